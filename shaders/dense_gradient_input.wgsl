@@ -1,0 +1,37 @@
+// d_input [rows, inputs] = (d_output W^T) * activation'(input): the gradient with respect to the
+// pre-activation of the layer that produced `input` [rows, inputs] by `activation` (linear where
+// none did). The bias row of weights [inputs + 1, units] plays no part. One form of
+// shared/product_*.wgsl, with the derivative in the epilogue.
+
+struct Params {
+    rows: u32,
+    inputs: u32,
+    units: u32,
+    activation: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> input: array<f32>;
+@group(0) @binding(2) var<storage, read> weights: array<f32>;
+@group(0) @binding(3) var<storage, read> d_output: array<f32>;
+@group(0) @binding(4) var<storage, read_write> d_input: array<f32>;
+
+const A_ROWS_ARE_CONTIGUOUS: bool = true;
+const B_ROWS_ARE_CONTIGUOUS: bool = false;
+
+fn product_size() -> vec3u {
+    return vec3u(params.rows, params.inputs, params.units);
+}
+
+fn load_a(row: u32, k: u32) -> f32 {
+    return d_output[row * params.units + k];
+}
+
+fn load_b(k: u32, column: u32) -> f32 {
+    return weights[column * params.units + k];
+}
+
+fn store(row: u32, column: u32, sum: f32) {
+    let i = row * params.inputs + column;
+    d_input[i] = sum * activation_derivative(params.activation, input[i]);
+}

@@ -1,0 +1,35 @@
+// gradient [inputs + 1, units] = [input 1]^T d_output: the kernel's gradient, and in the last row
+// the bias's, the column sums of d_output [rows, units]. One form of shared/product_*.wgsl.
+
+struct Params {
+    rows: u32,
+    inputs: u32,
+    units: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> input: array<f32>;
+@group(0) @binding(2) var<storage, read> d_output: array<f32>;
+@group(0) @binding(3) var<storage, read_write> gradient: array<f32>;
+
+const A_ROWS_ARE_CONTIGUOUS: bool = false;
+const B_ROWS_ARE_CONTIGUOUS: bool = true;
+
+fn product_size() -> vec3u {
+    return vec3u(params.inputs + 1u, params.units, params.rows);
+}
+
+fn load_a(row: u32, k: u32) -> f32 {
+    if row == params.inputs {
+        return 1.0;
+    }
+    return input[k * params.inputs + row];
+}
+
+fn load_b(k: u32, column: u32) -> f32 {
+    return d_output[k * params.units + column];
+}
+
+fn store(row: u32, column: u32, sum: f32) {
+    gradient[row * params.units + column] = sum;
+}

@@ -1,0 +1,35 @@
+// gradient[r, :] = sum of d_output[p, :] over the positions p with ids[p] = r, in the order of p.
+// One invocation an element of the gradient, each reading every id: for small tables and batches.
+// Large ones go through the sort (radix_*) and embedding_gradient_runs.
+
+struct Params {
+    positions: u32,
+    units: u32,
+    rows: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> ids: array<u32>;
+@group(0) @binding(2) var<storage, read> d_output: array<f32>;
+@group(0) @binding(3) var<storage, read_write> gradient: array<f32>;
+
+@compute @workgroup_size(256)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3u,
+    @builtin(num_workgroups) workgroups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let i = linear_index(workgroup, workgroups, local);
+    if i >= params.rows * params.units {
+        return;
+    }
+    let row = i / params.units;
+    let column = i % params.units;
+    var total = 0.0;
+    for (var p = 0u; p < params.positions; p++) {
+        if ids[p] == row {
+            total += d_output[p * params.units + column];
+        }
+    }
+    gradient[i] = total;
+}

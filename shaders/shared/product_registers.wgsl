@@ -1,0 +1,33 @@
+// A matrix product C [m, n] = A [m, k] B [k, n] without workgroup memory: one invocation computes
+// a tile of TILE_M x TILE_N elements in registers. Each form (dense_*.wgsl) gives the sizes
+// (`product_size` = m, n, k), reads A and B by `load_a(row, k)` and `load_b(k, column)`, and
+// writes an element by `store(row, column, sum)`. Rows and columns past the edge are clamped to
+// the last one: computed twice, stored once.
+
+@compute @workgroup_size(8, 8)
+fn main(@builtin(global_invocation_id) invocation: vec3u) {
+    let size = product_size();
+    let row = invocation.y * TILE_M;
+    let column = invocation.x * TILE_N;
+    if row >= size.x || column >= size.y {
+        return;
+    }
+    var sums: array<array<f32, TILE_N>, TILE_M>;
+    for (var k = 0u; k < size.z; k++) {
+        var b: array<f32, TILE_N>;
+        for (var j = 0u; j < TILE_N; j++) {
+            b[j] = load_b(k, min(column + j, size.y - 1u));
+        }
+        for (var i = 0u; i < TILE_M; i++) {
+            let a = load_a(min(row + i, size.x - 1u), k);
+            for (var j = 0u; j < TILE_N; j++) {
+                sums[i][j] = fma(a, b[j], sums[i][j]);
+            }
+        }
+    }
+    for (var i = 0u; i < min(TILE_M, size.x - row); i++) {
+        for (var j = 0u; j < min(TILE_N, size.y - column); j++) {
+            store(row + i, column + j, sums[i][j]);
+        }
+    }
+}

@@ -1,0 +1,6 @@
+// Words of `state`, the counters that replace the host inside a step; see src/kernels/state.rs.
+const CURSOR: u32 = 0u;
+const STEP: u32 = 1u;
+const SLOT: u32 = 2u;
+const BATCH_STEP: u32 = 3u;
+const BATCH_SLOT: u32 = 4u;

@@ -1,0 +1,35 @@
+// output[r, :] = e^(z_j - max z) / sum_i e^(z_i - max z) of logits z [rows, outputs].
+// One invocation a row.
+
+struct Params {
+    rows: u32,
+    outputs: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> logits: array<f32>;
+@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+
+@compute @workgroup_size(256)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3u,
+    @builtin(num_workgroups) workgroups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let row = linear_index(workgroup, workgroups, local);
+    if row >= params.rows {
+        return;
+    }
+    let start = row * params.outputs;
+    var largest = logits[start];
+    for (var j = 1u; j < params.outputs; j++) {
+        largest = max(largest, logits[start + j]);
+    }
+    var normalizer = 0.0;
+    for (var j = 0u; j < params.outputs; j++) {
+        normalizer += exp_f32(logits[start + j] - largest);
+    }
+    for (var j = 0u; j < params.outputs; j++) {
+        output[start + j] = exp_f32(logits[start + j] - largest) / normalizer;
+    }
+}

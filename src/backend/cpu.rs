@@ -1,0 +1,153 @@
+//! The CPU backend: runs a program by the kernels' twins, in f32 or, as the tests' oracle, f64.
+
+use super::Executor;
+use crate::error::{Error, Result};
+use crate::kernels::{Access, Element, Real, Slot, Span};
+use crate::program::{Program, Run};
+
+/// Memory of one buffer.
+#[derive(Clone, Debug)]
+enum Memory<T> {
+    Reals(Vec<T>),
+    Words(Vec<u32>),
+}
+
+impl<T> Default for Memory<T> {
+    fn default() -> Self {
+        Memory::Words(Vec::new())
+    }
+}
+
+/// A program with its buffers in the process's memory. The trainer takes `CpuExecutor<f32>`;
+/// `CpuExecutor<f64>` runs the same program in double precision.
+#[derive(Debug)]
+pub struct CpuExecutor<T = f32> {
+    program: Program,
+    memory: Vec<Memory<T>>,
+}
+
+/// More bindings than any kernel has; a test holds kernels to eight.
+const MAX_BINDINGS: usize = 8;
+
+impl<T: Real> CpuExecutor<T> {
+    /// Makes the buffers.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the memory for them cannot be had.
+    pub fn new(program: &Program) -> Result<Self> {
+        let mut memory = Vec::with_capacity(program.buffers.len());
+        for buffer in &program.buffers {
+            let too_large = |_| {
+                Error::Device(format!(
+                    "the buffer {} of {} elements does not fit in memory (the program needs {} MB in all); take a smaller batch or model",
+                    buffer.name,
+                    buffer.len,
+                    program.bytes() / 1_000_000
+                ))
+            };
+            // A trial reservation turns an abort into an error; zeroed memory is then lazy.
+            memory.push(match buffer.element {
+                Element::F32 => {
+                    Vec::<T>::new().try_reserve_exact(buffer.len).map_err(too_large)?;
+                    Memory::Reals(vec![T::ZERO; buffer.len])
+                }
+                Element::U32 => {
+                    Vec::<u32>::new().try_reserve_exact(buffer.len).map_err(too_large)?;
+                    Memory::Words(vec![0; buffer.len])
+                }
+            });
+        }
+        Ok(Self { program: program.clone(), memory })
+    }
+
+    /// An `f32` span in the executor's own precision.
+    ///
+    /// # Panics
+    /// When the span is of a `u32` buffer.
+    pub fn reals(&self, span: Span) -> &[T] {
+        match &self.memory[span.buffer.0] {
+            Memory::Reals(values) => &values[span.offset..][..span.len],
+            Memory::Words(_) => panic!("{span:?} holds words"),
+        }
+    }
+
+    fn step(&mut self, routine: usize) {
+        for dispatch in &self.program.routines[routine].dispatches {
+            // Written buffers are taken out of the table for the call, so that the others can be
+            // borrowed beside them; `Program::add_routine` holds that none is bound twice.
+            let mut taken: [Memory<T>; MAX_BINDINGS] = Default::default();
+            let bindings = dispatch.kernel.bindings.iter().zip(&dispatch.bindings);
+            for ((binding, span), taken) in bindings.clone().zip(&mut taken) {
+                if binding.access == Access::Write {
+                    *taken = std::mem::take(&mut self.memory[span.buffer.0]);
+                }
+            }
+            let mut slots: [Slot<'_, T>; MAX_BINDINGS] = Default::default();
+            for (((binding, span), taken), slot) in bindings.clone().zip(&mut taken).zip(&mut slots)
+            {
+                let range = span.offset..span.offset + span.len;
+                *slot = match (binding.access, taken, &self.memory[span.buffer.0]) {
+                    (Access::Write, Memory::Reals(values), _) => Slot::RealsMut(&mut values[range]),
+                    (Access::Write, Memory::Words(values), _) => Slot::WordsMut(&mut values[range]),
+                    (Access::Read, _, Memory::Reals(values)) => Slot::Reals(&values[range]),
+                    (Access::Read, _, Memory::Words(values)) => Slot::Words(&values[range]),
+                };
+            }
+            let count = dispatch.bindings.len();
+            T::call_twin(dispatch.kernel, &dispatch.params, &mut slots[..count]);
+            for ((binding, span), taken) in bindings.zip(taken) {
+                if binding.access == Access::Write {
+                    self.memory[span.buffer.0] = taken;
+                }
+            }
+        }
+    }
+}
+
+impl<T: Real> Executor for CpuExecutor<T> {
+    fn write_reals(&mut self, span: Span, values: &[f32]) -> Result<()> {
+        if let Memory::Reals(memory) = &mut self.memory[span.buffer.0] {
+            let memory = &mut memory[span.offset..][..span.len][..values.len()];
+            memory.iter_mut().zip(values).for_each(|(to, &from)| *to = T::from_f32(from));
+        }
+        Ok(())
+    }
+
+    fn write_words(&mut self, span: Span, values: &[u32]) -> Result<()> {
+        if let Memory::Words(memory) = &mut self.memory[span.buffer.0] {
+            memory[span.offset..][..span.len][..values.len()].copy_from_slice(values);
+        }
+        Ok(())
+    }
+
+    fn read_reals(&mut self, span: Span) -> Result<Vec<f32>> {
+        Ok(self.reals(span).iter().map(|value| value.to_f32()).collect())
+    }
+
+    fn read_words(&mut self, span: Span) -> Result<Vec<u32>> {
+        match &self.memory[span.buffer.0] {
+            Memory::Words(values) => Ok(values[span.offset..][..span.len].to_vec()),
+            Memory::Reals(_) => Ok(Vec::new()),
+        }
+    }
+
+    fn copy(&mut self, from: Span, to: Span) -> Result<()> {
+        let source = std::mem::take(&mut self.memory[from.buffer.0]);
+        if let (Memory::Reals(source), Memory::Reals(target)) =
+            (&source, &mut self.memory[to.buffer.0])
+        {
+            target[to.offset..][..to.len].copy_from_slice(&source[from.offset..][..from.len]);
+        }
+        self.memory[from.buffer.0] = source;
+        Ok(())
+    }
+
+    fn run(&mut self, runs: &[Run]) -> Result<()> {
+        for run in runs {
+            for _ in 0..run.times {
+                self.step(run.routine.0);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,204 @@
+//! Devices: which there are, and how one is chosen.
+//!
+//! A selector is `auto` (a discrete GPU, else an integrated or virtual one, else the CPU
+//! backend; a software adapter is never picked by itself, since the CPU backend is faster),
+//! `gpu` (the best adapter, software ones included), `cpu` (the CPU backend), an index of
+//! `wgslearn devices`, or a part of an adapter's name. `auto` and `gpu` obey wgpu's
+//! `WGPU_ADAPTER_NAME` and `WGPU_BACKEND`.
+
+use std::sync::Arc;
+
+use super::gpu::{self, Gpu, GpuExecutor};
+use super::{CpuExecutor, Executor};
+use crate::error::{Error, Result};
+use crate::program::Program;
+
+/// A kind of device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceKind {
+    /// A wgpu adapter.
+    Gpu,
+    /// The twins on this process's threads.
+    Cpu,
+}
+
+impl DeviceKind {
+    /// "gpu" or "cpu".
+    pub fn name(self) -> &'static str {
+        match self {
+            DeviceKind::Gpu => "gpu",
+            DeviceKind::Cpu => "cpu",
+        }
+    }
+}
+
+/// Something that runs programs. Cheap to clone; clones share the adapter and its pipelines.
+#[derive(Clone, Debug)]
+pub struct Device {
+    inner: Inner,
+}
+
+#[derive(Clone, Debug)]
+enum Inner {
+    Gpu(Arc<Gpu>),
+    Cpu,
+}
+
+/// One adapter, as `wgslearn devices` shows it.
+#[derive(Clone, Debug)]
+pub struct AdapterLine {
+    /// The driver's name for it.
+    pub name: String,
+    /// Vulkan, Metal, DX12 or OpenGL.
+    pub api: String,
+    /// Discrete, integrated, virtual or software.
+    pub class: &'static str,
+    /// The driver and its version.
+    pub driver: String,
+    /// Largest storage binding in bytes.
+    pub max_binding_bytes: u64,
+    /// Largest buffer in bytes.
+    pub max_buffer_bytes: u64,
+}
+
+/// Every adapter that wgpu finds, in the order of their indices.
+pub fn list_adapters() -> Vec<AdapterLine> {
+    gpu::adapters()
+        .iter()
+        .map(|adapter| {
+            let (info, limits) = (adapter.get_info(), adapter.limits());
+            AdapterLine {
+                name: info.name.clone(),
+                api: format!("{:?}", info.backend),
+                class: gpu::class(&info),
+                driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+                max_binding_bytes: limits.max_storage_buffer_binding_size,
+                max_buffer_bytes: limits.max_buffer_size,
+            }
+        })
+        .collect()
+}
+
+impl Device {
+    /// The CPU backend.
+    pub fn cpu() -> Device {
+        Device { inner: Inner::Cpu }
+    }
+
+    /// Opens the device that `selector` names: `auto`, `gpu`, `cpu`, an index, or a part of a name.
+    ///
+    /// ```
+    /// use wgslearn::Device;
+    ///
+    /// let device = Device::open("cpu")?;
+    /// assert_eq!(device.kind().name(), "cpu");
+    /// assert!(Device::open("no such adapter").is_err());
+    /// # Ok::<(), wgslearn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when nothing has that name or index, with the list of what there is;
+    /// [`Error::Device`] when there is no adapter for `gpu`, or it refuses to open.
+    pub fn open(selector: &str) -> Result<Device> {
+        let wanted = selector.trim().to_lowercase();
+        if wanted == "cpu" {
+            return Ok(Device::cpu());
+        }
+        let mut adapters = gpu::adapters();
+        let names: Vec<String> = adapters.iter().map(|a| a.get_info().name).collect();
+        if wanted == "auto" || wanted == "gpu" {
+            let by_name = std::env::var("WGPU_ADAPTER_NAME").ok().map(|name| name.to_lowercase());
+            let mut ranked: Vec<usize> = (0..adapters.len())
+                .filter(|&i| match &by_name {
+                    Some(name) => names[i].to_lowercase().contains(name),
+                    None => wanted == "gpu" || gpu::class(&adapters[i].get_info()) != "software",
+                })
+                .collect();
+            if let (Some(name), true) = (&by_name, ranked.is_empty()) {
+                return Err(Error::usage(format!(
+                    "WGPU_ADAPTER_NAME is \"{name}\", which no adapter's name contains; {}",
+                    known(&names)
+                )));
+            }
+            ranked.sort_by_key(|&i| gpu::rank(&adapters[i].get_info()));
+            return match ranked.first() {
+                Some(&i) => Device::from_adapter(adapters.swap_remove(i)),
+                None if wanted == "auto" => Ok(Device::cpu()),
+                None => Err(Error::Device(format!("no GPU adapter was found. {NO_ADAPTER_HELP}"))),
+            };
+        }
+        let chosen = match wanted.parse::<usize>() {
+            Ok(index) => (index < adapters.len()).then_some(index),
+            Err(_) => names.iter().position(|name| name.to_lowercase().contains(&wanted)),
+        };
+        match chosen {
+            Some(i) => Device::from_adapter(adapters.swap_remove(i)),
+            None => {
+                Err(Error::usage(format!("no device is called \"{selector}\"; {}", known(&names))))
+            }
+        }
+    }
+
+    fn from_adapter(adapter: wgpu::Adapter) -> Result<Device> {
+        Ok(Device { inner: Inner::Gpu(Arc::new(Gpu::open(adapter)?)) })
+    }
+
+    /// GPU or CPU.
+    pub fn kind(&self) -> DeviceKind {
+        match self.inner {
+            Inner::Gpu(_) => DeviceKind::Gpu,
+            Inner::Cpu => DeviceKind::Cpu,
+        }
+    }
+
+    /// Its name: the adapter's and its API, or the number of threads.
+    pub fn name(&self) -> String {
+        match &self.inner {
+            Inner::Gpu(gpu) => gpu.name(),
+            Inner::Cpu => format!("CPU backend, {} threads", rayon::current_num_threads()),
+        }
+    }
+
+    /// Largest number of elements that one binding can hold.
+    pub fn max_binding_elements(&self) -> usize {
+        match &self.inner {
+            Inner::Gpu(gpu) => gpu.max_binding_elements(),
+            // Kernels index with 32 bits.
+            Inner::Cpu => 1 << 31,
+        }
+    }
+
+    /// Makes a program's buffers on the device, and what it needs to run it.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the buffers do not fit, or a shader does not compile.
+    pub fn prepare(&self, program: &Program) -> Result<Box<dyn Executor>> {
+        Ok(match &self.inner {
+            Inner::Gpu(gpu) => Box::new(GpuExecutor::new(gpu.clone(), program, None)?),
+            Inner::Cpu => Box::new(CpuExecutor::<f32>::new(program)?),
+        })
+    }
+
+    /// As [`Device::prepare`], but every kernel in its variant of this name where it has one.
+    /// For tests and benches.
+    #[doc(hidden)]
+    pub fn prepare_variant(&self, program: &Program, variant: &str) -> Result<Box<dyn Executor>> {
+        Ok(match &self.inner {
+            Inner::Gpu(gpu) => Box::new(GpuExecutor::new(gpu.clone(), program, Some(variant))?),
+            Inner::Cpu => Box::new(CpuExecutor::<f32>::new(program)?),
+        })
+    }
+}
+
+/// How to get an adapter, for messages.
+pub(crate) const NO_ADAPTER_HELP: &str = "Install your GPU's Vulkan driver; without a GPU, \
+    Debian and Ubuntu have a software adapter (apt-get install mesa-vulkan-drivers). \
+    `--device cpu` needs none.";
+
+fn known(names: &[String]) -> String {
+    let mut list = String::from("there are auto, gpu, cpu");
+    for (i, name) in names.iter().enumerate() {
+        list += &format!(", {i} ({name})");
+    }
+    list
+}

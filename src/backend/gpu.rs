@@ -1,0 +1,483 @@
+//! The GPU backend: runs a program on a wgpu adapter.
+//!
+//! Preparing makes every buffer, pipeline and bind group; a run then records dispatches only.
+//! Steps are packed into submissions of about 100 ms, by the measured time of earlier ones:
+//! enough that the host's part vanishes, and below the two seconds after which Windows resets
+//! a device.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::Executor;
+use crate::error::{Error, Result};
+use crate::kernels::{Access, Adapter, Kernel, Span};
+use crate::program::{Program, Run};
+
+/// Target time of one submission.
+const SUBMISSION: Duration = Duration::from_millis(100);
+
+/// Dispatches in one submission at most, so that command buffers stay small.
+const MAX_DISPATCHES: usize = 20_000;
+
+/// Every adapter of Vulkan, Metal and DX12 (or of `WGPU_BACKEND`), in wgpu's order; where there
+/// is none, those of OpenGL that can compute, a last resort that is slow to start.
+pub(super) fn adapters() -> Vec<wgpu::Adapter> {
+    let find = |backends: wgpu::Backends| {
+        let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
+        descriptor.backends = backends;
+        let instance = wgpu::Instance::new(descriptor);
+        pollster::block_on(instance.enumerate_adapters(backends))
+    };
+    let found = find(wgpu::Backends::from_env().unwrap_or(wgpu::Backends::PRIMARY));
+    if !found.is_empty() {
+        return found;
+    }
+    let computes = |a: &wgpu::Adapter| a.limits().max_compute_workgroups_per_dimension > 0;
+    find(wgpu::Backends::GL).into_iter().filter(computes).collect()
+}
+
+/// The adapter's class in a word.
+pub(super) fn class(info: &wgpu::AdapterInfo) -> &'static str {
+    match info.device_type {
+        wgpu::DeviceType::DiscreteGpu => "discrete",
+        wgpu::DeviceType::IntegratedGpu => "integrated",
+        wgpu::DeviceType::VirtualGpu => "virtual",
+        wgpu::DeviceType::Cpu => "software",
+        wgpu::DeviceType::Other => "other",
+    }
+}
+
+/// Order of preference, best first.
+pub(super) fn rank(info: &wgpu::AdapterInfo) -> usize {
+    let classes = ["discrete", "integrated", "virtual", "other", "software"];
+    classes.iter().position(|&name| name == class(info)).unwrap_or(classes.len())
+}
+
+/// An open adapter with the pipelines made so far.
+#[derive(Debug)]
+pub(super) struct Gpu {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    info: wgpu::AdapterInfo,
+    limits: wgpu::Limits,
+    /// Set by the device-lost callback: calls after it can succeed without effect.
+    lost: Arc<AtomicBool>,
+    /// The first error that no scope caught.
+    failure: Arc<Mutex<Option<String>>>,
+    /// By kernel (its address) and variant.
+    pipelines: Mutex<HashMap<(usize, usize), Arc<wgpu::ComputePipeline>>>,
+}
+
+impl Gpu {
+    pub(super) fn open(adapter: wgpu::Adapter) -> Result<Gpu> {
+        let (info, available) = (adapter.get_info(), adapter.limits());
+        // Portable limits, and the adapter's own where size matters.
+        let limits = wgpu::Limits {
+            max_storage_buffer_binding_size: available.max_storage_buffer_binding_size,
+            max_buffer_size: available.max_buffer_size,
+            ..wgpu::Limits::downlevel_defaults().or_worse_values_from(&available)
+        };
+        let limits = wgpu::Limits {
+            max_storage_buffers_per_shader_stage: available
+                .max_storage_buffers_per_shader_stage
+                .min(8),
+            max_compute_invocations_per_workgroup: available
+                .max_compute_invocations_per_workgroup
+                .min(256),
+            max_compute_workgroup_size_x: available.max_compute_workgroup_size_x.min(256),
+            max_compute_workgroups_per_dimension: available.max_compute_workgroups_per_dimension,
+            max_compute_workgroup_storage_size: available
+                .max_compute_workgroup_storage_size
+                .min(16_384),
+            ..limits
+        };
+        let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
+            label: Some("wgslearn"),
+            required_limits: limits.clone(),
+            memory_hints: wgpu::MemoryHints::MemoryUsage,
+            ..Default::default()
+        }))
+        .map_err(|error| Error::Device(format!("{} cannot be opened: {error}", info.name)))?;
+
+        let lost = Arc::new(AtomicBool::new(false));
+        let flag = lost.clone();
+        device.set_device_lost_callback(move |_, _| flag.store(true, Ordering::SeqCst));
+        let failure = Arc::new(Mutex::new(None));
+        let first = failure.clone();
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+            if let Ok(mut first) = first.lock() {
+                first.get_or_insert(error.to_string());
+            }
+        }));
+        Ok(Gpu { device, queue, info, limits, lost, failure, pipelines: Mutex::default() })
+    }
+
+    pub(super) fn name(&self) -> String {
+        format!("{} ({:?})", self.info.name, self.info.backend)
+    }
+
+    pub(super) fn max_binding_elements(&self) -> usize {
+        let bytes = self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size);
+        (bytes / 4) as usize / 64 * 64
+    }
+
+    fn adapter_kind(&self) -> Adapter {
+        match self.info.device_type {
+            wgpu::DeviceType::Cpu => Adapter::Software,
+            _ => Adapter::Hardware,
+        }
+    }
+
+    /// An error if the device was lost or reported one that nobody caught.
+    fn check(&self) -> Result<()> {
+        if self.lost.load(Ordering::SeqCst) {
+            return Err(Error::Device(format!(
+                "{} was lost (reset by the system, or unplugged); run again, with a smaller batch if it happens again",
+                self.info.name
+            )));
+        }
+        match self.failure.lock().ok().and_then(|mut failure| failure.take()) {
+            Some(message) => Err(Error::Device(format!("{} failed: {message}", self.info.name))),
+            None => Ok(()),
+        }
+    }
+
+    fn wait(&self) -> Result<()> {
+        self.device
+            .poll(wgpu::PollType::wait_indefinitely())
+            .map_err(|error| Error::Device(format!("{}: {error}", self.info.name)))?;
+        self.check()
+    }
+
+    /// The pipeline of a kernel's variant, made at its first use.
+    fn pipeline(
+        &self,
+        kernel: &'static Kernel,
+        variant: usize,
+    ) -> Result<Arc<wgpu::ComputePipeline>> {
+        let key = (std::ptr::from_ref(kernel) as usize, variant);
+        let mut pipelines = self.pipelines.lock().map_err(|_| poisoned())?;
+        if let Some(pipeline) = pipelines.get(&key) {
+            return Ok(pipeline.clone());
+        }
+        let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let source = kernel.variants[variant].source.concat();
+        let descriptor = wgpu::ShaderModuleDescriptor {
+            label: Some(kernel.name),
+            source: wgpu::ShaderSource::Wgsl(source.into()),
+        };
+        // SAFETY: the shaders are this crate's own. Each guards its indices by its parameters,
+        // every index read from a buffer (ids, the order) was checked on the host when it was
+        // written there, no loop is endless, and tests run each shader with all checks on.
+        #[allow(unsafe_code)]
+        let module = unsafe {
+            let checks = if std::env::var_os("WGSLEARN_CHECKED").is_some() {
+                wgpu::ShaderRuntimeChecks::checked()
+            } else {
+                wgpu::ShaderRuntimeChecks::unchecked()
+            };
+            self.device.create_shader_module_trusted(descriptor, checks)
+        };
+        let entry = |binding: usize, ty| wgpu::BindGroupLayoutEntry {
+            binding: binding as u32,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
+            count: None,
+        };
+        let mut entries = vec![entry(0, wgpu::BufferBindingType::Uniform)];
+        entries.extend(kernel.bindings.iter().enumerate().map(|(i, binding)| {
+            let read_only = binding.access == Access::Read;
+            entry(i + 1, wgpu::BufferBindingType::Storage { read_only })
+        }));
+        let group = self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+            label: Some(kernel.name),
+            entries: &entries,
+        });
+        let layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some(kernel.name),
+            bind_group_layouts: &[Some(&group)],
+            immediate_size: 0,
+        });
+        let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(kernel.name),
+            layout: Some(&layout),
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                // Every kernel writes its workgroup memory before it reads it.
+                zero_initialize_workgroup_memory: false,
+                ..Default::default()
+            },
+            cache: None,
+        });
+        if let Some(error) = pollster::block_on(scope.pop()) {
+            return Err(Error::Device(format!(
+                "the shader {} ({}) does not compile on {}: {error}",
+                kernel.name, kernel.variants[variant].name, self.info.name
+            )));
+        }
+        let pipeline = Arc::new(pipeline);
+        pipelines.insert(key, pipeline.clone());
+        Ok(pipeline)
+    }
+}
+
+fn poisoned() -> Error {
+    Error::Device("a thread failed while it made a pipeline; run again".into())
+}
+
+/// A dispatch with everything it needs.
+struct Prepared {
+    pipeline: Arc<wgpu::ComputePipeline>,
+    group: wgpu::BindGroup,
+    workgroups: [u32; 3],
+}
+
+/// A program with its buffers, pipelines and bind groups on a GPU.
+pub struct GpuExecutor {
+    gpu: Arc<Gpu>,
+    buffers: Vec<wgpu::Buffer>,
+    routines: Vec<Vec<Prepared>>,
+    /// Measured seconds of one step of each routine, 0 before the first.
+    seconds: Vec<f64>,
+    /// For reading back; grown when needed.
+    staging: Option<wgpu::Buffer>,
+}
+
+impl std::fmt::Debug for GpuExecutor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "GpuExecutor({}, {} buffers)", self.gpu.name(), self.buffers.len())
+    }
+}
+
+impl GpuExecutor {
+    pub(super) fn new(gpu: Arc<Gpu>, program: &Program, variant: Option<&str>) -> Result<Self> {
+        for buffer in &program.buffers {
+            let bytes = buffer.len as u64 * 4;
+            let limit = gpu.limits.max_buffer_size.min(gpu.limits.max_storage_buffer_binding_size);
+            if bytes > limit {
+                return Err(Error::Device(format!(
+                    "the buffer {} needs {} MB, and one buffer of {} holds {} MB; take a smaller batch or model, or `--device cpu`",
+                    buffer.name,
+                    bytes / 1_000_000,
+                    gpu.info.name,
+                    limit / 1_000_000
+                )));
+            }
+        }
+        let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let buffers: Vec<wgpu::Buffer> = program
+            .buffers
+            .iter()
+            .map(|buffer| {
+                gpu.device.create_buffer(&wgpu::BufferDescriptor {
+                    label: Some(&buffer.name),
+                    size: buffer.len as u64 * 4,
+                    usage: wgpu::BufferUsages::STORAGE
+                        | wgpu::BufferUsages::COPY_SRC
+                        | wgpu::BufferUsages::COPY_DST,
+                    mapped_at_creation: false,
+                })
+            })
+            .collect();
+
+        // Every dispatch's parameters lie in one uniform buffer, each at its own aligned place.
+        let stride = gpu.limits.min_uniform_buffer_offset_alignment.max(64) as usize;
+        let dispatches = || program.routines.iter().flat_map(|routine| &routine.dispatches);
+        let mut bytes = vec![0u8; (dispatches().count() * stride).max(stride)];
+        for (dispatch, place) in dispatches().zip(bytes.chunks_exact_mut(stride)) {
+            place[..dispatch.params.len()].copy_from_slice(&dispatch.params);
+        }
+        let params = gpu.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("params"),
+            size: bytes.len() as u64,
+            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        if let Some(error) = pollster::block_on(scope.pop()) {
+            return Err(Error::Device(format!(
+                "the model and its batch need {} MB, more than {} has free ({error}); take a smaller batch or model, or `--device cpu`",
+                program.bytes() / 1_000_000,
+                gpu.info.name
+            )));
+        }
+        gpu.queue.write_buffer(&params, 0, &bytes);
+
+        let mut routines = Vec::new();
+        let mut place = 0;
+        for routine in &program.routines {
+            let mut prepared = Vec::new();
+            for dispatch in &routine.dispatches {
+                let kernel = dispatch.kernel;
+                let chosen = variant
+                    .and_then(|name| kernel.variants.iter().position(|v| v.name == name))
+                    .unwrap_or_else(|| (kernel.choose)(&dispatch.params, gpu.adapter_kind()));
+                let pipeline = gpu.pipeline(kernel, chosen)?;
+                let binding =
+                    |binding: usize, buffer, offset: u64, bytes: u64| wgpu::BindGroupEntry {
+                        binding: binding as u32,
+                        resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                            buffer,
+                            offset,
+                            size: std::num::NonZero::new(bytes),
+                        }),
+                    };
+                let params_size = dispatch.params.len() as u64;
+                let mut entries = vec![binding(0, &params, place as u64, params_size)];
+                entries.extend(dispatch.bindings.iter().enumerate().map(|(i, span)| {
+                    let buffer = &buffers[span.buffer.0];
+                    binding(i + 1, buffer, span.offset as u64 * 4, span.len as u64 * 4)
+                }));
+                let group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+                    label: Some(kernel.name),
+                    layout: &pipeline.get_bind_group_layout(0),
+                    entries: &entries,
+                });
+                let workgroups = (kernel.variants[chosen].workgroups)(&dispatch.params);
+                prepared.push(Prepared { pipeline, group, workgroups });
+                place += stride;
+            }
+            routines.push(prepared);
+        }
+        gpu.check()?;
+        let seconds = vec![0.0; routines.len()];
+        Ok(Self { gpu, buffers, routines, seconds, staging: None })
+    }
+
+    fn write(&mut self, span: Span, bytes: &[u8]) -> Result<()> {
+        if !bytes.is_empty() {
+            self.gpu.queue.write_buffer(
+                &self.buffers[span.buffer.0],
+                span.offset as u64 * 4,
+                bytes,
+            );
+        }
+        self.gpu.check()
+    }
+
+    /// Reads a span's bytes, in pieces of at most 64 MiB.
+    fn read(&mut self, span: Span) -> Result<Vec<u8>> {
+        const PIECE: u64 = 64 << 20;
+        let total = span.len as u64 * 4;
+        let mut bytes = Vec::with_capacity(total as usize);
+        while (bytes.len() as u64) < total {
+            let start = bytes.len() as u64;
+            let size = PIECE.min(total - start);
+            if self.staging.as_ref().is_none_or(|staging| staging.size() < size) {
+                self.staging = Some(self.gpu.device.create_buffer(&wgpu::BufferDescriptor {
+                    label: Some("staging"),
+                    size,
+                    usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+                    mapped_at_creation: false,
+                }));
+            }
+            let Some(staging) = &self.staging else { return Ok(bytes) };
+            let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+            let source = &self.buffers[span.buffer.0];
+            encoder.copy_buffer_to_buffer(source, span.offset as u64 * 4 + start, staging, 0, size);
+            self.gpu.queue.submit([encoder.finish()]);
+            let slice = staging.slice(..size);
+            let outcome = Arc::new(Mutex::new(None));
+            let seen = outcome.clone();
+            slice.map_async(wgpu::MapMode::Read, move |result| {
+                if let Ok(mut seen) = seen.lock() {
+                    *seen = Some(result);
+                }
+            });
+            self.gpu.wait()?;
+            let mapped = matches!(outcome.lock().as_deref(), Ok(Some(Ok(()))));
+            let view = slice.get_mapped_range().ok().filter(|_| mapped).ok_or_else(|| {
+                Error::Device(format!("{} did not give its results back", self.gpu.info.name))
+            })?;
+            bytes.extend_from_slice(&view);
+            drop(view);
+            staging.unmap();
+        }
+        Ok(bytes)
+    }
+}
+
+impl Executor for GpuExecutor {
+    fn write_reals(&mut self, span: Span, values: &[f32]) -> Result<()> {
+        self.write(span, bytemuck::cast_slice(values))
+    }
+
+    fn write_words(&mut self, span: Span, values: &[u32]) -> Result<()> {
+        self.write(span, bytemuck::cast_slice(values))
+    }
+
+    fn read_reals(&mut self, span: Span) -> Result<Vec<f32>> {
+        Ok(bytemuck::pod_collect_to_vec(&self.read(span)?))
+    }
+
+    fn read_words(&mut self, span: Span) -> Result<Vec<u32>> {
+        Ok(bytemuck::pod_collect_to_vec(&self.read(span)?))
+    }
+
+    fn copy(&mut self, from: Span, to: Span) -> Result<()> {
+        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+        encoder.copy_buffer_to_buffer(
+            &self.buffers[from.buffer.0],
+            from.offset as u64 * 4,
+            &self.buffers[to.buffer.0],
+            to.offset as u64 * 4,
+            from.len as u64 * 4,
+        );
+        self.gpu.queue.submit([encoder.finish()]);
+        self.gpu.check()
+    }
+
+    fn run(&mut self, runs: &[Run]) -> Result<()> {
+        let mut queue: Vec<Run> = runs.iter().rev().copied().filter(|run| run.times > 0).collect();
+        while !queue.is_empty() {
+            let started = Instant::now();
+            let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            let (mut budget, mut dispatches) = (SUBMISSION.as_secs_f64(), 0);
+            let mut packed: Vec<Run> = Vec::new();
+            while let Some(run) = queue.last_mut() {
+                let routine = run.routine.0;
+                let steps = &self.routines[routine];
+                // Unmeasured: one step at first, whatever it may take.
+                let each = self.seconds[routine];
+                let fit = if each > 0.0 { (budget / each) as usize } else { 1 };
+                let room = (MAX_DISPATCHES - dispatches) / steps.len().max(1);
+                let times = run.times.min(fit).min(room);
+                let times = if packed.is_empty() { times.max(1) } else { times };
+                for _ in 0..times {
+                    for step in steps {
+                        pass.set_pipeline(&step.pipeline);
+                        pass.set_bind_group(0, &step.group, &[]);
+                        let [x, y, z] = step.workgroups;
+                        pass.dispatch_workgroups(x, y, z);
+                    }
+                }
+                if times > 0 {
+                    packed.push(Run { routine: run.routine, times });
+                }
+                dispatches += times * steps.len();
+                budget -= times as f64 * each.max(1e-9);
+                run.times -= times;
+                if run.times > 0 || each == 0.0 {
+                    if run.times == 0 {
+                        queue.pop();
+                    }
+                    break;
+                }
+                queue.pop();
+            }
+            drop(pass);
+            self.gpu.queue.submit([encoder.finish()]);
+            self.gpu.wait()?;
+            // One routine alone in the submission gives its time; several share none.
+            if let [only] = packed[..] {
+                let seconds = started.elapsed().as_secs_f64() / only.times as f64;
+                let known = &mut self.seconds[only.routine.0];
+                *known = if *known == 0.0 { seconds } else { 0.5 * (*known + seconds) };
+            }
+        }
+        Ok(())
+    }
+}

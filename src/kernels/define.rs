@@ -1,0 +1,289 @@
+//! What a kernel is, as data: its shader, parameters, bindings, geometry and twin.
+
+use super::Real;
+
+/// Type of a buffer's elements; both are four bytes wide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Element {
+    /// `f32` on a device; the CPU backend's [`Real`] in a twin.
+    F32,
+    /// `u32`: ids, counters.
+    U32,
+}
+
+/// How a kernel uses a binding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Reads only.
+    Read,
+    /// Reads and writes, or only writes.
+    Write,
+}
+
+/// One storage binding of a kernel; its index in WGSL is its place in the list plus one
+/// (binding 0 is the uniform `params`).
+#[derive(Clone, Copy, Debug)]
+pub struct Binding {
+    /// The variable's name in the shader.
+    pub name: &'static str,
+    /// Its element type.
+    pub element: Element,
+    /// Its access.
+    pub access: Access,
+}
+
+/// One field of a `Params` struct; every field is four bytes wide.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Field {
+    /// Its name, the same in WGSL.
+    pub name: &'static str,
+    /// Its offset in bytes.
+    pub offset: usize,
+    /// Its type.
+    pub element: Element,
+}
+
+/// What a kernel may know of the adapter when it chooses among its variants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Adapter {
+    /// A real GPU: barriers and workgroup memory are cheap.
+    Hardware,
+    /// A CPU that plays a GPU (lavapipe, SwiftShader, WARP): they are dear.
+    Software,
+}
+
+/// One way to compute a kernel: same bindings, same result, other source or geometry.
+#[derive(Debug)]
+pub struct Variant {
+    /// Its name within the kernel.
+    pub name: &'static str,
+    /// WGSL, in pieces that are joined: `const` lines, shared snippets, the shader.
+    pub source: &'static [&'static str],
+    /// Workgroups in x, y, z for these parameters.
+    pub workgroups: fn(params: &[u8]) -> [u32; 3],
+}
+
+/// A kernel's index-free description. All are `static`, in the room of their name.
+pub struct Kernel {
+    /// The shader's file name without its ending.
+    pub name: &'static str,
+    /// Size of `Params` in bytes.
+    pub params_size: usize,
+    /// Fields of `Params`.
+    pub params: &'static [Field],
+    /// Storage bindings 1, 2, ...
+    pub bindings: &'static [Binding],
+    /// The ways to compute it.
+    pub variants: &'static [Variant],
+    /// The variant to use, an index into `variants`.
+    pub choose: fn(params: &[u8], adapter: Adapter) -> usize,
+    /// The CPU twin in single precision: the CPU backend.
+    pub twin_f32: fn(params: &[u8], slots: &mut [Slot<'_, f32>]),
+    /// The CPU twin in double precision: the oracle.
+    pub twin_f64: fn(params: &[u8], slots: &mut [Slot<'_, f64>]),
+}
+
+impl std::fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Kernel({})", self.name)
+    }
+}
+
+/// A buffer of a program, by its place in the program's list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BufferId(pub usize);
+
+/// A range of a buffer, in elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The buffer.
+    pub buffer: BufferId,
+    /// First element. On a device a multiple of 64 (256 bytes), the strictest alignment there is.
+    pub offset: usize,
+    /// Number of elements, at least one.
+    pub len: usize,
+}
+
+impl Span {
+    /// The part that begins `start` elements in and has `len`.
+    pub fn part(self, start: usize, len: usize) -> Span {
+        debug_assert!(start + len <= self.len, "{start} + {len} in {self:?}");
+        Span { buffer: self.buffer, offset: self.offset + start, len }
+    }
+}
+
+/// One launch of a kernel: its parameters and what its bindings are bound to.
+#[derive(Clone, Debug)]
+pub struct Dispatch {
+    /// The kernel.
+    pub kernel: &'static Kernel,
+    /// The bytes of its `Params`.
+    pub params: Vec<u8>,
+    /// One span a binding.
+    pub bindings: Vec<Span>,
+}
+
+/// A binding as a twin sees it.
+#[derive(Debug)]
+pub enum Slot<'a, T> {
+    /// A read-only `f32` binding.
+    Reals(&'a [T]),
+    /// A writable `f32` binding.
+    RealsMut(&'a mut [T]),
+    /// A read-only `u32` binding.
+    Words(&'a [u32]),
+    /// A writable `u32` binding.
+    WordsMut(&'a mut [u32]),
+}
+
+impl<T> Default for Slot<'_, T> {
+    fn default() -> Self {
+        Slot::Words(&[])
+    }
+}
+
+/// Takes a slot's slice out, once. The types were checked when the program was built
+/// (`Program::add_routine`), so a mismatch here is a bug of this crate.
+impl<'a, T: Real> Slot<'a, T> {
+    #[doc(hidden)]
+    pub fn take_reals(&mut self) -> &'a [T] {
+        match std::mem::take(self) {
+            Slot::Reals(slice) => slice,
+            other => unreachable!("an f32 input is bound to {other:?}"),
+        }
+    }
+    #[doc(hidden)]
+    pub fn take_reals_mut(&mut self) -> &'a mut [T] {
+        match std::mem::take(self) {
+            Slot::RealsMut(slice) => slice,
+            other => unreachable!("an f32 output is bound to {other:?}"),
+        }
+    }
+    #[doc(hidden)]
+    pub fn take_words(&mut self) -> &'a [u32] {
+        match std::mem::take(self) {
+            Slot::Words(slice) => slice,
+            other => unreachable!("a u32 input is bound to {other:?}"),
+        }
+    }
+    #[doc(hidden)]
+    pub fn take_words_mut(&mut self) -> &'a mut [u32] {
+        match std::mem::take(self) {
+            Slot::WordsMut(slice) => slice,
+            other => unreachable!("a u32 output is bound to {other:?}"),
+        }
+    }
+}
+
+/// Workgroups for `invocations` of a one-dimensional kernel with 256 invocations a group, laid
+/// out in x and y because one dimension stops at 65,535. `shared/index.wgsl` undoes it.
+pub fn spread(invocations: usize) -> [u32; 3] {
+    let groups = invocations.div_ceil(256).max(1);
+    let y = groups.div_ceil(65_535);
+    [groups.div_ceil(y) as u32, y as u32, 1]
+}
+
+/// The file of a shader, relative to `shaders/`.
+macro_rules! wgsl {
+    ($path:literal) => {
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $path))
+    };
+}
+
+/// Declares a kernel's Rust half: `Params`, `Bindings`, `KERNEL` and `dispatch`, from the list of
+/// parameters and bindings. `twin` is a function `twin::<T: Real>(&Params, binding, ...)` whose
+/// arguments are the bindings as slices, in order.
+macro_rules! kernel {
+    (
+        name: $name:literal,
+        params: { $($(#[$field_doc:meta])* $field:ident: $field_type:ident,)* },
+        bindings: { $($(#[$binding_doc:meta])* $binding:ident: $access:ident $element:ident,)* },
+        variants: [ $($variant:literal: { source: $source:expr, workgroups: $workgroups:expr, }),+ $(,)? ],
+        choose: $choose:expr,
+        twin: $twin:path,
+    ) => {
+        /// The kernel's parameters, field for field those of the shader.
+        #[repr(C)]
+        #[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+        pub struct Params { $($(#[$field_doc])* pub $field: $field_type,)* }
+
+        /// What the kernel's bindings are bound to.
+        #[derive(Clone, Copy, Debug)]
+        pub struct Bindings { $($(#[$binding_doc])* pub $binding: $crate::kernels::Span,)* }
+
+        /// The kernel.
+        pub static KERNEL: $crate::kernels::Kernel = {
+            use $crate::kernels::{Access, Binding, Element, Field, Kernel, Slot, Variant};
+            fn run<T: $crate::kernels::Real>(params: &[u8], slots: &mut [Slot<'_, T>]) {
+                let params: Params = bytemuck::pod_read_unaligned(params);
+                let [$($binding),*] = slots else {
+                    unreachable!("{} has {} slots", $name, slots.len())
+                };
+                $twin(&params, $(kernel!(@take $binding $access $element)),*)
+            }
+            Kernel {
+                name: $name,
+                params_size: std::mem::size_of::<Params>(),
+                params: &[$(Field {
+                    name: stringify!($field),
+                    offset: std::mem::offset_of!(Params, $field),
+                    element: kernel!(@element $field_type),
+                }),*],
+                bindings: &[$(Binding {
+                    name: stringify!($binding),
+                    element: kernel!(@element $element),
+                    access: kernel!(@access $access),
+                }),*],
+                variants: &[$(Variant {
+                    name: $variant,
+                    source: $source,
+                    workgroups: |bytes| {
+                        let workgroups: fn(&Params) -> [u32; 3] = $workgroups;
+                        workgroups(&bytemuck::pod_read_unaligned(bytes))
+                    },
+                }),+],
+                choose: |bytes, adapter| {
+                    let choose: fn(&Params, $crate::kernels::Adapter) -> usize = $choose;
+                    choose(&bytemuck::pod_read_unaligned(bytes), adapter)
+                },
+                twin_f32: run::<f32>,
+                twin_f64: run::<f64>,
+            }
+        };
+
+        /// One launch with these parameters over these bindings.
+        pub fn dispatch(params: Params, bindings: Bindings) -> $crate::kernels::Dispatch {
+            $crate::kernels::Dispatch {
+                kernel: &KERNEL,
+                params: bytemuck::bytes_of(&params).to_vec(),
+                bindings: vec![$(bindings.$binding),*],
+            }
+        }
+    };
+    // The usual case: one variant.
+    (
+        name: $name:literal,
+        params: $params:tt,
+        bindings: $bindings:tt,
+        source: $source:expr,
+        workgroups: $workgroups:expr,
+        twin: $twin:path,
+    ) => {
+        kernel! {
+            name: $name,
+            params: $params,
+            bindings: $bindings,
+            variants: ["only": { source: $source, workgroups: $workgroups, }],
+            choose: |_, _| 0,
+            twin: $twin,
+        }
+    };
+    (@element f32) => { Element::F32 };
+    (@element u32) => { Element::U32 };
+    (@access read) => { Access::Read };
+    (@access write) => { Access::Write };
+    (@take $slot:ident read f32) => { $slot.take_reals() };
+    (@take $slot:ident write f32) => { $slot.take_reals_mut() };
+    (@take $slot:ident read u32) => { $slot.take_words() };
+    (@take $slot:ident write u32) => { $slot.take_words_mut() };
+}

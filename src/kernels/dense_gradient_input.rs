@@ -1,0 +1,51 @@
+//! Dense layer, gradient of its input, carried through the activation that produced that input:
+//! `d_input = (d_output W^T) * activation'(input)`.
+
+use super::product::product_kernel;
+use super::{Activation, Real};
+
+product_kernel! {
+    name: "dense_gradient_input",
+    params: {
+        /// Rows of the batch.
+        rows: u32,
+        /// Inputs of the layer.
+        inputs: u32,
+        /// Units of the layer.
+        units: u32,
+        /// [`Activation::code`] of the layer that produced `input`; linear where none did.
+        activation: u32,
+    },
+    bindings: {
+        /// [rows, inputs]: the values of that activation.
+        input: read f32,
+        /// [inputs + 1, units]; the last row, the bias, plays no part.
+        weights: read f32,
+        /// [rows, units], with respect to this layer's pre-activation.
+        d_output: read f32,
+        /// [rows, inputs], with respect to the pre-activation of the layer before.
+        d_input: write f32,
+    },
+    size: |p| [p.rows, p.inputs],
+    source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("dense_gradient_input.wgsl")],
+    twin: twin,
+}
+
+fn twin<T: Real>(p: &Params, input: &[T], weights: &[T], d_output: &[T], d_input: &mut [T]) {
+    let (rows, inputs, units) = (p.rows as usize, p.inputs as usize, p.units as usize);
+    let d_input = &mut d_input[..rows * inputs];
+    T::gemm(
+        [rows, inputs, units],
+        d_output,
+        [units, 1],
+        weights,
+        [1, units],
+        d_input,
+        [inputs, 1],
+        false,
+    );
+    let activation = Activation::from_code(p.activation);
+    super::for_rows(d_input, 1, |first, gradients| {
+        activation.scale_by_derivative(gradients, &input[first..][..gradients.len()]);
+    });
+}

@@ -1,0 +1,44 @@
+//! Inverted dropout (Srivastava et al. 2014, scaled as Keras does):
+//! `output = input / (1 - rate)` where kept, else 0.
+
+use super::random::random_bits;
+use super::state::BATCH_STEP;
+use super::{Real, for_rows, spread};
+
+kernel! {
+    name: "dropout",
+    params: {
+        /// Elements.
+        count: u32,
+        /// An element is kept when its random bits reach this, [`super::random::drop_threshold`].
+        threshold: u32,
+        /// 1 / (1 - rate).
+        scale: f32,
+        /// The run's seed.
+        seed: u32,
+        /// The layer's stream of random bits.
+        stream: u32,
+    },
+    bindings: {
+        /// The counters.
+        state: read u32,
+        /// [count]
+        input: read f32,
+        /// [count]
+        output: write f32,
+    },
+    source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("shared/random.wgsl"), wgsl!("dropout.wgsl")],
+    workgroups: |p| spread(p.count as usize),
+    twin: twin,
+}
+
+fn twin<T: Real>(p: &Params, state: &[u32], input: &[T], output: &mut [T]) {
+    let scale = T::from_f32(p.scale);
+    for_rows(&mut output[..p.count as usize], 1, |first, outputs| {
+        for (i, output) in outputs.iter_mut().enumerate() {
+            let i = first + i;
+            let kept = random_bits(p.seed, p.stream, state[BATCH_STEP], i as u32) >= p.threshold;
+            *output = if kept { input[i] * scale } else { T::ZERO };
+        }
+    });
+}

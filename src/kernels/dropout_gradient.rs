@@ -1,0 +1,53 @@
+//! Gradient of dropout, carried through the activation before it. The mask is not stored: it is
+//! drawn again from the same counters.
+
+use super::random::random_bits;
+use super::state::BATCH_STEP;
+use super::{Activation, Real, for_rows, spread};
+
+kernel! {
+    name: "dropout_gradient",
+    params: {
+        /// Elements.
+        count: u32,
+        /// As in [`super::dropout`].
+        threshold: u32,
+        /// 1 / (1 - rate).
+        scale: f32,
+        /// The run's seed.
+        seed: u32,
+        /// The layer's stream of random bits.
+        stream: u32,
+        /// [`Activation::code`] of the layer that produced `input`.
+        activation: u32,
+    },
+    bindings: {
+        /// The counters.
+        state: read u32,
+        /// [count]: what the dropout layer was given.
+        input: read f32,
+        /// [count]
+        d_output: read f32,
+        /// [count]
+        d_input: write f32,
+    },
+    source: &[
+        wgsl!("shared/index.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("shared/random.wgsl"),
+        wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("dropout_gradient.wgsl"),
+    ],
+    workgroups: |p| spread(p.count as usize),
+    twin: twin,
+}
+
+fn twin<T: Real>(p: &Params, state: &[u32], input: &[T], d_output: &[T], d_input: &mut [T]) {
+    let scale = T::from_f32(p.scale);
+    let activation = Activation::from_code(p.activation);
+    for_rows(&mut d_input[..p.count as usize], 1, |first, gradients| {
+        for (i, gradient) in gradients.iter_mut().enumerate() {
+            let i = first + i;
+            let kept = random_bits(p.seed, p.stream, state[BATCH_STEP], i as u32) >= p.threshold;
+            let derivative = scale * activation.derivative(input[i]);
+            *gradient = if kept { d_output[i] * derivative } else { T::ZERO };
+        }
+    });
+}

@@ -1,0 +1,33 @@
+//! Embedding: `output[p, :] = table[ids[p], :]`.
+
+use super::{Real, for_rows, spread};
+
+kernel! {
+    name: "embedding_gather",
+    params: {
+        /// Ids in the batch: rows times length.
+        positions: u32,
+        /// Width of the table.
+        units: u32,
+    },
+    bindings: {
+        /// [positions]; each below the table's rows (checked when data is loaded).
+        ids: read u32,
+        /// [rows, units]
+        table: read f32,
+        /// [positions, units]
+        output: write f32,
+    },
+    source: &[wgsl!("shared/index.wgsl"), wgsl!("embedding_gather.wgsl")],
+    workgroups: |p| spread(p.positions as usize * p.units.div_ceil(4) as usize),
+    twin: twin,
+}
+
+fn twin<T: Real>(p: &Params, ids: &[u32], table: &[T], output: &mut [T]) {
+    let (positions, units) = (p.positions as usize, p.units as usize);
+    for_rows(&mut output[..positions * units], units, |first, rows| {
+        for (row, &id) in rows.chunks_exact_mut(units).zip(&ids[first..]) {
+            row.copy_from_slice(&table[id as usize * units..][..units]);
+        }
+    });
+}

@@ -1,0 +1,47 @@
+//! Gradient of an embedding, directly: `gradient[r, :]` is the sum of `d_output[p, :]` over the
+//! positions p with `ids[p] = r`, in the order of p, so that the bits never vary.
+//!
+//! On a GPU each element of the gradient reads every id, which pays for small tables and batches
+//! only ([`is_direct`]); large ones are sorted first: [`super::radix_count`],
+//! [`super::radix_scan`], [`super::radix_scatter`], then [`super::embedding_gradient_runs`] and
+//! [`super::embedding_gradient_carry`]. The CPU twin is linear and serves both.
+
+use super::{Real, spread};
+
+kernel! {
+    name: "embedding_gradient",
+    params: {
+        /// Ids in the batch.
+        positions: u32,
+        /// Width of the table.
+        units: u32,
+        /// Rows of the table.
+        rows: u32,
+    },
+    bindings: {
+        /// [positions]
+        ids: read u32,
+        /// [positions, units]
+        d_output: read f32,
+        /// [rows, units]; rows that no id names become zero.
+        gradient: write f32,
+    },
+    source: &[wgsl!("shared/index.wgsl"), wgsl!("embedding_gradient.wgsl")],
+    workgroups: |p| spread(p.rows as usize * p.units as usize),
+    twin: twin,
+}
+
+/// Whether reading every id for every element is cheaper than sorting: by the count of reads.
+pub fn is_direct(positions: usize, rows: usize, units: usize) -> bool {
+    positions * rows * units <= 1 << 19
+}
+
+fn twin<T: Real>(p: &Params, ids: &[u32], d_output: &[T], gradient: &mut [T]) {
+    let units = p.units as usize;
+    gradient[..p.rows as usize * units].fill(T::ZERO);
+    let rows = d_output.chunks_exact(units);
+    for (&id, row) in ids[..p.positions as usize].iter().zip(rows) {
+        let sums = &mut gradient[id as usize * units..][..units];
+        super::vectorised(|| sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value));
+    }
+}

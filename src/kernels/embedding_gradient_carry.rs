@@ -1,0 +1,47 @@
+//! Gradient of an embedding from sorted ids, second half: joins the runs that cross tiles.
+
+use super::embedding_gradient_runs::TILE;
+use super::{Real, spread};
+
+kernel! {
+    name: "embedding_gradient_carry",
+    params: {
+        /// Ids in the batch.
+        positions: u32,
+        /// Width of the table.
+        units: u32,
+    },
+    bindings: {
+        /// [positions], ascending
+        sorted_ids: read u32,
+        /// [tiles, units]
+        heads: read f32,
+        /// [tiles, units]
+        tails: read f32,
+        /// [rows, units]
+        gradient: write f32,
+    },
+    source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/runs.wgsl"), wgsl!("embedding_gradient_carry.wgsl")],
+    workgroups: |p| spread((p.positions as usize).div_ceil(TILE) * p.units as usize),
+    twin: twin,
+}
+
+fn twin<T: Real>(p: &Params, sorted_ids: &[u32], heads: &[T], tails: &[T], gradient: &mut [T]) {
+    let (positions, units) = (p.positions as usize, p.units as usize);
+    for tile in 0..positions.div_ceil(TILE) {
+        let (start, next) = (tile * TILE, (tile + 1) * TILE);
+        if next >= positions || sorted_ids[next] != sorted_ids[next - 1] {
+            continue;
+        }
+        let id = sorted_ids[next - 1];
+        if start > 0 && sorted_ids[start - 1] == id {
+            continue;
+        }
+        let sums = &mut gradient[id as usize * units..][..units];
+        sums.copy_from_slice(&tails[tile * units..][..units]);
+        for head in (next..positions).step_by(TILE).take_while(|&p| sorted_ids[p] == id) {
+            let row = &heads[head / TILE * units..][..units];
+            sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value);
+        }
+    }
+}

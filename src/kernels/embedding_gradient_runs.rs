@@ -1,0 +1,72 @@
+//! Gradient of an embedding from sorted ids: rows of `d_output` summed over runs of equal ids.
+//!
+//! The sorted pairs are cut into tiles of [`TILE`]. A run within a tile goes straight to the
+//! gradient; of a run across tiles, the part that came in goes to `heads`, the part where it
+//! began to `tails`, and [`super::embedding_gradient_carry`] joins them. Every sum has one fixed
+//! order, and the work is linear in the ids, however often one of them stands.
+
+use super::{Real, spread};
+
+/// Sorted pairs that one invocation walks; `TILE` of `shaders/shared/runs.wgsl`.
+pub const TILE: usize = 64;
+
+kernel! {
+    name: "embedding_gradient_runs",
+    params: {
+        /// Ids in the batch.
+        positions: u32,
+        /// Width of the table.
+        units: u32,
+    },
+    bindings: {
+        /// [positions], ascending
+        sorted_ids: read u32,
+        /// [positions]
+        sorted_positions: read u32,
+        /// [positions, units]
+        d_output: read f32,
+        /// [rows, units]; zero before.
+        gradient: write f32,
+        /// [tiles, units]
+        heads: write f32,
+        /// [tiles, units]
+        tails: write f32,
+    },
+    source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/runs.wgsl"), wgsl!("embedding_gradient_runs.wgsl")],
+    workgroups: |p| spread((p.positions as usize).div_ceil(TILE) * p.units.div_ceil(4) as usize),
+    twin: twin,
+}
+
+fn twin<T: Real>(
+    p: &Params,
+    sorted_ids: &[u32],
+    sorted_positions: &[u32],
+    d_output: &[T],
+    gradient: &mut [T],
+    heads: &mut [T],
+    tails: &mut [T],
+) {
+    let (positions, units) = (p.positions as usize, p.units as usize);
+    let mut start = 0;
+    while start < positions {
+        let id = sorted_ids[start];
+        let tile = start / TILE;
+        let limit = positions.min((tile + 1) * TILE);
+        let end = (start..limit).find(|&i| sorted_ids[i] != id).unwrap_or(limit);
+        let came_in = start > 0 && sorted_ids[start - 1] == id;
+        let goes_on = end < positions && sorted_ids[end] == id;
+        let sums = if came_in {
+            &mut heads[tile * units..][..units]
+        } else if goes_on {
+            &mut tails[tile * units..][..units]
+        } else {
+            &mut gradient[id as usize * units..][..units]
+        };
+        sums.fill(T::ZERO);
+        for &position in &sorted_positions[start..end] {
+            let row = &d_output[position as usize * units..][..units];
+            sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value);
+        }
+        start = end;
+    }
+}

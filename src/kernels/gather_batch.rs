@@ -1,0 +1,97 @@
+//! The rows of the batch under way, copied from the data set on the device.
+//!
+//! Batch row r is row `order[cursor + r]` of `inputs` and `targets`. The kernel also opens the
+//! step in [`super::state`]. Two kernels from one shader: [`ids`] (u32) and [`matrix`] (f32).
+
+use super::state::{BATCH_SLOT, BATCH_STEP, CURSOR, SLOT, STEP};
+use super::{Real, spread};
+
+macro_rules! gather {
+    ($element:ident, $name:literal, $alias:literal, $twin:ident) => {
+        kernel! {
+            name: $name,
+            params: {
+                /// Rows of the batch.
+                rows: u32,
+                /// Elements of an input row.
+                input_width: u32,
+                /// Elements of a target row; 0 where there are no targets.
+                target_width: u32,
+            },
+            bindings: {
+                /// The counters.
+                state: write u32,
+                /// Row numbers in the order in which the epoch takes them.
+                order: read u32,
+                /// [all rows, input_width]
+                inputs: read $element,
+                /// [all rows, target_width]
+                targets: read f32,
+                /// [rows, input_width]
+                batch_inputs: write $element,
+                /// [rows, target_width]
+                batch_targets: write f32,
+            },
+            source: &[$alias, wgsl!("shared/index.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("gather_batch.wgsl")],
+            workgroups: |p| spread(p.rows as usize * (p.input_width + p.target_width) as usize),
+            twin: $twin,
+        }
+    };
+}
+
+/// Inputs are ids.
+pub mod ids {
+    use super::*;
+    gather!(u32, "gather_batch", "alias Input = u32;\n", twin);
+
+    fn twin<T: Real>(
+        p: &Params,
+        state: &mut [u32],
+        order: &[u32],
+        inputs: &[u32],
+        targets: &[T],
+        batch_inputs: &mut [u32],
+        batch_targets: &mut [T],
+    ) {
+        let rows = open(state, order, p.rows);
+        copy_rows(rows, inputs, batch_inputs, p.input_width);
+        copy_rows(rows, targets, batch_targets, p.target_width);
+    }
+}
+
+/// Inputs are a matrix.
+pub mod matrix {
+    use super::*;
+    gather!(f32, "gather_batch", "alias Input = f32;\n", twin);
+
+    fn twin<T: Real>(
+        p: &Params,
+        state: &mut [u32],
+        order: &[u32],
+        inputs: &[T],
+        targets: &[T],
+        batch_inputs: &mut [T],
+        batch_targets: &mut [T],
+    ) {
+        let rows = open(state, order, p.rows);
+        copy_rows(rows, inputs, batch_inputs, p.input_width);
+        copy_rows(rows, targets, batch_targets, p.target_width);
+    }
+}
+
+/// Opens the step; returns the row numbers of its batch.
+fn open<'a>(state: &mut [u32], order: &'a [u32], rows: u32) -> &'a [u32] {
+    state[BATCH_STEP] = state[STEP] + 1;
+    state[BATCH_SLOT] = state[SLOT];
+    &order[state[CURSOR] as usize..][..rows as usize]
+}
+
+fn copy_rows<E: Copy>(rows: &[u32], from: &[E], to: &mut [E], width: u32) {
+    let width = width as usize;
+    if width == 0 {
+        return;
+    }
+    for (&row, to) in rows.iter().zip(to.chunks_exact_mut(width)) {
+        to.copy_from_slice(&from[row as usize * width..][..width]);
+    }
+}

@@ -1,0 +1,42 @@
+//! Gradient of the masked mean: each position that counted gets its share of the row's gradient.
+
+use super::{Real, for_rows, spread};
+
+kernel! {
+    name: "mean_pool_gradient",
+    params: {
+        /// Rows of the batch.
+        rows: u32,
+        /// Positions of a row.
+        length: u32,
+        /// Width.
+        units: u32,
+    },
+    bindings: {
+        /// [rows, length]
+        ids: read u32,
+        /// [rows, units]
+        d_output: read f32,
+        /// [rows, length, units]
+        d_input: write f32,
+    },
+    source: &[wgsl!("shared/index.wgsl"), wgsl!("mean_pool_gradient.wgsl")],
+    workgroups: |p| spread(p.rows as usize * p.length as usize),
+    twin: twin,
+}
+
+fn twin<T: Real>(p: &Params, ids: &[u32], d_output: &[T], d_input: &mut [T]) {
+    let (rows, length, units) = (p.rows as usize, p.length as usize, p.units as usize);
+    for_rows(&mut d_input[..rows * length * units], length * units, |first, gradients| {
+        for (row, gradients) in gradients.chunks_exact_mut(length * units).enumerate() {
+            let ids = &ids[(first + row) * length..][..length];
+            let d_output = &d_output[(first + row) * units..][..units];
+            let count = ids.iter().filter(|&&id| id != 0).count().max(1);
+            let scale = T::ONE / T::from_usize(count);
+            for (&id, gradient) in ids.iter().zip(gradients.chunks_exact_mut(units)) {
+                let scale = if id == 0 { T::ZERO } else { scale };
+                gradient.iter_mut().zip(d_output).for_each(|(g, &d)| *g = d * scale);
+            }
+        }
+    });
+}

@@ -1,0 +1,74 @@
+//! The kernels: each a WGSL shader in `shaders/` and, here under the same name, its Rust half.
+//!
+//! A Rust half holds the parameters (`Params`, field for field those of the shader), the
+//! bindings with their access, the launch geometry, and the **CPU twin**: a plain function over
+//! the same bindings that computes the same thing. Twins are generic over [`Real`], so that the
+//! f32 twin is the CPU backend and the f64 twin the oracle of the tests. `tests/kernels.rs`
+//! holds each `Params` against the layout that naga reads from the shader.
+
+#[macro_use]
+mod define;
+mod real;
+
+pub mod activation;
+pub mod adam;
+pub mod binary_crossentropy;
+pub mod categorical_crossentropy;
+pub mod dense_forward;
+pub mod dense_gradient_input;
+pub mod dense_gradient_weights;
+pub mod dropout;
+pub mod dropout_gradient;
+pub mod embedding_gather;
+pub mod embedding_gradient;
+pub mod embedding_gradient_carry;
+pub mod embedding_gradient_runs;
+pub mod fill;
+pub mod gather_batch;
+pub mod mean_pool;
+pub mod mean_pool_gradient;
+pub mod mse;
+pub mod product;
+pub mod radix_count;
+pub mod radix_scan;
+pub mod radix_scatter;
+pub mod random;
+pub mod sgd;
+pub mod softmax;
+pub mod state;
+pub mod store_rows;
+
+pub use activation::Activation;
+pub use define::{
+    Access, Adapter, Binding, BufferId, Dispatch, Element, Field, Kernel, Slot, Span, Variant,
+    spread,
+};
+pub use real::{Real, for_rows, sum, vectorised};
+
+/// Every kernel: what tests and benches walk through. A new kernel adds its line here.
+pub static ALL: &[&Kernel] = &[
+    &adam::KERNEL,
+    &binary_crossentropy::KERNEL,
+    &categorical_crossentropy::KERNEL,
+    &dense_forward::KERNEL,
+    &dense_gradient_input::KERNEL,
+    &dense_gradient_weights::KERNEL,
+    &dropout::KERNEL,
+    &dropout_gradient::KERNEL,
+    &embedding_gather::KERNEL,
+    &embedding_gradient::KERNEL,
+    &embedding_gradient_carry::KERNEL,
+    &embedding_gradient_runs::KERNEL,
+    &fill::KERNEL,
+    &gather_batch::ids::KERNEL,
+    &gather_batch::matrix::KERNEL,
+    &mean_pool::KERNEL,
+    &mean_pool_gradient::KERNEL,
+    &mse::KERNEL,
+    &radix_count::KERNEL,
+    &radix_scan::KERNEL,
+    &radix_scatter::KERNEL,
+    &sgd::KERNEL,
+    &softmax::KERNEL,
+    &store_rows::KERNEL,
+];

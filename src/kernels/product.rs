@@ -1,0 +1,79 @@
+//! The matrix product behind the three dense kernels: its family of shapes, and which one to use.
+//!
+//! C [m, n] = A [m, k] B [k, n] has two sources, `shared/product_registers.wgsl` (register tiles
+//! of several shapes, no workgroup memory) and `shared/product_tiles.wgsl` (blocks in workgroup
+//! memory, for real GPUs). A dense kernel supplies how elements are read and stored; every shape
+//! computes every size.
+
+use super::Adapter;
+
+/// Index of the variant in [`product_variants!`] for a product of m x n elements.
+pub fn choose(m: usize, n: usize, adapter: Adapter) -> usize {
+    match adapter {
+        _ if n < 4 => 1,
+        _ if m < 4 => 2,
+        Adapter::Hardware if m * n >= 1024 => 0,
+        Adapter::Hardware => 4,
+        Adapter::Software => 3,
+    }
+}
+
+/// Workgroups of `shared/product_registers.wgsl` with tiles of `tile_m` x `tile_n`.
+pub fn register_workgroups(m: usize, n: usize, tile_m: usize, tile_n: usize) -> [u32; 3] {
+    [n.div_ceil(8 * tile_n) as u32, m.div_ceil(8 * tile_m) as u32, 1]
+}
+
+/// Workgroups of `shared/product_tiles.wgsl`.
+pub fn block_workgroups(m: usize, n: usize) -> [u32; 3] {
+    [n.div_ceil(64) as u32, m.div_ceil(64) as u32, 1]
+}
+
+/// Declares a dense kernel over the family: `kernel!` with `size: |p| [m, n]` and the form's
+/// shader in place of variants.
+macro_rules! product_kernel {
+    (
+        name: $name:literal,
+        params: $params:tt,
+        bindings: $bindings:tt,
+        size: $size:expr,
+        source: [$($source:expr),*],
+        twin: $twin:path,
+    ) => {
+        kernel! {
+            name: $name,
+            params: $params,
+            bindings: $bindings,
+            variants: [
+                "tiles": {
+                    source: &[$($source,)* wgsl!("shared/product_tiles.wgsl")],
+                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::block_workgroups(m, n) },
+                },
+                "registers_4x1": {
+                    source: &["const TILE_M: u32 = 4u;\nconst TILE_N: u32 = 1u;\n", $($source,)* wgsl!("shared/product_registers.wgsl")],
+                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::register_workgroups(m, n, 4, 1) },
+                },
+                "registers_1x4": {
+                    source: &["const TILE_M: u32 = 1u;\nconst TILE_N: u32 = 4u;\n", $($source,)* wgsl!("shared/product_registers.wgsl")],
+                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::register_workgroups(m, n, 1, 4) },
+                },
+                "registers_8x8": {
+                    source: &["const TILE_M: u32 = 8u;\nconst TILE_N: u32 = 8u;\n", $($source,)* wgsl!("shared/product_registers.wgsl")],
+                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::register_workgroups(m, n, 8, 8) },
+                },
+                "registers_2x2": {
+                    source: &["const TILE_M: u32 = 2u;\nconst TILE_N: u32 = 2u;\n", $($source,)* wgsl!("shared/product_registers.wgsl")],
+                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::register_workgroups(m, n, 2, 2) },
+                },
+            ],
+            choose: |p, adapter| { let [m, n] = size(p); $crate::kernels::product::choose(m, n, adapter) },
+            twin: $twin,
+        }
+
+        /// The product's m and n.
+        fn size(p: &Params) -> [usize; 2] {
+            let size: fn(&Params) -> [u32; 2] = $size;
+            size(p).map(|n| n as usize)
+        }
+    };
+}
+pub(crate) use product_kernel;

@@ -1,0 +1,330 @@
+//! The number type of the CPU twins: f32 (the CPU backend) or f64 (the oracle of the tests).
+//!
+//! In f32 the transcendental functions are the polynomials of `shaders/shared/math.wgsl`, term
+//! for term: WGSL promises little about `exp` and `tanh`, drivers differ, and plain arithmetic
+//! also vectorises. In f64 they are the standard library's.
+
+use std::fmt::Debug;
+use std::iter::Sum;
+use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
+
+/// A real number of the twins.
+pub trait Real:
+    Copy
+    + Debug
+    + Default
+    + PartialOrd
+    + Send
+    + Sync
+    + 'static
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + Neg<Output = Self>
+    + AddAssign
+    + SubAssign
+    + MulAssign
+    + Sum
+{
+    /// 0.
+    const ZERO: Self;
+    /// 1.
+    const ONE: Self;
+    /// From single precision, exactly.
+    fn from_f32(value: f32) -> Self;
+    /// To single precision, rounded.
+    fn to_f32(self) -> f32;
+    /// From a count.
+    fn from_usize(value: usize) -> Self;
+    /// e^x.
+    fn exp(self) -> Self;
+    /// ln x, x > 0.
+    fn ln(self) -> Self;
+    /// ln(1 + x), x in [0, 1].
+    fn ln_1p(self) -> Self;
+    /// Hyperbolic tangent.
+    fn tanh(self) -> Self;
+    /// Square root.
+    fn sqrt(self) -> Self;
+    /// Absolute value.
+    fn abs(self) -> Self;
+    /// The larger.
+    fn max(self, other: Self) -> Self;
+    /// 1 / (1 + e^-x).
+    fn sigmoid(self) -> Self {
+        Self::ONE / (Self::ONE + (-self).exp())
+    }
+    /// Runs the kernel's twin of this precision.
+    fn call_twin(kernel: &super::Kernel, params: &[u8], slots: &mut [super::Slot<'_, Self>]);
+    /// `c [m, n] = a [m, k] b [k, n]`, plus `c` where `accumulate`. `*_strides` are (row, column)
+    /// strides in elements; the slices hold every element that the strides reach.
+    #[allow(clippy::too_many_arguments)]
+    fn gemm(
+        size: [usize; 3],
+        a: &[Self],
+        a_strides: [usize; 2],
+        b: &[Self],
+        b_strides: [usize; 2],
+        c: &mut [Self],
+        c_strides: [usize; 2],
+        accumulate: bool,
+    );
+}
+
+/// Checks the bounds that `gemm` needs, then calls one of the gemm crates.
+macro_rules! gemm {
+    ($module:path) => {
+        fn gemm(
+            [m, n, k]: [usize; 3],
+            a: &[Self],
+            a_strides: [usize; 2],
+            b: &[Self],
+            b_strides: [usize; 2],
+            c: &mut [Self],
+            c_strides: [usize; 2],
+            accumulate: bool,
+        ) {
+            use $module as gemm;
+            let reach = |rows: usize, columns: usize, [rs, cs]: [usize; 2]| {
+                if rows == 0 || columns == 0 { 0 } else { (rows - 1) * rs + (columns - 1) * cs + 1 }
+            };
+            assert!(reach(m, k, a_strides) <= a.len(), "gemm: a is too short");
+            assert!(reach(k, n, b_strides) <= b.len(), "gemm: b is too short");
+            assert!(reach(m, n, c_strides) <= c.len(), "gemm: c is too short");
+            // Threads pay from about a million multiply-adds on.
+            let parallelism = if m * n * k < 1 << 20 {
+                gemm_common::Parallelism::None
+            } else {
+                gemm_common::Parallelism::Rayon(0)
+            };
+            // SAFETY: the three asserts hold every element that is reached within its slice, and
+            // `c` is borrowed mutably, so it does not overlap `a` or `b`.
+            #[allow(unsafe_code)]
+            unsafe {
+                gemm::get_gemm_fn()(
+                    m,
+                    n,
+                    k,
+                    c.as_mut_ptr(),
+                    c_strides[1] as isize,
+                    c_strides[0] as isize,
+                    accumulate,
+                    a.as_ptr(),
+                    a_strides[1] as isize,
+                    a_strides[0] as isize,
+                    b.as_ptr(),
+                    b_strides[1] as isize,
+                    b_strides[0] as isize,
+                    1.0,
+                    1.0,
+                    false,
+                    false,
+                    false,
+                    parallelism,
+                );
+            }
+        }
+    };
+}
+
+impl Real for f32 {
+    const ZERO: f32 = 0.0;
+    const ONE: f32 = 1.0;
+    #[inline(always)]
+    fn from_f32(value: f32) -> f32 {
+        value
+    }
+    #[inline(always)]
+    fn to_f32(self) -> f32 {
+        self
+    }
+    #[inline(always)]
+    fn from_usize(value: usize) -> f32 {
+        value as f32
+    }
+    #[inline(always)]
+    fn exp(self) -> f32 {
+        // Cephes' expf: x = k ln 2 + r, e^x = 2^k e^r, with a polynomial for |r| <= ln 2 / 2.
+        let x = self.clamp(-87.0, 88.0);
+        let k = (x * std::f32::consts::LOG2_E + 0.5).floor();
+        let r = (x - k * 0.693_359_4) + k * 2.121_944_4e-4;
+        let mut p = 1.987_569_1e-4;
+        p = p * r + 1.398_199_9e-3;
+        p = p * r + 8.333_452e-3;
+        p = p * r + 4.166_579_6e-2;
+        p = p * r + 1.666_666_5e-1;
+        p = p * r + 5.000_000_1e-1;
+        let y = p * (r * r) + r + 1.0;
+        y * f32::from_bits(((k as i32 + 127) << 23) as u32)
+    }
+    #[inline(always)]
+    fn ln(self) -> f32 {
+        // Cephes' logf: x = 2^e m with m in [sqrt(1/2), sqrt(2)), and a polynomial for ln m.
+        let bits = self.to_bits();
+        let mut e = ((bits >> 23) as i32 - 126) as f32;
+        let mut m = f32::from_bits((bits & 0x007f_ffff) | 0x3f00_0000);
+        if m < std::f32::consts::FRAC_1_SQRT_2 {
+            e -= 1.0;
+            m = m + m;
+        }
+        m -= 1.0;
+        let z = m * m;
+        let mut p = 7.037_683_6e-2;
+        p = p * m - 1.151_461e-1;
+        p = p * m + 1.167_699_9e-1;
+        p = p * m - 1.242_014_1e-1;
+        p = p * m + 1.424_932_3e-1;
+        p = p * m - 1.666_805_8e-1;
+        p = p * m + 2.000_071_5e-1;
+        p = p * m - 2.499_999_4e-1;
+        p = p * m + 3.333_333_1e-1;
+        let y = (p * m * z - e * 2.121_944_4e-4) - 0.5 * z;
+        (m + y) + e * 0.693_359_4
+    }
+    #[inline(always)]
+    fn ln_1p(self) -> f32 {
+        // Kahan: the rounding of u = 1 + x is undone by the factor x / (u - 1).
+        let u = 1.0 + self;
+        if u == 1.0 { self } else { u.ln() * (self / (u - 1.0)) }
+    }
+    #[inline(always)]
+    fn tanh(self) -> f32 {
+        // Cephes' tanhf.
+        let x = self.abs();
+        let z = self * self;
+        let mut p = -5.704_988_7e-3;
+        p = p * z + 2.063_909e-2;
+        p = p * z - 5.373_971_5e-2;
+        p = p * z + 1.333_144_2e-1;
+        p = p * z - 3.333_328_2e-1;
+        let near = self + self * (p * z);
+        let far = 1.0 - 2.0 / (Real::exp(x + x) + 1.0);
+        if x < 0.625 { near } else { far.copysign(self) }
+    }
+    #[inline(always)]
+    fn sqrt(self) -> f32 {
+        self.sqrt()
+    }
+    #[inline(always)]
+    fn abs(self) -> f32 {
+        self.abs()
+    }
+    #[inline(always)]
+    fn max(self, other: f32) -> f32 {
+        if self > other { self } else { other }
+    }
+    fn call_twin(kernel: &super::Kernel, params: &[u8], slots: &mut [super::Slot<'_, f32>]) {
+        (kernel.twin_f32)(params, slots);
+    }
+    gemm!(gemm_f32::gemm::f32);
+}
+
+impl Real for f64 {
+    const ZERO: f64 = 0.0;
+    const ONE: f64 = 1.0;
+    fn from_f32(value: f32) -> f64 {
+        value as f64
+    }
+    fn to_f32(self) -> f32 {
+        self as f32
+    }
+    fn from_usize(value: usize) -> f64 {
+        value as f64
+    }
+    fn exp(self) -> f64 {
+        self.exp()
+    }
+    fn ln(self) -> f64 {
+        self.ln()
+    }
+    fn ln_1p(self) -> f64 {
+        self.ln_1p()
+    }
+    fn tanh(self) -> f64 {
+        self.tanh()
+    }
+    fn sqrt(self) -> f64 {
+        self.sqrt()
+    }
+    fn abs(self) -> f64 {
+        self.abs()
+    }
+    fn max(self, other: f64) -> f64 {
+        if self > other { self } else { other }
+    }
+    fn call_twin(kernel: &super::Kernel, params: &[u8], slots: &mut [super::Slot<'_, f64>]) {
+        (kernel.twin_f64)(params, slots);
+    }
+    gemm!(gemm_f64::gemm::f64);
+}
+
+/// Elements from which a loop is worth threads: below, a thread's start costs more than the work.
+const PARALLEL: usize = 1 << 16;
+
+/// Runs `work(first_row, rows)` over `out`, cut into pieces of whole rows of `width` elements, on
+/// all threads where `out` is large.
+pub fn for_rows<T: Send>(
+    out: &mut [T],
+    width: usize,
+    work: impl Fn(usize, &mut [T]) + Send + Sync,
+) {
+    if out.len() < PARALLEL {
+        return work(0, out);
+    }
+    use rayon::prelude::*;
+    let rows = (PARALLEL / 4).div_ceil(width);
+    out.par_chunks_mut(rows * width).enumerate().for_each(|(i, piece)| work(i * rows, piece));
+}
+
+/// Runs a loop compiled for the widest vectors that this processor has.
+#[inline(always)]
+pub fn vectorised<R>(work: impl FnOnce() -> R) -> R {
+    pulp::Arch::new().dispatch(work)
+}
+
+/// Sum in a fixed order: eight lanes over blocks of 4,096, then the blocks, so that the error
+/// grows with the logarithm of the count and the loop vectorises.
+pub fn sum<T: Real>(count: usize, term: impl Fn(usize) -> T) -> T {
+    let mut total = T::ZERO;
+    for block in (0..count).step_by(4096) {
+        let mut lanes = [T::ZERO; 8];
+        let end = count.min(block + 4096);
+        for i in block..end {
+            lanes[(i - block) % 8] += term(i);
+        }
+        total += lanes.into_iter().sum::<T>();
+    }
+    total
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Real;
+
+    /// Steps between the f32 result and the f64 truth, in units in the last place of the truth.
+    fn ulps(got: f32, truth: f64) -> f64 {
+        let spacing = (truth.abs() * f32::EPSILON as f64 / 2.0).max(1e-38);
+        (got as f64 - truth).abs() / spacing
+    }
+
+    #[test]
+    fn polynomials_are_within_a_few_units_in_the_last_place() {
+        for i in -80_000..80_000i32 {
+            let x = i as f32 * 1e-3;
+            let wide = x as f64;
+            assert!(ulps(Real::exp(x), wide.exp()) < 6.0, "exp({x})");
+            assert!(ulps(Real::tanh(x), wide.tanh()) < 6.0, "tanh({x})");
+            assert!(ulps(Real::sigmoid(x), 1.0 / (1.0 + (-wide).exp())) < 8.0, "sigmoid({x})");
+            if x > 0.0 {
+                let slack = 1e-7;
+                let got = Real::ln(x) as f64;
+                assert!((got - wide.ln()).abs() < slack + wide.ln().abs() * 3e-7, "ln({x})");
+            }
+            if (0.0..=1.0).contains(&x) {
+                assert!(ulps(Real::ln_1p(x), wide.ln_1p()) < 8.0, "ln_1p({x})");
+            }
+        }
+        assert_eq!(Real::ln_1p(1e-20f32), 1e-20);
+    }
+}

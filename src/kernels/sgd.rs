@@ -1,0 +1,48 @@
+//! Stochastic gradient descent with momentum, in Keras' form, over an arena of parameters:
+//! `velocity = momentum velocity - rate g`, `p += velocity`.
+
+use super::state::BATCH_SLOT;
+use super::{Real, spread};
+
+kernel! {
+    name: "sgd",
+    params: {
+        /// Parameters, a multiple of four.
+        count: u32,
+        /// Decay of the velocity; 0 is plain descent.
+        momentum: f32,
+    },
+    bindings: {
+        /// The counters.
+        state: read u32,
+        /// [slots]: the learning rate of each step.
+        schedule: read f32,
+        /// [count]
+        gradients: read f32,
+        /// [count]
+        weights: write f32,
+        /// [count]
+        velocities: write f32,
+    },
+    source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("sgd.wgsl")],
+    workgroups: |p| spread(p.count.div_ceil(4) as usize),
+    twin: twin,
+}
+
+fn twin<T: Real>(
+    p: &Params,
+    state: &[u32],
+    schedule: &[T],
+    gradients: &[T],
+    weights: &mut [T],
+    velocities: &mut [T],
+) {
+    let (rate, momentum) = (schedule[state[BATCH_SLOT] as usize], T::from_f32(p.momentum));
+    let pairs = weights.iter_mut().zip(velocities).zip(&gradients[..p.count as usize]);
+    super::vectorised(|| {
+        for ((weight, velocity), &gradient) in pairs {
+            *velocity = momentum * *velocity - rate * gradient;
+            *weight += *velocity;
+        }
+    });
+}

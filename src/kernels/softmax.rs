@@ -1,0 +1,35 @@
+//! Softmax over each row: `e^(z_j - max z) / sum_i e^(z_i - max z)`.
+
+use super::{Real, for_rows, spread};
+
+kernel! {
+    name: "softmax",
+    params: {
+        /// Rows of the batch.
+        rows: u32,
+        /// Classes.
+        outputs: u32,
+    },
+    bindings: {
+        /// [rows, outputs]
+        logits: read f32,
+        /// [rows, outputs]
+        output: write f32,
+    },
+    source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/math.wgsl"), wgsl!("softmax.wgsl")],
+    workgroups: |p| spread(p.rows as usize),
+    twin: twin,
+}
+
+fn twin<T: Real>(p: &Params, logits: &[T], output: &mut [T]) {
+    let (rows, outputs) = (p.rows as usize, p.outputs as usize);
+    for_rows(&mut output[..rows * outputs], outputs, |first, rows| {
+        for (row, output) in rows.chunks_exact_mut(outputs).enumerate() {
+            let z = &logits[(first + row) * outputs..][..outputs];
+            let largest = z.iter().copied().fold(z[0], T::max);
+            output.iter_mut().zip(z).for_each(|(output, &z)| *output = (z - largest).exp());
+            let normalizer: T = output.iter().copied().sum();
+            output.iter_mut().for_each(|output| *output = *output / normalizer);
+        }
+    });
+}

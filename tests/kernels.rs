@@ -1,0 +1,493 @@
+//! Every kernel against its f64 twin, on random shapes: on the adapter, in every variant, and by
+//! the f32 twin. A new kernel adds its row to `CASES`.
+
+mod common;
+
+use common::{Case, gpu};
+use proptest::prelude::*;
+use rand::RngExt;
+use wgslearn::kernels::*;
+
+/// Sizes a, b, c, d that a case makes its shapes of.
+type Sizes = [usize; 4];
+
+/// How a case is made.
+type Make = fn(Case, Sizes) -> Case;
+
+/// Tolerance of one rounding or a few.
+const EXACT: f64 = 2e-6;
+
+/// Tolerance of a sum of `terms` terms in single precision.
+fn summed(terms: usize) -> f64 {
+    1e-6 * (4.0 + terms as f64).sqrt()
+}
+
+static CASES: &[(&Kernel, Make)] = &[
+    (&adam::KERNEL, adam_case),
+    (&binary_crossentropy::KERNEL, binary_crossentropy_case),
+    (&categorical_crossentropy::KERNEL, categorical_crossentropy_case),
+    (&dense_forward::KERNEL, dense_forward_case),
+    (&dense_gradient_input::KERNEL, dense_gradient_input_case),
+    (&dense_gradient_weights::KERNEL, dense_gradient_weights_case),
+    (&dropout::KERNEL, dropout_case),
+    (&dropout_gradient::KERNEL, dropout_gradient_case),
+    (&embedding_gather::KERNEL, embedding_gather_case),
+    (&embedding_gradient::KERNEL, embedding_gradient_case),
+    (&embedding_gradient_carry::KERNEL, embedding_gradient_carry_case),
+    (&embedding_gradient_runs::KERNEL, embedding_gradient_runs_case),
+    (&fill::KERNEL, fill_case),
+    (&gather_batch::ids::KERNEL, gather_ids_case),
+    (&gather_batch::matrix::KERNEL, gather_matrix_case),
+    (&mean_pool::KERNEL, mean_pool_case),
+    (&mean_pool_gradient::KERNEL, mean_pool_gradient_case),
+    (&mse::KERNEL, mse_case),
+    (&radix_count::KERNEL, radix_count_case),
+    (&radix_scan::KERNEL, radix_scan_case),
+    (&radix_scatter::KERNEL, radix_scatter_case),
+    (&sgd::KERNEL, sgd_case),
+    (&softmax::KERNEL, softmax_case),
+    (&store_rows::KERNEL, store_rows_case),
+];
+
+fn adam_case(mut c: Case, [a, b, ..]: Sizes) -> Case {
+    let count = a * b * 4;
+    let params = adam::Params { count: count as u32, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7 };
+    let second: Vec<f32> = (0..count).map(|_| c.rng.random_range(0.0..1.0)).collect();
+    let bindings = adam::Bindings {
+        state: c.state(0, 2),
+        schedule: c.reals(vec![0.0, 0.0, 1e-2]),
+        gradients: c.random(count, 1.0),
+        weights: c.random(count, 1.0),
+        first_moments: c.random(count, 1.0),
+        second_moments: c.reals(second),
+    };
+    c.expect(bindings.weights, EXACT);
+    c.expect(bindings.first_moments, EXACT);
+    c.expect(bindings.second_moments, EXACT);
+    c.finish(adam::dispatch(params, bindings))
+}
+
+fn sgd_case(mut c: Case, [a, b, ..]: Sizes) -> Case {
+    let count = a * b * 4;
+    let bindings = sgd::Bindings {
+        state: c.state(0, 1),
+        schedule: c.reals(vec![0.0, 1e-1]),
+        gradients: c.random(count, 1.0),
+        weights: c.random(count, 1.0),
+        velocities: c.random(count, 1.0),
+    };
+    c.expect(bindings.weights, EXACT);
+    c.expect(bindings.velocities, EXACT);
+    c.finish(sgd::dispatch(sgd::Params { count: count as u32, momentum: 0.9 }, bindings))
+}
+
+/// Targets and logits of a loss, with logits large enough to overflow a careless formula.
+fn loss_inputs(c: &mut Case, rows: usize, outputs: usize) -> [Span; 2] {
+    let logits = c.random(rows * outputs, 40.0);
+    let targets = (0..rows * outputs).map(|_| c.rng.random_range(0..2) as f32).collect();
+    [logits, c.reals(targets)]
+}
+
+fn binary_crossentropy_case(mut c: Case, [rows, outputs, groups, slot]: Sizes) -> Case {
+    let groups = groups.min(64);
+    let [logits, targets] = loss_inputs(&mut c, rows, outputs);
+    let bindings = binary_crossentropy::Bindings {
+        state: c.state(5, slot as u32),
+        logits,
+        targets,
+        d_logits: c.output(rows * outputs, EXACT),
+        history: c.output((slot + 1) * groups * 2, summed(rows * outputs)),
+    };
+    c.expect(bindings.state, 0.0);
+    let (rows, outputs, groups) = (rows as u32, outputs as u32, groups as u32);
+    c.finish(binary_crossentropy::dispatch(
+        binary_crossentropy::Params { rows, outputs, groups },
+        bindings,
+    ))
+}
+
+fn mse_case(mut c: Case, [rows, outputs, groups, slot]: Sizes) -> Case {
+    let groups = groups.min(64);
+    let bindings = mse::Bindings {
+        state: c.state(5, slot as u32),
+        logits: c.random(rows * outputs, 3.0),
+        targets: c.random(rows * outputs, 1.0),
+        d_logits: c.output(rows * outputs, EXACT),
+        history: c.output((slot + 1) * groups * 2, summed(rows * outputs)),
+    };
+    c.expect(bindings.state, 0.0);
+    let activation = (slot % 4) as u32;
+    let (rows, outputs, groups) = (rows as u32, outputs as u32, groups as u32);
+    c.finish(mse::dispatch(mse::Params { rows, outputs, groups, activation }, bindings))
+}
+
+fn categorical_crossentropy_case(mut c: Case, [rows, outputs, groups, slot]: Sizes) -> Case {
+    let groups = groups.min(64);
+    let sparse = slot % 2;
+    let logits = c.random(rows * outputs, 40.0);
+    let targets = match sparse {
+        1 => (0..rows).map(|_| c.rng.random_range(0..outputs) as f32).collect(),
+        _ => (0..rows * outputs).map(|_| c.rng.random_range(0.0..1.0)).collect(),
+    };
+    let bindings = categorical_crossentropy::Bindings {
+        state: c.state(5, slot as u32),
+        logits,
+        targets: c.reals(targets),
+        d_logits: c.output(rows * outputs, EXACT),
+        history: c.output((slot + 1) * groups * 2, summed(rows * outputs)),
+    };
+    c.expect(bindings.state, 0.0);
+    let params = categorical_crossentropy::Params {
+        rows: rows as u32,
+        outputs: outputs as u32,
+        groups: groups as u32,
+        sparse: sparse as u32,
+    };
+    c.finish(categorical_crossentropy::dispatch(params, bindings))
+}
+
+fn softmax_case(mut c: Case, [rows, outputs, ..]: Sizes) -> Case {
+    let bindings = softmax::Bindings {
+        logits: c.random(rows * outputs, 60.0),
+        output: c.output(rows * outputs, EXACT),
+    };
+    let params = softmax::Params { rows: rows as u32, outputs: outputs as u32 };
+    c.finish(softmax::dispatch(params, bindings))
+}
+
+fn dense_forward_case(mut c: Case, [rows, inputs, units, code]: Sizes) -> Case {
+    let bindings = dense_forward::Bindings {
+        input: c.random(rows * inputs, 1.0),
+        weights: c.random((inputs + 1) * units, 1.0),
+        output: c.output(rows * units, summed(inputs)),
+    };
+    let params = dense_forward::Params {
+        rows: rows as u32,
+        inputs: inputs as u32,
+        units: units as u32,
+        activation: (code % 4) as u32,
+    };
+    c.finish(dense_forward::dispatch(params, bindings))
+}
+
+fn dense_gradient_weights_case(mut c: Case, [rows, inputs, units, _]: Sizes) -> Case {
+    let bindings = dense_gradient_weights::Bindings {
+        input: c.random(rows * inputs, 1.0),
+        d_output: c.random(rows * units, 1.0),
+        gradient: c.output((inputs + 1) * units, summed(rows)),
+    };
+    let (rows, inputs, units) = (rows as u32, inputs as u32, units as u32);
+    let params = dense_gradient_weights::Params { rows, inputs, units };
+    c.finish(dense_gradient_weights::dispatch(params, bindings))
+}
+
+fn dense_gradient_input_case(mut c: Case, [rows, inputs, units, code]: Sizes) -> Case {
+    let bindings = dense_gradient_input::Bindings {
+        input: c.random(rows * inputs, 1.0),
+        weights: c.random((inputs + 1) * units, 1.0),
+        d_output: c.random(rows * units, 1.0),
+        d_input: c.output(rows * inputs, summed(units)),
+    };
+    let params = dense_gradient_input::Params {
+        rows: rows as u32,
+        inputs: inputs as u32,
+        units: units as u32,
+        activation: (code % 4) as u32,
+    };
+    c.finish(dense_gradient_input::dispatch(params, bindings))
+}
+
+fn dropout_case(mut c: Case, [a, b, rate, _]: Sizes) -> Case {
+    let count = a * b;
+    let rate = (rate % 10) as f64 / 10.0;
+    let bindings = dropout::Bindings {
+        state: c.state(0, 0),
+        input: c.random(count, 1.0),
+        output: c.output(count, EXACT),
+    };
+    let params = dropout::Params {
+        count: count as u32,
+        threshold: random::drop_threshold(rate),
+        scale: (1.0 / (1.0 - rate)) as f32,
+        seed: c.rng.random(),
+        stream: 3,
+    };
+    c.finish(dropout::dispatch(params, bindings))
+}
+
+fn dropout_gradient_case(mut c: Case, [a, b, rate, code]: Sizes) -> Case {
+    let count = a * b;
+    let rate = (rate % 10) as f64 / 10.0;
+    let bindings = dropout_gradient::Bindings {
+        state: c.state(0, 0),
+        input: c.random(count, 1.0),
+        d_output: c.random(count, 1.0),
+        d_input: c.output(count, EXACT),
+    };
+    let params = dropout_gradient::Params {
+        count: count as u32,
+        threshold: random::drop_threshold(rate),
+        scale: (1.0 / (1.0 - rate)) as f32,
+        seed: c.rng.random(),
+        stream: 3,
+        activation: (code % 4) as u32,
+    };
+    c.finish(dropout_gradient::dispatch(params, bindings))
+}
+
+fn embedding_gather_case(mut c: Case, [positions, rows, units, _]: Sizes) -> Case {
+    let bindings = embedding_gather::Bindings {
+        ids: c.ids(positions, rows),
+        table: c.random(rows * units, 1.0),
+        output: c.output(positions * units, 0.0),
+    };
+    let params = embedding_gather::Params { positions: positions as u32, units: units as u32 };
+    c.finish(embedding_gather::dispatch(params, bindings))
+}
+
+fn embedding_gradient_case(mut c: Case, [positions, rows, units, _]: Sizes) -> Case {
+    let bindings = embedding_gradient::Bindings {
+        ids: c.ids(positions, rows),
+        d_output: c.random(positions * units, 1.0),
+        gradient: c.output(rows * units, summed(positions)),
+    };
+    let (positions, units, rows) = (positions as u32, units as u32, rows as u32);
+    let params = embedding_gradient::Params { positions, units, rows };
+    c.finish(embedding_gradient::dispatch(params, bindings))
+}
+
+/// Ids as the sort leaves them, with the positions they came from.
+fn sorted_pairs(c: &mut Case, positions: usize, rows: usize) -> [Vec<u32>; 2] {
+    let draw = |c: &mut Case| match c.rng.random_range(0..3) {
+        0 => 0,
+        _ => c.rng.random_range(0..rows) as u32,
+    };
+    let mut pairs: Vec<(u32, u32)> = (0..positions).map(|p| (draw(c), p as u32)).collect();
+    pairs.sort();
+    [pairs.iter().map(|pair| pair.0).collect(), pairs.iter().map(|pair| pair.1).collect()]
+}
+
+fn embedding_gradient_runs_case(mut c: Case, [a, rows, units, b]: Sizes) -> Case {
+    let positions = a * b;
+    let tiles = positions.div_ceil(embedding_gradient_runs::TILE);
+    let [ids, places] = sorted_pairs(&mut c, positions, rows);
+    let mut zeros = |count| {
+        let span = c.reals(vec![0.0; count]);
+        c.expect(span, summed(embedding_gradient_runs::TILE))
+    };
+    let (gradient, heads, tails) =
+        (zeros(rows * units), zeros(tiles * units), zeros(tiles * units));
+    let bindings = embedding_gradient_runs::Bindings {
+        sorted_ids: c.words(ids),
+        sorted_positions: c.words(places),
+        d_output: c.random(positions * units, 1.0),
+        gradient,
+        heads,
+        tails,
+    };
+    let params =
+        embedding_gradient_runs::Params { positions: positions as u32, units: units as u32 };
+    c.finish(embedding_gradient_runs::dispatch(params, bindings))
+}
+
+fn embedding_gradient_carry_case(mut c: Case, [a, rows, units, b]: Sizes) -> Case {
+    let positions = a * b;
+    let tiles = positions.div_ceil(embedding_gradient_runs::TILE);
+    let [ids, _] = sorted_pairs(&mut c, positions, rows);
+    let bindings = embedding_gradient_carry::Bindings {
+        sorted_ids: c.words(ids),
+        heads: c.random(tiles * units, 1.0),
+        tails: c.random(tiles * units, 1.0),
+        gradient: c.output(rows * units, summed(tiles)),
+    };
+    let params =
+        embedding_gradient_carry::Params { positions: positions as u32, units: units as u32 };
+    c.finish(embedding_gradient_carry::dispatch(params, bindings))
+}
+
+fn fill_case(mut c: Case, [a, b, ..]: Sizes) -> Case {
+    let values = c.output(a * b, 0.0);
+    let params = fill::Params { count: (a * b) as u32, value: 2.5 };
+    c.finish(fill::dispatch(params, fill::Bindings { values }))
+}
+
+/// An order that takes each of `rows` rows once, by a stride that shares no factor with it.
+fn order(c: &mut Case, rows: usize) -> Span {
+    let mut order: Vec<u32> = (0..rows as u32).collect();
+    for i in (1..rows).rev() {
+        order.swap(i, c.rng.random_range(0..=i));
+    }
+    c.words(order)
+}
+
+fn gather_ids_case(mut c: Case, [rows, width, targets, skip]: Sizes) -> Case {
+    let all = rows + skip;
+    let bindings = gather_batch::ids::Bindings {
+        state: c.state(skip as u32, 4),
+        order: order(&mut c, all),
+        inputs: c.ids(all * width, 1000),
+        targets: c.random(all * targets, 1.0),
+        batch_inputs: c.words(vec![7; rows * width]),
+        batch_targets: c.output(rows * targets, 0.0),
+    };
+    c.expect(bindings.batch_inputs, 0.0);
+    c.expect(bindings.state, 0.0);
+    let (rows, input_width, target_width) = (rows as u32, width as u32, targets as u32);
+    let params = gather_batch::ids::Params { rows, input_width, target_width };
+    c.finish(gather_batch::ids::dispatch(params, bindings))
+}
+
+fn gather_matrix_case(mut c: Case, [rows, width, targets, skip]: Sizes) -> Case {
+    let all = rows + skip;
+    let targets = targets - 1;
+    let bindings = gather_batch::matrix::Bindings {
+        state: c.state(skip as u32, 4),
+        order: order(&mut c, all),
+        inputs: c.random(all * width, 1.0),
+        targets: c.random((all * targets).max(1), 1.0),
+        batch_inputs: c.output(rows * width, 0.0),
+        batch_targets: c.output((rows * targets).max(1), 0.0),
+    };
+    c.expect(bindings.state, 0.0);
+    let (rows, input_width, target_width) = (rows as u32, width as u32, targets as u32);
+    let params = gather_batch::matrix::Params { rows, input_width, target_width };
+    c.finish(gather_batch::matrix::dispatch(params, bindings))
+}
+
+fn mean_pool_case(mut c: Case, [rows, length, units, _]: Sizes) -> Case {
+    let bindings = mean_pool::Bindings {
+        ids: c.ids(rows * length, 50),
+        input: c.random(rows * length * units, 1.0),
+        output: c.output(rows * units, summed(length)),
+    };
+    let (rows, length, units) = (rows as u32, length as u32, units as u32);
+    c.finish(mean_pool::dispatch(mean_pool::Params { rows, length, units }, bindings))
+}
+
+fn mean_pool_gradient_case(mut c: Case, [rows, length, units, _]: Sizes) -> Case {
+    let bindings = mean_pool_gradient::Bindings {
+        ids: c.ids(rows * length, 50),
+        d_output: c.random(rows * units, 1.0),
+        d_input: c.output(rows * length * units, EXACT),
+    };
+    let (rows, length, units) = (rows as u32, length as u32, units as u32);
+    let params = mean_pool_gradient::Params { rows, length, units };
+    c.finish(mean_pool_gradient::dispatch(params, bindings))
+}
+
+fn radix_count_case(mut c: Case, [a, b, _, shift]: Sizes) -> Case {
+    let count = a * b;
+    let keys = (0..count).map(|_| c.rng.random_range(0..1 << 20)).collect();
+    let bindings = radix_count::Bindings {
+        keys: c.words(keys),
+        counts: c.words(vec![9; 256 * radix_count::runs(count)]),
+    };
+    c.expect(bindings.counts, 0.0);
+    let params = radix_count::Params { count: count as u32, shift: 8 * (shift % 3) as u32 };
+    c.finish(radix_count::dispatch(params, bindings))
+}
+
+fn radix_scan_case(mut c: Case, [a, b, ..]: Sizes) -> Case {
+    let count = a * b;
+    let counts = (0..256 * radix_count::runs(count)).map(|_| c.rng.random_range(0..99)).collect();
+    let counts = c.words(counts);
+    c.expect(counts, 0.0);
+    let params = radix_scan::Params { count: count as u32 };
+    c.finish(radix_scan::dispatch(params, radix_scan::Bindings { counts }))
+}
+
+fn radix_scatter_case(mut c: Case, [a, b, _, first]: Sizes) -> Case {
+    let count = a * b;
+    let keys: Vec<u32> = (0..count).map(|_| c.rng.random_range(0..1 << 20)).collect();
+    let runs = radix_count::runs(count);
+    let mut counts = vec![0; 256 * runs];
+    for (i, key) in keys.iter().enumerate() {
+        counts[((key >> 8) & 255) as usize * runs + i / radix_count::RUN] += 1;
+    }
+    let mut place = 0;
+    counts.iter_mut().for_each(|count| place += std::mem::replace(count, place));
+    let bindings = radix_scatter::Bindings {
+        keys: c.words(keys),
+        values: c.ids(count, 1 << 20),
+        counts: c.words(counts),
+        sorted_keys: c.words(vec![0; count]),
+        sorted_values: c.words(vec![0; count]),
+    };
+    c.expect(bindings.sorted_keys, 0.0);
+    c.expect(bindings.sorted_values, 0.0);
+    let first = (first % 2) as u32;
+    let params = radix_scatter::Params { count: count as u32, shift: 8, first };
+    c.finish(radix_scatter::dispatch(params, bindings))
+}
+
+fn store_rows_case(mut c: Case, [rows, width, skip, _]: Sizes) -> Case {
+    let bindings = store_rows::Bindings {
+        state: c.state(skip as u32, 0),
+        outputs: c.random(rows * width, 1.0),
+        store: c.output((rows + skip) * width, 0.0),
+    };
+    c.expect(bindings.state, 0.0);
+    let params = store_rows::Params { rows: rows as u32, width: width as u32 };
+    c.finish(store_rows::dispatch(params, bindings))
+}
+
+/// One size: 1, a prime, a power of two, or ragged.
+fn size() -> impl Strategy<Value = usize> {
+    prop_oneof![Just(1), Just(31), Just(64), Just(127), 1usize..140]
+}
+
+/// Four sizes whose product stays small enough for a software adapter.
+fn sizes() -> impl Strategy<Value = Sizes> {
+    (size(), size(), size(), 1usize..9)
+        .prop_map(|(a, b, c, d)| [a, b, c, d])
+        .prop_filter("too large", |[a, b, c, d]| a * b * c * d < 2_000_000)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_kernel_matches_its_twin(sizes in sizes(), seed: u64) {
+        for (_, make) in CASES {
+            if let Err(message) = make(Case::new(seed), sizes).check() {
+                prop_assert!(false, "{message} at sizes {sizes:?}, seed {seed}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_kernel_has_a_case() {
+    for kernel in ALL {
+        assert!(
+            CASES.iter().any(|(known, _)| std::ptr::eq(*known, *kernel)),
+            "kernel {} has no row in CASES",
+            kernel.name
+        );
+    }
+}
+
+/// Shapes that random draws would not reach: long, wide, and past one dimension's workgroups.
+#[test]
+fn kernels_match_their_twins_at_large_sizes() {
+    let check = |make: Make, sizes: Sizes| {
+        if let Err(message) = make(Case::new(1), sizes).check() {
+            panic!("{message} at sizes {sizes:?}");
+        }
+    };
+    check(adam_case, [2_100, 2_003, 1, 1]);
+    check(fill_case, [4_000_037, 8, 1, 1]);
+    check(dense_forward_case, [3, 5_003, 257, 1]);
+    check(dense_forward_case, [257, 2_048, 1, 3]);
+    check(dense_gradient_weights_case, [1_031, 300, 5, 1]);
+    check(dense_gradient_input_case, [33, 4_099, 2, 2]);
+    check(embedding_gather_case, [40_000, 100_003, 8, 1]);
+    check(embedding_gradient_runs_case, [6_007, 9, 7, 5]);
+    check(embedding_gradient_carry_case, [6_007, 9, 7, 5]);
+    check(radix_count_case, [30_011, 2, 1, 1]);
+    check(radix_scan_case, [300_007, 1, 1, 1]);
+    check(radix_scatter_case, [30_011, 2, 1, 1]);
+    check(categorical_crossentropy_case, [40, 5_000, 3, 1]);
+    check(binary_crossentropy_case, [1_000, 300, 64, 1]);
+    assert!(gpu().max_binding_elements() >= 1 << 25, "WebGPU promises 128 MiB");
+}

@@ -1,0 +1,147 @@
+//! Every shader as naga reads it: layouts against the Rust halves, the limits of the portable
+//! form, and translation to SPIR-V (Vulkan), MSL (Metal) and HLSL (DX12).
+
+use naga::valid::{Capabilities, ValidationFlags, Validator};
+use naga::{AddressSpace, Module, ScalarKind, StorageAccess, TypeInner};
+use wgslearn::kernels::{ALL, Access, Element, Kernel};
+
+/// Each kernel's each variant, parsed.
+fn modules() -> impl Iterator<Item = (&'static Kernel, &'static str, Module)> {
+    ALL.iter().flat_map(|kernel| {
+        kernel.variants.iter().map(|variant| {
+            let source = variant.source.concat();
+            let module = naga::front::wgsl::parse_str(&source).unwrap_or_else(|error| {
+                panic!("{} ({}): {}", kernel.name, variant.name, error.emit_to_string(&source))
+            });
+            (*kernel, variant.name, module)
+        })
+    })
+}
+
+fn element(module: &Module, ty: naga::Handle<naga::Type>) -> Element {
+    let scalar = match &module.types[ty].inner {
+        TypeInner::Scalar(scalar) | TypeInner::Vector { scalar, .. } => *scalar,
+        other => panic!("{other:?} is no element"),
+    };
+    assert_eq!(scalar.width, 4);
+    match scalar.kind {
+        ScalarKind::Float => Element::F32,
+        ScalarKind::Uint => Element::U32,
+        other => panic!("{other:?} is no element"),
+    }
+}
+
+#[test]
+fn params_have_the_layout_that_the_shader_reads() {
+    for (kernel, variant, module) in modules() {
+        let place = format!("{} ({variant})", kernel.name);
+        let (_, uniform) = module
+            .global_variables
+            .iter()
+            .find(|(_, variable)| variable.space == AddressSpace::Uniform)
+            .unwrap_or_else(|| panic!("{place} has no params"));
+        assert_eq!(uniform.name.as_deref(), Some("params"), "{place}");
+        let TypeInner::Struct { members, span } = &module.types[uniform.ty].inner else {
+            panic!("{place}: params is no struct");
+        };
+        assert_eq!(*span as usize, kernel.params_size, "{place}: size of Params");
+        assert_eq!(members.len(), kernel.params.len(), "{place}: fields of Params");
+        for (member, field) in members.iter().zip(kernel.params) {
+            assert_eq!(member.name.as_deref(), Some(field.name), "{place}");
+            assert_eq!(member.offset as usize, field.offset, "{place}: {}", field.name);
+            assert_eq!(element(&module, member.ty), field.element, "{place}: {}", field.name);
+        }
+    }
+}
+
+#[test]
+fn bindings_are_those_that_the_shader_declares() {
+    for (kernel, variant, module) in modules() {
+        let place = format!("{} ({variant})", kernel.name);
+        let mut storage: Vec<_> = module
+            .global_variables
+            .iter()
+            .filter_map(|(_, variable)| match variable.space {
+                AddressSpace::Storage { access } => Some((variable, access)),
+                _ => None,
+            })
+            .collect();
+        storage.sort_by_key(|(variable, _)| variable.binding.as_ref().map(|b| b.binding));
+        assert_eq!(storage.len(), kernel.bindings.len(), "{place}: bindings");
+        for (i, ((variable, access), binding)) in storage.iter().zip(kernel.bindings).enumerate() {
+            let resource = variable.binding.as_ref().expect("a storage variable has a binding");
+            assert_eq!((resource.group, resource.binding), (0, i as u32 + 1), "{place}");
+            assert_eq!(variable.name.as_deref(), Some(binding.name), "{place}");
+            let TypeInner::Array { base, .. } = module.types[variable.ty].inner else {
+                panic!("{place}: {} is no array", binding.name);
+            };
+            assert_eq!(element(&module, base), binding.element, "{place}: {}", binding.name);
+            let written = access.contains(StorageAccess::STORE);
+            assert_eq!(written, binding.access == Access::Write, "{place}: {}", binding.name);
+        }
+    }
+}
+
+#[test]
+fn shaders_keep_to_the_portable_form() {
+    for (kernel, variant, module) in modules() {
+        let place = format!("{} ({variant})", kernel.name);
+        assert!(kernel.bindings.len() <= 8, "{place}: more than 8 storage bindings");
+        for (_, variable) in module.global_variables.iter() {
+            assert_ne!(variable.space, AddressSpace::Immediate, "{place}: immediates");
+        }
+        let mut layouter = naga::proc::Layouter::default();
+        layouter.update(module.to_ctx()).expect("sizes are known");
+        let shared: u32 = module
+            .global_variables
+            .iter()
+            .filter(|(_, variable)| variable.space == AddressSpace::WorkGroup)
+            .map(|(_, variable)| layouter[variable.ty].size)
+            .sum();
+        assert!(shared <= 16 * 1024, "{place}: {shared} bytes of workgroup memory");
+        let [entry] = &module.entry_points[..] else { panic!("{place}: one entry point") };
+        assert_eq!(entry.name, "main", "{place}");
+        assert!(entry.workgroup_size.iter().product::<u32>() <= 256, "{place}: invocations");
+        // The default capabilities hold no subgroups, no float atomics and no 16 or 64 bit types.
+        Validator::new(ValidationFlags::all(), Capabilities::default())
+            .validate(&module)
+            .unwrap_or_else(|error| panic!("{place}: {error:?}"));
+    }
+}
+
+#[test]
+fn shaders_translate_for_vulkan_metal_and_dx12() {
+    for (kernel, variant, module) in modules() {
+        let place = format!("{} ({variant})", kernel.name);
+        let info = Validator::new(ValidationFlags::all(), Capabilities::default())
+            .validate(&module)
+            .unwrap_or_else(|error| panic!("{place}: {error:?}"));
+        let spirv = naga::back::spv::write_vec(&module, &info, &Default::default(), None)
+            .unwrap_or_else(|error| panic!("{place}, SPIR-V: {error}"));
+        assert_eq!(spirv.first(), Some(&0x0723_0203), "{place}: SPIR-V's magic number");
+        let options =
+            naga::back::msl::Options { fake_missing_bindings: true, ..Default::default() };
+        let (msl, _) = naga::back::msl::write_string(&module, &info, &options, &Default::default())
+            .unwrap_or_else(|error| panic!("{place}, MSL: {error}"));
+        assert!(msl.contains("kernel void"), "{place}: an MSL kernel");
+        let options =
+            naga::back::hlsl::Options { fake_missing_bindings: true, ..Default::default() };
+        let mut hlsl = String::new();
+        naga::back::hlsl::Writer::new(&mut hlsl, &options, &Default::default())
+            .write(&module, &info, None)
+            .unwrap_or_else(|error| panic!("{place}, HLSL: {error}"));
+        assert!(hlsl.contains("[numthreads("), "{place}: an HLSL kernel");
+    }
+}
+
+#[test]
+fn every_shader_file_belongs_to_a_kernel() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/shaders");
+    for entry in std::fs::read_dir(folder).expect("shaders/ is there") {
+        let path = entry.expect("readable").path();
+        if path.extension().is_some_and(|ending| ending == "wgsl") {
+            let name = path.file_stem().and_then(|stem| stem.to_str()).expect("a name");
+            assert!(ALL.iter().any(|kernel| kernel.name == name), "{name}.wgsl has no Rust half");
+        }
+    }
+}
