@@ -1,12 +1,15 @@
 // Adam in Keras' form over an arena of parameters p with gradients g:
 //   m = b1 m + (1 - b1) g,  v = b2 v + (1 - b2) g^2,  p -= rate m / (sqrt(v) + epsilon)
-// with rate = schedule[slot] = lr sqrt(1 - b2^t) / (1 - b1^t), which the host computes in double
+// with the complements 1 - b1 and 1 - b2 rounded once (1 - f32(0.999) is off by 1e-5), and
+// rate = schedule[slot] = lr sqrt(1 - b2^t) / (1 - b1^t), which the host computes in double
 // precision. One invocation four neighbouring parameters.
 
 struct Params {
     count: u32,
     beta_1: f32,
     beta_2: f32,
+    complement_1: f32,
+    complement_2: f32,
     epsilon: f32,
 }
 
@@ -30,8 +33,8 @@ fn main(
     }
     let rate = schedule[state[BATCH_SLOT]];
     let g = gradients[i];
-    let m = params.beta_1 * first_moments[i] + (1.0 - params.beta_1) * g;
-    let v = params.beta_2 * second_moments[i] + (1.0 - params.beta_2) * (g * g);
+    let m = params.beta_1 * first_moments[i] + params.complement_1 * g;
+    let v = params.beta_2 * second_moments[i] + params.complement_2 * (g * g);
     first_moments[i] = m;
     second_moments[i] = v;
     weights[i] -= rate * m / (sqrt(v) + params.epsilon);

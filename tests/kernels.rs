@@ -51,7 +51,14 @@ static CASES: &[(&Kernel, Make)] = &[
 
 fn adam_case(mut c: Case, [a, b, ..]: Sizes) -> Case {
     let count = a * b * 4;
-    let params = adam::Params { count: count as u32, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7 };
+    let params = adam::Params {
+        count: count as u32,
+        beta_1: 0.9,
+        beta_2: 0.999,
+        complement_1: 0.1,
+        complement_2: 0.001,
+        epsilon: 1e-7,
+    };
     let second: Vec<f32> = (0..count).map(|_| c.rng.random_range(0.0..1.0)).collect();
     let bindings = adam::Bindings {
         state: c.state(0, 2),

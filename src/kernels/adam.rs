@@ -16,6 +16,10 @@ kernel! {
         beta_1: f32,
         /// Decay of the second moment.
         beta_2: f32,
+        /// 1 - beta_1, rounded once: 1 - f32(0.999) is off by 1e-5.
+        complement_1: f32,
+        /// 1 - beta_2.
+        complement_2: f32,
         /// Added to the root of the second moment.
         epsilon: f32,
     },
@@ -56,7 +60,8 @@ fn twin<T: Real>(
     let count = p.count as usize;
     let rate = schedule[state[BATCH_SLOT] as usize];
     let (b1, b2) = (T::from_f32(p.beta_1), T::from_f32(p.beta_2));
-    let (c1, c2, epsilon) = (T::ONE - b1, T::ONE - b2, T::from_f32(p.epsilon));
+    let (c1, c2) = (T::from_f32(p.complement_1), T::from_f32(p.complement_2));
+    let epsilon = T::from_f32(p.epsilon);
     let block = |weights: &mut [T], gradients: &[T], ms: &mut [T], vs: &mut [T]| {
         super::vectorised(|| {
             for (((p, &g), m), v) in weights.iter_mut().zip(gradients).zip(ms).zip(vs) {

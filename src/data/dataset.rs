@@ -1,0 +1,288 @@
+//! Examples in memory: a row of ids or of features each, with its targets.
+
+use crate::error::{Error, Result};
+
+/// The rows that a model reads.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Inputs {
+    /// Word ids, [rows, length]; 0 is padding.
+    Ids {
+        /// Row by row.
+        values: Vec<u32>,
+        /// Ids of a row.
+        length: usize,
+    },
+    /// Features, [rows, features].
+    Matrix {
+        /// Row by row.
+        values: Vec<f32>,
+        /// Features of a row.
+        features: usize,
+    },
+}
+
+impl Inputs {
+    /// Elements of a row.
+    pub fn width(&self) -> usize {
+        match self {
+            Inputs::Ids { length, .. } => *length,
+            Inputs::Matrix { features, .. } => *features,
+        }
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        let values = match self {
+            Inputs::Ids { values, .. } => values.len(),
+            Inputs::Matrix { values, .. } => values.len(),
+        };
+        values / self.width().max(1)
+    }
+
+    /// The rows of these numbers, in this order.
+    ///
+    /// # Panics
+    /// When a number is not below [`Inputs::rows`].
+    pub fn take(&self, rows: &[usize]) -> Inputs {
+        match self {
+            Inputs::Ids { values, length } => {
+                Inputs::Ids { values: take(values, *length, rows), length: *length }
+            }
+            Inputs::Matrix { values, features } => {
+                Inputs::Matrix { values: take(values, *features, rows), features: *features }
+            }
+        }
+    }
+}
+
+/// What a model learns to answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Targets {
+    /// The inputs themselves: an autoencoder.
+    Inputs,
+    /// Values [rows, width]. For classes, width 1 with the class's number or, with one column a
+    /// class, its distribution.
+    Values {
+        /// Row by row.
+        values: Vec<f32>,
+        /// Targets of a row.
+        width: usize,
+    },
+}
+
+/// Inputs with targets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dataset {
+    inputs: Inputs,
+    targets: Targets,
+    source: String,
+}
+
+impl Dataset {
+    /// A data set of `inputs` and `targets`. `source` names where they came from, for messages.
+    ///
+    /// ```
+    /// use wgslearn::{Dataset, Inputs, Targets};
+    ///
+    /// let inputs = Inputs::Ids { values: vec![3, 1, 0, 2, 2, 4], length: 3 };
+    /// let targets = Targets::Values { values: vec![1.0, 0.0], width: 1 };
+    /// let dataset = Dataset::new(inputs, targets, "two rows")?;
+    /// assert_eq!(dataset.rows(), 2);
+    /// # Ok::<(), wgslearn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Data`] when there is no row, a row has no element, the numbers of rows differ, or
+    /// a value is no finite number.
+    pub fn new(inputs: Inputs, targets: Targets, source: impl Into<String>) -> Result<Dataset> {
+        let source = source.into();
+        let wrong = |message: String| Err(Error::Data { place: source.clone(), message });
+        let (rows, width) = (inputs.rows(), inputs.width());
+        if width == 0 || rows == 0 {
+            return wrong("there are no rows to learn from".into());
+        }
+        let count = match &inputs {
+            Inputs::Ids { values, .. } => values.len(),
+            Inputs::Matrix { values, .. } => {
+                if let Some(i) = values.iter().position(|value| !value.is_finite()) {
+                    return wrong(format!(
+                        "row {}, column {} holds {}, which is no finite number; remove or replace it",
+                        i / width + 1,
+                        i % width + 1,
+                        values[i]
+                    ));
+                }
+                values.len()
+            }
+        };
+        if count != rows * width {
+            return wrong(format!("{count} values do not make rows of {width}"));
+        }
+        match &targets {
+            Targets::Inputs if matches!(inputs, Inputs::Ids { .. }) => {
+                return wrong("ids cannot be their own targets; give targets of their own".into());
+            }
+            Targets::Inputs => {}
+            Targets::Values { values, width } => {
+                if *width == 0 || values.len() != rows * width {
+                    return wrong(format!(
+                        "{rows} rows of inputs, but {} rows of targets",
+                        values.len() / (*width).max(1)
+                    ));
+                }
+                if let Some(i) = values.iter().position(|value| !value.is_finite()) {
+                    return wrong(format!(
+                        "the target of row {} is {}, which is no finite number",
+                        i / width + 1,
+                        values[i]
+                    ));
+                }
+            }
+        }
+        Ok(Dataset { inputs, targets, source })
+    }
+
+    /// The inputs.
+    pub fn inputs(&self) -> &Inputs {
+        &self.inputs
+    }
+
+    /// The targets.
+    pub fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
+    /// Where the rows came from.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.inputs.rows()
+    }
+
+    /// Targets of a row.
+    pub fn target_width(&self) -> usize {
+        match &self.targets {
+            Targets::Inputs => self.inputs.width(),
+            Targets::Values { width, .. } => *width,
+        }
+    }
+
+    /// The targets as a slice [rows, target_width].
+    pub fn target_values(&self) -> &[f32] {
+        match (&self.targets, &self.inputs) {
+            (Targets::Values { values, .. }, _) => values,
+            (Targets::Inputs, Inputs::Matrix { values, .. }) => values,
+            (Targets::Inputs, Inputs::Ids { .. }) => &[],
+        }
+    }
+
+    /// The rows of these numbers, in this order.
+    ///
+    /// # Panics
+    /// When a number is not below [`Dataset::rows`].
+    pub fn take(&self, rows: &[usize]) -> Dataset {
+        let targets = match &self.targets {
+            Targets::Inputs => Targets::Inputs,
+            Targets::Values { values, width } => {
+                Targets::Values { values: take(values, *width, rows), width: *width }
+            }
+        };
+        Dataset { inputs: self.inputs.take(rows), targets, source: self.source.clone() }
+    }
+
+    /// Splits off `fraction` of the rows, drawn by `seed`: (rest, split). Each part keeps its rows
+    /// in the order of the file and has at least one.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when the fraction is not between 0 and 1, or leaves a part empty.
+    pub fn split(&self, fraction: f64, seed: u64) -> Result<(Dataset, Dataset)> {
+        let rows = self.rows();
+        let count = (rows as f64 * fraction).round() as usize;
+        if !(fraction > 0.0 && fraction < 1.0) || count == 0 || count == rows {
+            return Err(Error::usage(format!(
+                "a validation split of {fraction} of {rows} rows leaves one part empty; choose one between 0 and 1, or 0 for none"
+            )));
+        }
+        let order = permutation(rows, seed, u64::MAX);
+        let mut split: Vec<usize> = order[..count].iter().map(|&row| row as usize).collect();
+        let mut rest: Vec<usize> = order[count..].iter().map(|&row| row as usize).collect();
+        split.sort_unstable();
+        rest.sort_unstable();
+        Ok((self.take(&rest), self.take(&split)))
+    }
+
+    /// Checks that every id is below `rows`, the size of an embedding.
+    ///
+    /// # Errors
+    /// [`Error::Data`] names the first place that is not.
+    pub fn check_ids(&self, rows: usize) -> Result<()> {
+        check_ids(&self.inputs, rows, &self.source)
+    }
+}
+
+/// Checks that every id of `inputs` is below `rows`.
+pub(crate) fn check_ids(inputs: &Inputs, rows: usize, source: &str) -> Result<()> {
+    let Inputs::Ids { values, length } = inputs else { return Ok(()) };
+    match values.iter().position(|&id| id as usize >= rows) {
+        None => Ok(()),
+        Some(i) => Err(Error::Data {
+            place: format!("{source}, row {}, position {}", i / length + 1, i % length + 1),
+            message: format!(
+                "the id {} is outside the embedding's {rows} rows (0 to {}); give the embedding more rows or correct the id",
+                values[i],
+                rows - 1
+            ),
+        }),
+    }
+}
+
+fn take<T: Copy>(values: &[T], width: usize, rows: &[usize]) -> Vec<T> {
+    rows.iter().flat_map(|&row| &values[row * width..(row + 1) * width]).copied().collect()
+}
+
+/// The numbers 0..rows in an order drawn by (seed, stream): Fisher and Yates' shuffle with a
+/// fixed generator, so that a seed means the same order everywhere. Streams are epochs.
+pub fn permutation(rows: usize, seed: u64, stream: u64) -> Vec<u32> {
+    use rand::rngs::ChaCha8Rng;
+    use rand::{Rng, SeedableRng};
+    let mut generator = ChaCha8Rng::seed_from_u64(seed);
+    generator.set_stream(stream);
+    let mut order: Vec<u32> = (0..rows as u32).collect();
+    for i in (1..rows).rev() {
+        // The high half of a 64-bit product: a number from 0 to i, uniform to 1 in 2^32.
+        let j = ((generator.next_u64() >> 32) * (i as u64 + 1)) >> 32;
+        order.swap(i, j as usize);
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_permutation_holds_every_row_once_and_depends_on_seed_and_epoch() {
+        let a = permutation(1000, 7, 0);
+        let mut sorted = a.clone();
+        sorted.sort_unstable();
+        assert!(sorted.iter().enumerate().all(|(i, &row)| i as u32 == row));
+        assert_eq!(a, permutation(1000, 7, 0));
+        assert_ne!(a, permutation(1000, 7, 1));
+        assert_ne!(a, permutation(1000, 8, 0));
+    }
+
+    #[test]
+    fn a_split_takes_each_row_once() {
+        let inputs = Inputs::Matrix { values: (0..20).map(|v| v as f32).collect(), features: 2 };
+        let all = Dataset::new(inputs, Targets::Inputs, "test").expect("rows");
+        let (rest, split) = all.split(0.3, 1).expect("a split");
+        assert_eq!((rest.rows(), split.rows()), (7, 3));
+        let mut seen: Vec<f32> = [rest.target_values(), split.target_values()].concat();
+        seen.sort_by(f32::total_cmp);
+        assert_eq!(seen, all.target_values());
+        assert!(all.split(0.01, 1).is_err());
+    }
+}

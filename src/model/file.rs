@@ -1,0 +1,171 @@
+//! The model file: safetensors with the weights by name and, in its metadata, everything that is
+//! needed to use them. Written to a temporary file beside and renamed, so that a file is whole
+//! or not there.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::Path;
+
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
+use serde::{Deserialize, Serialize};
+
+use super::{Encoder, Input, Layer, Loss, Model, Parameter};
+use crate::error::{Error, Result};
+
+/// The metadata's key. One key holds all, so that the file's bytes do not depend on a map's order.
+const KEY: &str = "wgslearn";
+
+/// Version of the description; a reader takes its own and older ones.
+const VERSION: u32 = 1;
+
+/// Everything beside the weights.
+#[derive(Serialize, Deserialize)]
+struct Description {
+    version: u32,
+    input: Input,
+    layers: Vec<Layer>,
+    loss: Loss,
+    labels: Vec<String>,
+    encoder: Encoder,
+}
+
+/// Only the version, readable whatever else a later description holds.
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
+}
+
+impl Model {
+    /// Writes the model.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the file cannot be written; one that was there stays as it was.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let description = Description {
+            version: VERSION,
+            input: self.input,
+            layers: self.layers.clone(),
+            loss: self.loss,
+            labels: self.labels.clone(),
+            encoder: self.encoder.clone(),
+        };
+        let broken =
+            |message: String| Error::Model(format!("the model cannot be written: {message}"));
+        let json = serde_json::to_string(&description).map_err(|e| broken(e.to_string()))?;
+        let mut tensors = Vec::new();
+        for parameter in &self.parameters {
+            let bytes = bytemuck::cast_slice(&parameter.values);
+            let view = TensorView::new(Dtype::F32, parameter.shape.clone(), bytes);
+            tensors.push((parameter.name.as_str(), view.map_err(|e| broken(e.to_string()))?));
+        }
+        let metadata = HashMap::from([(KEY.to_owned(), json)]);
+        let bytes =
+            safetensors::serialize(tensors, Some(metadata)).map_err(|e| broken(e.to_string()))?;
+        write_whole(path, &bytes)
+    }
+
+    /// Reads a model.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the file cannot be read, [`Error::Data`] when it is cut short, is no
+    /// model of wgslearn, or comes from a later version.
+    pub fn load(path: impl AsRef<Path>) -> Result<Model> {
+        let path = path.as_ref();
+        let bytes = std::fs::read(path).map_err(|e| Error::file("read", path, e))?;
+        let broken = |message: &str| {
+            Error::data(
+                path,
+                format!(
+                    "this is no whole model file ({message}); train it again, or copy it again if it was cut short"
+                ),
+            )
+        };
+        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| broken(&e.to_string()))?;
+        let Some(json) = header.metadata().as_ref().and_then(|map| map.get(KEY)) else {
+            return Err(Error::data(
+                path,
+                "this safetensors file holds weights but no wgslearn model; give it as initial_weights, or a file that wgslearn train wrote",
+            ));
+        };
+        let version: Version = serde_json::from_str(json).map_err(|e| broken(&e.to_string()))?;
+        if version.version > VERSION {
+            return Err(Error::data(
+                path,
+                format!(
+                    "the model has version {}, and this wgslearn reads up to {VERSION}; update wgslearn",
+                    version.version
+                ),
+            ));
+        }
+        let description: Description =
+            serde_json::from_str(json).map_err(|e| broken(&e.to_string()))?;
+        let Description { input, layers, loss, labels, encoder, .. } = description;
+        let mut model = Model::new(input, layers, loss, 0).map_err(|e| broken(&e.to_string()))?;
+        let weights = read_tensors(path, &bytes)?;
+        if weights.len() != model.parameters.len() {
+            return Err(broken("weights are missing"));
+        }
+        model.set_parameters(weights).map_err(|e| broken(&e.to_string()))?;
+        model.labels = labels;
+        model.encoder = encoder;
+        Ok(model)
+    }
+}
+
+/// Reads every f32 array of a safetensors file.
+///
+/// # Errors
+/// [`Error::File`] when it cannot be read, [`Error::Data`] when it is broken or holds other types.
+pub fn read_weights(path: &Path) -> Result<Vec<Parameter>> {
+    let bytes = std::fs::read(path).map_err(|e| Error::file("read", path, e))?;
+    read_tensors(path, &bytes)
+}
+
+fn read_tensors(path: &Path, bytes: &[u8]) -> Result<Vec<Parameter>> {
+    let tensors = SafeTensors::deserialize(bytes).map_err(|e| {
+        Error::data(
+            path,
+            format!("this is no whole safetensors file ({e}); it may have been cut short"),
+        )
+    })?;
+    let read = |(name, view): (String, TensorView<'_>)| {
+        if view.dtype() != Dtype::F32 {
+            return Err(Error::data(
+                path,
+                format!("{name} has the type {:?}; save weights as float32", view.dtype()),
+            ));
+        }
+        let values: Vec<f32> = bytemuck::pod_collect_to_vec(view.data());
+        match values.iter().position(|value| !value.is_finite()) {
+            Some(i) => Err(Error::data(path, format!("{name} holds {} at {i}", values[i]))),
+            None => Ok(Parameter { name, shape: view.shape().to_vec(), values }),
+        }
+    };
+    tensors.tensors().into_iter().map(read).collect()
+}
+
+/// Writes a file as a whole: to a temporary one in the same folder, which is then renamed.
+///
+/// # Errors
+/// [`Error::File`] names the file; what was there stays.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let wrong = |e| Error::file("write", path, e);
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(wrong)?;
+    file.write_all(bytes).map_err(wrong)?;
+    file.as_file().sync_all().map_err(wrong)?;
+    // A temporary file is the owner's alone; a result has the permissions of any new file.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let permissions = std::fs::Permissions::from_mode(0o644);
+        file.as_file().set_permissions(permissions).map_err(wrong)?;
+    }
+    file.persist(path).map_err(|e| wrong(e.error))?;
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! The model's table of layers, as Keras prints it.
+
+use comfy_table::presets::UTF8_FULL;
+use comfy_table::{CellAlignment, Table};
+
+use super::{Layer, Model};
+
+/// 160 as "160", 12345 as "12,345".
+fn grouped(count: usize) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A size in the unit that Keras chooses: 772.00 B, 4.10 KB, 97.66 MB.
+fn size(parameters: usize) -> String {
+    let bytes = parameters as f64 * 4.0;
+    match bytes {
+        b if b < 1024.0 => format!("{b:.2} B"),
+        b if b < 1024.0 * 1024.0 => format!("{:.2} KB", b / 1024.0),
+        b if b < 1024.0 * 1024.0 * 1024.0 => format!("{:.2} MB", b / 1024.0 / 1024.0),
+        b => format!("{:.2} GB", b / 1024.0 / 1024.0 / 1024.0),
+    }
+}
+
+impl Model {
+    /// Layers with output shapes and numbers of parameters, laid out as Keras' `summary()`.
+    pub fn summary(&self) -> String {
+        let mut table = Table::new();
+        table.load_style(UTF8_FULL);
+        table.set_header(["Layer (type)", "Output Shape", "Param #"]);
+        let (names, shapes) = (self.layer_names(), self.layer_shapes());
+        for (i, layer) in self.layers.iter().enumerate() {
+            let count: usize = layer
+                .parameters(shapes[i], &names[i])
+                .iter()
+                .map(|spec| spec.shape.iter().product::<usize>())
+                .sum();
+            let name = format!("{} ({})", names[i], layer.title());
+            table.add_row([name, shapes[i + 1].to_string(), grouped(count)]);
+        }
+        if let Some(column) = table.column_mut(2) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        let total = self.parameter_count();
+        format!(
+            "Model: \"sequential\"\n{table}\n Total params: {} ({})\n Trainable params: {} ({})\n Non-trainable params: 0 (0.00 B)",
+            grouped(total),
+            size(total),
+            grouped(total),
+            size(total)
+        )
+    }
+
+    /// What [`Model::summary`] shows, for programs.
+    pub fn summary_json(&self) -> serde_json::Value {
+        let (names, shapes) = (self.layer_names(), self.layer_shapes());
+        let layer = |(i, layer): (usize, &Layer)| {
+            let count: usize = layer
+                .parameters(shapes[i], &names[i])
+                .iter()
+                .map(|spec| spec.shape.iter().product::<usize>())
+                .sum();
+            serde_json::json!({
+                "name": names[i],
+                "type": layer.title(),
+                "output_shape": shapes[i + 1].to_string(),
+                "parameters": count,
+            })
+        };
+        serde_json::json!({
+            "layers": self.layers.iter().enumerate().map(layer).collect::<Vec<_>>(),
+            "parameters": self.parameter_count(),
+            "loss": self.loss.name(),
+            "labels": self.labels,
+        })
+    }
+}

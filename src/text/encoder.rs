@@ -1,0 +1,317 @@
+//! Documents to rows of ids: what is learned from the training texts and kept with the model.
+//!
+//! Ids with a vocabulary: 0 padding, 1 any word outside it, 2 and on the words by falling
+//! frequency. With hashing: 0 padding, 1 and on the buckets. Buckets of word n-grams follow.
+//! A row holds a document's words and then its n-grams, cut and padded to one width.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::hashing::{hash_md5, ngram_bucket};
+use super::padding::{Side, pad};
+use super::tokenizer::for_each_word;
+use crate::error::{Error, Result};
+
+/// Choices for [`TextEncoder::fit`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TextOptions {
+    /// Words in the vocabulary at most, the most frequent ones; 0 for all.
+    pub vocab_size: usize,
+    /// Words seen less often are left out of the vocabulary.
+    pub min_count: usize,
+    /// Instead of a vocabulary, hash words into this many ids (Keras' `one_hot`); 0 for none.
+    pub hash_size: usize,
+    /// Words of the longest n-gram; 1 for words alone.
+    pub word_ngrams: usize,
+    /// Buckets that n-grams are hashed into.
+    pub ngram_buckets: usize,
+    /// Words of a row at most; 0 for those of the longest document, at most 400.
+    pub max_length: usize,
+    /// Where short rows are filled.
+    pub padding: Side,
+    /// Where long rows are cut.
+    pub truncation: Side,
+}
+
+impl Default for TextOptions {
+    fn default() -> Self {
+        TextOptions {
+            vocab_size: 0,
+            min_count: 1,
+            hash_size: 0,
+            word_ngrams: 1,
+            ngram_buckets: 100_000,
+            max_length: 0,
+            padding: Side::Post,
+            truncation: Side::Post,
+        }
+    }
+}
+
+/// Words of a document at most when no length is given.
+const LONGEST: usize = 400;
+
+/// Id of any word outside the vocabulary.
+const UNKNOWN: u32 = 1;
+
+/// How words become ids.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Words {
+    /// By a list: word i has the id i + 2.
+    Vocabulary(Vec<String>),
+    /// By md5 into ids 1 to size - 1.
+    Hashed {
+        /// Ids, padding included.
+        size: usize,
+    },
+}
+
+/// What turns a document into a row of ids.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(from = "Stored", into = "Stored")]
+pub struct TextEncoder {
+    stored: Stored,
+    ids: HashMap<String, u32>,
+}
+
+/// A [`TextEncoder`] as it is written to a model file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Stored {
+    words: Words,
+    /// Words of a row at most.
+    length: usize,
+    word_ngrams: usize,
+    ngram_buckets: usize,
+    padding: Side,
+    truncation: Side,
+}
+
+impl From<Stored> for TextEncoder {
+    fn from(stored: Stored) -> TextEncoder {
+        let ids = match &stored.words {
+            Words::Vocabulary(words) => {
+                words.iter().zip(UNKNOWN + 1..).map(|(word, id)| (word.clone(), id)).collect()
+            }
+            Words::Hashed { .. } => HashMap::new(),
+        };
+        TextEncoder { stored, ids }
+    }
+}
+
+impl From<TextEncoder> for Stored {
+    fn from(encoder: TextEncoder) -> Stored {
+        encoder.stored
+    }
+}
+
+impl PartialEq for TextEncoder {
+    fn eq(&self, other: &Self) -> bool {
+        self.stored == other.stored
+    }
+}
+
+/// What became of a document's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Encoded {
+    /// Words that the document has.
+    pub words: usize,
+    /// Those that have an id of their own.
+    pub known: usize,
+}
+
+impl TextEncoder {
+    /// Learns vocabulary and length from `texts`.
+    ///
+    /// ```
+    /// use wgslearn::text::{TextEncoder, TextOptions};
+    ///
+    /// let encoder = TextEncoder::fit(["good work", "good!"], &TextOptions::default())?;
+    /// let mut row = Vec::new();
+    /// encoder.encode("Good grief", &mut row);
+    /// assert_eq!(row, [2, 1]);
+    /// # Ok::<(), wgslearn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when an option is out of range.
+    pub fn fit<'t>(
+        texts: impl IntoIterator<Item = &'t str>,
+        options: &TextOptions,
+    ) -> Result<TextEncoder> {
+        if options.hash_size == 1 {
+            return Err(Error::usage(
+                "a hash size of 1 leaves no id beside padding; take 2 or more",
+            ));
+        }
+        if options.word_ngrams == 0 || (options.word_ngrams > 1 && options.ngram_buckets == 0) {
+            return Err(Error::usage("word n-grams need at least 1 word and 1 bucket"));
+        }
+        // Counts in order of first appearance, so that ties keep it, as in Keras' Tokenizer.
+        let mut counts: HashMap<String, (usize, usize)> = HashMap::new();
+        let mut lowered = String::new();
+        let mut longest = 0;
+        for text in texts {
+            let mut length = 0;
+            for_each_word(text, &mut lowered, |word| {
+                length += 1;
+                if options.hash_size > 0 {
+                    return;
+                }
+                match counts.get_mut(word) {
+                    Some((count, _)) => *count += 1,
+                    None => {
+                        let first = counts.len();
+                        counts.insert(word.to_owned(), (1, first));
+                    }
+                }
+            });
+            longest = longest.max(length);
+        }
+        let words = if options.hash_size > 0 {
+            Words::Hashed { size: options.hash_size }
+        } else {
+            let mut kept: Vec<(String, (usize, usize))> =
+                counts.into_iter().filter(|(_, (count, _))| *count >= options.min_count).collect();
+            kept.sort_unstable_by_key(|(_, (count, first))| (std::cmp::Reverse(*count), *first));
+            if options.vocab_size > 0 {
+                kept.truncate(options.vocab_size);
+            }
+            Words::Vocabulary(kept.into_iter().map(|(word, _)| word).collect())
+        };
+        let length = match options.max_length {
+            0 => longest.min(LONGEST),
+            length => length,
+        };
+        Ok(TextEncoder::from(Stored {
+            words,
+            length: length.max(1),
+            word_ngrams: options.word_ngrams,
+            ngram_buckets: options.ngram_buckets,
+            padding: options.padding,
+            truncation: options.truncation,
+        }))
+    }
+
+    /// How words become ids.
+    pub fn words(&self) -> &Words {
+        &self.stored.words
+    }
+
+    /// Ids of words, padding and the unknown word included.
+    fn word_ids(&self) -> usize {
+        match &self.stored.words {
+            Words::Vocabulary(words) => words.len() + UNKNOWN as usize + 1,
+            Words::Hashed { size } => *size,
+        }
+    }
+
+    /// Rows that an embedding of these ids needs.
+    pub fn rows(&self) -> usize {
+        match self.stored.word_ngrams {
+            1 => self.word_ids(),
+            _ => self.word_ids() + self.stored.ngram_buckets,
+        }
+    }
+
+    /// Ids of a row: the words, and for each n from 2 the n-grams that as many words have.
+    pub fn width(&self) -> usize {
+        let length = self.stored.length;
+        length
+            + (2..=self.stored.word_ngrams).map(|n| (length + 1).saturating_sub(n)).sum::<usize>()
+    }
+
+    /// Appends a document's row of ids to `row`.
+    pub fn encode(&self, text: &str, row: &mut Vec<u32>) -> Encoded {
+        let Stored { length, word_ngrams, ngram_buckets, padding, truncation, .. } = self.stored;
+        let mut lowered = String::new();
+        let mut words: Vec<String> = Vec::new();
+        let mut ids: Vec<u32> = Vec::with_capacity(self.width());
+        let mut known = 0;
+        for_each_word(text, &mut lowered, |word| {
+            let id = match &self.stored.words {
+                Words::Hashed { size } => hash_md5(word, *size),
+                Words::Vocabulary(_) => self.ids.get(word).copied().unwrap_or(UNKNOWN),
+            };
+            let is_hashed = matches!(self.stored.words, Words::Hashed { .. });
+            known += (is_hashed || id != UNKNOWN) as usize;
+            ids.push(id);
+            if word_ngrams > 1 {
+                words.push(word.to_owned());
+            }
+        });
+        let count = ids.len();
+        if word_ngrams == 1 {
+            pad(&ids, length, padding, truncation, row);
+            return Encoded { words: count, known };
+        }
+        // Cut the words first, so that a long document keeps n-grams of what it keeps.
+        let cut = count.saturating_sub(length);
+        let range = match truncation {
+            Side::Pre => cut..count,
+            Side::Post => 0..count - cut,
+        };
+        let words: Vec<&str> = words[range.clone()].iter().map(String::as_str).collect();
+        let mut ids = ids[range].to_vec();
+        let first = self.word_ids() as u32;
+        let mut joined = String::new();
+        for n in 2..=word_ngrams {
+            ids.extend(
+                words.windows(n).map(|w| first + ngram_bucket(w, ngram_buckets, &mut joined)),
+            );
+        }
+        pad(&ids, self.width(), padding, truncation, row);
+        Encoded { words: count, known }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(encoder: &TextEncoder, text: &str) -> Vec<u32> {
+        let mut row = Vec::new();
+        encoder.encode(text, &mut row);
+        row
+    }
+
+    #[test]
+    fn words_are_ranked_by_frequency_then_first_appearance() {
+        let texts = ["the cat sat", "the dog sat", "the end"];
+        let encoder = TextEncoder::fit(texts, &TextOptions::default()).expect("options");
+        assert_eq!(row(&encoder, "the sat cat"), [2, 3, 4]);
+        assert_eq!(row(&encoder, "the dog end"), [2, 5, 6]);
+        assert_eq!(encoder.rows(), 7);
+        let few = TextOptions { vocab_size: 2, ..TextOptions::default() };
+        let encoder = TextEncoder::fit(texts, &few).expect("options");
+        assert_eq!(row(&encoder, "the sat cat"), [2, 3, 1]);
+        let often = TextOptions { min_count: 2, ..TextOptions::default() };
+        let encoder = TextEncoder::fit(texts, &often).expect("options");
+        assert_eq!((row(&encoder, "the sat cat"), encoder.rows()), (vec![2, 3, 1], 4));
+    }
+
+    #[test]
+    fn ngrams_follow_the_words_in_buckets_of_their_own() {
+        let options = TextOptions { word_ngrams: 2, ngram_buckets: 10, ..TextOptions::default() };
+        let encoder = TextEncoder::fit(["a b c", "a b"], &options).expect("options");
+        assert_eq!((encoder.width(), encoder.rows()), (5, 5 + 10));
+        let long = row(&encoder, "a b c");
+        assert_eq!(long[..3], [2, 3, 4]);
+        assert!(long[3..].iter().all(|id| (5..15).contains(id)));
+        let short = row(&encoder, "a b");
+        assert_eq!(short[..2], [2, 3]);
+        assert_eq!(short[2], long[3], "the same two words share a bucket");
+        assert_eq!(short[3..], [0, 0]);
+    }
+
+    #[test]
+    fn a_stored_encoder_encodes_the_same() {
+        let options = TextOptions { word_ngrams: 3, ngram_buckets: 99, ..TextOptions::default() };
+        let encoder = TextEncoder::fit(["one two three", "two"], &options).expect("options");
+        let json = serde_json::to_string(&encoder).expect("json");
+        let again: TextEncoder = serde_json::from_str(&json).expect("json");
+        assert_eq!(row(&encoder, "three two four"), row(&again, "three two four"));
+    }
+}

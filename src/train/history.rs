@@ -1,0 +1,60 @@
+//! What training reports: loss and accuracy by epoch, exact means over rows.
+
+use serde::{Deserialize, Serialize};
+
+/// Loss and accuracy over some rows.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Metrics {
+    /// Mean loss over rows.
+    pub loss: f64,
+    /// Share of right answers, for losses that have one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<f64>,
+}
+
+/// One epoch, as it is reported while training runs.
+#[derive(Clone, Copy, Debug)]
+pub struct EpochReport {
+    /// From 1.
+    pub epoch: usize,
+    /// How many there will be at most.
+    pub epochs: usize,
+    /// Over the training rows, as the batches were trained.
+    pub training: Metrics,
+    /// Over the validation rows, after the epoch.
+    pub validation: Option<Metrics>,
+    /// Rows trained per second, over the time since the last report.
+    pub samples_per_second: f64,
+}
+
+/// Loss and accuracy by epoch. As JSON: `{"loss": [...], "accuracy": [...], "val_loss": [...]}`;
+/// what was not measured is left out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct History {
+    /// Training loss.
+    pub loss: Vec<f64>,
+    /// Training accuracy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accuracy: Vec<f64>,
+    /// Validation loss.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub val_loss: Vec<f64>,
+    /// Validation accuracy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub val_accuracy: Vec<f64>,
+    /// The epoch whose weights were kept, from 1, where early stopping chose one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best_epoch: Option<usize>,
+}
+
+impl History {
+    /// Adds an epoch.
+    pub(super) fn push(&mut self, training: Metrics, validation: Option<Metrics>) {
+        self.loss.push(training.loss);
+        self.accuracy.extend(training.accuracy);
+        if let Some(validation) = validation {
+            self.val_loss.push(validation.loss);
+            self.val_accuracy.extend(validation.accuracy);
+        }
+    }
+}

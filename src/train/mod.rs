@@ -1,0 +1,17 @@
+//! From a model and a data set to trained weights, and from a trained model to its answers.
+//!
+//! `record` turns a model into a program, `session` feeds and runs it, `trainer` is the loop over
+//! epochs, `predictor` the way from inputs to outputs.
+
+mod history;
+mod optimizer;
+mod predictor;
+mod record;
+mod session;
+mod trainer;
+
+pub use history::{EpochReport, History, Metrics};
+pub use optimizer::{Optimizer, Schedule};
+pub use predictor::Predictor;
+pub use session::{Role, Session};
+pub use trainer::{EarlyStopping, Trainer};

@@ -1,0 +1,462 @@
+//! A model under training on a device: feeds its data, runs its steps, reads its weights.
+//!
+//! The host works by window, not by step: it writes the order of the rows, the rate of each
+//! step and the counters, runs the steps in few submissions, and reads their losses back once.
+
+use super::record::{Feed, FeedSpec, MAX_SLOTS, Purpose, Recording, Request, record};
+use super::{Metrics, Trainer};
+use crate::backend::{Device, Executor};
+use crate::data::{Dataset, Inputs, Targets};
+use crate::error::{Error, Result};
+use crate::kernels::Span;
+use crate::kernels::state::{BATCH_STEP, CURSOR};
+use crate::model::{Input, Loss, Model, Parameter};
+use crate::program::Run;
+
+/// What to read of a session's parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The weights.
+    Weights,
+    /// The gradients of the last step.
+    Gradients,
+    /// The optimizer's first array: Adam's first moment, SGD's velocity.
+    FirstMoments,
+    /// Adam's second moment.
+    SecondMoments,
+}
+
+/// A model under training on a device.
+pub struct Session<'a> {
+    model: Model,
+    trainer: Trainer,
+    recording: Recording,
+    executor: Box<dyn Executor>,
+    training: Source<'a>,
+    validation: Option<Source<'a>>,
+    /// Optimizer steps done.
+    step: u64,
+    /// Optimizer steps of the whole run, for the schedule.
+    steps: u64,
+}
+
+/// A data set with its feed.
+struct Source<'a> {
+    dataset: &'a Dataset,
+    feed: usize,
+    /// Whether its rows are on the device.
+    uploaded: bool,
+}
+
+impl std::fmt::Debug for Session<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Session(step {} of {})", self.step, self.steps)
+    }
+}
+
+impl<'a> Session<'a> {
+    /// Puts `model` and the data sets on `device`.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when data and model do not fit together, [`Error::Data`] when an id is
+    /// outside the embedding, [`Error::Device`] when the device cannot hold them.
+    pub fn new(
+        model: &Model,
+        trainer: &Trainer,
+        training: &'a Dataset,
+        validation: Option<&'a Dataset>,
+        device: &Device,
+    ) -> Result<Session<'a>> {
+        Self::open(model, trainer, training, validation, device.max_binding_elements(), |program| {
+            device.prepare(program)
+        })
+    }
+
+    /// As [`Session::new`], with any executor: for the oracle in double precision.
+    #[doc(hidden)]
+    pub fn open(
+        model: &Model,
+        trainer: &Trainer,
+        training: &'a Dataset,
+        validation: Option<&'a Dataset>,
+        max_binding: usize,
+        prepare: impl FnOnce(&crate::program::Program) -> Result<Box<dyn Executor>>,
+    ) -> Result<Session<'a>> {
+        trainer.check()?;
+        let mut feeds = vec![feed_spec(model, training, trainer.batch_size, Purpose::Training)?];
+        if let Some(dataset) = validation {
+            // A wide batch: its size does not change an evaluation's result.
+            let batch = trainer.batch_size.max(256);
+            feeds.push(feed_spec(model, dataset, batch, Purpose::Evaluation)?);
+        }
+        let recording = record(&Request {
+            model,
+            feeds: &feeds,
+            optimizer: Some(trainer.optimizer),
+            seed: trainer.seed,
+            keep_best: validation.is_some() && trainer.early_stopping.is_some(),
+            max_binding,
+        })?;
+        let mut executor = prepare(&recording.program)?;
+        upload_parameters(model, &recording, executor.as_mut())?;
+        let per_epoch = training.rows().div_ceil(feeds[0].batch) as u64;
+        Ok(Session {
+            model: model.clone(),
+            trainer: trainer.clone(),
+            recording,
+            executor,
+            training: Source { dataset: training, feed: 0, uploaded: false },
+            validation: validation.map(|dataset| Source { dataset, feed: 1, uploaded: false }),
+            step: 0,
+            steps: per_epoch * trainer.epochs as u64,
+        })
+    }
+
+    /// Epochs that can share one read-back of losses: 0 when one epoch alone is too long.
+    pub fn epochs_at_once(&self) -> usize {
+        let feed = &self.recording.feeds[self.training.feed];
+        if feed.resident < feed.rows {
+            return 0;
+        }
+        (MAX_SLOTS / feed.rows.div_ceil(feed.batch)).min(feed.order.len / feed.rows)
+    }
+
+    /// Trains whole epochs, numbered from 0, and returns the mean loss and accuracy of each.
+    ///
+    /// # Errors
+    /// [`Error::Training`] when a loss is no finite number, [`Error::Device`] when the device fails.
+    pub fn train(&mut self, epochs: std::ops::Range<usize>) -> Result<Vec<Metrics>> {
+        let at_once = self.epochs_at_once();
+        if at_once == 0 {
+            return epochs.map(|epoch| self.train_rows(&self.order(epoch))).collect();
+        }
+        let mut metrics = Vec::new();
+        let mut start = epochs.start;
+        while start < epochs.end {
+            let end = epochs.end.min(start + at_once);
+            let order: Vec<u32> = (start..end).flat_map(|epoch| self.order(epoch)).collect();
+            let totals = self.window(Purpose::Training, &order, end - start)?;
+            metrics
+                .extend(totals.into_iter().map(|total| self.metrics(total, self.training.dataset)));
+            start = end;
+        }
+        Ok(metrics)
+    }
+
+    /// Trains the batches of these rows, in this order, and returns their mean loss.
+    ///
+    /// # Errors
+    /// As [`Session::train`].
+    pub fn train_rows(&mut self, rows: &[u32]) -> Result<Metrics> {
+        let total = self.windows(Purpose::Training, rows)?;
+        Ok(self.metrics(total, self.training.dataset))
+    }
+
+    /// Mean loss and accuracy over the validation rows, with the weights as they are.
+    ///
+    /// # Errors
+    /// As [`Session::train`].
+    pub fn evaluate(&mut self) -> Result<Option<Metrics>> {
+        let Some(dataset) = self.validation.as_ref().map(|source| source.dataset) else {
+            return Ok(None);
+        };
+        let rows: Vec<u32> = (0..dataset.rows() as u32).collect();
+        let total = self.windows(Purpose::Evaluation, &rows)?;
+        Ok(Some(self.metrics(total, dataset)))
+    }
+
+    /// Keeps the weights as they are, on the device, for [`Session::restore_best`].
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device fails.
+    pub fn keep_best(&mut self) -> Result<()> {
+        for segment in &self.recording.segments {
+            if let Some(best) = segment.best {
+                self.executor.copy(segment.weights, best)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the kept weights back.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device fails.
+    pub fn restore_best(&mut self) -> Result<()> {
+        for segment in &self.recording.segments {
+            if let Some(best) = segment.best {
+                self.executor.copy(best, segment.weights)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the model's parameters, or what the optimizer keeps beside each.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device fails.
+    pub fn read(&mut self, role: Role) -> Result<Vec<Parameter>> {
+        let span = |segment: &super::record::Segment| match role {
+            Role::Weights => Some(segment.weights),
+            Role::Gradients => segment.gradients,
+            Role::FirstMoments => segment.moments.first().copied(),
+            Role::SecondMoments => segment.moments.get(1).copied(),
+        };
+        let mut values = Vec::new();
+        for block in self.recording.blocks.iter().flatten() {
+            let Some(span) = span(&self.recording.segments[block.segment]) else {
+                return Err(Error::usage(format!("the optimizer keeps no {role:?}")));
+            };
+            values.extend(self.executor.read_reals(span.part(block.offset, block.len))?);
+        }
+        // Blocks hold a layer's parameters one behind the other, in the model's order.
+        let mut rest = &values[..];
+        let take = |parameter: &Parameter| {
+            let (mine, others) = rest.split_at(parameter.values.len());
+            rest = others;
+            Parameter { values: mine.to_vec(), ..parameter.clone() }
+        };
+        Ok(self.model.parameters().iter().map(take).collect())
+    }
+
+    /// The order in which an epoch takes the training rows.
+    pub fn order(&self, epoch: usize) -> Vec<u32> {
+        let rows = self.training.dataset.rows();
+        match self.trainer.shuffle {
+            true => crate::data::permutation(rows, self.trainer.seed, epoch as u64),
+            false => (0..rows as u32).collect(),
+        }
+    }
+
+    fn metrics(&self, total: Total, dataset: &Dataset) -> Metrics {
+        let elements = match self.model.loss() {
+            Loss::CategoricalCrossentropy => 1,
+            Loss::BinaryCrossentropy | Loss::Mse => dataset.target_width(),
+        };
+        let count = (total.rows * elements) as f64;
+        Metrics {
+            loss: total.loss / count,
+            accuracy: self.model.loss().has_accuracy().then(|| total.right / count),
+        }
+    }
+
+    /// Runs over `rows` in windows that fit the history and the resident rows.
+    fn windows(&mut self, purpose: Purpose, rows: &[u32]) -> Result<Total> {
+        let source = self.source(purpose);
+        let feed = &self.recording.feeds[source.feed];
+        // Whole batches, so that windows do not change which rows share one.
+        let most = match feed.resident >= feed.rows {
+            true => MAX_SLOTS * feed.batch,
+            false => feed.resident.min(MAX_SLOTS * feed.batch),
+        };
+        let mut sum = Total::default();
+        for window in rows.chunks(most) {
+            for total in self.window(purpose, window, 1)? {
+                sum.add(total);
+            }
+        }
+        Ok(sum)
+    }
+
+    fn source(&self, purpose: Purpose) -> &Source<'a> {
+        match (purpose, &self.validation) {
+            (Purpose::Evaluation, Some(source)) => source,
+            _ => &self.training,
+        }
+    }
+
+    /// Runs `repeats` times the batches of an equal part of `rows`, and returns each part's totals.
+    fn window(&mut self, purpose: Purpose, rows: &[u32], repeats: usize) -> Result<Vec<Total>> {
+        let source = self.source(purpose);
+        let (dataset, feed) = (source.dataset, self.recording.feeds[source.feed].clone());
+        let uploaded = source.uploaded;
+        if feed.resident < feed.rows {
+            // Streamed: the window's rows go to the device in the order in which they are taken.
+            upload(dataset, rows, &feed, self.executor.as_mut())?;
+            let order: Vec<u32> = (0..rows.len() as u32).collect();
+            self.executor.write_words(feed.order, &order)?;
+        } else {
+            if !uploaded {
+                upload_all(dataset, &feed, self.executor.as_mut())?;
+                match (purpose, &mut self.validation) {
+                    (Purpose::Evaluation, Some(source)) => source.uploaded = true,
+                    _ => self.training.uploaded = true,
+                }
+            }
+            self.executor.write_words(feed.order, rows)?;
+        }
+
+        let part = rows.len() / repeats;
+        let (full, tail) = (part / feed.batch, part % feed.batch);
+        let slots = (full + (tail > 0) as usize) * repeats;
+        if purpose == Purpose::Training {
+            let rate = |i| {
+                self.trainer.optimizer.rate(self.trainer.schedule, self.step + 1 + i, self.steps)
+            };
+            let rates: Vec<f32> = (0..slots as u64).map(rate).collect();
+            self.executor.write_reals(self.recording.schedule, &rates)?;
+        }
+        // CURSOR, STEP, SLOT: an evaluation moves STEP too, so it is set each time.
+        let counters = self.recording.state.part(CURSOR, BATCH_STEP - CURSOR);
+        self.executor.write_words(counters, &[0, self.step as u32, 0])?;
+
+        let mut runs = Vec::new();
+        for _ in 0..repeats {
+            runs.extend(feed.full.map(|routine| Run { routine, times: full }));
+            if tail > 0 {
+                let Some(routine) = feed.tail.filter(|_| tail == feed.rows % feed.batch) else {
+                    return Err(Error::usage(format!(
+                        "{part} rows end in a batch of {tail}; give whole batches of {} or a whole epoch",
+                        feed.batch
+                    )));
+                };
+                runs.push(Run { routine, times: 1 });
+            }
+        }
+        self.executor.run(&runs)?;
+        if purpose == Purpose::Training {
+            self.step += slots as u64;
+        }
+
+        let history = self.recording.history.part(0, slots * feed.groups * 2);
+        let entries = self.executor.read_reals(history)?;
+        let mut totals = Vec::new();
+        for entries in entries.chunks_exact(entries.len() / repeats) {
+            let mut total = Total { rows: part, ..Total::default() };
+            for entry in entries.chunks_exact(2) {
+                total.loss += entry[0] as f64;
+                total.right += entry[1] as f64;
+            }
+            if !total.loss.is_finite() {
+                return Err(Error::Training(format!(
+                    "the loss is no finite number any more (around step {}); try a smaller learning rate",
+                    self.step
+                )));
+            }
+            totals.push(total);
+        }
+        Ok(totals)
+    }
+}
+
+/// Sums over rows.
+#[derive(Clone, Copy, Default)]
+struct Total {
+    rows: usize,
+    loss: f64,
+    right: f64,
+}
+
+impl Total {
+    fn add(&mut self, other: Total) {
+        self.rows += other.rows;
+        self.loss += other.loss;
+        self.right += other.right;
+    }
+}
+
+/// Checks that a data set goes with a model.
+fn feed_spec(model: &Model, dataset: &Dataset, batch: usize, purpose: Purpose) -> Result<FeedSpec> {
+    check_inputs(model, dataset.inputs(), dataset.source())?;
+    let (width, outputs) = (dataset.target_width(), model.outputs());
+    let classes = model.loss() == Loss::CategoricalCrossentropy && width == 1;
+    if width != outputs && !classes {
+        return Err(Error::Model(format!(
+            "{}: a row has {width} targets, but the model has {outputs} outputs; set the last layer's units to {width}",
+            dataset.source()
+        )));
+    }
+    let wrong = |message: String| Err(Error::Data { place: dataset.source().into(), message });
+    for (i, &target) in dataset.target_values().iter().enumerate() {
+        let row = i / width + 1;
+        if classes && !(target >= 0.0 && target < outputs as f32 && target.fract() == 0.0) {
+            return wrong(format!(
+                "row {row} has the class {target}, but the model has the classes 0 to {}",
+                outputs - 1
+            ));
+        }
+        if model.loss() == Loss::BinaryCrossentropy && !(0.0..=1.0).contains(&target) {
+            return wrong(format!(
+                "row {row} has the target {target}, but binary_crossentropy takes targets from 0 to 1; scale them or use mse"
+            ));
+        }
+    }
+    Ok(FeedSpec {
+        rows: dataset.rows(),
+        batch: batch.min(dataset.rows()),
+        target_width: match dataset.targets() {
+            Targets::Inputs => None,
+            Targets::Values { width, .. } => Some(*width),
+        },
+        purpose,
+    })
+}
+
+/// Checks that inputs are what a model reads.
+pub(super) fn check_inputs(model: &Model, inputs: &Inputs, source: &str) -> Result<()> {
+    match (model.input(), inputs) {
+        (Input::Ids { .. }, Inputs::Ids { .. }) | (Input::Matrix { .. }, Inputs::Matrix { .. }) => {
+        }
+        (Input::Ids { .. }, _) => {
+            return Err(Error::Model(format!("{source} holds features, but the model reads ids")));
+        }
+        (Input::Matrix { .. }, _) => {
+            return Err(Error::Model(format!("{source} holds ids, but the model reads features")));
+        }
+    }
+    if inputs.width() != model.input().width() {
+        return Err(Error::Model(format!(
+            "{source}: a row has {} elements, but the model reads {}",
+            inputs.width(),
+            model.input().width()
+        )));
+    }
+    match model.embedding_rows() {
+        Some(rows) => crate::data::check_ids(inputs, rows, source),
+        None => Ok(()),
+    }
+}
+
+/// Writes a model's parameters to their places.
+pub(super) fn upload_parameters(
+    model: &Model,
+    recording: &Recording,
+    executor: &mut dyn Executor,
+) -> Result<()> {
+    let mut parameters = model.parameters().iter();
+    for block in recording.blocks.iter().flatten() {
+        let weights = recording.segments[block.segment].weights;
+        let mut written = 0;
+        while written < block.len {
+            let Some(parameter) = parameters.next() else { return Ok(()) };
+            let len = parameter.values.len();
+            let span = weights.part(block.offset + written, len);
+            executor.write_reals(span, &parameter.values)?;
+            written += len;
+        }
+    }
+    Ok(())
+}
+
+/// Writes a whole data set to its feed.
+fn upload_all(dataset: &Dataset, feed: &Feed, executor: &mut dyn Executor) -> Result<()> {
+    write_inputs(dataset.inputs(), feed.inputs, executor)?;
+    match feed.targets {
+        Some(targets) => executor.write_reals(targets, dataset.target_values()),
+        None => Ok(()),
+    }
+}
+
+/// Writes these rows of a data set to its feed.
+fn upload(dataset: &Dataset, rows: &[u32], feed: &Feed, executor: &mut dyn Executor) -> Result<()> {
+    let rows: Vec<usize> = rows.iter().map(|&row| row as usize).collect();
+    upload_all(&dataset.take(&rows), feed, executor)
+}
+
+/// Writes inputs to the start of a span.
+pub(super) fn write_inputs(inputs: &Inputs, span: Span, executor: &mut dyn Executor) -> Result<()> {
+    match inputs {
+        Inputs::Ids { values, .. } => executor.write_words(span, values),
+        Inputs::Matrix { values, .. } => executor.write_reals(span, values),
+    }
+}

@@ -1,0 +1,157 @@
+//! The loop over epochs: train, validate, report, stop early, keep the best weights.
+
+use std::time::{Duration, Instant};
+
+use super::{EpochReport, History, Metrics, Optimizer, Role, Schedule, Session};
+use crate::backend::Device;
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::model::Model;
+
+/// How a model is trained.
+///
+/// ```
+/// use wgslearn::{Activation, Dataset, Device, Input, Inputs, Layer, Loss, Model, Targets, Trainer};
+///
+/// // y = 1 where the first feature is larger.
+/// let values = vec![2.0, 1.0, 0.0, 3.0, 5.0, 4.0, 1.0, 2.0];
+/// let inputs = Inputs::Matrix { values, features: 2 };
+/// let targets = Targets::Values { values: vec![1.0, 0.0, 1.0, 0.0], width: 1 };
+/// let dataset = Dataset::new(inputs, targets, "four rows")?;
+///
+/// let layers = vec![Layer::Dense { units: 1, activation: Activation::Sigmoid }];
+/// let mut model = Model::new(Input::Matrix { features: 2 }, layers, Loss::BinaryCrossentropy, 7)?;
+/// let trainer = Trainer { epochs: 200, batch_size: 4, ..Trainer::default() };
+/// let history = trainer.fit(&mut model, &dataset, None, &Device::cpu())?;
+/// assert!(history.loss[199] < history.loss[0]);
+/// # Ok::<(), wgslearn::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trainer {
+    /// Passes over the data, at most.
+    pub epochs: usize,
+    /// Rows of a step.
+    pub batch_size: usize,
+    /// Whether each epoch takes the rows in an order of its own, drawn by the seed.
+    pub shuffle: bool,
+    /// Of shuffling and dropout. (A model's first weights have the seed of [`Model::new`].)
+    pub seed: u64,
+    /// What turns gradients into new weights.
+    pub optimizer: Optimizer,
+    /// How its learning rate moves.
+    pub schedule: Schedule,
+    /// Whether to stop when validation does not get better.
+    pub early_stopping: Option<EarlyStopping>,
+}
+
+impl Default for Trainer {
+    fn default() -> Self {
+        Trainer {
+            epochs: 10,
+            batch_size: 32,
+            shuffle: true,
+            seed: 7,
+            optimizer: Optimizer::default(),
+            schedule: Schedule::default(),
+            early_stopping: None,
+        }
+    }
+}
+
+/// Stops when the validation loss has not fallen for `patience` epochs, and keeps the weights of
+/// the best epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EarlyStopping {
+    /// Epochs without a new best that are allowed.
+    pub patience: usize,
+}
+
+/// Time between reports when epochs are so short that several share a submission.
+const REPORT: Duration = Duration::from_millis(200);
+
+impl Trainer {
+    pub(super) fn check(&self) -> Result<()> {
+        if self.batch_size == 0 {
+            return Err(Error::usage("the batch size is 0, but a step needs at least one row"));
+        }
+        self.optimizer.check()
+    }
+
+    /// Trains `model` on `training`; its weights are replaced at the end.
+    ///
+    /// # Errors
+    /// As [`Session::new`] and [`Session::train`]; the model keeps its weights then.
+    pub fn fit(
+        &self,
+        model: &mut Model,
+        training: &Dataset,
+        validation: Option<&Dataset>,
+        device: &Device,
+    ) -> Result<History> {
+        self.fit_with(model, training, validation, device, &mut |_| {})
+    }
+
+    /// As [`Trainer::fit`], calling `report` after every epoch.
+    ///
+    /// # Errors
+    /// As [`Trainer::fit`].
+    pub fn fit_with(
+        &self,
+        model: &mut Model,
+        training: &Dataset,
+        validation: Option<&Dataset>,
+        device: &Device,
+        report: &mut dyn FnMut(EpochReport),
+    ) -> Result<History> {
+        let mut session = Session::new(model, self, training, validation, device)?;
+        let history = self.run(&mut session, training.rows(), report)?;
+        model.set_parameters(session.read(Role::Weights)?)?;
+        Ok(history)
+    }
+
+    /// Runs a session's epochs.
+    fn run(
+        &self,
+        session: &mut Session<'_>,
+        rows: usize,
+        report: &mut dyn FnMut(EpochReport),
+    ) -> Result<History> {
+        let mut history = History::default();
+        let mut best: Option<(usize, Metrics)> = None;
+        let mut epoch = 0;
+        // How many epochs share a read-back: one where each is validated, else what fits between
+        // two reports.
+        let mut at_once = 1;
+        while epoch < self.epochs {
+            let started = Instant::now();
+            let end = self.epochs.min(epoch + at_once);
+            let metrics = session.train(epoch..end)?;
+            let validation = session.evaluate()?;
+            let seconds = started.elapsed().as_secs_f64();
+            let samples_per_second = (rows * (end - epoch)) as f64 / seconds.max(1e-9);
+            for training in metrics {
+                epoch += 1;
+                history.push(training, validation);
+                let epochs = self.epochs;
+                report(EpochReport { epoch, epochs, training, validation, samples_per_second });
+            }
+            let Some(validation) = validation else {
+                at_once = (at_once as f64 * REPORT.as_secs_f64() / seconds.max(1e-6)) as usize;
+                at_once = at_once.clamp(1, session.epochs_at_once().max(1));
+                continue;
+            };
+            let Some(stopping) = self.early_stopping else { continue };
+            if best.is_none_or(|(_, known)| validation.loss < known.loss) {
+                best = Some((epoch, validation));
+                session.keep_best()?;
+            } else if best.is_some_and(|(at, _)| epoch - at >= stopping.patience.max(1)) {
+                break;
+            }
+        }
+        if let Some((at, _)) = best {
+            session.restore_best()?;
+            history.best_epoch = Some(at);
+        }
+        Ok(history)
+    }
+}

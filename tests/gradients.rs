@@ -1,0 +1,149 @@
+//! Gradients of whole models against central finite differences of the loss, computed in
+//! double precision.
+
+mod common;
+
+use wgslearn::backend::{CpuExecutor, Executor};
+use wgslearn::model::Parameter;
+use wgslearn::train::Role;
+use wgslearn::*;
+
+fn session<'a>(model: &Model, trainer: &Trainer, dataset: &'a Dataset) -> Session<'a> {
+    let prepare = |program: &program::Program| -> Result<Box<dyn Executor>> {
+        Ok(Box::new(CpuExecutor::<f64>::new(program)?))
+    };
+    Session::open(model, trainer, dataset, None, 1 << 31, prepare).expect("a session")
+}
+
+/// The loss of the first batch at these weights, by a fresh session so that dropout draws the
+/// same masks.
+fn loss(model: &Model, trainer: &Trainer, dataset: &Dataset) -> f64 {
+    let rows: Vec<u32> = (0..dataset.rows() as u32).collect();
+    session(model, trainer, dataset).train_rows(&rows).expect("a step").loss
+}
+
+fn check(name: &str, model: &Model, dataset: &Dataset) {
+    let trainer = Trainer { batch_size: dataset.rows(), shuffle: false, ..Trainer::default() };
+    let rows: Vec<u32> = (0..dataset.rows() as u32).collect();
+    let mut first = session(model, &trainer, dataset);
+    first.train_rows(&rows).expect("a step");
+    let gradients = first.read(Role::Gradients).expect("gradients");
+    let largest = gradients
+        .iter()
+        .flat_map(|gradient| &gradient.values)
+        .fold(0.0f64, |largest, value| largest.max(value.abs() as f64));
+    assert!(largest > 1e-4, "{name}: the gradient vanishes");
+    for (parameter, gradient) in model.parameters().iter().zip(&gradients) {
+        let count = parameter.values.len();
+        for at in (0..count).step_by(count.div_ceil(17)) {
+            let moved = |by: f32| {
+                let mut model = model.clone();
+                let mut values = parameter.values.clone();
+                values[at] += by;
+                let exact = values[at] as f64;
+                model
+                    .set_parameters(vec![Parameter { values, ..parameter.clone() }])
+                    .expect("the same shape");
+                (exact, loss(&model, &trainer, dataset))
+            };
+            // Fourth order: losses are read in single precision, so the step must not be small.
+            let [(a, f_a), (b, f_b), (c, f_c), (d, f_d)] = [-2e-2, -1e-2, 1e-2, 2e-2].map(moved);
+            let slope = (8.0 * (f_c - f_b) - (f_d - f_a)) / (6.0 * (c - b));
+            assert!(((d - a) / (c - b) - 2.0).abs() < 1e-3, "the four points are evenly spaced");
+            let off = (slope - gradient.values[at] as f64).abs();
+            assert!(
+                off < 1e-3 * largest,
+                "{name}: {} at {at} has the gradient {}, but the loss has the slope {slope}",
+                parameter.name,
+                gradient.values[at]
+            );
+        }
+    }
+}
+
+/// Numbers between -1 and 1 that look random.
+fn wave(count: usize) -> Vec<f32> {
+    (0..count).map(|i| ((i * i + 3 * i + 1) as f32 * 0.37).sin()).collect()
+}
+
+fn ids(rows: usize, length: usize, below: usize) -> Inputs {
+    let values = (0..rows * length).map(|i| ((i * i + i / 3) % below) as u32).collect();
+    Inputs::Ids { values, length }
+}
+
+fn dense(units: usize, activation: Activation) -> Layer {
+    Layer::Dense { units, activation }
+}
+
+#[test]
+fn text_models_have_the_gradient_of_their_loss() {
+    for pool in [Layer::Flatten {}, Layer::MeanPool {}] {
+        let layers = vec![
+            Layer::Embedding { rows: 13, units: 5 },
+            Layer::Dropout { rate: 0.25 },
+            pool,
+            Layer::Dropout { rate: 0.5 },
+            dense(7, Activation::Tanh),
+            Layer::Dropout { rate: 0.2 },
+            dense(1, Activation::Sigmoid),
+        ];
+        let input = Input::Ids { length: 6 };
+        let mut model = Model::new(input, layers, Loss::BinaryCrossentropy, 3).expect("a model");
+        // Larger embeddings than fresh ones, so that slopes stand out.
+        let table = &model.parameters()[0];
+        let table = Parameter { values: wave(13 * 5), ..table.clone() };
+        model.set_parameters(vec![table]).expect("the same shape");
+        let targets =
+            Targets::Values { values: (0..9).map(|i| (i % 2) as f32).collect(), width: 1 };
+        let dataset = Dataset::new(ids(9, 6, 13), targets, "ids").expect("rows");
+        check("text", &model, &dataset);
+    }
+}
+
+/// A batch and table large enough for the sort.
+#[test]
+fn large_embeddings_have_the_gradient_of_their_loss() {
+    let layers = vec![
+        Layer::Embedding { rows: 700, units: 3 },
+        Layer::MeanPool {},
+        dense(3, Activation::Softmax),
+    ];
+    let input = Input::Ids { length: 40 };
+    let mut model = Model::new(input, layers, Loss::CategoricalCrossentropy, 3).expect("a model");
+    let table = Parameter { values: wave(2100), ..model.parameters()[0].clone() };
+    model.set_parameters(vec![table]).expect("the same shape");
+    let targets = Targets::Values { values: (0..60).map(|i| (i % 3) as f32).collect(), width: 1 };
+    let dataset = Dataset::new(ids(60, 40, 700), targets, "ids").expect("rows");
+    assert!(!wgslearn::kernels::embedding_gradient::is_direct(60 * 40, 700, 3));
+    check("large embedding", &model, &dataset);
+}
+
+#[test]
+fn dense_stacks_have_the_gradient_of_their_loss() {
+    let outputs = [
+        (Activation::Linear, Loss::Mse),
+        (Activation::Relu, Loss::Mse),
+        (Activation::Tanh, Loss::Mse),
+        (Activation::Sigmoid, Loss::Mse),
+        (Activation::Sigmoid, Loss::BinaryCrossentropy),
+        (Activation::Softmax, Loss::CategoricalCrossentropy),
+    ];
+    for (output, loss) in outputs {
+        let layers = vec![
+            Layer::Dropout { rate: 0.1 },
+            dense(6, Activation::Sigmoid),
+            Layer::Flatten {},
+            dense(5, Activation::Linear),
+            dense(7, Activation::Tanh),
+            Layer::Dropout { rate: 0.3 },
+            dense(4, output),
+        ];
+        let input = Input::Matrix { features: 8 };
+        let model = Model::new(input, layers, loss, 5).expect("a model");
+        let inputs = Inputs::Matrix { values: wave(11 * 8), features: 8 };
+        let values = wave(11 * 4).into_iter().map(|v| v.abs()).collect();
+        let targets = Targets::Values { values, width: 4 };
+        let dataset = Dataset::new(inputs, targets, "matrix").expect("rows");
+        check(&format!("{output:?} and {}", loss.name()), &model, &dataset);
+    }
+}
