@@ -22,7 +22,7 @@ fn loss(model: &Model, trainer: &Trainer, dataset: &Dataset) -> f64 {
     session(model, trainer, dataset).train_rows(&rows).expect("a step").loss
 }
 
-fn check(name: &str, model: &Model, dataset: &Dataset) {
+fn check(name: &str, model: &Model, dataset: &Dataset, tolerance: f64) {
     let trainer = Trainer { batch_size: dataset.rows(), shuffle: false, ..Trainer::default() };
     let rows: Vec<u32> = (0..dataset.rows() as u32).collect();
     let mut first = session(model, &trainer, dataset);
@@ -52,7 +52,7 @@ fn check(name: &str, model: &Model, dataset: &Dataset) {
             assert!(((d - a) / (c - b) - 2.0).abs() < 1e-3, "the four points are evenly spaced");
             let off = (slope - gradient.values[at] as f64).abs();
             assert!(
-                off < 1e-3 * largest,
+                off < tolerance * largest,
                 "{name}: {} at {at} has the gradient {}, but the loss has the slope {slope}",
                 parameter.name,
                 gradient.values[at]
@@ -96,7 +96,7 @@ fn text_models_have_the_gradient_of_their_loss() {
         let targets =
             Targets::Values { values: (0..9).map(|i| (i % 2) as f32).collect(), width: 1 };
         let dataset = Dataset::new(ids(9, 6, 13), targets, "ids").expect("rows");
-        check("text", &model, &dataset);
+        check("text", &model, &dataset, 1e-3);
     }
 }
 
@@ -115,7 +115,7 @@ fn large_embeddings_have_the_gradient_of_their_loss() {
     let targets = Targets::Values { values: (0..60).map(|i| (i % 3) as f32).collect(), width: 1 };
     let dataset = Dataset::new(ids(60, 40, 700), targets, "ids").expect("rows");
     assert!(!wgslearn::kernels::embedding_gradient::is_direct(60 * 40, 700, 3));
-    check("large embedding", &model, &dataset);
+    check("large embedding", &model, &dataset, 1e-3);
 }
 
 #[test]
@@ -144,6 +144,8 @@ fn dense_stacks_have_the_gradient_of_their_loss() {
         let values = wave(11 * 4).into_iter().map(|v| v.abs()).collect();
         let targets = Targets::Values { values, width: 4 };
         let dataset = Dataset::new(inputs, targets, "matrix").expect("rows");
-        check(&format!("{output:?} and {}", loss.name()), &model, &dataset);
+        // Differences across relu's kink are off by its jump.
+        let tolerance = if output == Activation::Relu { 2e-2 } else { 1e-3 };
+        check(&format!("{output:?} and {}", loss.name()), &model, &dataset, tolerance);
     }
 }
