@@ -1,13 +1,49 @@
-//! wgslearn
+//! Neural networks trained on any GPU: WGSL compute shaders, a Rust host on wgpu, and a CPU
+//! reference for every kernel. One binary and one library, no CUDA, no Python.
+//!
+//! A [`Dataset`] and a [`Model`] go into a [`Trainer`], which runs on a [`Device`]:
+//!
+//! ```
+//! use wgslearn::{Activation, Dataset, Device, Input, Inputs, Layer, Loss, Model, Targets, Trainer};
+//!
+//! // Rows of four ids, padded with 0; the last row is the odd one out.
+//! let ids = vec![1, 2, 0, 0, 2, 1, 3, 0, 1, 3, 0, 0, 7, 8, 0, 0];
+//! let targets = Targets::Values { values: vec![1.0, 1.0, 1.0, 0.0], width: 1 };
+//! let dataset = Dataset::new(Inputs::Ids { values: ids, length: 4 }, targets, "example")?;
+//!
+//! let layers = vec![
+//!     Layer::Embedding { rows: 10, units: 8 },
+//!     Layer::MeanPool {},
+//!     Layer::Dense { units: 1, activation: Activation::Sigmoid },
+//! ];
+//! let mut model = Model::new(Input::Ids { length: 4 }, layers, Loss::BinaryCrossentropy, 7)?;
+//!
+//! let device = Device::open("auto")?;
+//! let trainer = Trainer { epochs: 300, ..Trainer::default() };
+//! let history = trainer.fit(&mut model, &dataset, None, &device)?;
+//! assert!(history.loss[299] < history.loss[0]);
+//! assert!(model.predict(dataset.inputs(), &device)?[0] > 0.5);
+//! # Ok::<(), wgslearn::Error>(())
+//! ```
+//!
+//! Rooms, each of which uses only those below it: [`cli`], [`bench`], [`run`], [`report`],
+//! [`train`], [`model`], [`backend`], [`program`], [`kernels`], [`data`], [`text`], [`error`].
+//! `docs/architecture.md` has the drawing.
+
+pub mod backend;
+pub mod bench;
+pub mod cli;
+pub mod data;
 pub mod error;
 #[macro_use]
 pub mod kernels;
-pub mod backend;
-pub mod data;
 pub mod model;
 pub mod program;
+pub mod report;
+pub mod run;
 pub mod text;
 pub mod train;
+
 pub use backend::Device;
 pub use data::{Dataset, Inputs, Targets};
 pub use error::{Error, Result};

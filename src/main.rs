@@ -1,1 +1,5 @@
-fn main() {}
+//! The `wgslearn` program: see `src/cli`.
+
+fn main() -> std::process::ExitCode {
+    wgslearn::cli::main()
+}

@@ -41,6 +41,7 @@ static CASES: &[(&Kernel, Make)] = &[
     (&mean_pool::KERNEL, mean_pool_case),
     (&mean_pool_gradient::KERNEL, mean_pool_gradient_case),
     (&mse::KERNEL, mse_case),
+    (&peak_fma::KERNEL, peak_fma_case),
     (&radix_count::KERNEL, radix_count_case),
     (&radix_scan::KERNEL, radix_scan_case),
     (&radix_scatter::KERNEL, radix_scatter_case),
@@ -72,6 +73,12 @@ fn adam_case(mut c: Case, [a, b, ..]: Sizes) -> Case {
     c.expect(bindings.first_moments, EXACT);
     c.expect(bindings.second_moments, EXACT);
     c.finish(adam::dispatch(params, bindings))
+}
+
+fn peak_fma_case(mut c: Case, [a, b, iterations, _]: Sizes) -> Case {
+    let output = c.output(a * b, EXACT);
+    let params = peak_fma::Params { count: (a * b) as u32, iterations: iterations as u32 };
+    c.finish(peak_fma::dispatch(params, peak_fma::Bindings { output }))
 }
 
 fn sgd_case(mut c: Case, [a, b, ..]: Sizes) -> Case {

@@ -202,3 +202,8 @@ fn known(names: &[String]) -> String {
     }
     list
 }
+
+/// What to tell somebody who runs without a GPU.
+pub fn no_gpu_remark() -> String {
+    format!("No GPU was found, so `auto` means the CPU backend. {NO_ADAPTER_HELP}")
+}

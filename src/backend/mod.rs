@@ -5,7 +5,7 @@ mod device;
 mod gpu;
 
 pub use cpu::CpuExecutor;
-pub use device::{AdapterLine, Device, DeviceKind, list_adapters};
+pub use device::{AdapterLine, Device, DeviceKind, list_adapters, no_gpu_remark};
 pub use gpu::GpuExecutor;
 
 use crate::error::Result;

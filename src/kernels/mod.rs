@@ -28,6 +28,7 @@ pub mod gather_batch;
 pub mod mean_pool;
 pub mod mean_pool_gradient;
 pub mod mse;
+pub mod peak_fma;
 pub mod product;
 pub mod radix_count;
 pub mod radix_scan;
@@ -65,6 +66,7 @@ pub static ALL: &[&Kernel] = &[
     &mean_pool::KERNEL,
     &mean_pool_gradient::KERNEL,
     &mse::KERNEL,
+    &peak_fma::KERNEL,
     &radix_count::KERNEL,
     &radix_scan::KERNEL,
     &radix_scatter::KERNEL,

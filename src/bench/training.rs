@@ -1,0 +1,188 @@
+//! The four reference workloads, the same that the peers are timed on:
+//!
+//! - `seed`: Embedding(20, 8) - Flatten - Dense(1, sigmoid), BCE, Adam 1e-3, 8 rows of 4 ids, full
+//!   batch: milliseconds for a whole fit of 50 epochs, in a process that has trained once;
+//! - `text`: Embedding(20000, 64) - Flatten(128 ids) - Dense(1), BCE, Adam over every row of the
+//!   table, batch 256, random ids: steps a second;
+//! - `ae`: 784-128-64-32-64-128-784, relu, sigmoid at the end, MSE, Adam, batch 256: samples a second;
+//! - `mm`: C = A B, f32, 1024 x 1024: GFLOP/s.
+
+use std::time::Instant;
+
+use rand::rngs::ChaCha8Rng;
+use rand::{Rng, SeedableRng};
+
+use super::kernels::{dense_case, measure};
+use crate::backend::Device;
+use crate::data::{Dataset, Inputs, Targets};
+use crate::error::{Error, Result};
+use crate::model::{Activation, Input, Layer, Loss, Model};
+use crate::run::tutorial;
+use crate::train::{Optimizer, Session, Trainer};
+
+/// A workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Workload {
+    /// The tutorial's model.
+    Seed,
+    /// A large embedding.
+    Text,
+    /// An autoencoder.
+    Ae,
+    /// A matrix product.
+    Mm,
+}
+
+impl Workload {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Workload::Seed => "seed",
+            Workload::Text => "text",
+            Workload::Ae => "ae",
+            Workload::Mm => "mm",
+        }
+    }
+
+    /// The unit of its value.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Workload::Seed => "ms",
+            Workload::Text => "steps/s",
+            Workload::Ae => "samples/s",
+            Workload::Mm => "GFLOP/s",
+        }
+    }
+}
+
+impl std::str::FromStr for Workload {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Workload> {
+        let all = [Workload::Seed, Workload::Text, Workload::Ae, Workload::Mm];
+        all.into_iter().find(|workload| workload.name() == name).ok_or_else(|| {
+            Error::usage(format!("there is no workload \"{name}\"; there are seed, text, ae, mm"))
+        })
+    }
+}
+
+/// Runs that are timed; the median counts.
+const ROUNDS: usize = 5;
+
+/// Measures a workload on a device, after a warm-up: the median of five rounds.
+///
+/// # Errors
+/// [`Error::Device`] when the device fails.
+pub fn training(workload: Workload, device: &Device) -> Result<f64> {
+    match workload {
+        Workload::Seed => {
+            tutorial::tutorial(device, 7)?;
+            median(|| {
+                let started = Instant::now();
+                fit_seed(device)?;
+                Ok(started.elapsed().as_secs_f64() * 1e3)
+            })
+        }
+        Workload::Text => {
+            let (model, dataset) = text()?;
+            steps_per_second(&model, &dataset, device)
+        }
+        Workload::Ae => {
+            let (model, dataset) = autoencoder()?;
+            Ok(steps_per_second(&model, &dataset, device)? * BATCH as f64)
+        }
+        Workload::Mm => {
+            let case = dense_case(1024, 1024, 1024);
+            let seconds = measure(&case, device)?;
+            Ok(case.flops / seconds / 1e9)
+        }
+    }
+}
+
+const BATCH: usize = 256;
+
+fn median(mut round: impl FnMut() -> Result<f64>) -> Result<f64> {
+    let mut values = (0..ROUNDS).map(|_| round()).collect::<Result<Vec<f64>>>()?;
+    values.sort_by(f64::total_cmp);
+    Ok(values[ROUNDS / 2])
+}
+
+fn fit_seed(device: &Device) -> Result<()> {
+    let values = tutorial::ENCODED.iter().flat_map(|ids| {
+        let mut row = Vec::new();
+        crate::text::pad(ids, 4, Default::default(), Default::default(), &mut row);
+        row
+    });
+    let inputs = Inputs::Ids { values: values.collect(), length: 4 };
+    let values = tutorial::LABELS.iter().map(|&label| label as f32).collect();
+    let dataset = Dataset::new(inputs, Targets::Values { values, width: 1 }, "seed")?;
+    let mut model = Model::new(
+        Input::Ids { length: 4 },
+        vec![
+            Layer::Embedding { rows: 20, units: 8 },
+            Layer::Flatten {},
+            Layer::Dense { units: 1, activation: Activation::Sigmoid },
+        ],
+        Loss::BinaryCrossentropy,
+        7,
+    )?;
+    let optimizer = Optimizer::adam(1e-3);
+    let trainer =
+        Trainer { epochs: 50, batch_size: 8, shuffle: false, optimizer, ..Trainer::default() };
+    trainer.fit(&mut model, &dataset, None, device)?;
+    Ok(())
+}
+
+fn text() -> Result<(Model, Dataset)> {
+    let (rows, units, length) = (20_000, 64, 128);
+    let mut generator = ChaCha8Rng::seed_from_u64(0);
+    let values = (0..4 * BATCH * length).map(|_| generator.next_u32() % rows as u32).collect();
+    let targets = (0..4 * BATCH).map(|row| (row % 2) as f32).collect();
+    let dataset = Dataset::new(
+        Inputs::Ids { values, length },
+        Targets::Values { values: targets, width: 1 },
+        "text",
+    )?;
+    let layers = vec![
+        Layer::Embedding { rows, units },
+        Layer::Flatten {},
+        Layer::Dense { units: 1, activation: Activation::Sigmoid },
+    ];
+    Ok((Model::new(Input::Ids { length }, layers, Loss::BinaryCrossentropy, 7)?, dataset))
+}
+
+fn autoencoder() -> Result<(Model, Dataset)> {
+    let mut generator = ChaCha8Rng::seed_from_u64(0);
+    let values = (0..8 * BATCH * 784).map(|_| (generator.next_u32() >> 8) as f32 / 16_777_216.0);
+    let inputs = Inputs::Matrix { values: values.collect(), features: 784 };
+    let dataset = Dataset::new(inputs, Targets::Inputs, "ae")?;
+    let mut layers: Vec<Layer> = [128, 64, 32, 64, 128]
+        .map(|units| Layer::Dense { units, activation: Activation::Relu })
+        .to_vec();
+    layers.push(Layer::Dense { units: 784, activation: Activation::Sigmoid });
+    Ok((Model::new(Input::Matrix { features: 784 }, layers, Loss::Mse, 7)?, dataset))
+}
+
+/// Steps a second of a session that is warm; each round takes half a second or more.
+fn steps_per_second(model: &Model, dataset: &Dataset, device: &Device) -> Result<f64> {
+    let trainer = Trainer {
+        epochs: 1_000_000,
+        batch_size: BATCH,
+        shuffle: false,
+        optimizer: Optimizer::adam(1e-3),
+        ..Trainer::default()
+    };
+    let mut session = Session::new(model, &trainer, dataset, None, device)?;
+    let per_epoch = dataset.rows() / BATCH;
+    let mut epoch = 0;
+    let mut run = |session: &mut Session<'_>, epochs: usize| -> Result<f64> {
+        let started = Instant::now();
+        session.train(epoch..epoch + epochs)?;
+        epoch += epochs;
+        Ok(started.elapsed().as_secs_f64())
+    };
+    run(&mut session, 1)?;
+    let one = run(&mut session, 1)?;
+    let epochs = ((0.5 / one).ceil() as usize).clamp(1, 10_000);
+    median(|| Ok((per_epoch * epochs) as f64 / run(&mut session, epochs)?))
+}

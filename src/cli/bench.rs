@@ -1,0 +1,100 @@
+//! `wgslearn bench`: kernels, and whole training workloads.
+
+use clap::{Args, Subcommand};
+
+use super::{print, remark};
+use crate::backend::{Device, DeviceKind};
+use crate::bench;
+
+/// Measure kernels or training workloads on every backend, or on one device
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  wgslearn bench training
+  wgslearn bench training --workload seed,mm --device gpu --json
+  wgslearn bench kernels --filter dense")]
+pub(super) struct Options {
+    #[command(subcommand)]
+    what: What,
+    /// One device only; both the CPU backend and the best adapter unless given
+    #[arg(long, value_name = "DEVICE", global = true)]
+    device: Option<String>,
+    /// Print one JSON object a line
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Time, rate, the device's measured limit and the ratio, for every kernel
+    Kernels {
+        /// Only kernels whose name contains this
+        #[arg(long, default_value = "")]
+        filter: String,
+    },
+    /// The four reference workloads: seed (ms for 50 epochs, warm), text (steps/s), ae
+    /// (samples/s), mm (GFLOP/s)
+    Training {
+        /// Only these
+        #[arg(long, value_delimiter = ',', default_value = "seed,text,ae,mm")]
+        workload: Vec<bench::Workload>,
+    },
+}
+
+pub(super) fn run(options: &Options) -> anyhow::Result<()> {
+    let devices = match &options.device {
+        Some(selector) => vec![Device::open(selector)?],
+        None => {
+            let mut devices = vec![Device::cpu()];
+            match Device::open("gpu") {
+                Ok(device) => devices.insert(0, device),
+                Err(error) => remark(error),
+            }
+            devices
+        }
+    };
+    for device in &devices {
+        let (name, backend) = (device.name(), device.kind().name());
+        match &options.what {
+            What::Training { workload } => {
+                for &workload in workload {
+                    let value = bench::training(workload, device)?;
+                    let unit = workload.unit();
+                    if options.json {
+                        print(serde_json::json!({
+                            "workload": workload.name(),
+                            "device": name,
+                            "backend": backend,
+                            "value": value,
+                            "unit": unit,
+                        }))?;
+                    } else {
+                        let workload = workload.name();
+                        print(format_args!("{workload:<6} {value:>12.2} {unit:<10} {name}"))?;
+                    }
+                }
+            }
+            What::Kernels { filter } => {
+                let limits = bench::Limits::measure(device)?;
+                if !options.json {
+                    print(format_args!(
+                        "{name}: copy {:.1} GB/s, multiply-add {:.1} GFLOP/s{}",
+                        limits.gigabytes_per_second,
+                        limits.gigaflops,
+                        match device.kind() {
+                            DeviceKind::Gpu => ", one dispatch included in each time",
+                            DeviceKind::Cpu => "",
+                        }
+                    ))?;
+                }
+                bench::kernels(device, filter, &limits, &mut |line| {
+                    match options.json {
+                        true => print(line.json(&name, backend)),
+                        false => print(line),
+                    }
+                    .map_err(|error| crate::Error::Training(error.to_string()))
+                })?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! `wgslearn demo`: the Keras tutorial, whole.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{DeviceOption, print, remark};
+use crate::backend::DeviceKind;
+use crate::model::write_whole;
+use crate::report::{history_png, history_text};
+use crate::run::tutorial::{DOCUMENTS, ENCODED, LABELS, LENGTH, Tutorial, VOCABULARY, tutorial};
+
+/// Run the Keras tutorial: eight documents, 50 epochs, a report
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  wgslearn demo
+  wgslearn demo --device cpu --quiet
+  wgslearn demo --plot history.png --json")]
+pub(super) struct Options {
+    #[command(flatten)]
+    device: DeviceOption,
+    /// Seed of weights and order
+    #[arg(long, default_value_t = 7)]
+    seed: u64,
+    /// Where to write the history as a PNG
+    #[arg(long, value_name = "FILE", default_value = "history.png")]
+    plot: PathBuf,
+    /// Print only loss and accuracy, and write no plot
+    #[arg(long)]
+    quiet: bool,
+    /// Print one JSON object, and write no plot
+    #[arg(long, conflicts_with = "quiet")]
+    json: bool,
+}
+
+pub(super) fn run(options: &Options) -> anyhow::Result<()> {
+    let device = options.device.open()?;
+    let seen = tutorial(&device, options.seed)?;
+    let accuracy = seen.metrics.accuracy.unwrap_or_default();
+    if options.json {
+        return print(serde_json::json!({
+            "device": device.name(),
+            "backend": device.kind().name(),
+            "summary": seen.model.summary_json(),
+            "history": seen.history,
+            "loss": seen.metrics.loss,
+            "accuracy": accuracy,
+            "predictions": seen.predictions,
+            "report": seen.report,
+        }));
+    }
+    if options.quiet {
+        return print(format_args!("loss {:.4}  accuracy {accuracy:.4}", seen.metrics.loss));
+    }
+    show(&seen)?;
+    write_whole(&options.plot, &history_png(&seen.history)?)?;
+    print(format_args!("Trained on {}.", device.name()))?;
+    remark(format_args!("The history's plot is in {}.", options.plot.display()));
+    if device.kind() == DeviceKind::Cpu && options.device.device != "cpu" {
+        remark(crate::backend::no_gpu_remark());
+    }
+    Ok(())
+}
+
+fn show(seen: &Tutorial) -> anyhow::Result<()> {
+    print("Documents, labels, words, and their ids hashed into a vocabulary of 20:")?;
+    debug_assert_eq!(VOCABULARY, 20);
+    for i in 0..DOCUMENTS.len() {
+        let (words, ids) = (seen.words[i].join(" "), format!("{:?}", ENCODED[i]));
+        print(format_args!("  {}  {:<30} {words:<28} {ids}", LABELS[i], DOCUMENTS[i]))?;
+    }
+    print(format_args!("\nPadded to {LENGTH} ids:"))?;
+    for row in seen.padded.chunks_exact(LENGTH) {
+        let cells: Vec<String> = row.iter().map(|id| format!("{id:>2}")).collect();
+        print(format_args!("  [{}]", cells.join(" ")))?;
+    }
+    print(format_args!("\n{}\n", seen.model.summary()))?;
+    print(history_text(&seen.history))?;
+    let accuracy = seen.metrics.accuracy.unwrap_or_default();
+    print(format_args!("Accuracy: {:.2} %  (loss {:.4})\n", accuracy * 100.0, seen.metrics.loss))?;
+    print("Predictions:")?;
+    for (document, probability) in DOCUMENTS.iter().zip(&seen.predictions) {
+        let class = (*probability > 0.5) as u32;
+        print(format_args!("  {probability:.4}  {class}  {document}"))?;
+    }
+    print(format_args!("\n{}", seen.report))
+}

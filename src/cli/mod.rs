@@ -1,0 +1,99 @@
+//! The command line: one file a command. It parses, calls the library and prints; results go to
+//! standard output, progress and remarks to standard error.
+
+mod bench;
+mod demo;
+mod devices;
+mod evaluate;
+mod predict;
+mod progress;
+mod summary;
+mod train;
+
+use std::io::{ErrorKind, Write};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::backend::Device;
+use crate::error::Error;
+
+/// Train neural networks on any GPU, or on the CPU.
+#[derive(Debug, Parser)]
+#[command(name = "wgslearn", version, about, max_term_width = 100)]
+#[command(after_help = "Examples:
+  wgslearn demo                                   the Keras tutorial, whole
+  wgslearn train text reviews.csv -o model.safetensors
+  wgslearn evaluate model.safetensors test.csv
+  echo 'a fine film' | wgslearn predict model.safetensors
+  wgslearn train --config run.toml                any stack of layers
+  wgslearn devices                                what it can run on
+
+Exit codes: 0 done, 1 failed, 2 wrong usage.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Options),
+    Train(Box<train::Options>),
+    Evaluate(evaluate::Options),
+    Predict(predict::Options),
+    Summary(summary::Options),
+    Devices(devices::Options),
+    Bench(bench::Options),
+}
+
+/// Options of every command that runs something.
+#[derive(Debug, Args)]
+struct DeviceOption {
+    /// Where to run: auto (a GPU, else the CPU), gpu (any adapter), cpu, an index of `wgslearn
+    /// devices`, or part of an adapter's name
+    #[arg(long, default_value = "auto", value_name = "DEVICE", global = true)]
+    device: String,
+}
+
+impl DeviceOption {
+    fn open(&self) -> crate::Result<Device> {
+        Device::open(&self.device)
+    }
+}
+
+/// Parses the arguments, runs the command, and reports its error.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command {
+        Command::Demo(options) => demo::run(&options),
+        Command::Train(options) => train::run(&options),
+        Command::Evaluate(options) => evaluate::run(&options),
+        Command::Predict(options) => predict::run(&options),
+        Command::Summary(options) => summary::run(&options),
+        Command::Devices(options) => devices::run(&options),
+        Command::Bench(options) => bench::run(&options),
+    };
+    let Err(error) = outcome else { return ExitCode::SUCCESS };
+    // A reader that has seen enough (`| head`) is no failure.
+    let broken_pipe = error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == ErrorKind::BrokenPipe);
+    if broken_pipe {
+        return ExitCode::SUCCESS;
+    }
+    // A closed standard error leaves nowhere to say it.
+    let _ = writeln!(std::io::stderr(), "error: {error:#}");
+    let code = error.downcast_ref::<Error>().map_or(1, Error::exit_code);
+    ExitCode::from(code)
+}
+
+/// Writes a result to standard output.
+fn print(text: impl std::fmt::Display) -> anyhow::Result<()> {
+    writeln!(std::io::stdout().lock(), "{text}")?;
+    Ok(())
+}
+
+/// Writes a remark to standard error; where that is closed, nobody wants it.
+fn remark(text: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}

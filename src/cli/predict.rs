@@ -1,0 +1,112 @@
+//! `wgslearn predict`: a model's answers, one a line.
+
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::{DeviceOption, remark};
+use crate::error::Error;
+use crate::model::Model;
+use crate::run::{Answer, LinePredictor, predict_file};
+
+/// Predict: one answer a line, label and probability or the outputs, with tabs between
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  echo 'a fine film' | wgslearn predict model.safetensors
+  wgslearn predict model.safetensors new.csv --json
+  tail -f comments.log | wgslearn predict model.safetensors -")]
+pub(super) struct Options {
+    /// The model file
+    model: PathBuf,
+    /// Data to answer; - or nothing reads one row a line from standard input
+    #[arg(default_value = "-")]
+    data: PathBuf,
+    /// Column or key of the text
+    #[arg(long, default_value = "text")]
+    text_column: String,
+    #[command(flatten)]
+    device: DeviceOption,
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Lines that are answered at once when they are there.
+const CHUNK: usize = 4096;
+
+pub(super) fn run(options: &Options) -> anyhow::Result<()> {
+    let model = Model::load(&options.model)?;
+    let device = options.device.open()?;
+    let mut output = BufWriter::new(std::io::stdout().lock());
+    let mut unknown = 0usize;
+    let mut write = |output: &mut dyn Write, answer: &Answer| -> anyhow::Result<()> {
+        unknown += answer.unknown as usize;
+        match options.json {
+            true => writeln!(output, "{}", serde_json::to_string(answer)?)?,
+            false => writeln!(output, "{answer}")?,
+        }
+        Ok(())
+    };
+    if options.data == Path::new("-") {
+        let mut predictor = LinePredictor::new(&model, &device)?;
+        let mut input = BufReader::with_capacity(1 << 16, std::io::stdin().lock());
+        let mut first = 1;
+        loop {
+            let lines = read_chunk(&mut input, first)?;
+            if lines.is_empty() {
+                break;
+            }
+            for answer in predictor.answer(&lines, "standard input", first)? {
+                write(&mut output, &answer)?;
+            }
+            // Whoever waits for an answer gets it before more is read.
+            output.flush()?;
+            first += lines.len() as u64;
+        }
+    } else {
+        let mut failed = None;
+        predict_file(&model, &options.data, &options.text_column, &device, &mut |answer| {
+            if failed.is_none() {
+                failed = write(&mut output, answer).err();
+            }
+            Ok(())
+        })?;
+        if let Some(error) = failed {
+            return Err(error);
+        }
+    }
+    output.flush()?;
+    if unknown > 0 {
+        remark(format_args!(
+            "warning: {unknown} rows have no known word; their answers rest on the bias alone"
+        ));
+    }
+    Ok(())
+}
+
+/// Reads the lines that are there: at least one, and more only as far as they need no waiting.
+fn read_chunk(
+    input: &mut BufReader<impl std::io::Read>,
+    first: u64,
+) -> anyhow::Result<Vec<String>> {
+    let mut lines = Vec::new();
+    let mut bytes = Vec::new();
+    while lines.len() < CHUNK && (lines.is_empty() || input.buffer().contains(&b'\n')) {
+        bytes.clear();
+        if input.read_until(b'\n', &mut bytes)? == 0 {
+            break;
+        }
+        let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let text = std::str::from_utf8(line).map_err(|error| Error::Data {
+            place: format!("standard input, line {}", first + lines.len() as u64),
+            message: format!(
+                "byte {} is not UTF-8; convert the input, for example with iconv -t UTF-8",
+                error.valid_up_to() + 1
+            ),
+        })?;
+        lines.push(text.to_owned());
+    }
+    Ok(lines)
+}

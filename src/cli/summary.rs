@@ -1,0 +1,33 @@
+//! `wgslearn summary`: what a model file holds.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::print;
+use crate::model::Model;
+
+/// Show a model's layers, output shapes and numbers of parameters
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  wgslearn summary model.safetensors")]
+pub(super) struct Options {
+    /// The model file
+    model: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(options: &Options) -> anyhow::Result<()> {
+    let model = Model::load(&options.model)?;
+    if options.json {
+        return print(model.summary_json());
+    }
+    print(model.summary())?;
+    print(format_args!(" Loss: {}", model.loss().name()))?;
+    if !model.labels.is_empty() {
+        print(format_args!(" Labels: {}", model.labels.join(", ")))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,362 @@
+//! `wgslearn train`: from files to a model.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::progress::Progress;
+use super::{DeviceOption, print, remark};
+use crate::data::TableTask;
+use crate::error::Error;
+use crate::run::{DataConfig, Pool, RunConfig, train};
+use crate::text::Side;
+use crate::train::{Optimizer, Schedule};
+
+/// Train a model: on texts, on a table, or as a TOML file says
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:
+  wgslearn train text reviews.csv -o model.safetensors
+  wgslearn train text reviews.csv --word-ngrams 2 --plot history.png
+  wgslearn train table houses.csv --target price --hidden 100,50,20
+  wgslearn train --config run.toml --device gpu"
+)]
+pub(super) struct Options {
+    #[command(subcommand)]
+    kind: Option<Kind>,
+    /// A TOML file that describes the run; paths in it are relative to it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Take this seed instead of the file's
+    #[arg(long)]
+    seed: Option<u64>,
+    #[command(flatten)]
+    show: ShowOptions,
+}
+
+#[derive(Debug, Subcommand)]
+enum Kind {
+    /// A classifier of texts: CSV, TSV, JSON lines, or lines with __label__
+    Text(Box<TextOptions>),
+    /// A classifier or regression on a table of numbers: CSV or TSV with a header
+    Table(Box<TableOptions>),
+}
+
+#[derive(Debug, Args)]
+struct ShowOptions {
+    #[command(flatten)]
+    device: DeviceOption,
+    /// Print one JSON object instead of a summary
+    #[arg(long, global = true)]
+    json: bool,
+    /// Show no progress
+    #[arg(long, global = true)]
+    quiet: bool,
+}
+
+/// Options that text and table share.
+#[derive(Debug, Args)]
+struct CommonOptions {
+    /// Where to write the model
+    #[arg(short, long, value_name = "FILE", default_value = "model.safetensors")]
+    output: PathBuf,
+    /// Where to write loss and accuracy by epoch, as JSON
+    #[arg(long, value_name = "FILE")]
+    history: Option<PathBuf>,
+    /// Where to write them as a PNG
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
+    /// A file to validate on
+    #[arg(long, value_name = "FILE")]
+    validation_file: Option<PathBuf>,
+    /// Part of the rows to validate on where there is no file for it; 0 for none
+    #[arg(long, value_name = "PART", default_value_t = 0.1)]
+    validation_split: f64,
+    /// Units of hidden layers, with relu: 64,32
+    #[arg(long, value_name = "UNITS", value_delimiter = ',')]
+    hidden: Vec<usize>,
+    /// Passes over the data, at most
+    #[arg(long, default_value_t = 50)]
+    epochs: usize,
+    /// Rows of a step
+    #[arg(long, default_value_t = 32)]
+    batch_size: usize,
+    /// The optimizer
+    #[arg(long, value_enum, default_value = "adam")]
+    optimizer: OptimizerName,
+    /// Step size; 0.001 for adam, 0.01 for sgd (0.003 for texts) unless given
+    #[arg(long)]
+    learning_rate: Option<f64>,
+    /// Momentum of sgd
+    #[arg(long, default_value_t = 0.9)]
+    momentum: f64,
+    /// How the learning rate moves over the epochs
+    #[arg(long, value_enum, default_value = "constant")]
+    schedule: ScheduleName,
+    /// Epochs without a better validation loss before training stops; 0 for never
+    #[arg(long, default_value_t = 3)]
+    patience: usize,
+    /// Take the rows in the file's order in every epoch
+    #[arg(long)]
+    no_shuffle: bool,
+    /// Accept labels that stand in one row only
+    #[arg(long)]
+    allow_single_labels: bool,
+    /// Seed of weights, order, dropout and the validation split
+    #[arg(long, default_value_t = 7)]
+    seed: u64,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum OptimizerName {
+    Adam,
+    Sgd,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ScheduleName {
+    Constant,
+    Cosine,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PoolName {
+    Mean,
+    Flatten,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum SideName {
+    Pre,
+    Post,
+}
+
+impl From<SideName> for Side {
+    fn from(side: SideName) -> Side {
+        match side {
+            SideName::Pre => Side::Pre,
+            SideName::Post => Side::Post,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  wgslearn train text reviews.csv
+  wgslearn train text tweets.jsonl --text-column body --label-column mood --word-ngrams 2
+  wgslearn train text train.txt --validation-file valid.txt --hidden 32 --seed 1")]
+struct TextOptions {
+    /// The texts with their labels: .csv and .tsv with a header, .jsonl, or lines with __label__
+    file: PathBuf,
+    /// Column or key of the text
+    #[arg(long, default_value = "text")]
+    text_column: String,
+    /// Column or key of the label
+    #[arg(long, default_value = "label")]
+    label_column: String,
+    /// Words in the vocabulary at most; 0 for all
+    #[arg(long, default_value_t = 0)]
+    vocab_size: usize,
+    /// Leave words out of the vocabulary that are seen less often
+    #[arg(long, default_value_t = 1)]
+    min_count: usize,
+    /// Hash words into this many ids instead of a vocabulary (Keras' one_hot); 0 for none
+    #[arg(long, value_name = "IDS", default_value_t = 0)]
+    hash_size: usize,
+    /// Words of the longest n-gram
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    word_ngrams: usize,
+    /// Buckets that n-grams are hashed into
+    #[arg(long, default_value_t = 100_000)]
+    ngram_buckets: usize,
+    /// Words of a row at most; 0 for those of the longest text, at most 400
+    #[arg(long, default_value_t = 0)]
+    max_length: usize,
+    /// Where short rows are filled with 0
+    #[arg(long, value_enum, default_value = "post")]
+    padding: SideName,
+    /// Where long rows are cut
+    #[arg(long, value_enum, default_value = "post")]
+    truncation: SideName,
+    /// Width of the embedding
+    #[arg(long, default_value_t = 64)]
+    dim: usize,
+    /// How a text's vectors become one
+    #[arg(long, value_enum, default_value = "mean")]
+    pool: PoolName,
+    /// Rate of dropout before every dense layer
+    #[arg(long, default_value_t = 0.3)]
+    dropout: f64,
+    /// Leave out texts without a known word instead of refusing them
+    #[arg(long)]
+    skip_unknown: bool,
+    #[command(flatten)]
+    common: CommonOptions,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  wgslearn train table iris.csv --target species
+  wgslearn train table houses.csv --target price --hidden 100,50,20 --epochs 200")]
+struct TableOptions {
+    /// The table: CSV or TSV with a header; every column but the target is a feature
+    file: PathBuf,
+    /// Name of the target column
+    #[arg(long, value_name = "COLUMN")]
+    target: String,
+    /// What the target is; told from the data unless given
+    #[arg(long, value_enum)]
+    task: Option<TaskName>,
+    /// Rate of dropout before every dense layer but the first
+    #[arg(long, default_value_t = 0.0)]
+    dropout: f64,
+    #[command(flatten)]
+    common: CommonOptions,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum TaskName {
+    Classes,
+    Regression,
+}
+
+impl CommonOptions {
+    fn apply(&self, config: &mut RunConfig, learning_rate: f64) {
+        let data = &mut config.data;
+        data.validation = self.validation_file.clone();
+        data.validation_split = match self.validation_file {
+            Some(_) => 0.0,
+            None => self.validation_split,
+        };
+        data.allow_single_labels = self.allow_single_labels;
+        config.model.hidden = self.hidden.clone();
+        let training = &mut config.training;
+        training.optimizer = match self.optimizer {
+            OptimizerName::Adam => Optimizer::adam(self.learning_rate.unwrap_or(learning_rate)),
+            OptimizerName::Sgd => Optimizer::sgd(self.learning_rate.unwrap_or(0.01), self.momentum),
+        };
+        training.schedule = match self.schedule {
+            ScheduleName::Constant => Schedule::Constant,
+            ScheduleName::Cosine => Schedule::Cosine,
+        };
+        training.epochs = self.epochs;
+        training.batch_size = self.batch_size;
+        training.shuffle = !self.no_shuffle;
+        training.seed = self.seed;
+        // Without rows to validate on there is nothing to be patient with.
+        let validates = data.validation.is_some() || data.validation_split > 0.0;
+        training.patience = if validates { self.patience } else { 0 };
+        config.output.model = Some(self.output.clone());
+        config.output.history = self.history.clone();
+        config.output.plot = self.plot.clone();
+    }
+}
+
+impl TextOptions {
+    fn config(&self) -> RunConfig {
+        let mut config = RunConfig::new(DataConfig::new(&self.file));
+        config.data.text_column = self.text_column.clone();
+        config.data.label_column = self.label_column.clone();
+        config.data.skip_unknown = self.skip_unknown;
+        config.text = crate::text::TextOptions {
+            vocab_size: self.vocab_size,
+            min_count: self.min_count,
+            hash_size: self.hash_size,
+            word_ngrams: self.word_ngrams,
+            ngram_buckets: self.ngram_buckets,
+            max_length: self.max_length,
+            padding: self.padding.into(),
+            truncation: self.truncation.into(),
+        };
+        config.model.embedding_units = self.dim;
+        config.model.dropout = self.dropout;
+        config.model.pool = match self.pool {
+            PoolName::Mean => Pool::Mean,
+            PoolName::Flatten => Pool::Flatten,
+        };
+        self.common.apply(&mut config, 3e-3);
+        config
+    }
+}
+
+impl TableOptions {
+    fn config(&self) -> RunConfig {
+        let mut config = RunConfig::new(DataConfig::new(&self.file));
+        config.data.target_column = Some(self.target.clone());
+        config.data.task = self.task.map(|task| match task {
+            TaskName::Classes => TableTask::Classes,
+            TaskName::Regression => TableTask::Regression,
+        });
+        config.model.dropout = self.dropout;
+        self.common.apply(&mut config, 1e-3);
+        config
+    }
+}
+
+pub(super) fn run(options: &Options) -> anyhow::Result<()> {
+    let mut config = match (&options.kind, &options.config) {
+        (Some(Kind::Text(text)), _) => text.config(),
+        (Some(Kind::Table(table)), _) => table.config(),
+        (None, Some(path)) => RunConfig::read(path)?,
+        (None, None) => {
+            return Err(Error::usage(
+                "say what to train on: `wgslearn train text FILE`, `wgslearn train table FILE --target COLUMN`, or `wgslearn train --config FILE`",
+            )
+            .into());
+        }
+    };
+    if let Some(seed) = options.seed {
+        config.training.seed = seed;
+    }
+    let show = &options.show;
+    let device = show.device.open()?;
+    let mut progress = Progress::new(config.training.epochs, show.quiet);
+    let outcome = train(
+        &config,
+        &device,
+        &mut |model, loaded| {
+            if !show.quiet && !show.json {
+                let rows = loaded.training.rows();
+                remark(format_args!("{}\n", model.summary()));
+                remark(format_args!("Training on {rows} rows, on {}.", device.name()));
+            }
+        },
+        &mut |epoch| progress.report(epoch),
+    )?;
+    progress.finish();
+    let history = &outcome.history;
+    let last = history.best_epoch.unwrap_or(history.loss.len()).saturating_sub(1);
+    if show.json {
+        return print(serde_json::json!({
+            "device": device.name(),
+            "backend": device.kind().name(),
+            "model": config.output.model,
+            "parameters": outcome.model.parameter_count(),
+            "training_rows": outcome.training_rows,
+            "validation_rows": outcome.validation_rows,
+            "epochs": history.loss.len(),
+            "history": history,
+        }));
+    }
+    let mut text = format!("epochs {}", history.loss.len());
+    if let Some(best) = history.best_epoch {
+        text += &format!(" (best {best})");
+    }
+    let curves = [
+        ("loss", &history.loss),
+        ("accuracy", &history.accuracy),
+        ("val_loss", &history.val_loss),
+        ("val_accuracy", &history.val_accuracy),
+    ];
+    for (name, values) in curves {
+        if let Some(value) = values.get(last) {
+            text += &format!("  {name} {value:.4}");
+        }
+    }
+    print(text)?;
+    if let Some(path) = &config.output.model {
+        remark(format_args!("The model is in {}.", path.display()));
+    }
+    Ok(())
+}

@@ -1,0 +1,272 @@
+//! A training run, described: `wgslearn train --config run.toml`, or built from flags.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::model::{Layer, Loss};
+use crate::text::TextOptions;
+use crate::train::{EarlyStopping, Optimizer, Schedule, Trainer};
+
+/// Everything that a training run needs to know. Every key but `data.train` has a default.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunConfig {
+    /// Files and columns.
+    pub data: DataConfig,
+    /// Tokens, vocabulary and padding, for texts.
+    #[serde(default)]
+    pub text: TextOptions,
+    /// Layers and first weights.
+    #[serde(default)]
+    pub model: ModelConfig,
+    /// Loss, optimizer, epochs.
+    #[serde(default)]
+    pub training: TrainingConfig,
+    /// Files to write.
+    #[serde(default)]
+    pub output: OutputConfig,
+}
+
+/// Files and columns.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// Ids or a matrix (`.npy`), a table (`.csv`, `.tsv`), or texts (`.csv`, `.tsv`, `.jsonl`,
+    /// lines with `__label__`).
+    pub train: PathBuf,
+    /// Targets of a `.npy` file, [rows, outputs]; the same file as `train` for an autoencoder.
+    pub targets: Option<PathBuf>,
+    /// A file like `train` to validate on.
+    pub validation: Option<PathBuf>,
+    /// A file like `targets` for it.
+    pub validation_targets: Option<PathBuf>,
+    /// Part of the training rows to validate on, where there is no file for it; 0 for none.
+    #[serde(default)]
+    pub validation_split: f64,
+    /// Column or key of the text.
+    #[serde(default = "default_text_column")]
+    pub text_column: String,
+    /// Column or key of the label of a text.
+    #[serde(default = "default_label_column")]
+    pub label_column: String,
+    /// Column of a table's target; a CSV file is a table where this is given.
+    pub target_column: Option<String>,
+    /// Whether a table's targets are `classes` or a `regression`; told from the data if not given.
+    pub task: Option<crate::data::TableTask>,
+    /// Whether labels may stand in one row only.
+    #[serde(default)]
+    pub allow_single_labels: bool,
+    /// Whether rows without a known word are left out instead of refused.
+    #[serde(default)]
+    pub skip_unknown: bool,
+}
+
+fn default_text_column() -> String {
+    "text".into()
+}
+
+fn default_label_column() -> String {
+    "label".into()
+}
+
+impl DataConfig {
+    /// Training on this file, with every other key at its default.
+    pub fn new(train: impl Into<PathBuf>) -> DataConfig {
+        DataConfig {
+            train: train.into(),
+            targets: None,
+            validation: None,
+            validation_targets: None,
+            validation_split: 0.0,
+            text_column: default_text_column(),
+            label_column: default_label_column(),
+            target_column: None,
+            task: None,
+            allow_single_labels: false,
+            skip_unknown: false,
+        }
+    }
+}
+
+/// How an embedding's vectors become one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pool {
+    /// Their mean, padding left out.
+    #[default]
+    Mean,
+    /// All of them, behind one another.
+    Flatten,
+}
+
+/// Layers and first weights. Where no layers are given, they are the usual ones: for texts an
+/// embedding, a pool, hidden layers and a head; for tables and matrices hidden layers and a head.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelConfig {
+    /// The layers, the head included. An embedding's `rows = 0` means as many as the data need.
+    pub layers: Option<Vec<Layer>>,
+    /// Width of the embedding.
+    pub embedding_units: usize,
+    /// How its vectors become one.
+    pub pool: Pool,
+    /// Units of each hidden layer, with relu.
+    pub hidden: Vec<usize>,
+    /// Rate of dropout before every dense layer; 0 for none.
+    pub dropout: f64,
+    /// A safetensors file of weights by name; weights that it does not name are fresh.
+    pub initial_weights: Option<PathBuf>,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        ModelConfig {
+            layers: None,
+            embedding_units: 64,
+            pool: Pool::Mean,
+            hidden: Vec::new(),
+            dropout: 0.0,
+            initial_weights: None,
+        }
+    }
+}
+
+/// Loss, optimizer, epochs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainingConfig {
+    /// The loss; the one that goes with the last activation if not given.
+    pub loss: Option<Loss>,
+    /// The optimizer.
+    pub optimizer: Optimizer,
+    /// How its learning rate moves.
+    pub schedule: Schedule,
+    /// Passes over the data, at most.
+    pub epochs: usize,
+    /// Rows of a step.
+    pub batch_size: usize,
+    /// Whether each epoch takes the rows in an order of its own.
+    pub shuffle: bool,
+    /// Of weights, shuffling, dropout and the validation split.
+    pub seed: u64,
+    /// Epochs without a better validation loss before training stops and takes the best weights;
+    /// 0 for never.
+    pub patience: usize,
+}
+
+impl Default for TrainingConfig {
+    fn default() -> Self {
+        let trainer = Trainer::default();
+        TrainingConfig {
+            loss: None,
+            optimizer: trainer.optimizer,
+            schedule: trainer.schedule,
+            epochs: trainer.epochs,
+            batch_size: trainer.batch_size,
+            shuffle: trainer.shuffle,
+            seed: trainer.seed,
+            patience: 0,
+        }
+    }
+}
+
+/// Files to write; a run that names none writes none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OutputConfig {
+    /// The model.
+    pub model: Option<PathBuf>,
+    /// Loss and accuracy by epoch, as JSON.
+    pub history: Option<PathBuf>,
+    /// The same, as a PNG.
+    pub plot: Option<PathBuf>,
+}
+
+impl RunConfig {
+    /// A run on this data, with every other key at its default.
+    pub fn new(data: DataConfig) -> RunConfig {
+        RunConfig {
+            data,
+            text: TextOptions::default(),
+            model: ModelConfig::default(),
+            training: TrainingConfig::default(),
+            output: OutputConfig::default(),
+        }
+    }
+
+    /// Reads a TOML file; paths in it are relative to its folder.
+    ///
+    /// # Errors
+    /// [`Error::File`] when it cannot be read, [`Error::Data`] when it is no TOML or holds an
+    /// unknown key or a wrong value, with the place.
+    pub fn read(path: &Path) -> Result<RunConfig> {
+        let text = std::fs::read_to_string(path).map_err(|e| Error::file("read", path, e))?;
+        let mut config: RunConfig = toml::from_str(&text).map_err(|error| {
+            let line = error.span().map_or(0, |span| text[..span.start].lines().count().max(1));
+            Error::line(path, line as u64, error.message().to_owned())
+        })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        config.each_path(|path| *path = folder.join(&*path));
+        Ok(config)
+    }
+
+    fn each_path(&mut self, mut change: impl FnMut(&mut PathBuf)) {
+        let data = &mut self.data;
+        change(&mut data.train);
+        let optional = [
+            &mut data.targets,
+            &mut data.validation,
+            &mut data.validation_targets,
+            &mut self.model.initial_weights,
+            &mut self.output.model,
+            &mut self.output.history,
+            &mut self.output.plot,
+        ];
+        optional.into_iter().flatten().for_each(change);
+    }
+
+    /// Checks what can be checked before any file is read.
+    pub(super) fn check(&self) -> Result<()> {
+        let has_validation = self.data.validation.is_some() || self.data.validation_split > 0.0;
+        if self.training.patience > 0 && !has_validation {
+            return Err(Error::usage(
+                "early stopping needs rows to validate on; give a validation split or file, or a patience of 0",
+            ));
+        }
+        if self.training.epochs == 0 {
+            return Err(Error::usage("0 epochs train nothing; take at least 1"));
+        }
+        if self.model.embedding_units == 0 {
+            return Err(Error::usage("an embedding of width 0 holds nothing; take at least 1"));
+        }
+        for output in
+            [&self.output.model, &self.output.history, &self.output.plot].into_iter().flatten()
+        {
+            let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
+            if folder.is_some_and(|folder| !folder.is_dir()) {
+                return Err(Error::usage(format!(
+                    "{} cannot be written: its folder does not exist; make it first",
+                    output.display()
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// The trainer that the run asks for.
+    pub(super) fn trainer(&self) -> Trainer {
+        let training = &self.training;
+        let patience = training.patience;
+        Trainer {
+            epochs: training.epochs,
+            batch_size: training.batch_size,
+            shuffle: training.shuffle,
+            seed: training.seed,
+            optimizer: training.optimizer,
+            schedule: training.schedule,
+            early_stopping: (patience > 0).then_some(EarlyStopping { patience }),
+        }
+    }
+}

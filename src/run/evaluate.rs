@@ -1,0 +1,66 @@
+//! A model on data with known answers: loss, accuracy, and a report.
+
+use std::path::Path;
+
+use super::load::load_for;
+use crate::backend::Device;
+use crate::data::TextColumns;
+use crate::error::Result;
+use crate::model::{Encoder, Loss, Model};
+use crate::report::{ClassificationReport, RegressionReport};
+use crate::train::Metrics;
+
+/// What an evaluation found.
+#[derive(Clone, Debug)]
+pub struct Evaluation {
+    /// Rows evaluated.
+    pub rows: usize,
+    /// Loss and accuracy.
+    pub metrics: Metrics,
+    /// For classifiers.
+    pub classification: Option<ClassificationReport>,
+    /// For regressions, in the target's own unit.
+    pub regression: Option<RegressionReport>,
+}
+
+/// Evaluates `model` on a file.
+///
+/// # Errors
+/// Whatever reading or running meets.
+pub fn evaluate(
+    model: &Model,
+    path: &Path,
+    targets: Option<&Path>,
+    columns: &TextColumns,
+    skip_unknown: bool,
+    device: &Device,
+) -> Result<Evaluation> {
+    let dataset = load_for(model, path, targets, columns, skip_unknown)?;
+    let metrics = model.evaluate(&dataset, device)?;
+    let outputs = model.predict(dataset.inputs(), device)?;
+    let truth = dataset.target_values();
+    let classification = (!model.labels.is_empty()).then(|| {
+        let answers: Vec<usize> =
+            outputs.chunks_exact(model.outputs()).map(|row| class_of(row)).collect();
+        let truth: Vec<usize> = truth.iter().map(|&class| class as usize).collect();
+        ClassificationReport::new(&truth, &answers, &model.labels)
+    });
+    let regression = (model.labels.is_empty() && model.loss() == Loss::Mse).then(|| {
+        let decode = |value: &f32| match &model.encoder {
+            Encoder::Table(encoder) => encoder.decode_target(*value),
+            _ => *value as f64,
+        };
+        let truth: Vec<f64> = truth.iter().map(decode).collect();
+        let answers: Vec<f64> = outputs.iter().map(decode).collect();
+        RegressionReport::new(&truth, &answers)
+    });
+    Ok(Evaluation { rows: dataset.rows(), metrics, classification, regression })
+}
+
+/// The class that a row of outputs answers: above a half with one output, else the largest.
+pub(super) fn class_of(outputs: &[f32]) -> usize {
+    if let [probability] = outputs {
+        return (*probability > 0.5) as usize;
+    }
+    (1..outputs.len()).fold(0, |best, j| if outputs[j] > outputs[best] { j } else { best })
+}
