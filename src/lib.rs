@@ -30,6 +30,9 @@
 //! [`train`], [`model`], [`backend`], [`program`], [`kernels`], [`data`], [`text`], [`error`].
 //! `docs/architecture.md` has the drawing.
 
+// No panic is reachable from input, files or a device.
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
 pub mod backend;
 pub mod bench;
 pub mod cli;

@@ -114,7 +114,7 @@ fn large_embeddings_have_the_gradient_of_their_loss() {
     model.set_parameters(vec![table]).expect("the same shape");
     let targets = Targets::Values { values: (0..60).map(|i| (i % 3) as f32).collect(), width: 1 };
     let dataset = Dataset::new(ids(60, 40, 700), targets, "ids").expect("rows");
-    assert!(!wgslearn::kernels::embedding_gradient::is_direct(60 * 40, 700, 3));
+    assert!(!kernels::embedding_gradient::is_direct(60 * 40, 700, 3));
     check("large embedding", &model, &dataset, 1e-3);
 }
 

@@ -40,8 +40,7 @@ pub fn evaluate(
     let outputs = model.predict(dataset.inputs(), device)?;
     let truth = dataset.target_values();
     let classification = (!model.labels.is_empty()).then(|| {
-        let answers: Vec<usize> =
-            outputs.chunks_exact(model.outputs()).map(|row| class_of(row)).collect();
+        let answers: Vec<usize> = outputs.chunks_exact(model.outputs()).map(class_of).collect();
         let truth: Vec<usize> = truth.iter().map(|&class| class as usize).collect();
         ClassificationReport::new(&truth, &answers, &model.labels)
     });

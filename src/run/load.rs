@@ -305,10 +305,8 @@ fn load_arrays(config: &RunConfig) -> Result<Loaded> {
             "a .npy file needs targets: name their file, or the same one for an autoencoder",
         ));
     };
-    let reads_ids = match config.model.layers.as_ref().and_then(|layers| layers.first()) {
-        Some(first) => Some(matches!(first, Layer::Embedding { .. })),
-        None => None,
-    };
+    let first = config.model.layers.as_ref().and_then(|layers| layers.first());
+    let reads_ids = first.map(|layer| matches!(layer, Layer::Embedding { .. }));
     let training = array_dataset(&data.train, targets, reads_ids)?;
     let validation = match (&data.validation, &data.validation_targets) {
         (None, _) => None,

@@ -109,8 +109,17 @@ impl LinePredictor {
                         Inputs::Matrix { values: encoder.encode(&table), features: width }
                     }
                     (_, Input::Ids { .. }) => {
-                        let values = values.into_iter().map(|value| value as u32).collect();
-                        Inputs::Ids { values, length: width }
+                        let ids = values.iter().enumerate().map(|(i, &value)| {
+                            let is_id =
+                                value >= 0.0 && value.fract() == 0.0 && value < u32::MAX as f64;
+                            is_id.then_some(value as u32).ok_or_else(|| Error::Data {
+                                place: format!("{source}, line {}", first + (i / width) as u64),
+                                message: format!(
+                                    "{value} is no id; ids are whole numbers from 0 on"
+                                ),
+                            })
+                        });
+                        Inputs::Ids { values: ids.collect::<Result<_>>()?, length: width }
                     }
                     (_, Input::Matrix { .. }) => {
                         let values = values.into_iter().map(|value| value as f32).collect();

@@ -3,6 +3,7 @@
 use super::config::{ModelConfig, Pool, RunConfig};
 use super::load::{Loaded, Task, load};
 use crate::backend::Device;
+use crate::data::Inputs;
 use crate::error::{Error, Result};
 use crate::model::{Activation, Encoder, Input, Layer, Loss, Model, read_weights, write_whole};
 use crate::report;
@@ -22,7 +23,7 @@ pub struct Outcome {
 }
 
 /// Runs a training run on `device`: reads the data, trains, writes the files that it names.
-/// `begin` is called with the model before the first epoch, `report` after each.
+/// `begin` is called with the model before the first epoch, `on_epoch` after each.
 ///
 /// # Errors
 /// Whatever reading, training or writing meets; no file is written before training is done.
@@ -30,7 +31,7 @@ pub fn train(
     config: &RunConfig,
     device: &Device,
     begin: &mut dyn FnMut(&Model, &Loaded),
-    report: &mut dyn FnMut(EpochReport),
+    on_epoch: &mut dyn FnMut(EpochReport),
 ) -> Result<Outcome> {
     config.check()?;
     let loaded = load(config)?;
@@ -38,7 +39,7 @@ pub fn train(
     begin(&model, &loaded);
     let trainer = config.trainer();
     let validation = loaded.validation.as_ref();
-    let history = trainer.fit_with(&mut model, &loaded.training, validation, device, report)?;
+    let history = trainer.fit_with(&mut model, &loaded.training, validation, device, on_epoch)?;
     if let Some(path) = &config.output.model {
         model.save(path)?;
     }
@@ -101,11 +102,37 @@ fn build(config: &RunConfig, loaded: &Loaded) -> Result<Model> {
     let mut model = Model::new(loaded.input(), layers, loss, config.training.seed)?;
     model.labels = loaded.labels.clone();
     model.encoder = loaded.encoder.clone();
+    if let Encoder::Text(_) = loaded.encoder {
+        silence_unseen(&mut model, loaded.training.inputs())?;
+    }
     if let Some(path) = &config.model.initial_weights {
         let weights = read_weights(path)?;
         model.set_parameters(weights).map_err(|e| Error::data(path, e.to_string()))?;
     }
     Ok(model)
+}
+
+/// Sets the embedding's rows to zero whose ids stand in no training row. No gradient reaches them,
+/// so a fresh row would stay noise: what an unseen word or n-gram would add to a mean.
+fn silence_unseen(model: &mut Model, inputs: &Inputs) -> Result<()> {
+    let (Inputs::Ids { values: ids, .. }, Some(rows)) = (inputs, model.embedding_rows()) else {
+        return Ok(());
+    };
+    let mut seen = vec![false; rows];
+    for &id in ids {
+        if let Some(seen) = seen.get_mut(id as usize) {
+            *seen = true;
+        }
+    }
+    let Some(table) = model.parameters().first() else { return Ok(()) };
+    let mut table = table.clone();
+    let width = table.values.len() / rows;
+    for (row, seen) in table.values.chunks_exact_mut(width).zip(seen) {
+        if !seen {
+            row.fill(0.0);
+        }
+    }
+    model.set_parameters(vec![table])
 }
 
 /// The layers where none are given.

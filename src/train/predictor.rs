@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::kernels::state::{BATCH_STEP, CURSOR};
 use crate::model::Model;
 use crate::program::Run;
-use crate::train::{Session, Trainer};
+use crate::train::Session;
 
 /// Rows that go to the device at once.
 const CHUNK: usize = 4096;
@@ -105,11 +105,9 @@ impl Model {
     /// Mean loss and accuracy over a data set.
     ///
     /// # Errors
-    /// As [`Session::new`].
+    /// As [`Session::evaluation`].
     pub fn evaluate(&self, dataset: &Dataset, device: &Device) -> Result<Metrics> {
-        let trainer = Trainer { epochs: 0, ..Trainer::default() };
-        let first = dataset.take(&[0]);
-        let mut session = Session::new(self, &trainer, &first, Some(dataset), device)?;
+        let mut session = Session::evaluation(self, dataset, device)?;
         let metrics = session.evaluate()?;
         metrics.ok_or_else(|| Error::Model("there is nothing to evaluate".into()))
     }

@@ -283,7 +283,7 @@ impl<'a> Recorder<'a> {
             let step = self.step(&feed, spec, spec.batch);
             feed.full = Some(self.recording.program.add_routine(purpose, step)?);
         }
-        if spec.rows % spec.batch != 0 {
+        if !spec.rows.is_multiple_of(spec.batch) {
             let step = self.step(&feed, spec, spec.rows % spec.batch);
             feed.tail = Some(self.recording.program.add_routine(format!("{purpose} tail"), step)?);
         }

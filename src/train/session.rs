@@ -13,6 +13,9 @@ use crate::kernels::state::{BATCH_STEP, CURSOR};
 use crate::model::{Input, Loss, Model, Parameter};
 use crate::program::Run;
 
+/// Rows of a step of an evaluation, at least: wide, since it does not change the result.
+const EVALUATION_BATCH: usize = 256;
+
 /// What to read of a session's parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -85,8 +88,7 @@ impl<'a> Session<'a> {
         trainer.check()?;
         let mut feeds = vec![feed_spec(model, training, trainer.batch_size, Purpose::Training)?];
         if let Some(dataset) = validation {
-            // A wide batch: its size does not change an evaluation's result.
-            let batch = trainer.batch_size.max(256);
+            let batch = trainer.batch_size.max(EVALUATION_BATCH);
             feeds.push(feed_spec(model, dataset, batch, Purpose::Evaluation)?);
         }
         let recording = record(&Request {
@@ -109,6 +111,35 @@ impl<'a> Session<'a> {
             validation: validation.map(|dataset| Source { dataset, feed: 1, uploaded: false }),
             step: 0,
             steps: per_epoch * trainer.epochs as u64,
+        })
+    }
+
+    /// A session that can only [`Session::evaluate`]: nothing of training is made.
+    ///
+    /// # Errors
+    /// As [`Session::new`].
+    pub fn evaluation(model: &Model, dataset: &'a Dataset, device: &Device) -> Result<Session<'a>> {
+        let feeds = [feed_spec(model, dataset, EVALUATION_BATCH, Purpose::Evaluation)?];
+        let recording = record(&Request {
+            model,
+            feeds: &feeds,
+            optimizer: None,
+            seed: 0,
+            keep_best: false,
+            max_binding: device.max_binding_elements(),
+        })?;
+        let mut executor = device.prepare(&recording.program)?;
+        upload_parameters(model, &recording, executor.as_mut())?;
+        let source = || Source { dataset, feed: 0, uploaded: false };
+        Ok(Session {
+            model: model.clone(),
+            trainer: Trainer::default(),
+            recording,
+            executor,
+            training: source(),
+            validation: Some(source()),
+            step: 0,
+            steps: 0,
         })
     }
 

@@ -148,7 +148,8 @@ impl Case {
                 let got = executor.read_reals(span).expect("read");
                 let largest = truth.iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
                 let allowed = tolerance * (1.0 + largest);
-                let wrong = |i: &usize| !((got[*i] as f64 - truth[*i]).abs() <= allowed);
+                let off = |i: usize| (got[i] as f64 - truth[i]).abs();
+                let wrong = |i: &usize| off(*i).is_nan() || off(*i) > allowed;
                 if let Some(i) = (0..truth.len()).find(wrong) {
                     return Err(format!("{place}: element {i} is {}, not {}", got[i], truth[i]));
                 }

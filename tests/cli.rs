@@ -1,0 +1,632 @@
+//! The command line as a process: what it prints where, its files, and its exit codes.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// A folder with small data sets.
+struct Folder {
+    folder: tempfile::TempDir,
+}
+
+impl Folder {
+    fn new() -> Folder {
+        Folder { folder: tempfile::tempdir().expect("a folder") }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        std::fs::write(self.path(name), content).expect("written");
+        self.path(name)
+    }
+
+    /// Runs wgslearn in the folder.
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.run_with(arguments, "")
+    }
+
+    fn run_with(&self, arguments: &[&str], input: &str) -> Output {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_wgslearn"))
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("wgslearn starts");
+        // A run that fails early closes its input; that is no failure of the test.
+        let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
+        child.wait_with_output().expect("wgslearn ends")
+    }
+
+    /// Runs what must succeed; returns its standard output.
+    fn ok(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+        text(&output.stdout)
+    }
+
+    /// Runs what must fail with this code and say each of these.
+    fn fails(&self, code: i32, arguments: &[&str], says: &[&str]) {
+        let output = self.run(arguments);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {error}");
+        for part in says {
+            assert!(error.contains(part), "{arguments:?}: \"{part}\" is not in: {error}");
+        }
+        assert!(!error.contains("panicked"), "{error}");
+    }
+
+    /// 200 reviews whose words tell their label.
+    fn reviews(&self) -> PathBuf {
+        let good = ["lovely", "bright", "warm", "clever"];
+        let bad = ["dull", "cold", "stupid", "grim"];
+        let mut csv = String::from("label,text\n");
+        for i in 0..200 {
+            let (label, words) = if i % 2 == 0 { ("good", good) } else { ("bad", bad) };
+            let (a, b) = (words[i / 2 % 4], words[i / 8 % 4]);
+            csv += &format!("{label},\"a {a} film, {b} from end {} to end\"\n", i % 7);
+        }
+        self.write("reviews.csv", csv)
+    }
+
+    fn model(&self) -> PathBuf {
+        self.reviews();
+        self.ok(&["train", "text", "reviews.csv", "-o", "m.safetensors", "--device", "cpu"]);
+        self.path("m.safetensors")
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("UTF-8")
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error} in {text}"))
+}
+
+fn npy(path: &Path, kind: &str, shape: &str, bytes: Vec<u8>) {
+    let mut header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}");
+    while (10 + header.len() + 1) % 64 != 0 {
+        header.push(' ');
+    }
+    header.push('\n');
+    let mut file = b"\x93NUMPY\x01\x00".to_vec();
+    file.extend((header.len() as u16).to_le_bytes());
+    file.extend(header.bytes());
+    file.extend(bytes);
+    std::fs::write(path, file).expect("written");
+}
+
+#[test]
+fn demo_is_the_whole_tutorial_on_the_adapter() {
+    let folder = Folder::new();
+    let shown = folder.ok(&["demo", "--device", "gpu"]);
+    for part in [
+        "[10 10  0  0]",
+        "[19 15  0  0]",
+        "[ 1  2  0  0]",
+        "[ 9  9  0  0]",
+        "[ 4 11  0  0]",
+        "[19 11  7  7]",
+        "[12 13  1  5]",
+        "embedding (Embedding) ┆ (None, 4, 8) ┆     160",
+        "flatten (Flatten)     ┆ (None, 32)   ┆       0",
+        "dense (Dense)         ┆ (None, 1)    ┆      33",
+        "Total params: 193 (772.00 B)",
+        "loss by epoch",
+        "accuracy by epoch",
+        "Accuracy: ",
+        "Predictions:",
+        "precision    recall  f1-score   support",
+        "weighted avg",
+        "Trained on ",
+    ] {
+        assert!(shown.contains(part), "\"{part}\" is not in:\n{shown}");
+    }
+    let png = std::fs::read(folder.path("history.png")).expect("the plot is there");
+    assert_eq!(png[..8], *b"\x89PNG\r\n\x1a\n");
+}
+
+#[test]
+fn demo_says_the_same_on_every_backend() {
+    let folder = Folder::new();
+    let run = |device: &str| json(&folder.ok(&["demo", "--json", "--device", device]));
+    let (gpu, cpu) = (run("gpu"), run("cpu"));
+    assert_eq!((&gpu["backend"], &cpu["backend"]), (&"gpu".into(), &"cpu".into()));
+    assert_eq!(gpu["history"]["loss"].as_array().map(Vec::len), Some(50));
+    let loss = |run: &Value| run["loss"].as_f64().expect("a loss");
+    assert!((loss(&gpu) - loss(&cpu)).abs() < 1e-5);
+    assert_eq!(gpu["accuracy"], cpu["accuracy"]);
+    assert!(!folder.path("history.png").exists(), "--json writes no plot");
+}
+
+#[test]
+fn a_text_classifier_from_file_to_report() {
+    let folder = Folder::new();
+    let reviews = folder.reviews();
+    let reviews = reviews.to_str().expect("UTF-8");
+    let trained = folder.ok(&[
+        "train",
+        "text",
+        reviews,
+        "--device",
+        "gpu",
+        "-o",
+        "m.safetensors",
+        "--history",
+        "h.json",
+        "--plot",
+        "h.png",
+        "--json",
+        "--word-ngrams",
+        "2",
+        "--ngram-buckets",
+        "500",
+    ]);
+    assert_eq!(json(&trained)["training_rows"], 180);
+    let history = json(&std::fs::read_to_string(folder.path("h.json")).expect("a history"));
+    assert_eq!(
+        history["loss"].as_array().map(Vec::len),
+        history["val_accuracy"].as_array().map(Vec::len)
+    );
+    assert!(folder.path("h.png").exists());
+
+    let found = json(&folder.ok(&["evaluate", "m.safetensors", reviews, "--json"]));
+    assert!(found["accuracy"].as_f64().expect("an accuracy") > 0.99, "{found}");
+    let shown = folder.ok(&["evaluate", "m.safetensors", reviews, "--device", "gpu"]);
+    assert!(shown.contains("f1-score") && shown.contains("truth \\ answer"), "{shown}");
+
+    let summary = folder.ok(&["summary", "m.safetensors"]);
+    assert!(summary.contains("mean_pool (MeanPool)") && summary.contains("Labels: bad, good"));
+
+    let answers = folder.run_with(&["predict", "m.safetensors"], "a lovely film\nso dull\n\nxyz\n");
+    let lines = text(&answers.stdout);
+    let labels: Vec<&str> =
+        lines.lines().map(|line| line.split('\t').next().unwrap_or("")).collect();
+    assert_eq!(labels.len(), 4, "one answer a line: {lines}");
+    assert_eq!(labels[..2], ["good", "bad"]);
+    assert!(text(&answers.stderr).contains("2 rows have no known word"));
+    let line = folder.run_with(&["predict", "m.safetensors", "-", "--json"], "warm\n");
+    let answer = json(&text(&line.stdout));
+    assert_eq!(answer["label"], "good");
+    assert!(answer["probability"].as_f64().expect("a probability") > 0.5);
+    let all = folder.ok(&["predict", "m.safetensors", reviews]);
+    assert_eq!(all.lines().count(), 200);
+}
+
+#[test]
+fn predictions_stream() {
+    use std::io::{BufRead, BufReader};
+    let folder = Folder::new();
+    let model = folder.model();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_wgslearn"))
+        .args(["predict", model.to_str().expect("UTF-8"), "--device", "cpu"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("wgslearn starts");
+    let mut input = child.stdin.take().expect("piped");
+    let mut output = BufReader::new(child.stdout.take().expect("piped"));
+    for (question, answer) in [("a warm film", "good"), ("grim and cold", "bad")] {
+        writeln!(input, "{question}").expect("written");
+        let mut line = String::new();
+        output.read_line(&mut line).expect("the answer comes before the input ends");
+        assert!(line.starts_with(answer), "{line}");
+    }
+    drop(input);
+    assert!(child.wait().expect("it ends").success());
+}
+
+#[test]
+fn the_same_seed_writes_the_same_bytes() {
+    let folder = Folder::new();
+    folder.reviews();
+    for device in ["gpu", "cpu"] {
+        let train = |name: &str, seed: &str| {
+            folder.ok(&[
+                "train",
+                "text",
+                "reviews.csv",
+                "--device",
+                device,
+                "-o",
+                name,
+                "--seed",
+                seed,
+                "--hidden",
+                "8",
+                "--epochs",
+                "3",
+            ]);
+            std::fs::read(folder.path(name)).expect("the model")
+        };
+        let first = train("a.safetensors", "3");
+        assert!(first == train("b.safetensors", "3"), "on {device}");
+        assert!(first != train("c.safetensors", "4"), "another seed gives another model");
+    }
+}
+
+#[test]
+fn every_text_format_trains() {
+    let folder = Folder::new();
+    folder.reviews();
+    let csv = std::fs::read_to_string(folder.path("reviews.csv")).expect("csv");
+    let rows: Vec<(&str, String)> = csv
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split_once(','))
+        .map(|(label, text)| (label, text.trim_matches('"').to_owned()))
+        .collect();
+    let tsv: String = rows.iter().map(|(label, text)| format!("{text}\t{label}\n")).collect();
+    folder.write("r.tsv", format!("body\tmood\n{tsv}"));
+    let jsonl: String = rows
+        .iter()
+        .map(|(label, text)| format!("{}\n", serde_json::json!({"label": label, "text": text})))
+        .collect();
+    folder.write("r.jsonl", jsonl);
+    let lines: String =
+        rows.iter().map(|(label, text)| format!("__label__{label} {text}\n")).collect();
+    folder.write("r.txt", lines);
+    let train = |arguments: &[&str]| {
+        let common = ["-o", "m.safetensors", "--device", "cpu", "--json"];
+        json(&folder.ok(&[&["train", "text"], arguments, &common].concat()))["history"].clone()
+    };
+    let histories = [
+        train(&["reviews.csv"]),
+        train(&["r.tsv", "--text-column", "body", "--label-column", "mood"]),
+        train(&["r.jsonl"]),
+        train(&["r.txt"]),
+    ];
+    for history in &histories[1..] {
+        assert_eq!(history, &histories[0]);
+    }
+    let hashed = train(&["r.txt", "--hash-size", "50", "--padding", "pre", "--truncation", "pre"]);
+    assert!(hashed["val_accuracy"][0].as_f64().is_some());
+    let flat = train(&["r.txt", "--pool", "flatten", "--max-length", "6", "--vocab-size", "9"]);
+    assert!(flat["val_accuracy"][0].as_f64().is_some());
+}
+
+#[test]
+fn tables_train_classifiers_and_regressions() {
+    let folder = Folder::new();
+    let mut csv = String::from("a,b,kind,price\n");
+    for i in 0..120 {
+        let (a, b) = ((i % 11) as f64, (i % 7) as f64 * 10.0);
+        csv +=
+            &format!("{a},{b},{},{}\n", ["low", "mid", "high"][i % 11 / 4], 1000.0 + 30.0 * a - b);
+    }
+    folder.write("t.csv", &csv);
+    let no_price: String =
+        csv.lines().map(|l| format!("{}\n", l.rsplit_once(',').expect("fields").0)).collect();
+    folder.write("kinds.csv", no_price);
+    let no_kind: String = csv
+        .lines()
+        .map(|line| line.split(',').collect::<Vec<_>>())
+        .map(|f| format!("{},{},{}\n", f[0], f[1], f[3]))
+        .collect();
+    folder.write("prices.csv", no_kind);
+    folder.ok(&[
+        "train",
+        "table",
+        "kinds.csv",
+        "--target",
+        "kind",
+        "--hidden",
+        "16",
+        "--epochs",
+        "300",
+        "--patience",
+        "50",
+        "--learning-rate",
+        "0.01",
+        "-o",
+        "k.safetensors",
+        "--device",
+        "gpu",
+    ]);
+    let found = json(&folder.ok(&["evaluate", "k.safetensors", "kinds.csv", "--json"]));
+    assert!(found["accuracy"].as_f64().expect("an accuracy") > 0.95, "{found}");
+    folder.ok(&[
+        "train",
+        "table",
+        "prices.csv",
+        "--target",
+        "price",
+        "--epochs",
+        "400",
+        "--learning-rate",
+        "0.01",
+        "--patience",
+        "50",
+        "-o",
+        "p.safetensors",
+        "--device",
+        "cpu",
+    ]);
+    let found = json(&folder.ok(&["evaluate", "p.safetensors", "prices.csv", "--json"]));
+    assert!(found["regression"]["r2"].as_f64().expect("an R2") > 0.99, "{found}");
+    let answers = folder.run_with(&["predict", "p.safetensors"], "3, 20\n");
+    let price: f64 = text(&answers.stdout).trim().parse().expect("a price");
+    assert!((price - 1070.0).abs() < 10.0, "{price}");
+}
+
+/// The TOML file of the documentation, key for key, and an autoencoder of the same arrays.
+#[test]
+fn config_files_describe_any_run() {
+    let folder = Folder::new();
+    let rows = 26;
+    let ids: Vec<u8> = (0..rows * 6).flat_map(|i| ((i * i % 50) as i64).to_le_bytes()).collect();
+    npy(&folder.path("x.npy"), "<i8", &format!("({rows}, 6)"), ids);
+    let y: Vec<u8> = (0..rows).flat_map(|i| ((i % 2) as f32).to_le_bytes()).collect();
+    npy(&folder.path("y.npy"), "<f4", &format!("({rows}, 1)"), y);
+    let toml = |extra: &str| {
+        format!(
+            r#"
+[data]
+train = "x.npy"
+targets = "y.npy"
+[model]
+layers = [
+  {{ embedding = {{ rows = 50, units = 5 }} }},
+  {{ flatten = {{}} }},
+  {{ dense = {{ units = 11, activation = "relu" }} }},
+  {{ dropout = {{ rate = 0.2 }} }},
+  {{ dense = {{ units = 1, activation = "sigmoid" }} }},
+]
+{extra}
+[training]
+loss = "binary_crossentropy"
+optimizer = {{ adam = {{ learning_rate = 1e-3, beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-7 }} }}
+epochs = 20
+batch_size = 13
+shuffle = false
+seed = 7
+[output]
+model = "model.safetensors"
+history = "history.json"
+"#
+        )
+    };
+    folder.write("run.toml", toml(""));
+    folder.ok(&["train", "--config", "run.toml", "--device", "gpu"]);
+    let first = json(&std::fs::read_to_string(folder.path("history.json")).expect("a history"));
+    assert_eq!(first["loss"].as_array().map(Vec::len), Some(20));
+    assert_eq!(first["accuracy"].as_array().map(Vec::len), Some(20));
+    std::fs::rename(folder.path("model.safetensors"), folder.path("w.safetensors"))
+        .expect("renamed");
+
+    // The trained weights as initial ones: the first loss is the last one's successor.
+    folder.write("again.toml", toml("initial_weights = \"w.safetensors\""));
+    folder.ok(&["train", "--config", "again.toml", "--device", "cpu"]);
+    let second = json(&std::fs::read_to_string(folder.path("history.json")).expect("a history"));
+    let loss = |history: &Value, epoch: usize| history["loss"][epoch].as_f64().expect("a loss");
+    assert!(
+        loss(&second, 0) < loss(&first, 0) && (loss(&second, 0) - loss(&first, 19)).abs() < 0.05
+    );
+
+    let summary = json(&folder.ok(&["summary", "model.safetensors", "--json"]));
+    assert_eq!(summary["parameters"], 50 * 5 + 31 * 11 + 12);
+
+    let matrix: Vec<u8> = (0..40 * 12).flat_map(|i| ((i % 9) as f32 / 9.0).to_le_bytes()).collect();
+    npy(&folder.path("m.npy"), "<f4", "(40, 12)", matrix);
+    folder.write(
+        "ae.toml",
+        "[data]\ntrain = \"m.npy\"\ntargets = \"m.npy\"\n[model]\nlayers = [{dense = {units = 4, activation = \"tanh\"}}, {dense = {units = 12, activation = \"sigmoid\"}}]\n[training]\nloss = \"mse\"\nepochs = 30\n[output]\nmodel = \"ae.safetensors\"\n",
+    );
+    folder.ok(&["train", "--config", "ae.toml", "--device", "gpu"]);
+    let found =
+        json(&folder.ok(&["evaluate", "ae.safetensors", "m.npy", "--targets", "m.npy", "--json"]));
+    assert!(found["loss"].as_f64().expect("a loss") < 0.1, "{found}");
+    assert_eq!(folder.ok(&["predict", "ae.safetensors", "m.npy"]).lines().count(), 40);
+}
+
+/// The stack of the tutorial's prose: (n,k) through (k,100)(100,50)(50,20)(20,1).
+#[test]
+fn the_stack_of_the_tutorials_prose_trains() {
+    let folder = Folder::new();
+    let mut csv = String::from("a,b,c,y\n");
+    for i in 0..90 {
+        csv += &format!("{},{},{},{}\n", i % 5, i % 3, i % 2, ((i % 5) > 2) as u8);
+    }
+    folder.write("t.csv", csv);
+    folder.ok(&[
+        "train",
+        "table",
+        "t.csv",
+        "--target",
+        "y",
+        "--hidden",
+        "100,50,20",
+        "-o",
+        "m.safetensors",
+        "--device",
+        "gpu",
+        "--epochs",
+        "60",
+    ]);
+    let summary = folder.ok(&["summary", "m.safetensors"]);
+    for shape in ["(None, 100)", "(None, 50)", "(None, 20)", "(None, 1)"] {
+        assert!(summary.contains(shape), "{summary}");
+    }
+    let found = json(&folder.ok(&["evaluate", "m.safetensors", "t.csv", "--json"]));
+    assert!(found["accuracy"].as_f64().expect("an accuracy") > 0.95, "{found}");
+}
+
+#[test]
+fn devices_and_benches_speak_json() {
+    let folder = Folder::new();
+    let devices = json(&folder.ok(&["devices", "--json"]));
+    assert!(devices[0]["name"].is_string(), "{devices}");
+    let lines =
+        folder.ok(&["bench", "training", "--workload", "seed", "--json", "--device", "cpu"]);
+    let line = json(&lines);
+    assert_eq!((&line["workload"], &line["unit"]), (&"seed".into(), &"ms".into()));
+    assert!(line["value"].as_f64().expect("a value") > 0.0);
+    let lines =
+        folder.ok(&["bench", "kernels", "--filter", "softmax", "--json", "--device", "cpu"]);
+    assert!(json(lines.trim())["ratio"].as_f64().expect("a ratio") > 0.0);
+}
+
+#[test]
+fn wrong_usage_exits_with_2() {
+    let folder = Folder::new();
+    folder.reviews();
+    folder.fails(2, &["frobnicate"], &["frobnicate"]);
+    folder.fails(2, &["train"], &["train text FILE"]);
+    folder.fails(2, &["train", "text", "reviews.csv", "--no-such-option"], &["--no-such-option"]);
+    folder.fails(
+        2,
+        &["demo", "--device", "no such gpu"],
+        &["no such gpu", "there are auto, gpu, cpu"],
+    );
+    folder.fails(2, &["demo", "--device", "99"], &["\"99\""]);
+    folder.fails(
+        2,
+        &["train", "text", "reviews.csv", "--validation-split", "2"],
+        &["validation split of 2"],
+    );
+    folder.fails(2, &["train", "text", "reviews.csv", "--epochs", "0"], &["0 epochs"]);
+    folder.fails(2, &["train", "text", "reviews.csv", "--batch-size", "0"], &["batch size"]);
+    folder.fails(2, &["train", "text", "reviews.csv", "-o", "no/such/m.st"], &["folder"]);
+    folder.fails(2, &["train", "text", "reviews.csv", "--learning-rate=-1"], &["learning_rate"]);
+    folder.fails(2, &["bench", "training", "--workload", "nothing"], &["seed, text, ae, mm"]);
+}
+
+#[test]
+fn bad_files_exit_with_1_and_say_where() {
+    let folder = Folder::new();
+    let train = |name: &str, says: &[&str]| {
+        folder.fails(1, &["train", "text", name, "--device", "cpu"], says);
+        assert!(!folder.path("model.safetensors").exists(), "nothing is written");
+    };
+    train("missing.csv", &["missing.csv", "cannot read"]);
+    folder.write("empty.csv", "");
+    train("empty.csv", &["empty.csv", "empty"]);
+    folder.write("header.csv", "label,text\n");
+    train("header.csv", &["header.csv", "no rows"]);
+    folder.write("column.csv", "label,body\na,b\n");
+    train("column.csv", &["column.csv, line 1", "\"text\"", "--text-column"]);
+    folder.write("single.csv", "label,text\nup,fine\nup,good\ndown,bad\n");
+    train("single.csv", &["single.csv, line 4", "\"down\"", "--allow-single-labels"]);
+    folder.write("one.csv", "label,text\nup,fine\nup,good\n");
+    train("one.csv", &["\"up\"", "two labels"]);
+    folder.write("words.csv", "label,text\nup,fine\nup,ok\ndown,!!!\ndown,bad\n");
+    train("words.csv", &["words.csv, line 4", "\"!!!\"", "--skip-unknown"]);
+    folder.write("utf8.csv", b"label,text\nup,fine\nup,caf\xe9\ndown,bad\ndown,sad\n");
+    train("utf8.csv", &["utf8.csv, line 3", "0xe9", "iconv"]);
+    folder.write("fields.csv", "label,text\nup,fine\nup,good,better\n");
+    train("fields.csv", &["fields.csv, line 3", "3 fields"]);
+    folder.write("t.csv", "a,b,y\n1,2,0\n3,Paris,1\n");
+    folder.fails(
+        1,
+        &["train", "table", "t.csv", "--target", "y"],
+        &["t.csv, line 3", "\"b\"", "\"Paris\""],
+    );
+    folder.fails(1, &["train", "table", "t.csv", "--target", "z"], &["\"z\"", "a, b, y"]);
+}
+
+#[test]
+fn skipping_and_allowing_are_ways_out() {
+    let folder = Folder::new();
+    let mut csv = String::from("label,text\nnone,...\nodd,one of a kind\n");
+    for i in 0..20 {
+        csv += if i % 2 == 0 { "up,fine and good\n" } else { "down,bad and sad\n" };
+    }
+    folder.write("r.csv", csv);
+    let way = ["train", "text", "r.csv", "--device", "cpu", "--allow-single-labels"];
+    folder.fails(1, &way, &["line 2"]);
+    let trained = json(&folder.ok(&[&way[..], &["--skip-unknown", "--json"]].concat()));
+    assert_eq!(trained["training_rows"], 19, "21 rows with words, 2 of them to validate on");
+}
+
+#[test]
+fn bad_models_exit_with_1_and_say_what_to_do() {
+    let folder = Folder::new();
+    let model = folder.model();
+    let bytes = std::fs::read(&model).expect("the model");
+    for len in [0, 4, 100, bytes.len() / 2, bytes.len() - 1] {
+        folder.write("cut.safetensors", &bytes[..len]);
+        folder.fails(1, &["summary", "cut.safetensors"], &["cut.safetensors", "no whole"]);
+    }
+    folder.write("text.safetensors", "this is no model at all");
+    folder.fails(1, &["predict", "text.safetensors"], &["text.safetensors"]);
+    let newer = text(&bytes[..bytes.len().min(200)].iter().map(|b| b & 0x7f).collect::<Vec<u8>>());
+    assert!(newer.contains("\\\"version\\\":1"), "{newer}");
+    let at = bytes.windows(12).position(|w| w == b"\\\"version\\\":").map(|i| i + 12);
+    let mut later = bytes.clone();
+    if let Some(at) = at {
+        later[at] = b'9';
+    }
+    folder.write("later.safetensors", later);
+    folder.fails(1, &["summary", "later.safetensors"], &["version 9", "update wgslearn"]);
+    folder.write("other.csv", "label,text\nmeh,a warm film\n");
+    folder.fails(1, &["evaluate", "m.safetensors", "other.csv"], &["\"meh\"", "bad, good"]);
+    folder.write("unknown.csv", "label,text\ngood,xyzzy\n");
+    folder.fails(
+        1,
+        &["evaluate", "m.safetensors", "unknown.csv"],
+        &["unknown.csv, line 2", "no known word"],
+    );
+}
+
+#[test]
+fn bad_arrays_and_configs_exit_with_1_and_say_where() {
+    let folder = Folder::new();
+    let config = |layers: &str, extra: &str| {
+        folder.write(
+            "run.toml",
+            format!("[data]\ntrain = \"x.npy\"\ntargets = \"y.npy\"\n{extra}\n[model]\nlayers = [{layers}]\n"),
+        );
+    };
+    let usual = "{embedding = {rows = 50, units = 4}}, {flatten = {}}, {dense = {units = 1, activation = \"sigmoid\"}}";
+    let run = ["train", "--config", "run.toml", "--device", "cpu"];
+    let ids = |values: &[i64]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
+    npy(&folder.path("x.npy"), "<i8", "(2, 2)", ids(&[1, 2, 3, 57]));
+    npy(&folder.path("y.npy"), "<f4", "(2,)", vec![0; 8]);
+    config(usual, "");
+    folder.fails(1, &run, &["x.npy, row 2, position 2", "57", "50 rows"]);
+    npy(&folder.path("x.npy"), "<i8", "(2, 2)", ids(&[1, 2, 3, -4]));
+    folder.fails(1, &run, &["row 2, position 2", "-4"]);
+    npy(&folder.path("x.npy"), "<i8", "(2, 2)", ids(&[1, 2, 3]));
+    folder.fails(1, &run, &["x.npy", "no whole .npy"]);
+    npy(&folder.path("x.npy"), "<i8", "(3, 2)", ids(&[1, 2, 3, 4, 5, 6]));
+    folder.fails(1, &run, &["y.npy", "2 rows of targets for the 3 rows"]);
+    let reals: Vec<u8> =
+        [1.0f32, f32::NAN, 0.5, 2.0].iter().flat_map(|v| v.to_le_bytes()).collect();
+    npy(&folder.path("x.npy"), "<f4", "(2, 2)", reals);
+    config("{dense = {units = 1, activation = \"sigmoid\"}}", "");
+    folder.fails(1, &run, &["row 1, column 2", "NaN"]);
+    npy(&folder.path("x.npy"), "<i8", "(2, 2)", ids(&[1, 2, 3, 4]));
+    config("{dense = {unit = 1}}", "");
+    folder.fails(1, &run, &["run.toml, line", "unit"]);
+    config("{embedding = {rows = 50, units = 4}}, {dense = {units = 1}}", "");
+    folder.fails(1, &run, &["layer 2", "flatten or mean_pool"]);
+    config(usual, "colour = 3");
+    folder.fails(1, &run, &["run.toml, line 4", "colour"]);
+    folder.write("run.toml", "[data\n");
+    folder.fails(1, &run, &["run.toml, line 1"]);
+}
+
+#[test]
+fn a_closed_pipe_is_no_failure() {
+    let folder = Folder::new();
+    folder.model();
+    let lines = "a warm film\n".repeat(20_000);
+    folder.write("many.txt", lines);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_wgslearn"))
+        .args(["predict", "m.safetensors", "many.txt", "--device", "cpu"])
+        .current_dir(folder.folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("wgslearn starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}

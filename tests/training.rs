@@ -1,0 +1,168 @@
+//! Training on the adapter: the same bits again, streamed data, validation, early stopping.
+
+mod common;
+
+use common::gpu;
+use wgslearn::train::Role;
+use wgslearn::*;
+
+fn ids(rows: usize, length: usize, below: usize) -> Dataset {
+    let values = (0..rows * length).map(|i| ((i * i + i / 3) % below) as u32).collect();
+    let targets = (0..rows).map(|i| ((i * 7) % 3) as f32).collect();
+    let inputs = Inputs::Ids { values, length };
+    Dataset::new(inputs, Targets::Values { values: targets, width: 1 }, "ids").expect("rows")
+}
+
+fn classifier(rows: usize, length: usize) -> Model {
+    let layers = vec![
+        Layer::Embedding { rows, units: 6 },
+        Layer::MeanPool {},
+        Layer::Dropout { rate: 0.3 },
+        Layer::Dense { units: 9, activation: Activation::Relu },
+        Layer::Dropout { rate: 0.2 },
+        Layer::Dense { units: 3, activation: Activation::Softmax },
+    ];
+    let input = Input::Ids { length };
+    Model::new(input, layers, Loss::CategoricalCrossentropy, 5).expect("a model")
+}
+
+fn trainer() -> Trainer {
+    let early_stopping = Some(EarlyStopping { patience: 2 });
+    Trainer { epochs: 6, batch_size: 16, early_stopping, ..Trainer::default() }
+}
+
+fn bits(model: &Model) -> Vec<u32> {
+    model.parameters().iter().flat_map(|p| &p.values).map(|value| value.to_bits()).collect()
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bits() {
+    // Sorted gradients (700 ids) and direct ones (13), with dropout, shuffling and a ragged batch.
+    for rows in [700, 13] {
+        let (training, validation) = (ids(203, 20, rows), ids(50, 20, rows));
+        for device in [gpu(), &Device::cpu()] {
+            let fit = || {
+                let mut model = classifier(rows, 20);
+                let history = trainer().fit(&mut model, &training, Some(&validation), device);
+                (bits(&model), history.expect("a run"))
+            };
+            assert_eq!(fit(), fit(), "on {}", device.name());
+        }
+    }
+}
+
+#[test]
+fn the_adapter_and_the_cpu_agree() {
+    let (training, validation) = (ids(203, 20, 700), ids(50, 20, 700));
+    let fit = |device: &Device| {
+        let mut model = classifier(700, 20);
+        trainer().fit(&mut model, &training, Some(&validation), device).expect("a run")
+    };
+    let (on_gpu, on_cpu) = (fit(gpu()), fit(&Device::cpu()));
+    assert_eq!(on_gpu.loss.len(), on_cpu.loss.len());
+    for (a, b) in on_gpu.loss.iter().zip(&on_cpu.loss) {
+        assert!((a - b).abs() < 1e-4, "{a} and {b}");
+    }
+}
+
+/// A data set larger than a binding is streamed, with the same result to the bit.
+#[test]
+fn streamed_data_give_the_same_bits() {
+    let (training, validation) = (ids(203, 20, 300), ids(150, 20, 300));
+    let (model, trainer) = (classifier(300, 20), trainer());
+    let run = |max_binding: usize| {
+        let device = Device::cpu();
+        let prepare = |program: &program::Program| device.prepare(program);
+        let mut session =
+            Session::open(&model, &trainer, &training, Some(&validation), max_binding, prepare)
+                .expect("a session");
+        let streams = session.epochs_at_once() == 0;
+        let losses = session.train(0..3).expect("epochs");
+        let validated = session.evaluate().expect("an evaluation");
+        (streams, losses, validated, session.read(Role::Weights).expect("weights"))
+    };
+    // The table of 300 x 6 fits in 2,000 elements; 203 rows of 20 ids do not.
+    let (whole, streamed) = (run(1 << 20), run(2_000));
+    assert!(!whole.0 && streamed.0, "the second run streams");
+    assert_eq!((whole.1, whole.2), (streamed.1, streamed.2));
+    assert_eq!(whole.3, streamed.3);
+}
+
+#[test]
+fn validation_stops_early_and_keeps_the_best_weights() {
+    // Targets that nothing predicts: validation gets worse, so the best epoch is an early one.
+    let (training, validation) = (ids(64, 20, 700), ids(64, 20, 690));
+    let mut model = classifier(700, 20);
+    let trainer = Trainer {
+        epochs: 200,
+        optimizer: Optimizer::adam(3e-2),
+        early_stopping: Some(EarlyStopping { patience: 3 }),
+        ..trainer()
+    };
+    for device in [gpu(), &Device::cpu()] {
+        let history = trainer.fit(&mut model, &training, Some(&validation), device).expect("a run");
+        let best = history.best_epoch.expect("a best epoch");
+        assert_eq!(history.val_loss.len(), best + 3, "three epochs of patience");
+        let lowest = history.val_loss.iter().copied().fold(f64::MAX, f64::min);
+        assert_eq!(lowest, history.val_loss[best - 1]);
+        let found = model.evaluate(&validation, device).expect("an evaluation");
+        assert!((found.loss - lowest).abs() < 1e-6, "the best epoch's weights were kept");
+    }
+}
+
+#[test]
+fn a_loss_that_is_no_number_ends_the_run() {
+    let inputs = Inputs::Matrix { values: vec![1e19, -1e19, 3e18, 1.0], features: 2 };
+    let targets = Targets::Values { values: vec![0.0, 1.0], width: 1 };
+    let dataset = Dataset::new(inputs, targets, "huge").expect("rows");
+    let layers = vec![Layer::Dense { units: 1, activation: Activation::Linear }];
+    let model = Model::new(Input::Matrix { features: 2 }, layers, Loss::Mse, 1).expect("a model");
+    let trainer = Trainer { optimizer: Optimizer::sgd(1.0, 0.9), ..Trainer::default() };
+    for device in [gpu(), &Device::cpu()] {
+        let error = trainer.fit(&mut model.clone(), &dataset, None, device).expect_err("diverges");
+        assert!(error.to_string().contains("learning rate"), "{error}");
+    }
+}
+
+#[test]
+fn sgd_with_momentum_follows_its_formula() {
+    // One weight, one row, no bias needed: the gradient of (w x - y)^2 is 2 x (w x - y).
+    let inputs = Inputs::Matrix { values: vec![0.5], features: 1 };
+    let targets = Targets::Values { values: vec![2.0], width: 1 };
+    let dataset = Dataset::new(inputs, targets, "one row").expect("a row");
+    let layers = vec![Layer::Dense { units: 1, activation: Activation::Linear }];
+    let start = Model::new(Input::Matrix { features: 1 }, layers, Loss::Mse, 1).expect("a model");
+    let (rate, momentum) = (0.1, 0.9);
+    let (mut w, mut b) = (start.parameters()[0].values[0] as f64, 0.0);
+    let (mut vw, mut vb) = (0.0, 0.0);
+    for _ in 0..20 {
+        let slope = 2.0 * (w * 0.5 + b - 2.0);
+        vw = momentum * vw - rate * slope * 0.5;
+        vb = momentum * vb - rate * slope;
+        (w, b) = (w + vw, b + vb);
+    }
+    let trainer =
+        Trainer { epochs: 20, optimizer: Optimizer::sgd(rate, momentum), ..Trainer::default() };
+    for device in [gpu(), &Device::cpu()] {
+        let mut model = start.clone();
+        trainer.fit(&mut model, &dataset, None, device).expect("a run");
+        let got = [model.parameters()[0].values[0] as f64, model.parameters()[1].values[0] as f64];
+        assert!((got[0] - w).abs() < 1e-5 && (got[1] - b).abs() < 1e-5, "{got:?}, not {w}, {b}");
+    }
+}
+
+#[test]
+fn predictions_do_not_depend_on_chunks() {
+    let dataset = ids(5_001, 20, 700);
+    let model = classifier(700, 20);
+    for device in [gpu(), &Device::cpu()] {
+        let all = model.predict(dataset.inputs(), device).expect("predictions");
+        assert_eq!(all.len(), 5_001 * 3);
+        let last = dataset.take(&[5_000]);
+        let one = model.predict(last.inputs(), device).expect("a prediction");
+        assert_eq!(one, all[15_000..]);
+        for row in all.chunks_exact(3) {
+            assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-5, "probabilities sum to 1");
+        }
+    }
+}
