@@ -79,9 +79,9 @@ struct CommonOptions {
     /// Passes over the data, at most
     #[arg(long, default_value_t = 50)]
     epochs: usize,
-    /// Rows of a step
-    #[arg(long, default_value_t = 32)]
-    batch_size: usize,
+    /// Rows of a step; 64 for texts, 32 for tables unless given
+    #[arg(long)]
+    batch_size: Option<usize>,
     /// The optimizer
     #[arg(long, value_enum, default_value = "adam")]
     optimizer: OptimizerName,
@@ -168,7 +168,7 @@ struct TextOptions {
     #[arg(long, value_name = "N", default_value_t = 1)]
     word_ngrams: usize,
     /// Buckets that n-grams are hashed into
-    #[arg(long, default_value_t = 100_000)]
+    #[arg(long, default_value_t = 500_000)]
     ngram_buckets: usize,
     /// Words of a row at most; 0 for those of the longest text, at most 400
     #[arg(long, default_value_t = 0)]
@@ -180,13 +180,13 @@ struct TextOptions {
     #[arg(long, value_enum, default_value = "post")]
     truncation: SideName,
     /// Width of the embedding
-    #[arg(long, default_value_t = 64)]
+    #[arg(long, default_value_t = 16)]
     dim: usize,
     /// How a text's vectors become one
     #[arg(long, value_enum, default_value = "mean")]
     pool: PoolName,
     /// Rate of dropout before every dense layer
-    #[arg(long, default_value_t = 0.3)]
+    #[arg(long, default_value_t = 0.5)]
     dropout: f64,
     /// Leave out texts without a known word instead of refusing them
     #[arg(long)]
@@ -222,7 +222,7 @@ enum TaskName {
 }
 
 impl CommonOptions {
-    fn apply(&self, config: &mut RunConfig, learning_rate: f64) {
+    fn apply(&self, config: &mut RunConfig, learning_rate: f64, batch_size: usize) {
         let data = &mut config.data;
         data.validation = self.validation_file.clone();
         data.validation_split = match self.validation_file {
@@ -241,7 +241,7 @@ impl CommonOptions {
             ScheduleName::Cosine => Schedule::Cosine,
         };
         training.epochs = self.epochs;
-        training.batch_size = self.batch_size;
+        training.batch_size = self.batch_size.unwrap_or(batch_size);
         training.shuffle = !self.no_shuffle;
         training.seed = self.seed;
         // Without rows to validate on there is nothing to be patient with.
@@ -275,7 +275,7 @@ impl TextOptions {
             PoolName::Mean => Pool::Mean,
             PoolName::Flatten => Pool::Flatten,
         };
-        self.common.apply(&mut config, 3e-3);
+        self.common.apply(&mut config, 3e-3, 64);
         config
     }
 }
@@ -289,7 +289,7 @@ impl TableOptions {
             TaskName::Regression => TableTask::Regression,
         });
         config.model.dropout = self.dropout;
-        self.common.apply(&mut config, 1e-3);
+        self.common.apply(&mut config, 1e-3, 32);
         config
     }
 }

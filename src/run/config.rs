@@ -124,7 +124,7 @@ impl Default for ModelConfig {
     fn default() -> Self {
         ModelConfig {
             layers: None,
-            embedding_units: 64,
+            embedding_units: 16,
             pool: Pool::Mean,
             hidden: Vec::new(),
             dropout: 0.0,

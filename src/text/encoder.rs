@@ -42,7 +42,7 @@ impl Default for TextOptions {
             min_count: 1,
             hash_size: 0,
             word_ngrams: 1,
-            ngram_buckets: 100_000,
+            ngram_buckets: 500_000,
             max_length: 0,
             padding: Side::Post,
             truncation: Side::Post,
