@@ -182,13 +182,13 @@ impl Build {
     }
 
     /// A case of this dispatch that moves `elements` of four bytes.
-    fn finish(self, size: String, dispatch: Dispatch, elements: usize, flops: f64) -> Case {
+    fn finish(&mut self, size: String, dispatch: Dispatch, elements: usize, flops: f64) -> Case {
         self.finish_after(Vec::new(), size, dispatch, elements, flops)
     }
 
     /// As [`Build::finish`], with dispatches that must run before each run of this one.
     fn finish_after(
-        mut self,
+        &mut self,
         before: Vec<Dispatch>,
         size: String,
         dispatch: Dispatch,
@@ -200,7 +200,8 @@ impl Build {
         // The cases below are this crate's own; a wrong one shows in the first measurement.
         let _ = self.program.add_routine("bench", routine);
         let bytes = elements as f64 * 4.0;
-        Case { kernel, size, program: self.program, words: self.words, bytes, flops }
+        let Build { program, words } = std::mem::take(self);
+        Case { kernel, size, program, words, bytes, flops }
     }
 }
 
@@ -235,10 +236,10 @@ pub(super) fn dense_case(m: usize, k: usize, n: usize) -> Case {
 /// Every kernel at sizes that training meets.
 pub fn cases() -> Vec<Case> {
     let mut cases = vec![peak_case()];
-    let mut add = |make: &dyn Fn(Build) -> Case| cases.push(make(Build::default()));
+    let mut add = |make: &dyn Fn(&mut Build) -> Case| cases.push(make(&mut Build::default()));
 
     let count = 4 << 20;
-    add(&|mut b| {
+    add(&|b| {
         let bindings = adam::Bindings {
             state: b.state(),
             schedule: b.reals(64),
@@ -257,7 +258,7 @@ pub fn cases() -> Vec<Case> {
         };
         b.finish("4M parameters".into(), adam::dispatch(params, bindings), 7 * count, 0.0)
     });
-    add(&|mut b| {
+    add(&|b| {
         let bindings = sgd::Bindings {
             state: b.state(),
             schedule: b.reals(64),
@@ -268,7 +269,7 @@ pub fn cases() -> Vec<Case> {
         let params = sgd::Params { count: count as u32, momentum: 0.9 };
         b.finish("4M parameters".into(), sgd::dispatch(params, bindings), 5 * count, 0.0)
     });
-    add(&|mut b| {
+    add(&|b| {
         let bindings = fill::Bindings { values: b.reals(count) };
         let params = fill::Params { count: count as u32, value: 0.0 };
         b.finish("4M elements".into(), fill::dispatch(params, bindings), count, 0.0)
@@ -304,13 +305,13 @@ pub fn cases() -> Vec<Case> {
         ));
     }
 
-    let mut add = |make: &dyn Fn(Build) -> Case| cases.push(make(Build::default()));
+    let mut add = |make: &dyn Fn(&mut Build) -> Case| cases.push(make(&mut Build::default()));
     let (rows, length, table, units) = (256usize, 128usize, 20_000usize, 64usize);
     let positions = rows * length;
     let tiles = positions.div_ceil(embedding_gradient_runs::TILE);
     let sorted = || (0..positions).map(|p| (p * table / positions) as u32).collect::<Vec<_>>();
     let scattered = || (0..positions).map(|p| (p * 31 % positions) as u32).collect::<Vec<_>>();
-    add(&|mut b| {
+    add(&|b| {
         let bindings = embedding_gather::Bindings {
             ids: b.ids(positions, table),
             table: b.reals(table * units),
@@ -320,7 +321,7 @@ pub fn cases() -> Vec<Case> {
         let dispatch = embedding_gather::dispatch(params, bindings);
         b.finish("32768 ids of 20000 x 64".into(), dispatch, positions * (1 + 2 * units), 0.0)
     });
-    add(&|mut b| {
+    add(&|b| {
         let bindings = embedding_gradient::Bindings {
             ids: b.ids(256, 64),
             d_output: b.reals(256 * 16),
@@ -330,7 +331,7 @@ pub fn cases() -> Vec<Case> {
         let dispatch = embedding_gradient::dispatch(params, bindings);
         b.finish("256 ids of 64 x 16".into(), dispatch, 256 * 17 + 64 * 16, 0.0)
     });
-    add(&|mut b| {
+    add(&|b| {
         let bindings = embedding_gradient_runs::Bindings {
             sorted_ids: b.words(sorted()),
             sorted_positions: b.words(scattered()),
@@ -345,7 +346,7 @@ pub fn cases() -> Vec<Case> {
         let elements = positions * (2 + units) + table * units;
         b.finish("32768 ids of 20000 x 64".into(), dispatch, elements, 0.0)
     });
-    add(&|mut b| {
+    add(&|b| {
         let bindings = embedding_gradient_carry::Bindings {
             sorted_ids: b.words(sorted()),
             heads: b.reals(tiles * units),
@@ -358,7 +359,7 @@ pub fn cases() -> Vec<Case> {
         b.finish("32768 ids of 20000 x 64".into(), dispatch, 3 * tiles * units, 0.0)
     });
     let runs = radix_count::runs(positions);
-    add(&|mut b| {
+    add(&|b| {
         let bindings = radix_count::Bindings {
             keys: b.ids(positions, table),
             counts: b.words(vec![0; 256 * runs]),
@@ -367,13 +368,13 @@ pub fn cases() -> Vec<Case> {
         let dispatch = radix_count::dispatch(params, bindings);
         b.finish("32768 keys".into(), dispatch, positions + 256 * runs, 0.0)
     });
-    add(&|mut b| {
+    add(&|b| {
         let bindings = radix_scan::Bindings { counts: b.words(vec![0; 256 * runs]) };
         let params = radix_scan::Params { count: positions as u32 };
         let dispatch = radix_scan::dispatch(params, bindings);
         b.finish("32768 keys".into(), dispatch, 2 * 256 * runs, 0.0)
     });
-    add(&|mut b| {
+    add(&|b| {
         // The whole pass: the scatter by itself would use its places up.
         let (count, shift) = (positions as u32, 0);
         let (keys, counts) = (b.ids(positions, table), b.words(vec![0; 256 * runs]));
@@ -436,11 +437,11 @@ pub fn cases() -> Vec<Case> {
         });
     }
 
-    let mut add = |make: &dyn Fn(Build) -> Case| cases.push(make(Build::default()));
+    let mut add = |make: &dyn Fn(&mut Build) -> Case| cases.push(make(&mut Build::default()));
     let elements = positions * units;
     let shape = format!("{rows} x {length} x {units}");
     let (rows_u32, length_u32, units_u32) = (rows as u32, length as u32, units as u32);
-    add(&|mut b| {
+    add(&|b| {
         let bindings = mean_pool::Bindings {
             ids: b.ids(positions, table),
             input: b.reals(elements),
@@ -449,7 +450,7 @@ pub fn cases() -> Vec<Case> {
         let params = mean_pool::Params { rows: rows_u32, length: length_u32, units: units_u32 };
         b.finish(shape.clone(), mean_pool::dispatch(params, bindings), elements, 0.0)
     });
-    add(&|mut b| {
+    add(&|b| {
         let bindings = mean_pool_gradient::Bindings {
             ids: b.ids(positions, table),
             d_output: b.reals(rows * units),
@@ -460,7 +461,7 @@ pub fn cases() -> Vec<Case> {
         b.finish(shape.clone(), mean_pool_gradient::dispatch(params, bindings), elements, 0.0)
     });
     let threshold = random::drop_threshold(0.3);
-    add(&|mut b| {
+    add(&|b| {
         let bindings = dropout::Bindings {
             state: b.state(),
             input: b.reals(elements),
@@ -470,7 +471,7 @@ pub fn cases() -> Vec<Case> {
             dropout::Params { count: elements as u32, threshold, scale: 1.4, seed: 1, stream: 1 };
         b.finish("2M elements".into(), dropout::dispatch(params, bindings), 2 * elements, 0.0)
     });
-    add(&|mut b| {
+    add(&|b| {
         let bindings = dropout_gradient::Bindings {
             state: b.state(),
             input: b.reals(elements),
@@ -496,7 +497,7 @@ pub fn cases() -> Vec<Case> {
     // store_rows moves its cursor on: the store holds every run that is measured.
     let (slots, outputs) = (1, 784);
     let groups = binary_crossentropy::groups(rows * outputs);
-    add(&|mut b| {
+    add(&|b| {
         let bindings = binary_crossentropy::Bindings {
             state: b.state(),
             logits: b.reals(rows * outputs),
@@ -509,7 +510,7 @@ pub fn cases() -> Vec<Case> {
         let dispatch = binary_crossentropy::dispatch(params, bindings);
         b.finish("256 x 784".into(), dispatch, 3 * rows * 784, 0.0)
     });
-    add(&|mut b| {
+    add(&|b| {
         let bindings = mse::Bindings {
             state: b.state(),
             logits: b.reals(rows * outputs),
@@ -521,7 +522,7 @@ pub fn cases() -> Vec<Case> {
         let params = mse::Params { rows: rows_u32, outputs, groups, activation: 3 };
         b.finish("256 x 784".into(), mse::dispatch(params, bindings), 3 * rows * 784, 0.0)
     });
-    add(&|mut b| {
+    add(&|b| {
         let groups = categorical_crossentropy::groups(rows);
         let bindings = categorical_crossentropy::Bindings {
             state: b.state(),
@@ -536,13 +537,13 @@ pub fn cases() -> Vec<Case> {
         let dispatch = categorical_crossentropy::dispatch(params, bindings);
         b.finish("256 x 100".into(), dispatch, 2 * rows * 100, 0.0)
     });
-    add(&|mut b| {
+    add(&|b| {
         let bindings =
             softmax::Bindings { logits: b.reals(rows * 100), output: b.reals(rows * 100) };
         let params = softmax::Params { rows: rows_u32, outputs: 100 };
         b.finish("256 x 100".into(), softmax::dispatch(params, bindings), 2 * rows * 100, 0.0)
     });
-    add(&|mut b| {
+    add(&|b| {
         let bindings = store_rows::Bindings {
             state: b.state(),
             outputs: b.reals(8 * 10),
@@ -552,4 +553,22 @@ pub fn cases() -> Vec<Case> {
         b.finish("8 x 10".into(), store_rows::dispatch(params, bindings), 2 * 80, 0.0)
     });
     cases
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kernel_has_a_case_that_runs() {
+        let cases = cases();
+        for kernel in ALL {
+            assert!(cases.iter().any(|case| std::ptr::eq(case.kernel, *kernel)), "{}", kernel.name);
+        }
+        for case in &cases {
+            let [routine] = &case.program.routines[..] else { panic!("{} records", case.size) };
+            let bound = routine.dispatches.iter().flat_map(|d| &d.bindings).map(|s| s.buffer.0);
+            assert_eq!(bound.max(), Some(case.program.buffers.len() - 1), "{}", case.kernel.name);
+        }
+    }
 }
