@@ -26,7 +26,7 @@
 //! # Ok::<(), wgslearn::Error>(())
 //! ```
 //!
-//! Rooms, each of which uses only those below it: [`cli`], [`bench`], [`run`], [`report`],
+//! Rooms, each of which uses only those below it: [`cli`], [`mod@bench`], [`run`], [`report`],
 //! [`train`], [`model`], [`backend`], [`program`], [`kernels`], [`data`], [`text`], [`error`].
 //! `docs/architecture.md` has the drawing.
 

@@ -493,6 +493,12 @@ fn kernels_match_their_twins_at_large_sizes() {
     check(fill_case, [4_000_037, 8, 1, 1]);
     check(dense_forward_case, [3, 5_003, 257, 1]);
     check(dense_forward_case, [257, 2_048, 1, 3]);
+    // Widths that are multiples of 4 reach the vec4 variants, ragged in their tiles of 8.
+    for sizes in [[1, 4, 4, 1], [7, 12, 20, 1], [65, 68, 36, 2], [130, 784, 132, 3]] {
+        check(dense_forward_case, sizes);
+        check(dense_gradient_weights_case, sizes);
+        check(dense_gradient_input_case, sizes);
+    }
     check(dense_gradient_weights_case, [1_031, 300, 5, 1]);
     check(dense_gradient_input_case, [33, 4_099, 2, 2]);
     check(embedding_gather_case, [40_000, 100_003, 8, 1]);

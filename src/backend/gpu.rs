@@ -313,6 +313,7 @@ impl GpuExecutor {
                 let kernel = dispatch.kernel;
                 let chosen = variant
                     .and_then(|name| kernel.variants.iter().position(|v| v.name == name))
+                    .filter(|&i| (kernel.variants[i].computes)(&dispatch.params))
                     .unwrap_or_else(|| (kernel.choose)(&dispatch.params, gpu.adapter_kind()));
                 let pipeline = gpu.pipeline(kernel, chosen)?;
                 let binding =

@@ -1,4 +1,4 @@
-//! Backends: what runs a [`Program`]. `gpu` is any wgpu adapter, `cpu` the kernels' twins.
+//! Backends: what runs a [`crate::program::Program`]. `gpu` is any wgpu adapter, `cpu` the kernels' twins.
 
 mod cpu;
 mod device;

@@ -5,14 +5,14 @@ use crate::error::{Error, Result};
 /// The rows that a model reads.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Inputs {
-    /// Word ids, [rows, length]; 0 is padding.
+    /// Word ids, `[rows, length]`; 0 is padding.
     Ids {
         /// Row by row.
         values: Vec<u32>,
         /// Ids of a row.
         length: usize,
     },
-    /// Features, [rows, features].
+    /// Features, `[rows, features]`.
     Matrix {
         /// Row by row.
         values: Vec<f32>,
@@ -60,7 +60,7 @@ impl Inputs {
 pub enum Targets {
     /// The inputs themselves: an autoencoder.
     Inputs,
-    /// Values [rows, width]. For classes, width 1 with the class's number or, with one column a
+    /// Values `[rows, width]`. For classes, width 1 with the class's number or, with one column a
     /// class, its distribution.
     Values {
         /// Row by row.
@@ -170,7 +170,7 @@ impl Dataset {
         }
     }
 
-    /// The targets as a slice [rows, target_width].
+    /// The targets as a slice `[rows, target_width]`.
     pub fn target_values(&self) -> &[f32] {
         match (&self.targets, &self.inputs) {
             (Targets::Values { values, .. }, _) => values,

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 pub struct Table {
     /// Names of the feature columns.
     pub columns: Vec<String>,
-    /// [rows, columns]
+    /// `[rows, columns]`
     pub values: Vec<f64>,
     /// Target of each row; empty when none was asked for.
     pub targets: Vec<String>,
@@ -171,7 +171,7 @@ impl TableEncoder {
         }
     }
 
-    /// The rows standardised, [rows, columns].
+    /// The rows standardised, `[rows, columns]`.
     pub fn encode(&self, table: &Table) -> Vec<f32> {
         let scales = self.means.iter().zip(&self.deviations).cycle();
         table.values.iter().zip(scales).map(|(v, (mean, dev))| ((v - mean) / dev) as f32).collect()

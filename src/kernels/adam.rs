@@ -26,15 +26,15 @@ kernel! {
     bindings: {
         /// The counters.
         state: read u32,
-        /// [slots]: the rate of each step.
+        /// `[slots]`: the rate of each step.
         schedule: read f32,
-        /// [count]
+        /// `[count]`
         gradients: read f32,
-        /// [count]
+        /// `[count]`
         weights: write f32,
-        /// [count]
+        /// `[count]`
         first_moments: write f32,
-        /// [count]
+        /// `[count]`
         second_moments: write f32,
     },
     source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("adam.wgsl")],

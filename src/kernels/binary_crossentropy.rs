@@ -19,13 +19,13 @@ kernel! {
     bindings: {
         /// The counters.
         state: write u32,
-        /// [rows, outputs]
+        /// `[rows, outputs]`
         logits: read f32,
-        /// [rows, outputs], from 0 to 1
+        /// `[rows, outputs]`, from 0 to 1
         targets: read f32,
-        /// [rows, outputs]
+        /// `[rows, outputs]`
         d_logits: write f32,
-        /// [slots, groups, 2]: sum of losses, count of right elements
+        /// `[slots, groups, 2]`: sum of losses, count of right elements
         history: write f32,
     },
     source: &[

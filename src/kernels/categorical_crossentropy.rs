@@ -15,19 +15,19 @@ kernel! {
         outputs: u32,
         /// Workgroups, [`groups`].
         groups: u32,
-        /// 1: targets are class numbers [rows, 1]; 0: distributions [rows, outputs].
+        /// 1: targets are class numbers `[rows, 1]`; 0: distributions `[rows, outputs]`.
         sparse: u32,
     },
     bindings: {
         /// The counters.
         state: write u32,
-        /// [rows, outputs]
+        /// `[rows, outputs]`
         logits: read f32,
-        /// [rows, 1] or [rows, outputs]
+        /// `[rows, 1]` or `[rows, outputs]`
         targets: read f32,
-        /// [rows, outputs]
+        /// `[rows, outputs]`
         d_logits: write f32,
-        /// [slots, groups, 2]: sum of losses, count of right rows
+        /// `[slots, groups, 2]`: sum of losses, count of right rows
         history: write f32,
     },
     source: &[

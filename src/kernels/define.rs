@@ -61,6 +61,8 @@ pub struct Variant {
     pub source: &'static [&'static str],
     /// Workgroups in x, y, z for these parameters.
     pub workgroups: fn(params: &[u8]) -> [u32; 3],
+    /// Whether it computes these parameters; a kernel chooses only among those that do.
+    pub computes: fn(params: &[u8]) -> bool,
 }
 
 /// A kernel's index-free description. All are `static`, in the room of their name.
@@ -198,7 +200,7 @@ macro_rules! kernel {
         name: $name:literal,
         params: { $($(#[$field_doc:meta])* $field:ident: $field_type:ident,)* },
         bindings: { $($(#[$binding_doc:meta])* $binding:ident: $access:ident $element:ident,)* },
-        variants: [ $($variant:literal: { source: $source:expr, workgroups: $workgroups:expr, }),+ $(,)? ],
+        variants: [ $($variant:literal: { source: $source:expr, workgroups: $workgroups:expr, $(computes: $computes:expr,)? }),+ $(,)? ],
         choose: $choose:expr,
         twin: $twin:path,
     ) => {
@@ -240,6 +242,15 @@ macro_rules! kernel {
                     workgroups: |bytes| {
                         let workgroups: fn(&Params) -> [u32; 3] = $workgroups;
                         workgroups(&bytemuck::pod_read_unaligned(bytes))
+                    },
+                    computes: |_bytes| {
+                        $(
+                            let computes: fn(&Params) -> bool = $computes;
+                            if !computes(&bytemuck::pod_read_unaligned(_bytes)) {
+                                return false;
+                            }
+                        )?
+                        true
                     },
                 }),+],
                 choose: |bytes, adapter| {

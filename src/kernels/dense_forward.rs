@@ -16,15 +16,16 @@ product_kernel! {
         activation: u32,
     },
     bindings: {
-        /// [rows, inputs]
+        /// `[rows, inputs]`
         input: read f32,
-        /// [inputs + 1, units]; the last row is the bias.
+        /// `[inputs + 1, units]`; the last row is the bias.
         weights: read f32,
-        /// [rows, units]
+        /// `[rows, units]`
         output: write f32,
     },
     size: |p| [p.rows, p.units],
     source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("dense_forward.wgsl")],
+    vec4: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("vec4/dense_forward.wgsl")],
     twin: twin,
 }
 

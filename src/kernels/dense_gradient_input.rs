@@ -17,17 +17,18 @@ product_kernel! {
         activation: u32,
     },
     bindings: {
-        /// [rows, inputs]: the values of that activation.
+        /// `[rows, inputs]`: the values of that activation.
         input: read f32,
-        /// [inputs + 1, units]; the last row, the bias, plays no part.
+        /// `[inputs + 1, units]`; the last row, the bias, plays no part.
         weights: read f32,
-        /// [rows, units], with respect to this layer's pre-activation.
+        /// `[rows, units]`, with respect to this layer's pre-activation.
         d_output: read f32,
-        /// [rows, inputs], with respect to the pre-activation of the layer before.
+        /// `[rows, inputs]`, with respect to the pre-activation of the layer before.
         d_input: write f32,
     },
     size: |p| [p.rows, p.inputs],
     source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("dense_gradient_input.wgsl")],
+    vec4: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("vec4/dense_gradient_input.wgsl")],
     twin: twin,
 }
 

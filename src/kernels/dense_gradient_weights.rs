@@ -14,15 +14,16 @@ product_kernel! {
         units: u32,
     },
     bindings: {
-        /// [rows, inputs]
+        /// `[rows, inputs]`
         input: read f32,
-        /// [rows, units], with respect to the pre-activation.
+        /// `[rows, units]`, with respect to the pre-activation.
         d_output: read f32,
-        /// [inputs + 1, units]; the last row is the bias's.
+        /// `[inputs + 1, units]`; the last row is the bias's.
         gradient: write f32,
     },
     size: |p| [p.inputs + 1, p.units],
     source: [wgsl!("dense_gradient_weights.wgsl")],
+    vec4: [wgsl!("vec4/dense_gradient_weights.wgsl")],
     twin: twin,
 }
 

@@ -22,9 +22,9 @@ kernel! {
     bindings: {
         /// The counters.
         state: read u32,
-        /// [count]
+        /// `[count]`
         input: read f32,
-        /// [count]
+        /// `[count]`
         output: write f32,
     },
     source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("shared/random.wgsl"), wgsl!("dropout.wgsl")],

@@ -24,11 +24,11 @@ kernel! {
     bindings: {
         /// The counters.
         state: read u32,
-        /// [count]: what the dropout layer was given.
+        /// `[count]`: what the dropout layer was given.
         input: read f32,
-        /// [count]
+        /// `[count]`
         d_output: read f32,
-        /// [count]
+        /// `[count]`
         d_input: write f32,
     },
     source: &[

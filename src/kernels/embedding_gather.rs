@@ -11,11 +11,11 @@ kernel! {
         units: u32,
     },
     bindings: {
-        /// [positions]; each below the table's rows (checked when data is loaded).
+        /// `[positions]`; each below the table's rows (checked when data is loaded).
         ids: read u32,
-        /// [rows, units]
+        /// `[rows, units]`
         table: read f32,
-        /// [positions, units]
+        /// `[positions, units]`
         output: write f32,
     },
     source: &[wgsl!("shared/index.wgsl"), wgsl!("embedding_gather.wgsl")],

@@ -19,11 +19,11 @@ kernel! {
         rows: u32,
     },
     bindings: {
-        /// [positions]
+        /// `[positions]`
         ids: read u32,
-        /// [positions, units]
+        /// `[positions, units]`
         d_output: read f32,
-        /// [rows, units]; rows that no id names become zero.
+        /// `[rows, units]`; rows that no id names become zero.
         gradient: write f32,
     },
     source: &[wgsl!("shared/index.wgsl"), wgsl!("embedding_gradient.wgsl")],

@@ -12,13 +12,13 @@ kernel! {
         units: u32,
     },
     bindings: {
-        /// [positions], ascending
+        /// `[positions]`, ascending
         sorted_ids: read u32,
-        /// [tiles, units]
+        /// `[tiles, units]`
         heads: read f32,
-        /// [tiles, units]
+        /// `[tiles, units]`
         tails: read f32,
-        /// [rows, units]
+        /// `[rows, units]`
         gradient: write f32,
     },
     source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/runs.wgsl"), wgsl!("embedding_gradient_carry.wgsl")],

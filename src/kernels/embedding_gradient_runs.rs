@@ -19,17 +19,17 @@ kernel! {
         units: u32,
     },
     bindings: {
-        /// [positions], ascending
+        /// `[positions]`, ascending
         sorted_ids: read u32,
-        /// [positions]
+        /// `[positions]`
         sorted_positions: read u32,
-        /// [positions, units]
+        /// `[positions, units]`
         d_output: read f32,
-        /// [rows, units]; zero before.
+        /// `[rows, units]`; zero before.
         gradient: write f32,
-        /// [tiles, units]
+        /// `[tiles, units]`
         heads: write f32,
-        /// [tiles, units]
+        /// `[tiles, units]`
         tails: write f32,
     },
     source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/runs.wgsl"), wgsl!("embedding_gradient_runs.wgsl")],

@@ -11,7 +11,7 @@ kernel! {
         value: f32,
     },
     bindings: {
-        /// [count]
+        /// `[count]`
         values: write f32,
     },
     source: &[wgsl!("shared/index.wgsl"), wgsl!("fill.wgsl")],

@@ -23,13 +23,13 @@ macro_rules! gather {
                 state: write u32,
                 /// Row numbers in the order in which the epoch takes them.
                 order: read u32,
-                /// [all rows, input_width]
+                /// `[all rows, input_width]`
                 inputs: read $element,
-                /// [all rows, target_width]
+                /// `[all rows, target_width]`
                 targets: read f32,
-                /// [rows, input_width]
+                /// `[rows, input_width]`
                 batch_inputs: write $element,
-                /// [rows, target_width]
+                /// `[rows, target_width]`
                 batch_targets: write f32,
             },
             source: &[$alias, wgsl!("shared/index.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("gather_batch.wgsl")],

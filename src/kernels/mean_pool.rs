@@ -14,11 +14,11 @@ kernel! {
         units: u32,
     },
     bindings: {
-        /// [rows, length]
+        /// `[rows, length]`
         ids: read u32,
-        /// [rows, length, units]
+        /// `[rows, length, units]`
         input: read f32,
-        /// [rows, units]
+        /// `[rows, units]`
         output: write f32,
     },
     source: &[wgsl!("shared/index.wgsl"), wgsl!("mean_pool.wgsl")],

@@ -13,11 +13,11 @@ kernel! {
         units: u32,
     },
     bindings: {
-        /// [rows, length]
+        /// `[rows, length]`
         ids: read u32,
-        /// [rows, units]
+        /// `[rows, units]`
         d_output: read f32,
-        /// [rows, length, units]
+        /// `[rows, length, units]`
         d_input: write f32,
     },
     source: &[wgsl!("shared/index.wgsl"), wgsl!("mean_pool_gradient.wgsl")],

@@ -21,13 +21,13 @@ kernel! {
     bindings: {
         /// The counters.
         state: write u32,
-        /// [rows, outputs]: pre-activations.
+        /// `[rows, outputs]`: pre-activations.
         logits: read f32,
-        /// [rows, outputs]
+        /// `[rows, outputs]`
         targets: read f32,
-        /// [rows, outputs]
+        /// `[rows, outputs]`
         d_logits: write f32,
-        /// [slots, groups, 2]: sum of squares, 0
+        /// `[slots, groups, 2]`: sum of squares, 0
         history: write f32,
     },
     source: &[

@@ -14,7 +14,7 @@ kernel! {
         iterations: u32,
     },
     bindings: {
-        /// [count]: the sum of an invocation's lanes
+        /// `[count]`: the sum of an invocation's lanes
         output: write f32,
     },
     source: &[wgsl!("shared/index.wgsl"), wgsl!("peak_fma.wgsl")],

@@ -1,15 +1,18 @@
 //! The matrix product behind the three dense kernels: its family of shapes, and which one to use.
 //!
-//! C [m, n] = A [m, k] B [k, n] has two sources, `shared/product_registers.wgsl` (register tiles
-//! of several shapes, no workgroup memory) and `shared/product_tiles.wgsl` (blocks in workgroup
-//! memory, for real GPUs). A dense kernel supplies how elements are read and stored; every shape
-//! computes every size.
+//! C `[m, n]` = A `[m, k]` B `[k, n]` has three sources: `shared/product_registers.wgsl` (register tiles
+//! of several shapes, no workgroup memory), `shared/product_vec4.wgsl` (the same with operands
+//! read four at a time, where a layer's widths are multiples of 4) and
+//! `shared/product_tiles.wgsl` (blocks in workgroup memory, for real GPUs). A dense kernel supplies
+//! how elements are read and stored.
 
 use super::Adapter;
 
-/// Index of the variant in [`product_variants!`] for a product of m x n elements.
-pub fn choose(m: usize, n: usize, adapter: Adapter) -> usize {
+/// Index of the variant in `product_kernel!` for a product of m x n elements; `fours` says whether
+/// the layer's inputs and units are multiples of 4.
+pub fn choose(m: usize, n: usize, fours: bool, adapter: Adapter) -> usize {
     match adapter {
+        Adapter::Software if fours && m >= 4 => 5,
         _ if n < 4 => 1,
         _ if m < 4 => 2,
         Adapter::Hardware if m * n >= 1024 => 0,
@@ -37,6 +40,7 @@ macro_rules! product_kernel {
         bindings: $bindings:tt,
         size: $size:expr,
         source: [$($source:expr),*],
+        vec4: [$($vec4:expr),*],
         twin: $twin:path,
     ) => {
         kernel! {
@@ -64,8 +68,17 @@ macro_rules! product_kernel {
                     source: &["const TILE_M: u32 = 2u;\nconst TILE_N: u32 = 2u;\n", $($source,)* wgsl!("shared/product_registers.wgsl")],
                     workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::register_workgroups(m, n, 2, 2) },
                 },
+                "vec4_8x8": {
+                    source: &["const TILE_M: u32 = 8u;\nconst TILE_N: u32 = 8u;\n", $($vec4,)* wgsl!("shared/product_vec4.wgsl")],
+                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::register_workgroups(m, n, 8, 8) },
+                    computes: |p| p.inputs.is_multiple_of(4) && p.units.is_multiple_of(4),
+                },
             ],
-            choose: |p, adapter| { let [m, n] = size(p); $crate::kernels::product::choose(m, n, adapter) },
+            choose: |p, adapter| {
+                let [m, n] = size(p);
+                let fours = p.inputs.is_multiple_of(4) && p.units.is_multiple_of(4);
+                $crate::kernels::product::choose(m, n, fours, adapter)
+            },
             twin: $twin,
         }
 

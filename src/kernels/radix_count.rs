@@ -23,9 +23,9 @@ kernel! {
         shift: u32,
     },
     bindings: {
-        /// [count]
+        /// `[count]`
         keys: read u32,
-        /// [256, runs]
+        /// `[256, runs]`
         counts: write u32,
     },
     source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/radix.wgsl"), wgsl!("radix_count.wgsl")],

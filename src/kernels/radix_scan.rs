@@ -10,7 +10,7 @@ kernel! {
         count: u32,
     },
     bindings: {
-        /// [256, runs]
+        /// `[256, runs]`
         counts: write u32,
     },
     source: &[wgsl!("shared/radix.wgsl"), wgsl!("radix_scan.wgsl")],

@@ -14,15 +14,15 @@ kernel! {
         first: u32,
     },
     bindings: {
-        /// [count]
+        /// `[count]`
         keys: read u32,
-        /// [count]
+        /// `[count]`
         values: read u32,
-        /// [256, runs]: the places; used up.
+        /// `[256, runs]`: the places; used up.
         counts: write u32,
-        /// [count]
+        /// `[count]`
         sorted_keys: write u32,
-        /// [count]
+        /// `[count]`
         sorted_values: write u32,
     },
     source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/radix.wgsl"), wgsl!("radix_scatter.wgsl")],

@@ -41,7 +41,7 @@ pub trait Real:
     fn exp(self) -> Self;
     /// ln x, x > 0.
     fn ln(self) -> Self;
-    /// ln(1 + x), x in [0, 1].
+    /// ln(1 + x), x in `[0, 1]`.
     fn ln_1p(self) -> Self;
     /// Hyperbolic tangent.
     fn tanh(self) -> Self;

@@ -15,13 +15,13 @@ kernel! {
     bindings: {
         /// The counters.
         state: read u32,
-        /// [slots]: the learning rate of each step.
+        /// `[slots]`: the learning rate of each step.
         schedule: read f32,
-        /// [count]
+        /// `[count]`
         gradients: read f32,
-        /// [count]
+        /// `[count]`
         weights: write f32,
-        /// [count]
+        /// `[count]`
         velocities: write f32,
     },
     source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("sgd.wgsl")],

@@ -11,9 +11,9 @@ kernel! {
         outputs: u32,
     },
     bindings: {
-        /// [rows, outputs]
+        /// `[rows, outputs]`
         logits: read f32,
-        /// [rows, outputs]
+        /// `[rows, outputs]`
         output: write f32,
     },
     source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/math.wgsl"), wgsl!("softmax.wgsl")],

@@ -15,9 +15,9 @@ kernel! {
     bindings: {
         /// The counters.
         state: write u32,
-        /// [rows, width]
+        /// `[rows, width]`
         outputs: read f32,
-        /// [all rows, width]
+        /// `[all rows, width]`
         store: write f32,
     },
     source: &[wgsl!("shared/state.wgsl"), wgsl!("shared/advance.wgsl"), wgsl!("store_rows.wgsl")],

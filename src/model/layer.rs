@@ -9,16 +9,16 @@ use super::{Activation, Input};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Layer {
-    /// A row of a table for each id: [length] ids to [length, units].
+    /// A row of a table for each id: `[length]` ids to `[length, units]`.
     Embedding {
         /// Rows of the table: ids are below it.
         rows: usize,
         /// Width of the table.
         units: usize,
     },
-    /// [length, units] to [length * units].
+    /// `[length, units]` to `[length * units]`.
     Flatten {},
-    /// [length, units] to [units]: the mean over positions whose id is not 0.
+    /// `[length, units]` to `[units]`: the mean over positions whose id is not 0.
     MeanPool {},
     /// activation(x W + b).
     Dense {
@@ -38,11 +38,11 @@ pub enum Layer {
 /// What lies between two layers, for one row of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
-    /// Ids, [length].
+    /// Ids, `[length]`.
     Ids(usize),
-    /// A vector for each position, [length, units].
+    /// A vector for each position, `[length, units]`.
     Sequence(usize, usize),
-    /// A vector, [units].
+    /// A vector, `[units]`.
     Vector(usize),
 }
 

@@ -36,7 +36,7 @@ pub struct DataConfig {
     /// Ids or a matrix (`.npy`), a table (`.csv`, `.tsv`), or texts (`.csv`, `.tsv`, `.jsonl`,
     /// lines with `__label__`).
     pub train: PathBuf,
-    /// Targets of a `.npy` file, [rows, outputs]; the same file as `train` for an autoencoder.
+    /// Targets of a `.npy` file, `[rows, outputs]`; the same file as `train` for an autoencoder.
     pub targets: Option<PathBuf>,
     /// A file like `train` to validate on.
     pub validation: Option<PathBuf>,
@@ -204,7 +204,7 @@ impl RunConfig {
     pub fn read(path: &Path) -> Result<RunConfig> {
         let text = std::fs::read_to_string(path).map_err(|e| Error::file("read", path, e))?;
         let mut config: RunConfig = toml::from_str(&text).map_err(|error| {
-            let line = error.span().map_or(0, |span| text[..span.start].lines().count().max(1));
+            let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
             Error::line(path, line as u64, error.message().to_owned())
         })?;
         let folder = path.parent().unwrap_or(Path::new(""));

@@ -41,7 +41,7 @@ pub const ENCODED: [&[u32]; 8] =
 pub struct Tutorial {
     /// The words of each document.
     pub words: Vec<Vec<String>>,
-    /// [8, 4] ids, padded at the end.
+    /// `[8, 4]` ids, padded at the end.
     pub padded: Vec<u32>,
     /// The trained model.
     pub model: Model,

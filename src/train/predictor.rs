@@ -51,7 +51,7 @@ impl Predictor {
         Ok(Predictor { model: model.clone(), recording, executor })
     }
 
-    /// The model's outputs for `inputs`, [rows, outputs]: probabilities where the last activation
+    /// The model's outputs for `inputs`, `[rows, outputs]`: probabilities where the last activation
     /// is sigmoid or softmax. Inputs without rows give nothing.
     ///
     /// # Errors
@@ -94,7 +94,7 @@ impl Predictor {
 }
 
 impl Model {
-    /// The model's outputs for `inputs`, [rows, outputs]. For many calls make a [`Predictor`].
+    /// The model's outputs for `inputs`, `[rows, outputs]`. For many calls make a [`Predictor`].
     ///
     /// # Errors
     /// As [`Predictor::predict`].

@@ -27,7 +27,7 @@ pub(super) struct Segment {
 }
 
 /// Where a layer's parameters lie: a range of a segment's buffers. A dense layer's kernel and
-/// bias lie behind one another, [inputs + 1, units].
+/// bias lie behind one another, `[inputs + 1, units]`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Block {
     pub segment: usize,
@@ -83,7 +83,7 @@ pub(super) struct Recording {
     /// One a layer that has parameters, by layer.
     pub blocks: Vec<Option<Block>>,
     pub feeds: Vec<Feed>,
-    /// Outputs of a prediction, [resident rows, outputs].
+    /// Outputs of a prediction, `[resident rows, outputs]`.
     pub store: Option<Span>,
 }
 

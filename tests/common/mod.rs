@@ -122,7 +122,8 @@ impl Case {
         self.load(&mut oracle);
         let mut others: Vec<(String, Box<dyn Executor>)> =
             vec![("f32 twin".into(), Device::cpu().prepare(&self.program).expect("memory"))];
-        for variant in kernel.variants {
+        let params = &self.program.routines[0].dispatches[0].params;
+        for variant in kernel.variants.iter().filter(|variant| (variant.computes)(params)) {
             let executor = gpu().prepare_variant(&self.program, variant.name);
             others.push((
                 format!("variant {}", variant.name),

@@ -1,0 +1,39 @@
+// dense_forward (see dense_forward.wgsl) for inputs and units that are multiples of 4, over
+// bindings of vec4f. One form of shared/product_vec4.wgsl.
+
+struct Params {
+    rows: u32,
+    inputs: u32,
+    units: u32,
+    activation: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> input: array<vec4f>;
+@group(0) @binding(2) var<storage, read> weights: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> output: array<vec4f>;
+
+const A_ALONG_K: bool = true;
+const B_ALONG_K: bool = false;
+
+fn product_size() -> vec3u {
+    return vec3u(params.rows, params.units, params.inputs);
+}
+
+fn load_a(row: u32, k_4: u32) -> vec4f {
+    return input[row * (params.inputs / 4u) + k_4];
+}
+
+fn load_b(column_4: u32, k: u32) -> vec4f {
+    return weights[k * (params.units / 4u) + column_4];
+}
+
+fn store(row: u32, column_4: u32, sums: vec4f) {
+    let z = sums + weights[params.inputs * (params.units / 4u) + column_4];
+    output[row * (params.units / 4u) + column_4] = vec4f(
+        activate(params.activation, z.x),
+        activate(params.activation, z.y),
+        activate(params.activation, z.z),
+        activate(params.activation, z.w),
+    );
+}

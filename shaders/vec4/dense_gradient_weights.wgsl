@@ -1,0 +1,36 @@
+// dense_gradient_weights (see dense_gradient_weights.wgsl) for inputs and units that are
+// multiples of 4, over bindings of vec4f. One form of shared/product_vec4.wgsl.
+
+struct Params {
+    rows: u32,
+    inputs: u32,
+    units: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> input: array<vec4f>;
+@group(0) @binding(2) var<storage, read> d_output: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> gradient: array<vec4f>;
+
+const A_ALONG_K: bool = false;
+const B_ALONG_K: bool = false;
+
+fn product_size() -> vec3u {
+    return vec3u(params.inputs + 1u, params.units, params.rows);
+}
+
+// The rows from `inputs` on are ones: they give the bias's gradient.
+fn load_a(row_4: u32, k: u32) -> vec4f {
+    if row_4 * 4u >= params.inputs {
+        return vec4f(1.0);
+    }
+    return input[k * (params.inputs / 4u) + row_4];
+}
+
+fn load_b(column_4: u32, k: u32) -> vec4f {
+    return d_output[k * (params.units / 4u) + column_4];
+}
+
+fn store(row: u32, column_4: u32, sums: vec4f) {
+    gradient[row * (params.units / 4u) + column_4] = sums;
+}
