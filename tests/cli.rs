@@ -630,3 +630,53 @@ fn a_closed_pipe_is_no_failure() {
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
 }
+
+#[test]
+fn a_killed_run_goes_on_from_its_checkpoint() {
+    let folder = Folder::new();
+    folder.reviews();
+    let arguments = |model: &str| {
+        let fixed = "train text reviews.csv --device cpu --epochs 4000 --patience 0 --dim 48 --hidden 64,64 --batch-size 8 --quiet -o";
+        fixed.split(' ').map(str::to_owned).chain([model.to_owned()]).collect::<Vec<_>>()
+    };
+    let short = |model: &str, epochs: &str| {
+        let mut list = arguments(model);
+        let at = list.iter().position(|a| a == "4000").expect("epochs");
+        list[at] = epochs.into();
+        list
+    };
+    // Killed for good: the run is long, and its first checkpoint comes after the first epoch.
+    let mut child = Command::new(env!("CARGO_BIN_EXE_wgslearn"))
+        .args(arguments("never.safetensors"))
+        .args(["--checkpoint", "run.safetensors"])
+        .current_dir(folder.folder.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("wgslearn starts");
+    while !folder.path("run.safetensors").exists() {
+        assert!(child.try_wait().expect("a state").is_none(), "the run ended by itself");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    child.kill().expect("killed");
+    child.wait().expect("it ends");
+    assert!(!folder.path("never.safetensors").exists());
+
+    // Another run does not take it; a cut one is refused.
+    let run = |list: Vec<String>| {
+        let list: Vec<&str> = list.iter().map(String::as_str).collect();
+        folder.run(&[&list[..], &["--checkpoint", "run.safetensors"]].concat())
+    };
+    let other = run(short("a.safetensors", "30"));
+    assert_eq!(other.status.code(), Some(1));
+    assert!(text(&other.stderr).contains("another run"), "{}", text(&other.stderr));
+    let bytes = std::fs::read(folder.path("run.safetensors")).expect("the checkpoint");
+    folder.write("run.safetensors", &bytes[..bytes.len() / 2]);
+    let cut = run(arguments("a.safetensors"));
+    assert!(text(&cut.stderr).contains("no whole checkpoint"), "{}", text(&cut.stderr));
+
+    // A run that ends removes its checkpoint.
+    std::fs::remove_file(folder.path("run.safetensors")).expect("removed");
+    assert!(run(short("a.safetensors", "3")).status.success());
+    assert!(!folder.path("run.safetensors").exists() && folder.path("a.safetensors").exists());
+}

@@ -166,3 +166,51 @@ fn predictions_do_not_depend_on_chunks() {
         }
     }
 }
+
+/// Ends the run after some epochs, keeping the last checkpoint, or goes on from one.
+#[derive(Default)]
+struct Interrupted {
+    after: Option<usize>,
+    kept: Option<train::Checkpoint>,
+}
+
+impl train::Observer for Interrupted {
+    fn resume(&mut self) -> Result<Option<train::Checkpoint>> {
+        Ok(self.kept.clone())
+    }
+
+    fn checkpoint(&mut self, take: &mut dyn FnMut() -> Result<train::Checkpoint>) -> Result<()> {
+        let checkpoint = take()?;
+        let stops = self.after.is_some_and(|after| checkpoint.epoch >= after);
+        self.kept = Some(checkpoint);
+        if stops { Err(Error::Training("killed".into())) } else { Ok(()) }
+    }
+}
+
+#[test]
+fn a_killed_run_resumes_to_the_same_bits() {
+    let (training, validation) = (ids(203, 20, 700), ids(50, 20, 700));
+    let optimizers = [Optimizer::adam(1e-2), Optimizer::sgd(0.5, 0.9)];
+    for (device, optimizer) in [gpu(), &Device::cpu()].into_iter().zip(optimizers) {
+        for validates in [true, false] {
+            let validation = validates.then_some(&validation);
+            let early_stopping = validates.then_some(EarlyStopping { patience: 4 });
+            let schedule = Schedule::Cosine;
+            let trainer = Trainer { epochs: 9, optimizer, schedule, early_stopping, ..trainer() };
+            let mut whole = classifier(700, 20);
+            let history = trainer.fit(&mut whole, &training, validation, device).expect("a run");
+
+            let mut observer = Interrupted { after: Some(2), kept: None };
+            let mut model = classifier(700, 20);
+            trainer
+                .fit_with(&mut model, &training, validation, device, &mut observer)
+                .expect_err("the run is killed");
+            assert_eq!(bits(&model), bits(&classifier(700, 20)), "the model keeps its weights");
+            observer.after = None;
+            let resumed = trainer
+                .fit_with(&mut model, &training, validation, device, &mut observer)
+                .expect("a run");
+            assert_eq!((bits(&model), resumed), (bits(&whole), history), "on {}", device.name());
+        }
+    }
+}

@@ -380,16 +380,22 @@ impl GpuExecutor {
             encoder.copy_buffer_to_buffer(source, span.offset as u64 * 4 + start, staging, 0, size);
             self.gpu.queue.submit([encoder.finish()]);
             let slice = staging.slice(..size);
-            let outcome = Arc::new(Mutex::new(None));
-            let seen = outcome.clone();
+            // The callback may run in another thread's poll of the same device, so it is waited
+            // for by itself.
+            let (done, mapped) = std::sync::mpsc::channel();
             slice.map_async(wgpu::MapMode::Read, move |result| {
-                if let Ok(mut seen) = seen.lock() {
-                    *seen = Some(result);
-                }
+                // Nobody listens any more only where this function has returned an error.
+                let _ = done.send(result.is_ok());
             });
-            self.gpu.wait()?;
-            let mapped = matches!(outcome.lock().as_deref(), Ok(Some(Ok(()))));
-            let view = slice.get_mapped_range().ok().filter(|_| mapped).ok_or_else(|| {
+            let is_mapped = loop {
+                self.gpu.wait()?;
+                match mapped.recv_timeout(Duration::from_millis(20)) {
+                    Ok(is_mapped) => break is_mapped,
+                    Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
+                    Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => break false,
+                }
+            };
+            let view = slice.get_mapped_range().ok().filter(|_| is_mapped).ok_or_else(|| {
                 Error::Device(format!("{} did not give its results back", self.gpu.info.name))
             })?;
             bytes.extend_from_slice(&view);

@@ -67,6 +67,9 @@ struct CommonOptions {
     /// Where to write them as a PNG
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
+    /// Keep the run here between epochs; a run that finds the file goes on from it
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
     /// A file to validate on
     #[arg(long, value_name = "FILE")]
     validation_file: Option<PathBuf>,
@@ -250,6 +253,7 @@ impl CommonOptions {
         config.output.model = Some(self.output.clone());
         config.output.history = self.history.clone();
         config.output.plot = self.plot.clone();
+        config.output.checkpoint = self.checkpoint.clone();
     }
 }
 

@@ -182,6 +182,9 @@ pub struct OutputConfig {
     pub history: Option<PathBuf>,
     /// The same, as a PNG.
     pub plot: Option<PathBuf>,
+    /// Where the run is kept between epochs. A run that finds the file goes on from it, to the
+    /// same bits; it is removed when the run is done.
+    pub checkpoint: Option<PathBuf>,
 }
 
 impl RunConfig {
@@ -223,6 +226,7 @@ impl RunConfig {
             &mut self.output.model,
             &mut self.output.history,
             &mut self.output.plot,
+            &mut self.output.checkpoint,
         ];
         optional.into_iter().flatten().for_each(change);
     }

@@ -3,6 +3,7 @@
 //! `config` says what a run is (a TOML file or flags), `load` brings files to examples, `train`
 //! makes a model of them, `evaluate` and `predict` use one.
 
+mod checkpoint;
 mod config;
 mod evaluate;
 mod load;

@@ -1,5 +1,6 @@
 //! A training run: data, model, epochs, files.
 
+use super::checkpoint::Keeper;
 use super::config::{ModelConfig, Pool, RunConfig};
 use super::load::{Loaded, Task, load};
 use crate::backend::Device;
@@ -39,7 +40,9 @@ pub fn train(
     begin(&model, &loaded);
     let trainer = config.trainer();
     let validation = loaded.validation.as_ref();
-    let history = trainer.fit_with(&mut model, &loaded.training, validation, device, on_epoch)?;
+    let mut keeper = Keeper::new(config, &loaded, device, on_epoch)?;
+    let history =
+        trainer.fit_with(&mut model, &loaded.training, validation, device, &mut keeper)?;
     if let Some(path) = &config.output.model {
         model.save(path)?;
     }
@@ -51,6 +54,7 @@ pub fn train(
     if let Some(path) = &config.output.plot {
         write_whole(path, &report::history_png(&history)?)?;
     }
+    keeper.done()?;
     Ok(Outcome {
         training_rows: loaded.training.rows(),
         validation_rows: validation.map_or(0, |dataset| dataset.rows()),

@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 /// Loss and accuracy over some rows.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
     /// Mean loss over rows.
     pub loss: f64,
     /// Share of right answers, for losses that have one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<f64>,
 }
 

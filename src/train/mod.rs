@@ -13,5 +13,5 @@ mod trainer;
 pub use history::{EpochReport, History, Metrics};
 pub use optimizer::{Optimizer, Schedule};
 pub use predictor::Predictor;
-pub use session::{Role, Session};
-pub use trainer::{EarlyStopping, Trainer};
+pub use session::{Role, Session, SessionState};
+pub use trainer::{Checkpoint, EarlyStopping, Observer, Trainer};

@@ -3,7 +3,7 @@
 //! The host works by window, not by step: it writes the order of the rows, the rate of each
 //! step and the counters, runs the steps in few submissions, and reads their losses back once.
 
-use super::record::{Feed, FeedSpec, MAX_SLOTS, Purpose, Recording, Request, record};
+use super::record::{Block, Feed, FeedSpec, MAX_SLOTS, Purpose, Recording, Request, record};
 use super::{Metrics, Trainer};
 use crate::backend::{Device, Executor};
 use crate::data::{Dataset, Inputs, Targets};
@@ -27,6 +27,34 @@ pub enum Role {
     FirstMoments,
     /// Adam's second moment.
     SecondMoments,
+    /// The weights that early stopping keeps.
+    BestWeights,
+}
+
+impl Role {
+    /// The roles that a run's state is made of; gradients are computed anew.
+    pub const STATE: [Role; 4] =
+        [Role::Weights, Role::FirstMoments, Role::SecondMoments, Role::BestWeights];
+
+    /// Its name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Weights => "weights",
+            Role::Gradients => "gradients",
+            Role::FirstMoments => "first_moments",
+            Role::SecondMoments => "second_moments",
+            Role::BestWeights => "best_weights",
+        }
+    }
+}
+
+/// What a run needs to go on: see [`Session::state`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct SessionState {
+    /// Optimizer steps done.
+    pub step: u64,
+    /// The model's parameters in each role.
+    pub arrays: Vec<(Role, Vec<Parameter>)>,
 }
 
 /// A model under training on a device.
@@ -227,18 +255,9 @@ impl<'a> Session<'a> {
     /// # Errors
     /// [`Error::Device`] when the device fails.
     pub fn read(&mut self, role: Role) -> Result<Vec<Parameter>> {
-        let span = |segment: &super::record::Segment| match role {
-            Role::Weights => Some(segment.weights),
-            Role::Gradients => segment.gradients,
-            Role::FirstMoments => segment.moments.first().copied(),
-            Role::SecondMoments => segment.moments.get(1).copied(),
-        };
         let mut values = Vec::new();
-        for block in self.recording.blocks.iter().flatten() {
-            let Some(span) = span(&self.recording.segments[block.segment]) else {
-                return Err(Error::usage(format!("the optimizer keeps no {role:?}")));
-            };
-            values.extend(self.executor.read_reals(span.part(block.offset, block.len))?);
+        for span in self.spans(role)? {
+            values.extend(self.executor.read_reals(span)?);
         }
         // Blocks hold a layer's parameters one behind the other, in the model's order.
         let mut rest = &values[..];
@@ -248,6 +267,71 @@ impl<'a> Session<'a> {
             Parameter { values: mine.to_vec(), ..parameter.clone() }
         };
         Ok(self.model.parameters().iter().map(take).collect())
+    }
+
+    /// Writes what [`Session::read`] read.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the parameters are not the model's, [`Error::Device`] when the
+    /// device fails.
+    pub fn write(&mut self, role: Role, parameters: &[Parameter]) -> Result<()> {
+        let own = self.model.parameters().iter().map(|p| (&p.name, &p.shape));
+        if !own.eq(parameters.iter().map(|p| (&p.name, &p.shape))) {
+            return Err(Error::Model("the saved parameters are those of another model".into()));
+        }
+        let values: Vec<f32> = parameters.iter().flat_map(|p| &p.values).copied().collect();
+        let mut rest = &values[..];
+        for span in self.spans(role)? {
+            let (mine, others) = rest.split_at(span.len);
+            self.executor.write_reals(span, mine)?;
+            rest = others;
+        }
+        Ok(())
+    }
+
+    /// Where the parameters of a role lie, layer by layer.
+    fn spans(&self, role: Role) -> Result<Vec<Span>> {
+        let span = |block: &Block| {
+            let segment = &self.recording.segments[block.segment];
+            let whole = match role {
+                Role::Weights => Some(segment.weights),
+                Role::BestWeights => segment.best,
+                Role::Gradients => segment.gradients,
+                Role::FirstMoments => segment.moments.first().copied(),
+                Role::SecondMoments => segment.moments.get(1).copied(),
+            };
+            whole
+                .map(|whole| whole.part(block.offset, block.len))
+                .ok_or_else(|| Error::usage(format!("this session keeps no {role:?}")))
+        };
+        self.recording.blocks.iter().flatten().map(span).collect()
+    }
+
+    /// What a run needs to go on from here: weights and moments, the best weights where they are
+    /// kept, and the optimizer's step.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device fails.
+    pub fn state(&mut self) -> Result<SessionState> {
+        let mut arrays = Vec::new();
+        for role in Role::STATE {
+            if self.spans(role).is_ok() {
+                arrays.push((role, self.read(role)?));
+            }
+        }
+        Ok(SessionState { step: self.step, arrays })
+    }
+
+    /// Goes back to a state.
+    ///
+    /// # Errors
+    /// As [`Session::write`].
+    pub fn restore(&mut self, state: &SessionState) -> Result<()> {
+        for (role, parameters) in &state.arrays {
+            self.write(*role, parameters)?;
+        }
+        self.step = state.step;
+        Ok(())
     }
 
     /// The order in which an epoch takes the training rows.

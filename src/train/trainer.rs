@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{EpochReport, History, Metrics, Optimizer, Role, Schedule, Session};
+use super::{EpochReport, History, Metrics, Optimizer, Role, Schedule, Session, SessionState};
 use crate::backend::Device;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -66,6 +66,48 @@ pub struct EarlyStopping {
     pub patience: usize,
 }
 
+/// Watches a run, and may keep it.
+pub trait Observer {
+    /// Called after every epoch.
+    fn epoch(&mut self, _report: EpochReport) {}
+
+    /// A checkpoint to go on from, asked for once before the first epoch.
+    ///
+    /// # Errors
+    /// Whatever reading one meets; the run ends.
+    fn resume(&mut self) -> Result<Option<Checkpoint>> {
+        Ok(None)
+    }
+
+    /// Called between epochs; `take` reads a checkpoint from the device, which costs time, so it
+    /// is called only where one is wanted.
+    ///
+    /// # Errors
+    /// Whatever writing one meets; the run ends.
+    fn checkpoint(&mut self, _take: &mut dyn FnMut() -> Result<Checkpoint>) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl<F: FnMut(EpochReport)> Observer for F {
+    fn epoch(&mut self, report: EpochReport) {
+        self(report);
+    }
+}
+
+/// A run between two epochs. Going on from it gives the bits of a run that was not stopped.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    /// Epochs done.
+    pub epoch: usize,
+    /// Their losses and accuracies.
+    pub history: History,
+    /// The best epoch so far and its validation, where early stopping watches.
+    pub best: Option<(usize, Metrics)>,
+    /// Weights, moments and step.
+    pub state: SessionState,
+}
+
 /// Time between reports when epochs are so short that several share a submission.
 const REPORT: Duration = Duration::from_millis(200);
 
@@ -91,7 +133,8 @@ impl Trainer {
         self.fit_with(model, training, validation, device, &mut |_| {})
     }
 
-    /// As [`Trainer::fit`], calling `report` after every epoch.
+    /// As [`Trainer::fit`], watched by `observer`: a closure called after every epoch, or an
+    /// [`Observer`] that keeps checkpoints.
     ///
     /// # Errors
     /// As [`Trainer::fit`].
@@ -101,10 +144,10 @@ impl Trainer {
         training: &Dataset,
         validation: Option<&Dataset>,
         device: &Device,
-        report: &mut dyn FnMut(EpochReport),
+        observer: &mut dyn Observer,
     ) -> Result<History> {
         let mut session = Session::new(model, self, training, validation, device)?;
-        let history = self.run(&mut session, training.rows(), report)?;
+        let history = self.run(&mut session, training.rows(), observer)?;
         model.set_parameters(session.read(Role::Weights)?)?;
         Ok(history)
     }
@@ -114,15 +157,17 @@ impl Trainer {
         &self,
         session: &mut Session<'_>,
         rows: usize,
-        report: &mut dyn FnMut(EpochReport),
+        observer: &mut dyn Observer,
     ) -> Result<History> {
-        let mut history = History::default();
-        let mut best: Option<(usize, Metrics)> = None;
-        let mut epoch = 0;
+        let (mut epoch, mut history, mut best) = (0, History::default(), None);
+        if let Some(checkpoint) = observer.resume()? {
+            session.restore(&checkpoint.state)?;
+            (epoch, history, best) = (checkpoint.epoch, checkpoint.history, checkpoint.best);
+        }
         // How many epochs share a read-back: one where each is validated, else what fits between
         // two reports.
         let mut at_once = 1;
-        while epoch < self.epochs {
+        while epoch < self.epochs && !self.is_out_of_patience(epoch, best) {
             let started = Instant::now();
             let end = self.epochs.min(epoch + at_once);
             let metrics = session.train(epoch..end)?;
@@ -133,25 +178,42 @@ impl Trainer {
                 epoch += 1;
                 history.push(training, validation);
                 let epochs = self.epochs;
-                report(EpochReport { epoch, epochs, training, validation, samples_per_second });
+                observer.epoch(EpochReport {
+                    epoch,
+                    epochs,
+                    training,
+                    validation,
+                    samples_per_second,
+                });
             }
-            let Some(validation) = validation else {
-                at_once = (at_once as f64 * REPORT.as_secs_f64() / seconds.max(1e-6)) as usize;
-                at_once = at_once.clamp(1, session.epochs_at_once().max(1));
-                continue;
-            };
-            let Some(stopping) = self.early_stopping else { continue };
-            if best.is_none_or(|(_, known)| validation.loss < known.loss) {
-                best = Some((epoch, validation));
-                session.keep_best()?;
-            } else if best.is_some_and(|(at, _)| epoch - at >= stopping.patience.max(1)) {
-                break;
+            match validation {
+                None => {
+                    at_once = (at_once as f64 * REPORT.as_secs_f64() / seconds.max(1e-6)) as usize;
+                    at_once = at_once.clamp(1, session.epochs_at_once().max(1));
+                }
+                Some(found) if self.early_stopping.is_some() => {
+                    if best.is_none_or(|(_, known): (usize, Metrics)| found.loss < known.loss) {
+                        best = Some((epoch, found));
+                        session.keep_best()?;
+                    }
+                }
+                Some(_) => {}
             }
+            observer.checkpoint(&mut || {
+                let (history, state) = (history.clone(), session.state()?);
+                Ok(Checkpoint { epoch, history, best, state })
+            })?;
         }
         if let Some((at, _)) = best {
             session.restore_best()?;
             history.best_epoch = Some(at);
         }
         Ok(history)
+    }
+
+    /// Whether the best epoch lies `patience` epochs back.
+    fn is_out_of_patience(&self, epoch: usize, best: Option<(usize, Metrics)>) -> bool {
+        let (Some(stopping), Some((at, _))) = (self.early_stopping, best) else { return false };
+        epoch - at >= stopping.patience.max(1)
     }
 }
