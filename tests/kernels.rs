@@ -493,6 +493,11 @@ fn kernels_match_their_twins_at_large_sizes() {
     check(fill_case, [4_000_037, 8, 1, 1]);
     check(dense_forward_case, [3, 5_003, 257, 1]);
     check(dense_forward_case, [257, 2_048, 1, 3]);
+    for sizes in [[1, 4, 1, 1], [77, 8, 1, 3], [130, 1_300, 1, 2], [300, 64, 1, 4]] {
+        check(dense_forward_case, sizes);
+        check(dense_gradient_weights_case, sizes);
+        check(dense_gradient_input_case, sizes);
+    }
     // Widths that are multiples of 4 reach the vec4 variants, ragged in their tiles of 8.
     for sizes in [[1, 4, 4, 1], [7, 12, 20, 1], [65, 68, 36, 2], [130, 784, 132, 3]] {
         check(dense_forward_case, sizes);

@@ -86,7 +86,8 @@ fn bindings_are_those_that_the_shader_declares() {
 fn shaders_keep_to_the_portable_form() {
     for (kernel, variant, module) in modules() {
         let place = format!("{} ({variant})", kernel.name);
-        assert!(kernel.bindings.len() <= 8, "{place}: more than 8 storage bindings");
+        // One more is left for params, which software adapters take as storage.
+        assert!(kernel.bindings.len() <= 7, "{place}: more than 7 storage bindings");
         for (_, variable) in module.global_variables.iter() {
             assert_ne!(variable.space, AddressSpace::Immediate, "{place}: immediates");
         }

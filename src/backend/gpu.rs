@@ -130,6 +130,13 @@ impl Gpu {
         }
     }
 
+    /// Whether parameters are bound as storage instead of uniforms. Mesa's lavapipe compiles a
+    /// shader anew, for milliseconds, whenever a uniform changes that bounds a loop: it inlines
+    /// their values (docs/rejected.md). From storage it does not.
+    fn params_in_storage(&self) -> bool {
+        self.adapter_kind() == Adapter::Software
+    }
+
     /// An error if the device was lost or reported one that nobody caught.
     fn check(&self) -> Result<()> {
         if self.lost.load(Ordering::SeqCst) {
@@ -163,7 +170,10 @@ impl Gpu {
             return Ok(pipeline.clone());
         }
         let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
-        let source = kernel.variants[variant].source.concat();
+        let mut source = kernel.variants[variant].source.concat();
+        if self.params_in_storage() {
+            source = source.replace("var<uniform> params", "var<storage, read> params");
+        }
         let descriptor = wgpu::ShaderModuleDescriptor {
             label: Some(kernel.name),
             source: wgpu::ShaderSource::Wgsl(source.into()),
@@ -186,7 +196,13 @@ impl Gpu {
             ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
             count: None,
         };
-        let mut entries = vec![entry(0, wgpu::BufferBindingType::Uniform)];
+        let mut entries = vec![entry(
+            0,
+            match self.params_in_storage() {
+                true => wgpu::BufferBindingType::Storage { read_only: true },
+                false => wgpu::BufferBindingType::Uniform,
+            },
+        )];
         entries.extend(kernel.bindings.iter().enumerate().map(|(i, binding)| {
             let read_only = binding.access == Access::Read;
             entry(i + 1, wgpu::BufferBindingType::Storage { read_only })
@@ -283,8 +299,12 @@ impl GpuExecutor {
             })
             .collect();
 
-        // Every dispatch's parameters lie in one uniform buffer, each at its own aligned place.
-        let stride = gpu.limits.min_uniform_buffer_offset_alignment.max(64) as usize;
+        // Every dispatch's parameters lie in one buffer, each at its own aligned place.
+        let alignment = gpu
+            .limits
+            .min_uniform_buffer_offset_alignment
+            .max(gpu.limits.min_storage_buffer_offset_alignment);
+        let stride = alignment.max(64) as usize;
         let dispatches = || program.routines.iter().flat_map(|routine| &routine.dispatches);
         let mut bytes = vec![0u8; (dispatches().count() * stride).max(stride)];
         for (dispatch, place) in dispatches().zip(bytes.chunks_exact_mut(stride)) {
@@ -293,7 +313,10 @@ impl GpuExecutor {
         let params = gpu.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("params"),
             size: bytes.len() as u64,
-            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+            usage: match gpu.params_in_storage() {
+                true => wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
+                false => wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+            },
             mapped_at_creation: false,
         });
         if let Some(error) = pollster::block_on(scope.pop()) {

@@ -26,6 +26,10 @@ product_kernel! {
     size: |p| [p.rows, p.units],
     source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("dense_forward.wgsl")],
     vec4: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("vec4/dense_forward.wgsl")],
+    column: {
+        source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("column/dense_forward.wgsl")],
+        workgroups: |p| [p.rows.div_ceil(64), 1, 1],
+    },
     twin: twin,
 }
 

@@ -29,6 +29,10 @@ product_kernel! {
     size: |p| [p.rows, p.inputs],
     source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("dense_gradient_input.wgsl")],
     vec4: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("vec4/dense_gradient_input.wgsl")],
+    column: {
+        source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("column/dense_gradient_input.wgsl")],
+        workgroups: |p| [(p.inputs / 4).div_ceil(64), p.rows.div_ceil(8), 1],
+    },
     twin: twin,
 }
 

@@ -24,6 +24,10 @@ product_kernel! {
     size: |p| [p.inputs + 1, p.units],
     source: [wgsl!("dense_gradient_weights.wgsl")],
     vec4: [wgsl!("vec4/dense_gradient_weights.wgsl")],
+    column: {
+        source: [wgsl!("column/dense_gradient_weights.wgsl")],
+        workgroups: |p| [(p.inputs / 4 + 1).div_ceil(64), 1, 1],
+    },
     twin: twin,
 }
 

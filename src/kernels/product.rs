@@ -1,17 +1,20 @@
 //! The matrix product behind the three dense kernels: its family of shapes, and which one to use.
 //!
-//! C `[m, n]` = A `[m, k]` B `[k, n]` has three sources: `shared/product_registers.wgsl` (register tiles
+//! C `[m, n]` = A `[m, k]` B `[k, n]` has four sources: `shared/product_registers.wgsl` (register tiles
 //! of several shapes, no workgroup memory), `shared/product_vec4.wgsl` (the same with operands
 //! read four at a time, where a layer's widths are multiples of 4) and
-//! `shared/product_tiles.wgsl` (blocks in workgroup memory, for real GPUs). A dense kernel supplies
+//! `shared/product_tiles.wgsl` (blocks in workgroup memory, for real GPUs), and
+//! `column/dense_*.wgsl` (layers of one unit, the head of every binary classifier). A dense kernel supplies
 //! how elements are read and stored.
 
 use super::Adapter;
 
 /// Index of the variant in `product_kernel!` for a product of m x n elements; `fours` says whether
-/// the layer's inputs and units are multiples of 4.
-pub fn choose(m: usize, n: usize, fours: bool, adapter: Adapter) -> usize {
+/// the layer's inputs and units are multiples of 4, `column` whether its inputs are and it has one
+/// unit.
+pub fn choose(m: usize, n: usize, fours: bool, column: bool, adapter: Adapter) -> usize {
     match adapter {
+        _ if column => 6,
         Adapter::Software if fours && m >= 4 => 5,
         _ if n < 4 => 1,
         _ if m < 4 => 2,
@@ -41,6 +44,7 @@ macro_rules! product_kernel {
         size: $size:expr,
         source: [$($source:expr),*],
         vec4: [$($vec4:expr),*],
+        column: { source: [$($column:expr),*], workgroups: $column_workgroups:expr, },
         twin: $twin:path,
     ) => {
         kernel! {
@@ -73,11 +77,17 @@ macro_rules! product_kernel {
                     workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::register_workgroups(m, n, 8, 8) },
                     computes: |p| p.inputs.is_multiple_of(4) && p.units.is_multiple_of(4),
                 },
+                "column": {
+                    source: &[$($column),*],
+                    workgroups: $column_workgroups,
+                    computes: |p| p.units == 1 && p.inputs.is_multiple_of(4),
+                },
             ],
             choose: |p, adapter| {
                 let [m, n] = size(p);
                 let fours = p.inputs.is_multiple_of(4) && p.units.is_multiple_of(4);
-                $crate::kernels::product::choose(m, n, fours, adapter)
+                let column = p.inputs.is_multiple_of(4) && p.units == 1;
+                $crate::kernels::product::choose(m, n, fours, column, adapter)
             },
             twin: $twin,
         }

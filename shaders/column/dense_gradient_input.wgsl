@@ -1,0 +1,44 @@
+// dense_gradient_input (see dense_gradient_input.wgsl) for one unit and inputs that are a
+// multiple of 4: an outer product. One invocation four neighbouring inputs of RUN rows, so that
+// their weights are read once.
+
+struct Params {
+    rows: u32,
+    inputs: u32,
+    units: u32,
+    activation: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> input: array<vec4f>;
+@group(0) @binding(2) var<storage, read> weights: array<f32>;
+@group(0) @binding(3) var<storage, read> d_output: array<f32>;
+@group(0) @binding(4) var<storage, read_write> d_input: array<vec4f>;
+
+const RUN: u32 = 8u;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) invocation: vec3u) {
+    let block = invocation.x;
+    let blocks = params.inputs / 4u;
+    if block >= blocks {
+        return;
+    }
+    let i = 4u * block;
+    let w = vec4f(weights[i], weights[i + 1u], weights[i + 2u], weights[i + 3u]);
+    let first = invocation.y * RUN;
+    for (var row = first; row < min(first + RUN, params.rows); row++) {
+        let at = row * blocks + block;
+        var derivative = vec4f(1.0);
+        if params.activation != 0u {
+            let y = input[at];
+            derivative = vec4f(
+                activation_derivative(params.activation, y.x),
+                activation_derivative(params.activation, y.y),
+                activation_derivative(params.activation, y.z),
+                activation_derivative(params.activation, y.w),
+            );
+        }
+        d_input[at] = d_output[row] * w * derivative;
+    }
+}

@@ -1,0 +1,39 @@
+// dense_gradient_weights (see dense_gradient_weights.wgsl) for one unit and inputs that are a
+// multiple of 4. One invocation four neighbouring inputs, summed over the rows; one more
+// invocation sums the bias's gradient.
+
+struct Params {
+    rows: u32,
+    inputs: u32,
+    units: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> input: array<vec4f>;
+@group(0) @binding(2) var<storage, read> d_output: array<f32>;
+@group(0) @binding(3) var<storage, read_write> gradient: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) invocation: vec3u) {
+    let block = invocation.x;
+    let blocks = params.inputs / 4u;
+    if block > blocks {
+        return;
+    }
+    if block == blocks {
+        var sum = 0.0;
+        for (var row = 0u; row < params.rows; row++) {
+            sum += d_output[row];
+        }
+        gradient[params.inputs] = sum;
+        return;
+    }
+    var sums = vec4f(0.0);
+    for (var row = 0u; row < params.rows; row++) {
+        sums = fma(input[row * blocks + block], vec4f(d_output[row]), sums);
+    }
+    gradient[4u * block] = sums.x;
+    gradient[4u * block + 1u] = sums.y;
+    gradient[4u * block + 2u] = sums.z;
+    gradient[4u * block + 3u] = sums.w;
+}
