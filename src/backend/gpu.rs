@@ -73,26 +73,18 @@ pub(super) struct Gpu {
 impl Gpu {
     pub(super) fn open(adapter: wgpu::Adapter) -> Result<Gpu> {
         let (info, available) = (adapter.get_info(), adapter.limits());
-        // Portable limits, and the adapter's own where size matters.
+        // What the kernels' portable form needs, and the adapter's own limits where size matters.
         let limits = wgpu::Limits {
+            max_storage_buffers_per_shader_stage: 8,
+            max_compute_invocations_per_workgroup: 256,
+            max_compute_workgroup_size_x: 256,
+            max_compute_workgroup_storage_size: 16_384,
             max_storage_buffer_binding_size: available.max_storage_buffer_binding_size,
             max_buffer_size: available.max_buffer_size,
-            ..wgpu::Limits::downlevel_defaults().or_worse_values_from(&available)
-        };
-        let limits = wgpu::Limits {
-            max_storage_buffers_per_shader_stage: available
-                .max_storage_buffers_per_shader_stage
-                .min(8),
-            max_compute_invocations_per_workgroup: available
-                .max_compute_invocations_per_workgroup
-                .min(256),
-            max_compute_workgroup_size_x: available.max_compute_workgroup_size_x.min(256),
             max_compute_workgroups_per_dimension: available.max_compute_workgroups_per_dimension,
-            max_compute_workgroup_storage_size: available
-                .max_compute_workgroup_storage_size
-                .min(16_384),
-            ..limits
-        };
+            ..wgpu::Limits::downlevel_defaults()
+        }
+        .or_worse_values_from(&available);
         let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("wgslearn"),
             required_limits: limits.clone(),

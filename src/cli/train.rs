@@ -88,7 +88,7 @@ struct CommonOptions {
     /// The optimizer
     #[arg(long, value_enum, default_value = "adam")]
     optimizer: OptimizerName,
-    /// Step size; 0.001 for adam, 0.01 for sgd (0.003 for texts) unless given
+    /// Step size; 0.003 for adam on texts, 0.001 for adam on tables, 0.01 for sgd unless given
     #[arg(long)]
     learning_rate: Option<f64>,
     /// Momentum of sgd

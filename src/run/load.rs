@@ -59,7 +59,7 @@ impl Loaded {
 /// [`Error::File`], and [`Error::Data`] with file, line and the way out.
 pub fn load(config: &RunConfig) -> Result<Loaded> {
     let data = &config.data;
-    let mut loaded = match kind(data)? {
+    let mut loaded = match kind(data) {
         Kind::Array => load_arrays(config)?,
         Kind::Table => load_table(config)?,
         Kind::Text => load_texts(config)?,
@@ -83,12 +83,12 @@ fn ending(path: &Path) -> &str {
     path.extension().and_then(|ending| ending.to_str()).unwrap_or_default()
 }
 
-fn kind(data: &DataConfig) -> Result<Kind> {
-    Ok(match ending(&data.train) {
+fn kind(data: &DataConfig) -> Kind {
+    match ending(&data.train) {
         "npy" => Kind::Array,
         "csv" | "tsv" if data.target_column.is_some() || data.targets.is_some() => Kind::Table,
         _ => Kind::Text,
-    })
+    }
 }
 
 /// Labels in order: by number where all are numbers, else by letters.
