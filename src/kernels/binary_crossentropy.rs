@@ -65,9 +65,11 @@ fn twin<T: Real>(
                 *d = (z.sigmoid() - y) * scale;
             }
         });
-        totals[0] = sum(logits.len(), |i| {
-            let (z, y) = (logits[i], targets[i]);
-            z.max(T::ZERO) - z * y + (-z.abs()).exp().ln_1p()
+        vectorised(|| {
+            totals[0] = sum(logits.len(), |i| {
+                let (z, y) = (logits[i], targets[i]);
+                z.max(T::ZERO) - z * y + (-z.abs()).exp().ln_1p()
+            });
         });
         let half = T::from_f32(0.5);
         totals[1] = T::from_usize(pairs().filter(|&(z, y)| (z > T::ZERO) == (y > half)).count());

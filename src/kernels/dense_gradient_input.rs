@@ -39,16 +39,25 @@ product_kernel! {
 fn twin<T: Real>(p: &Params, input: &[T], weights: &[T], d_output: &[T], d_input: &mut [T]) {
     let (rows, inputs, units) = (p.rows as usize, p.inputs as usize, p.units as usize);
     let d_input = &mut d_input[..rows * inputs];
-    T::gemm(
-        [rows, inputs, units],
-        d_output,
-        [units, 1],
-        weights,
-        [1, units],
-        d_input,
-        [inputs, 1],
-        false,
-    );
+    if units == 1 {
+        // An outer product, for which a blocked product is no help.
+        super::for_rows(d_input, inputs, |first, rows| {
+            for (row, &d) in rows.chunks_exact_mut(inputs).zip(&d_output[first..]) {
+                super::vectorised(|| row.iter_mut().zip(weights).for_each(|(to, &w)| *to = d * w));
+            }
+        });
+    } else {
+        T::gemm(
+            [rows, inputs, units],
+            d_output,
+            [units, 1],
+            weights,
+            [1, units],
+            d_input,
+            [inputs, 1],
+            false,
+        );
+    }
     let activation = Activation::from_code(p.activation);
     super::for_rows(d_input, 1, |first, gradients| {
         activation.scale_by_derivative(gradients, &input[first..][..gradients.len()]);

@@ -34,11 +34,14 @@ kernel! {
 
 fn twin<T: Real>(p: &Params, state: &[u32], input: &[T], output: &mut [T]) {
     let scale = T::from_f32(p.scale);
+    let step = state[BATCH_STEP];
     for_rows(&mut output[..p.count as usize], 1, |first, outputs| {
-        for (i, output) in outputs.iter_mut().enumerate() {
-            let i = first + i;
-            let kept = random_bits(p.seed, p.stream, state[BATCH_STEP], i as u32) >= p.threshold;
-            *output = if kept { input[i] * scale } else { T::ZERO };
-        }
+        super::vectorised(|| {
+            let pairs = outputs.iter_mut().zip(&input[first..]);
+            for ((output, &input), i) in pairs.zip(first as u32..) {
+                let kept = random_bits(p.seed, p.stream, step, i) >= p.threshold;
+                *output = if kept { input * scale } else { T::ZERO };
+            }
+        });
     });
 }

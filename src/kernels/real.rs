@@ -52,6 +52,7 @@ pub trait Real:
     /// The larger.
     fn max(self, other: Self) -> Self;
     /// 1 / (1 + e^-x).
+    #[inline(always)]
     fn sigmoid(self) -> Self {
         Self::ONE / (Self::ONE + (-self).exp())
     }
@@ -287,6 +288,7 @@ pub fn vectorised<R>(work: impl FnOnce() -> R) -> R {
 
 /// Sum in a fixed order: eight lanes over blocks of 4,096, then the blocks, so that the error
 /// grows with the logarithm of the count and the loop vectorises.
+#[inline(always)]
 pub fn sum<T: Real>(count: usize, term: impl Fn(usize) -> T) -> T {
     let mut total = T::ZERO;
     for block in (0..count).step_by(4096) {
