@@ -126,7 +126,7 @@ impl Gpu {
     /// shader anew, for milliseconds, whenever a uniform changes that bounds a loop: it inlines
     /// their values (docs/rejected.md). From storage it does not.
     fn params_in_storage(&self) -> bool {
-        self.adapter_kind() == Adapter::Software
+        self.adapter_kind() == Adapter::Software && !is_checked()
     }
 
     /// An error if the device was lost or reported one that nobody caught.
@@ -175,7 +175,7 @@ impl Gpu {
         // written there, no loop is endless, and tests run each shader with all checks on.
         #[allow(unsafe_code)]
         let module = unsafe {
-            let checks = if std::env::var_os("WGSLEARN_CHECKED").is_some() {
+            let checks = if is_checked() {
                 wgpu::ShaderRuntimeChecks::checked()
             } else {
                 wgpu::ShaderRuntimeChecks::unchecked()
@@ -230,6 +230,12 @@ impl Gpu {
         pipelines.insert(key, pipeline.clone());
         Ok(pipeline)
     }
+}
+
+/// Whether `WGSLEARN_CHECKED` is set, as in the tests' second pass: every check in every shader,
+/// and parameters as uniforms on software adapters too, the form that real GPUs take.
+fn is_checked() -> bool {
+    std::env::var_os("WGSLEARN_CHECKED").is_some()
 }
 
 fn poisoned() -> Error {

@@ -63,8 +63,9 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
 }
 
 fn show(seen: &Tutorial) -> anyhow::Result<()> {
-    print("Documents, labels, words, and their ids hashed into a vocabulary of 20:")?;
-    debug_assert_eq!(VOCABULARY, 20);
+    print(format_args!(
+        "Documents, labels, words, and their ids hashed into a vocabulary of {VOCABULARY}:"
+    ))?;
     for i in 0..DOCUMENTS.len() {
         let (words, ids) = (seen.words[i].join(" "), format!("{:?}", ENCODED[i]));
         print(format_args!("  {}  {:<30} {words:<28} {ids}", LABELS[i], DOCUMENTS[i]))?;

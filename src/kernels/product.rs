@@ -75,21 +75,29 @@ macro_rules! product_kernel {
                 "vec4_8x8": {
                     source: &["const TILE_M: u32 = 8u;\nconst TILE_N: u32 = 8u;\n", $($vec4,)* wgsl!("shared/product_vec4.wgsl")],
                     workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::register_workgroups(m, n, 8, 8) },
-                    computes: |p| p.inputs.is_multiple_of(4) && p.units.is_multiple_of(4),
+                    computes: fours,
                 },
                 "column": {
                     source: &[$($column),*],
                     workgroups: $column_workgroups,
-                    computes: |p| p.units == 1 && p.inputs.is_multiple_of(4),
+                    computes: column,
                 },
             ],
             choose: |p, adapter| {
                 let [m, n] = size(p);
-                let fours = p.inputs.is_multiple_of(4) && p.units.is_multiple_of(4);
-                let column = p.inputs.is_multiple_of(4) && p.units == 1;
-                $crate::kernels::product::choose(m, n, fours, column, adapter)
+                $crate::kernels::product::choose(m, n, fours(p), column(p), adapter)
             },
             twin: $twin,
+        }
+
+        /// Whether the layer's inputs and units can be read four at a time.
+        fn fours(p: &Params) -> bool {
+            p.inputs.is_multiple_of(4) && p.units.is_multiple_of(4)
+        }
+
+        /// Whether the layer is a column whose inputs can be read four at a time.
+        fn column(p: &Params) -> bool {
+            p.inputs.is_multiple_of(4) && p.units == 1
         }
 
         /// The product's m and n.

@@ -3,7 +3,7 @@
 use comfy_table::presets::UTF8_FULL;
 use comfy_table::{CellAlignment, Table};
 
-use super::{Layer, Model};
+use super::{Layer, Model, Shape};
 
 /// 160 as "160", 12345 as "12,345".
 fn grouped(count: usize) -> String {
@@ -29,6 +29,11 @@ fn size(parameters: usize) -> String {
     }
 }
 
+/// Number of a layer's weights.
+fn parameter_count(layer: &Layer, input: Shape, name: &str) -> usize {
+    layer.parameters(input, name).iter().map(|spec| spec.shape.iter().product::<usize>()).sum()
+}
+
 impl Model {
     /// Layers with output shapes and numbers of parameters, laid out as Keras' `summary()`.
     pub fn summary(&self) -> String {
@@ -37,11 +42,7 @@ impl Model {
         table.set_header(["Layer (type)", "Output Shape", "Param #"]);
         let (names, shapes) = (self.layer_names(), self.layer_shapes());
         for (i, layer) in self.layers.iter().enumerate() {
-            let count: usize = layer
-                .parameters(shapes[i], &names[i])
-                .iter()
-                .map(|spec| spec.shape.iter().product::<usize>())
-                .sum();
+            let count = parameter_count(layer, shapes[i], &names[i]);
             let name = format!("{} ({})", names[i], layer.title());
             table.add_row([name, shapes[i + 1].to_string(), grouped(count)]);
         }
@@ -62,11 +63,7 @@ impl Model {
     pub fn summary_json(&self) -> serde_json::Value {
         let (names, shapes) = (self.layer_names(), self.layer_shapes());
         let layer = |(i, layer): (usize, &Layer)| {
-            let count: usize = layer
-                .parameters(shapes[i], &names[i])
-                .iter()
-                .map(|spec| spec.shape.iter().product::<usize>())
-                .sum();
+            let count = parameter_count(layer, shapes[i], &names[i]);
             serde_json::json!({
                 "name": names[i],
                 "type": layer.title(),

@@ -1,15 +1,13 @@
 //! From inputs to outputs, in chunks of any number of rows.
 
-use super::Metrics;
-use super::record::{FeedSpec, Purpose, Recording, Request, record};
-use super::session::{check_inputs, upload_parameters, write_inputs};
+use super::record::{FeedSpec, Purpose, Recording};
+use super::session::{check_inputs, place_for_answers, reset_counters, write_inputs};
+use super::{Metrics, Session};
 use crate::backend::{Device, Executor};
 use crate::data::{Dataset, Inputs};
 use crate::error::{Error, Result};
-use crate::kernels::state::{BATCH_STEP, CURSOR};
 use crate::model::Model;
 use crate::program::Run;
-use crate::train::Session;
 
 /// Rows that go to the device at once.
 const CHUNK: usize = 4096;
@@ -38,16 +36,7 @@ impl Predictor {
         let batch = ((1 << 20) / widest.max(1)).clamp(1, 256);
         let rows = CHUNK.min(batch * 16).next_multiple_of(batch);
         let feeds = [FeedSpec { rows, batch, target_width: None, purpose: Purpose::Prediction }];
-        let recording = record(&Request {
-            model,
-            feeds: &feeds,
-            optimizer: None,
-            seed: 0,
-            keep_best: false,
-            max_binding: device.max_binding_elements(),
-        })?;
-        let mut executor = device.prepare(&recording.program)?;
-        upload_parameters(model, &recording, executor.as_mut())?;
+        let (recording, executor) = place_for_answers(model, &feeds, device)?;
         Ok(Predictor { model: model.clone(), recording, executor })
     }
 
@@ -83,8 +72,7 @@ impl Predictor {
             let mut order: Vec<u32> = (0..chunk.len() as u32).collect();
             order.resize(batches * feed.batch, 0);
             self.executor.write_words(feed.order, &order)?;
-            let counters = self.recording.state.part(CURSOR, BATCH_STEP - CURSOR);
-            self.executor.write_words(counters, &[0, 0, 0])?;
+            reset_counters(&self.recording, 0, self.executor.as_mut())?;
             self.executor.run(&[Run { routine, times: batches }])?;
             let len = chunk.len() * self.model.outputs();
             outputs.extend(self.executor.read_reals(store.part(0, len))?);

@@ -9,7 +9,7 @@ use crate::kernels::{self, *};
 use crate::model::{Activation, Input, Layer, Loss, Model, Shape};
 use crate::program::{ALIGNMENT, Program, RoutineId};
 
-use super::Optimizer;
+use super::{Optimizer, Role};
 
 /// Steps whose losses the history buffer holds.
 pub(super) const MAX_SLOTS: usize = 4096;
@@ -87,6 +87,29 @@ pub(super) struct Recording {
     pub store: Option<Span>,
 }
 
+impl Recording {
+    /// Where the parameters of a role lie, layer by layer.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when this recording has no such arrays.
+    pub fn spans(&self, role: Role) -> Result<Vec<Span>> {
+        let span = |block: &Block| {
+            let segment = &self.segments[block.segment];
+            let whole = match role {
+                Role::Weights => Some(segment.weights),
+                Role::BestWeights => segment.best,
+                Role::Gradients => segment.gradients,
+                Role::FirstMoments => segment.moments.first().copied(),
+                Role::SecondMoments => segment.moments.get(1).copied(),
+            };
+            whole
+                .map(|whole| whole.part(block.offset, block.len))
+                .ok_or_else(|| Error::usage(format!("this session keeps no {role:?}")))
+        };
+        self.blocks.iter().flatten().map(span).collect()
+    }
+}
+
 /// What the recording is asked for.
 pub(super) struct Request<'a> {
     pub model: &'a Model,
@@ -162,12 +185,8 @@ impl<'a> Recorder<'a> {
 
         let (segments, blocks) = place_parameters(&mut program, request, &shapes, trains)?;
 
-        let input_element = match model.input() {
-            Input::Ids { .. } => Element::U32,
-            Input::Matrix { .. } => Element::F32,
-        };
         let batch_inputs =
-            program.buffer("batch inputs", input_element, batch * model.input().width());
+            program.buffer("batch inputs", element(model.input()), batch * model.input().width());
         let target_width = request.feeds.iter().filter_map(|feed| feed.target_width).max();
         let batch_targets =
             program.buffer("batch targets", Element::F32, batch * target_width.unwrap_or(0));
@@ -255,10 +274,7 @@ impl<'a> Recorder<'a> {
             Purpose::Evaluation => "evaluation",
             Purpose::Prediction => "prediction",
         };
-        let element = match model.input() {
-            Input::Ids { .. } => Element::U32,
-            Input::Matrix { .. } => Element::F32,
-        };
+        let element = element(model.input());
         let inputs = program.buffer(format!("{purpose} inputs"), element, resident * width);
         let targets = spec
             .target_width
@@ -657,6 +673,14 @@ impl<'a> Recorder<'a> {
             Some(gradients.part(b.offset, b.len))
         });
         span.unwrap_or(self.nothing)
+    }
+}
+
+/// Type of a model's inputs on a device.
+fn element(input: Input) -> Element {
+    match input {
+        Input::Ids { .. } => Element::U32,
+        Input::Matrix { .. } => Element::F32,
     }
 }
 

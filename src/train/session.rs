@@ -3,7 +3,7 @@
 //! The host works by window, not by step: it writes the order of the rows, the rate of each
 //! step and the counters, runs the steps in few submissions, and reads their losses back once.
 
-use super::record::{Block, Feed, FeedSpec, MAX_SLOTS, Purpose, Recording, Request, record};
+use super::record::{Feed, FeedSpec, MAX_SLOTS, Purpose, Recording, Request, record};
 use super::{Metrics, Trainer};
 use crate::backend::{Device, Executor};
 use crate::data::{Dataset, Inputs, Targets};
@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::kernels::Span;
 use crate::kernels::state::{BATCH_STEP, CURSOR};
 use crate::model::{Input, Loss, Model, Parameter};
-use crate::program::Run;
+use crate::program::{Program, Run};
 
 /// Rows of a step of an evaluation, at least: wide, since it does not change the result.
 const EVALUATION_BATCH: usize = 256;
@@ -111,7 +111,7 @@ impl<'a> Session<'a> {
         training: &'a Dataset,
         validation: Option<&'a Dataset>,
         max_binding: usize,
-        prepare: impl FnOnce(&crate::program::Program) -> Result<Box<dyn Executor>>,
+        prepare: impl FnOnce(&Program) -> Result<Box<dyn Executor>>,
     ) -> Result<Session<'a>> {
         trainer.check()?;
         let mut feeds = vec![feed_spec(model, training, trainer.batch_size, Purpose::Training)?];
@@ -119,16 +119,15 @@ impl<'a> Session<'a> {
             let batch = trainer.batch_size.max(EVALUATION_BATCH);
             feeds.push(feed_spec(model, dataset, batch, Purpose::Evaluation)?);
         }
-        let recording = record(&Request {
+        let request = Request {
             model,
             feeds: &feeds,
             optimizer: Some(trainer.optimizer),
             seed: trainer.seed,
             keep_best: validation.is_some() && trainer.early_stopping.is_some(),
             max_binding,
-        })?;
-        let mut executor = prepare(&recording.program)?;
-        upload_parameters(model, &recording, executor.as_mut())?;
+        };
+        let (recording, executor) = place(&request, prepare)?;
         let per_epoch = training.rows().div_ceil(feeds[0].batch) as u64;
         Ok(Session {
             model: model.clone(),
@@ -148,16 +147,7 @@ impl<'a> Session<'a> {
     /// As [`Session::new`].
     pub fn evaluation(model: &Model, dataset: &'a Dataset, device: &Device) -> Result<Session<'a>> {
         let feeds = [feed_spec(model, dataset, EVALUATION_BATCH, Purpose::Evaluation)?];
-        let recording = record(&Request {
-            model,
-            feeds: &feeds,
-            optimizer: None,
-            seed: 0,
-            keep_best: false,
-            max_binding: device.max_binding_elements(),
-        })?;
-        let mut executor = device.prepare(&recording.program)?;
-        upload_parameters(model, &recording, executor.as_mut())?;
+        let (recording, executor) = place_for_answers(model, &feeds, device)?;
         let source = || Source { dataset, feed: 0, uploaded: false };
         Ok(Session {
             model: model.clone(),
@@ -256,7 +246,7 @@ impl<'a> Session<'a> {
     /// [`Error::Device`] when the device fails.
     pub fn read(&mut self, role: Role) -> Result<Vec<Parameter>> {
         let mut values = Vec::new();
-        for span in self.spans(role)? {
+        for span in self.recording.spans(role)? {
             values.extend(self.executor.read_reals(span)?);
         }
         // Blocks hold a layer's parameters one behind the other, in the model's order.
@@ -279,32 +269,7 @@ impl<'a> Session<'a> {
         if !own.eq(parameters.iter().map(|p| (&p.name, &p.shape))) {
             return Err(Error::Model("the saved parameters are those of another model".into()));
         }
-        let values: Vec<f32> = parameters.iter().flat_map(|p| &p.values).copied().collect();
-        let mut rest = &values[..];
-        for span in self.spans(role)? {
-            let (mine, others) = rest.split_at(span.len);
-            self.executor.write_reals(span, mine)?;
-            rest = others;
-        }
-        Ok(())
-    }
-
-    /// Where the parameters of a role lie, layer by layer.
-    fn spans(&self, role: Role) -> Result<Vec<Span>> {
-        let span = |block: &Block| {
-            let segment = &self.recording.segments[block.segment];
-            let whole = match role {
-                Role::Weights => Some(segment.weights),
-                Role::BestWeights => segment.best,
-                Role::Gradients => segment.gradients,
-                Role::FirstMoments => segment.moments.first().copied(),
-                Role::SecondMoments => segment.moments.get(1).copied(),
-            };
-            whole
-                .map(|whole| whole.part(block.offset, block.len))
-                .ok_or_else(|| Error::usage(format!("this session keeps no {role:?}")))
-        };
-        self.recording.blocks.iter().flatten().map(span).collect()
+        write_parameters(&self.recording.spans(role)?, parameters, self.executor.as_mut())
     }
 
     /// What a run needs to go on from here: weights and moments, the best weights where they are
@@ -315,7 +280,7 @@ impl<'a> Session<'a> {
     pub fn state(&mut self) -> Result<SessionState> {
         let mut arrays = Vec::new();
         for role in Role::STATE {
-            if self.spans(role).is_ok() {
+            if self.recording.spans(role).is_ok() {
                 arrays.push((role, self.read(role)?));
             }
         }
@@ -411,9 +376,7 @@ impl<'a> Session<'a> {
             let rates: Vec<f32> = (0..slots as u64).map(rate).collect();
             self.executor.write_reals(self.recording.schedule, &rates)?;
         }
-        // CURSOR, STEP, SLOT: an evaluation moves STEP too, so it is set each time.
-        let counters = self.recording.state.part(CURSOR, BATCH_STEP - CURSOR);
-        self.executor.write_words(counters, &[0, self.step as u32, 0])?;
+        reset_counters(&self.recording, self.step, self.executor.as_mut())?;
 
         let mut runs = Vec::new();
         for _ in 0..repeats {
@@ -532,25 +495,57 @@ pub(super) fn check_inputs(model: &Model, inputs: &Inputs, source: &str) -> Resu
     }
 }
 
-/// Writes a model's parameters to their places.
-pub(super) fn upload_parameters(
+/// Records a model, makes its buffers, and writes its weights.
+pub(super) fn place(
+    request: &Request<'_>,
+    prepare: impl FnOnce(&Program) -> Result<Box<dyn Executor>>,
+) -> Result<(Recording, Box<dyn Executor>)> {
+    let recording = record(request)?;
+    let mut executor = prepare(&recording.program)?;
+    let spans = recording.spans(Role::Weights)?;
+    write_parameters(&spans, request.model.parameters(), executor.as_mut())?;
+    Ok((recording, executor))
+}
+
+/// As [`place`], for feeds that do not train.
+pub(super) fn place_for_answers(
     model: &Model,
-    recording: &Recording,
+    feeds: &[FeedSpec],
+    device: &Device,
+) -> Result<(Recording, Box<dyn Executor>)> {
+    let max_binding = device.max_binding_elements();
+    let request = Request { model, feeds, optimizer: None, seed: 0, keep_best: false, max_binding };
+    place(&request, |program| device.prepare(program))
+}
+
+/// Writes a model's parameters to the spans of its layers, which hold them behind one another.
+fn write_parameters(
+    spans: &[Span],
+    parameters: &[Parameter],
     executor: &mut dyn Executor,
 ) -> Result<()> {
-    let mut parameters = model.parameters().iter();
-    for block in recording.blocks.iter().flatten() {
-        let weights = recording.segments[block.segment].weights;
+    let mut parameters = parameters.iter();
+    for span in spans {
         let mut written = 0;
-        while written < block.len {
+        while written < span.len {
             let Some(parameter) = parameters.next() else { return Ok(()) };
             let len = parameter.values.len();
-            let span = weights.part(block.offset + written, len);
-            executor.write_reals(span, &parameter.values)?;
+            executor.write_reals(span.part(written, len), &parameter.values)?;
             written += len;
         }
     }
     Ok(())
+}
+
+/// Sets the counters before a run: the order's first row, `step` steps done, the first slot.
+pub(super) fn reset_counters(
+    recording: &Recording,
+    step: u64,
+    executor: &mut dyn Executor,
+) -> Result<()> {
+    // CURSOR, STEP and SLOT; an evaluation moves STEP too, so it is set each time.
+    let counters = recording.state.part(CURSOR, BATCH_STEP - CURSOR);
+    executor.write_words(counters, &[0, step as u32, 0])
 }
 
 /// Writes a whole data set to its feed.
