@@ -14,14 +14,14 @@ pub enum Error {
     Usage(String),
 
     /// A file could not be opened, read or written.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {reason}", path.display())]
     File {
         /// What was tried: "read", "write", "create".
         action: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
+        /// What the system said; part of the sentence, so not a source that would say it again.
+        reason: std::io::Error,
     },
 
     /// A file was read, and what it says is wrong.
@@ -53,8 +53,8 @@ impl Error {
     }
 
     /// A file operation that failed.
-    pub fn file(action: &'static str, path: impl AsRef<Path>, source: std::io::Error) -> Self {
-        Error::File { action, path: path.as_ref().to_owned(), source }
+    pub fn file(action: &'static str, path: impl AsRef<Path>, reason: std::io::Error) -> Self {
+        Error::File { action, path: path.as_ref().to_owned(), reason }
     }
 
     /// Wrong content of a file as a whole.

@@ -506,6 +506,10 @@ fn bad_files_exit_with_1_and_say_where() {
         assert!(!folder.path("model.safetensors").exists(), "nothing is written");
     };
     train("missing.csv", &["missing.csv", "cannot read"]);
+    let error = text(&folder.run(&["train", "text", "missing.csv"]).stderr);
+    assert_eq!(error.matches("os error").count(), 1, "said once: {error}");
+    folder.write("crlf.csv", "a,y\r\nx,0\r\n");
+    folder.fails(1, &["train", "table", "crlf.csv", "--target", "y"], &["crlf.csv, line 2"]);
     folder.write("empty.csv", "");
     train("empty.csv", &["empty.csv", "empty"]);
     folder.write("header.csv", "label,text\n");

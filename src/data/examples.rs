@@ -97,7 +97,7 @@ fn read_separated(
     columns: &TextColumns,
 ) -> Result<Examples> {
     let mut reader = csv::ReaderBuilder::new().delimiter(separator).from_reader(bytes);
-    let headers = reader.byte_headers().map_err(|e| csv_error(path, &e))?.clone();
+    let headers = reader.byte_headers().map_err(|e| csv_error(path, bytes, &e))?.clone();
     let names: Vec<String> =
         headers.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
     if names.is_empty() {
@@ -119,8 +119,8 @@ fn read_separated(
     let label = columns.label.as_ref().map(|name| find(name, "--label-column")).transpose()?;
     let mut examples = Examples::default();
     let mut record = csv::ByteRecord::new();
-    while reader.read_byte_record(&mut record).map_err(|e| csv_error(path, &e))? {
-        let line = record.position().map_or(0, |position| position.line());
+    while reader.read_byte_record(&mut record).map_err(|e| csv_error(path, bytes, &e))? {
+        let line = line_of(bytes, record.position());
         let field = |i: usize| utf8(path, line, record.get(i).unwrap_or_default());
         examples.texts.push(field(text)?.to_owned());
         if let Some(label) = label {
@@ -139,12 +139,21 @@ fn read_separated(
     Ok(examples)
 }
 
+/// The line where a record's first field stands, from 1. The csv crate lets a record begin at the
+/// line ends before it: at the "\n" of "\r\n", and at blank lines.
+pub(super) fn line_of(bytes: &[u8], position: Option<&csv::Position>) -> u64 {
+    let Some(position) = position else { return 0 };
+    let rest = bytes.get(position.byte() as usize..).unwrap_or_default();
+    let ends = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    position.line() + ends.filter(|byte| **byte == b'\n').count() as u64
+}
+
 /// A sentence for what the csv crate says.
-pub(super) fn csv_error(path: &Path, error: &csv::Error) -> Error {
+pub(super) fn csv_error(path: &Path, bytes: &[u8], error: &csv::Error) -> Error {
     match error.kind() {
         csv::ErrorKind::UnequalLengths { pos, expected_len, len } => Error::line(
             path,
-            pos.as_ref().map_or(0, |pos| pos.line()),
+            line_of(bytes, pos.as_ref()),
             format!(
                 "the row has {len} fields, but the first line names {expected_len}; quote fields that hold the separator"
             ),
@@ -243,6 +252,10 @@ mod tests {
         assert!(message("a.csv", b"text,label\nok,up\nb\xffd,up\n").contains("line 3"));
         assert!(message("a.csv", b"text,tag\nok,up\n").contains("--label-column"));
         assert!(message("a.csv", b"text,label\nok\n").contains("line 2"));
+        // Windows' line ends, and a blank line, count as lines.
+        let csv = b"text,label\r\n\r\nok,up\r\nb\xffd,up\r\n";
+        assert!(message("a.csv", csv).contains("line 4"), "{}", message("a.csv", csv));
+        assert!(message("a.csv", b"text,label\r\nok\r\n").contains("line 2"));
         assert!(message("a.csv", b"text,label\n").contains("no rows"));
         assert!(message("a.csv", b"").contains("empty"));
         assert!(message("a.txt", b"no label here\n").contains("line 1"));

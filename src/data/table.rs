@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::examples::csv_error;
+use super::examples::{csv_error, line_of};
 use crate::error::{Error, Result};
 
 /// A table as it was read: features as numbers, targets as they stand.
@@ -59,7 +59,7 @@ pub fn read_table(path: &Path, target: Option<&str>, features: Option<&[String]>
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let mut reader =
         csv::ReaderBuilder::new().delimiter(separator).trim(csv::Trim::All).from_reader(bytes);
-    let headers = reader.headers().map_err(|e| csv_error(path, &e))?.clone();
+    let headers = reader.headers().map_err(|e| csv_error(path, bytes, &e))?.clone();
     let names: Vec<&str> = headers.iter().collect();
     if names.is_empty() {
         return Err(Error::data(path, "the file is empty; its first line names the columns"));
@@ -86,8 +86,8 @@ pub fn read_table(path: &Path, target: Option<&str>, features: Option<&[String]>
         ..Table::default()
     };
     for record in reader.records() {
-        let record = record.map_err(|e| csv_error(path, &e))?;
-        let line = record.position().map_or(0, |position| position.line());
+        let record = record.map_err(|e| csv_error(path, bytes, &e))?;
+        let line = line_of(bytes, record.position());
         for &i in &columns {
             let field = record.get(i).unwrap_or_default();
             let value = field.parse::<f64>().ok().filter(|value| value.is_finite());
