@@ -1,12 +1,20 @@
 // output = activation(input W + bias): [rows, units] from [rows, inputs] and
 // weights [inputs + 1, units], whose last row is the bias. One form of shared/product_*.wgsl,
 // with bias and activation in the epilogue.
+//
+// A layer whose weights exceed a binding is computed in pieces of W's rows: `input` has `stride`
+// columns, of which the piece reads `inputs` from `first` on; `adds` says that output holds the sum
+// of the pieces before, and `bias` that the piece ends in the bias.
 
 struct Params {
     rows: u32,
     inputs: u32,
     units: u32,
     activation: u32,
+    stride: u32,
+    first: u32,
+    adds: u32,
+    bias: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -22,7 +30,7 @@ fn product_size() -> vec3u {
 }
 
 fn load_a(row: u32, k: u32) -> f32 {
-    return input[row * params.inputs + k];
+    return input[row * params.stride + params.first + k];
 }
 
 fn load_b(k: u32, column: u32) -> f32 {
@@ -30,6 +38,13 @@ fn load_b(k: u32, column: u32) -> f32 {
 }
 
 fn store(row: u32, column: u32, sum: f32) {
-    let z = sum + weights[params.inputs * params.units + column];
-    output[row * params.units + column] = activate(params.activation, z);
+    let at = row * params.units + column;
+    var z = sum;
+    if params.adds == 1u {
+        z += output[at];
+    }
+    if params.bias == 1u {
+        z += weights[params.inputs * params.units + column];
+    }
+    output[at] = activate(params.activation, z);
 }

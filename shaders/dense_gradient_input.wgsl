@@ -2,12 +2,17 @@
 // pre-activation of the layer that produced `input` [rows, inputs] by `activation` (linear where
 // none did). The bias row of weights [inputs + 1, units] plays no part. One form of
 // shared/product_*.wgsl, with the derivative in the epilogue.
+//
+// A piece of a layer (see dense_forward.wgsl) gives the `inputs` columns from `first` on of `input`
+// and d_input, which have `stride`.
 
 struct Params {
     rows: u32,
     inputs: u32,
     units: u32,
     activation: u32,
+    stride: u32,
+    first: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -32,6 +37,6 @@ fn load_b(k: u32, column: u32) -> f32 {
 }
 
 fn store(row: u32, column: u32, sum: f32) {
-    let i = row * params.inputs + column;
+    let i = row * params.stride + params.first + column;
     d_input[i] = sum * activation_derivative(params.activation, input[i]);
 }

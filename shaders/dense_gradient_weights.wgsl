@@ -1,10 +1,16 @@
 // gradient [inputs + 1, units] = [input 1]^T d_output: the kernel's gradient, and in the last row
 // the bias's, the column sums of d_output [rows, units]. One form of shared/product_*.wgsl.
+//
+// A piece of a layer (see dense_forward.wgsl) reads the `inputs` columns from `first` on of `input`,
+// which has `stride`, and has the last row where `bias` says so.
 
 struct Params {
     rows: u32,
     inputs: u32,
     units: u32,
+    stride: u32,
+    first: u32,
+    bias: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -16,14 +22,14 @@ const A_ROWS_ARE_CONTIGUOUS: bool = false;
 const B_ROWS_ARE_CONTIGUOUS: bool = true;
 
 fn product_size() -> vec3u {
-    return vec3u(params.inputs + 1u, params.units, params.rows);
+    return vec3u(params.inputs + params.bias, params.units, params.rows);
 }
 
 fn load_a(row: u32, k: u32) -> f32 {
     if row == params.inputs {
         return 1.0;
     }
-    return input[k * params.inputs + row];
+    return input[k * params.stride + params.first + row];
 }
 
 fn load_b(k: u32, column: u32) -> f32 {

@@ -1,4 +1,6 @@
 // gradient[r, :] = sum of d_output[p, :] over the positions p with ids[p] = r, in the order of p.
+// For a bag (embedding_bag) of `length` ids a row, position p has the gradient
+// scales[p / length] * d_output[p / length, :], and id 0 has none; `length` is 0 for an embedding.
 // One invocation an element of the gradient, each reading every id: for small tables and batches.
 // Large ones go through the sort (radix_*) and embedding_gradient_runs.
 
@@ -6,12 +8,14 @@ struct Params {
     positions: u32,
     units: u32,
     rows: u32,
+    length: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> ids: array<u32>;
 @group(0) @binding(2) var<storage, read> d_output: array<f32>;
-@group(0) @binding(3) var<storage, read_write> gradient: array<f32>;
+@group(0) @binding(3) var<storage, read> scales: array<f32>;
+@group(0) @binding(4) var<storage, read_write> gradient: array<f32>;
 
 @compute @workgroup_size(256)
 fn main(
@@ -26,9 +30,19 @@ fn main(
     let row = i / params.units;
     let column = i % params.units;
     var total = 0.0;
+    if params.length > 0u && row == 0u {
+        gradient[i] = 0.0;
+        return;
+    }
     for (var p = 0u; p < params.positions; p++) {
-        if ids[p] == row {
+        if ids[p] != row {
+            continue;
+        }
+        if params.length == 0u {
             total += d_output[p * params.units + column];
+        } else {
+            let bag = p / params.length;
+            total = fma(scales[bag], d_output[bag * params.units + column], total);
         }
     }
     gradient[i] = total;

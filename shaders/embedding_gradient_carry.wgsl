@@ -1,10 +1,13 @@
 // Joins the runs that cross tiles: where a run began in a tile and went on, gradient[id, :] is
 // tails[tile, :] plus heads[next tiles, :] in order. One invocation a column of a tile; those of
-// tiles where no such run begins do nothing.
+// tiles where no such run begins do nothing. The binding `gradient` holds `rows` rows of the table
+// from `first` on; runs of other ids are left to other pieces.
 
 struct Params {
     positions: u32,
     units: u32,
+    first: u32,
+    rows: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -29,7 +32,8 @@ fn main(
     }
     let id = sorted_ids[next - 1u];
     let began_before = start > 0u && sorted_ids[start - 1u] == id;
-    if began_before || sorted_ids[next] != id {
+    let row = id - params.first;
+    if began_before || sorted_ids[next] != id || row >= params.rows {
         return;
     }
     var total = tails[tile * params.units + column];
@@ -37,5 +41,5 @@ fn main(
         total += heads[(next / TILE) * params.units + column];
         next += TILE;
     }
-    gradient[id * params.units + column] = total;
+    gradient[row * params.units + column] = total;
 }

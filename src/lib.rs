@@ -50,5 +50,5 @@ pub mod train;
 pub use backend::Device;
 pub use data::{Dataset, Inputs, Targets};
 pub use error::{Error, Result};
-pub use model::{Activation, Input, Layer, Loss, Model};
+pub use model::{Activation, Combine, Input, Layer, Loss, Model, Noise, NoiseKind};
 pub use train::{EarlyStopping, History, Optimizer, Predictor, Schedule, Session, Trainer};

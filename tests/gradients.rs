@@ -149,3 +149,41 @@ fn dense_stacks_have_the_gradient_of_their_loss() {
         check(&format!("{output:?} and {}", loss.name()), &model, &dataset, tolerance);
     }
 }
+
+/// Bags give their ids back: shares of words by softmax, words by sigmoid.
+#[test]
+fn bags_have_the_gradient_of_their_loss() {
+    let outputs = [
+        (Activation::Softmax, Loss::CategoricalCrossentropy),
+        (Activation::Sigmoid, Loss::BinaryCrossentropy),
+    ];
+    // A small table, whose gradient is direct, and one that is sorted for.
+    for (rows, (output, loss)) in [13, 700].into_iter().zip(outputs) {
+        for combine in [Combine::Sum, Combine::Mean, Combine::Sqrt] {
+            let bag = Layer::Bag { rows, units: 5, combine, activation: Activation::Tanh };
+            let layers = vec![bag, dense(3, Activation::Linear), dense(rows, output)];
+            let input = Input::Ids { length: 40 };
+            let mut model = Model::new(input, layers, loss, 3).expect("a model");
+            let kernel = Parameter { values: wave(rows * 5), ..model.parameters()[0].clone() };
+            let back = Parameter { values: wave(3 * rows), ..model.parameters()[4].clone() };
+            model.set_parameters(vec![kernel, back]).expect("the same shapes");
+            let dataset = Dataset::new(ids(20, 40, rows), Targets::Inputs, "ids").expect("rows");
+            check(&format!("{combine:?} of {rows}"), &model, &dataset, 1e-3);
+        }
+    }
+}
+
+/// Noise in front of the first layer, the clean rows as targets.
+#[test]
+fn denoising_models_have_the_gradient_of_their_loss() {
+    let layers = vec![dense(6, Activation::Tanh), dense(8, Activation::Sigmoid)];
+    let input = Input::Matrix { features: 8 };
+    let mut model = Model::new(input, layers, Loss::Mse, 5).expect("a model");
+    let values = wave(11 * 8).into_iter().map(|v| v.abs()).collect();
+    let inputs = Inputs::Matrix { values, features: 8 };
+    let dataset = Dataset::new(inputs, Targets::Inputs, "matrix").expect("rows");
+    for noise in ["gaussian:0.3", "salt-pepper:0.2", "mask:0.4"] {
+        model.noise = Some(noise.parse().expect("a noise"));
+        check(noise, &model, &dataset, 1e-3);
+    }
+}

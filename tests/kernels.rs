@@ -24,6 +24,7 @@ fn summed(terms: usize) -> f64 {
 
 static CASES: &[(&Kernel, Make)] = &[
     (&adam::KERNEL, adam_case),
+    (&bag_targets::KERNEL, bag_targets_case),
     (&binary_crossentropy::KERNEL, binary_crossentropy_case),
     (&categorical_crossentropy::KERNEL, categorical_crossentropy_case),
     (&dense_forward::KERNEL, dense_forward_case),
@@ -31,6 +32,7 @@ static CASES: &[(&Kernel, Make)] = &[
     (&dense_gradient_weights::KERNEL, dense_gradient_weights_case),
     (&dropout::KERNEL, dropout_case),
     (&dropout_gradient::KERNEL, dropout_gradient_case),
+    (&embedding_bag::KERNEL, embedding_bag_case),
     (&embedding_gather::KERNEL, embedding_gather_case),
     (&embedding_gradient::KERNEL, embedding_gradient_case),
     (&embedding_gradient_carry::KERNEL, embedding_gradient_carry_case),
@@ -41,6 +43,7 @@ static CASES: &[(&Kernel, Make)] = &[
     (&mean_pool::KERNEL, mean_pool_case),
     (&mean_pool_gradient::KERNEL, mean_pool_gradient_case),
     (&mse::KERNEL, mse_case),
+    (&noise::KERNEL, noise_case),
     (&peak_fma::KERNEL, peak_fma_case),
     (&radix_count::KERNEL, radix_count_case),
     (&radix_scan::KERNEL, radix_scan_case),
@@ -169,44 +172,71 @@ fn softmax_case(mut c: Case, [rows, outputs, ..]: Sizes) -> Case {
     c.finish(softmax::dispatch(params, bindings))
 }
 
+/// Columns of a dense layer's input before and behind those that its piece reads: none for odd
+/// codes, so that whole layers are met too.
+fn margins(code: usize) -> [usize; 2] {
+    [[0, 0], [4, 8], [0, 0], [3, 0]][code % 4]
+}
+
 fn dense_forward_case(mut c: Case, [rows, inputs, units, code]: Sizes) -> Case {
+    let [before, behind] = margins(code);
+    let stride = before + inputs + behind;
+    let (adds, bias) = ((before > 0) as usize, (behind == 0) as usize);
     let bindings = dense_forward::Bindings {
-        input: c.random(rows * inputs, 1.0),
-        weights: c.random((inputs + 1) * units, 1.0),
-        output: c.output(rows * units, summed(inputs)),
+        input: c.random(rows * stride, 1.0),
+        weights: c.random((inputs + bias) * units, 1.0),
+        output: c.random(rows * units, 1.0),
     };
+    c.expect(bindings.output, summed(inputs));
     let params = dense_forward::Params {
         rows: rows as u32,
         inputs: inputs as u32,
         units: units as u32,
         activation: (code % 4) as u32,
+        stride: stride as u32,
+        first: before as u32,
+        adds: adds as u32,
+        bias: bias as u32,
     };
     c.finish(dense_forward::dispatch(params, bindings))
 }
 
-fn dense_gradient_weights_case(mut c: Case, [rows, inputs, units, _]: Sizes) -> Case {
+fn dense_gradient_weights_case(mut c: Case, [rows, inputs, units, code]: Sizes) -> Case {
+    let [before, behind] = margins(code);
+    let stride = before + inputs + behind;
+    let bias = (behind == 0) as usize;
     let bindings = dense_gradient_weights::Bindings {
-        input: c.random(rows * inputs, 1.0),
+        input: c.random(rows * stride, 1.0),
         d_output: c.random(rows * units, 1.0),
-        gradient: c.output((inputs + 1) * units, summed(rows)),
+        gradient: c.output((inputs + bias) * units, summed(rows)),
     };
-    let (rows, inputs, units) = (rows as u32, inputs as u32, units as u32);
-    let params = dense_gradient_weights::Params { rows, inputs, units };
+    let params = dense_gradient_weights::Params {
+        rows: rows as u32,
+        inputs: inputs as u32,
+        units: units as u32,
+        stride: stride as u32,
+        first: before as u32,
+        bias: bias as u32,
+    };
     c.finish(dense_gradient_weights::dispatch(params, bindings))
 }
 
 fn dense_gradient_input_case(mut c: Case, [rows, inputs, units, code]: Sizes) -> Case {
+    let [before, behind] = margins(code);
+    let stride = before + inputs + behind;
     let bindings = dense_gradient_input::Bindings {
-        input: c.random(rows * inputs, 1.0),
+        input: c.random(rows * stride, 1.0),
         weights: c.random((inputs + 1) * units, 1.0),
         d_output: c.random(rows * units, 1.0),
-        d_input: c.output(rows * inputs, summed(units)),
+        d_input: c.output(rows * stride, summed(units)),
     };
     let params = dense_gradient_input::Params {
         rows: rows as u32,
         inputs: inputs as u32,
         units: units as u32,
         activation: (code % 4) as u32,
+        stride: stride as u32,
+        first: before as u32,
     };
     c.finish(dense_gradient_input::dispatch(params, bindings))
 }
@@ -249,24 +279,113 @@ fn dropout_gradient_case(mut c: Case, [a, b, rate, code]: Sizes) -> Case {
     c.finish(dropout_gradient::dispatch(params, bindings))
 }
 
-fn embedding_gather_case(mut c: Case, [positions, rows, units, _]: Sizes) -> Case {
+/// A piece of a table of `rows` rows: its first row and its rows; the whole for odd codes.
+fn piece(rows: usize, code: usize) -> [usize; 2] {
+    match code % 2 {
+        0 if rows > 2 => [rows / 3, rows / 2],
+        _ => [0, rows],
+    }
+}
+
+fn embedding_gather_case(mut c: Case, [positions, rows, units, code]: Sizes) -> Case {
+    let [first, held] = piece(rows, code);
     let bindings = embedding_gather::Bindings {
         ids: c.ids(positions, rows),
-        table: c.random(rows * units, 1.0),
+        table: c.random(held * units, 1.0),
         output: c.output(positions * units, 0.0),
     };
-    let params = embedding_gather::Params { positions: positions as u32, units: units as u32 };
+    let params = embedding_gather::Params {
+        positions: positions as u32,
+        units: units as u32,
+        first: first as u32,
+        rows: held as u32,
+    };
     c.finish(embedding_gather::dispatch(params, bindings))
 }
 
-fn embedding_gradient_case(mut c: Case, [positions, rows, units, _]: Sizes) -> Case {
+fn embedding_bag_case(mut c: Case, [rows, length, units, code]: Sizes) -> Case {
+    let [first, held] = piece(97, code);
+    let ends = code % 4 != 2;
+    let bindings = embedding_bag::Bindings {
+        ids: c.ids(rows * length, 97),
+        table: c.random(held * units, 1.0),
+        bias: c.random(units, 1.0),
+        output: c.random(rows * units, 1.0),
+        scales: c.output(rows, EXACT),
+    };
+    c.expect(bindings.output, summed(length));
+    let params = embedding_bag::Params {
+        rows: rows as u32,
+        length: length as u32,
+        units: units as u32,
+        first: first as u32,
+        table_rows: held as u32,
+        combine: (code % 3) as u32,
+        activation: if ends { (code % 4) as u32 } else { 0 },
+        adds: (first > 0) as u32,
+        ends: ends as u32,
+        bias: (code / 2 % 2) as u32,
+    };
+    c.finish(embedding_bag::dispatch(params, bindings))
+}
+
+fn bag_targets_case(mut c: Case, [rows, length, outputs, code]: Sizes) -> Case {
+    let bindings = bag_targets::Bindings {
+        ids: c.ids(rows * length, outputs),
+        targets: c.reals(vec![0.0; rows * outputs]),
+    };
+    c.expect(bindings.targets, EXACT);
+    let params = bag_targets::Params {
+        rows: rows as u32,
+        length: length as u32,
+        outputs: outputs as u32,
+        counts: (code % 2) as u32,
+    };
+    c.finish(bag_targets::dispatch(params, bindings))
+}
+
+fn noise_case(mut c: Case, [rows, width, amount, code]: Sizes) -> Case {
+    let share = (amount % 10) as f64 / 10.0;
+    let all = rows + code;
+    let bindings = noise::Bindings {
+        state: c.state(code as u32, 0),
+        order: order(&mut c, all),
+        input: c.random(rows * width, 1.0),
+        output: c.output(rows * width, 2e-5),
+    };
+    let params = noise::Params {
+        rows: rows as u32,
+        width: width as u32,
+        kind: (code % 3) as u32,
+        fixed: (code / 3 % 2) as u32,
+        threshold: random::drop_threshold(share),
+        amount: share as f32,
+        low: -0.75,
+        high: 1.0,
+        seed: c.rng.random(),
+        stream: 3,
+    };
+    c.finish(noise::dispatch(params, bindings))
+}
+
+/// What bags have for their gradient: ids of a bag, 0 for an embedding, and the rows of d_output.
+fn bags(positions: usize, code: usize) -> [usize; 2] {
+    match code % 3 {
+        0 => [0, positions],
+        _ => [7, positions.div_ceil(7)],
+    }
+}
+
+fn embedding_gradient_case(mut c: Case, [positions, rows, units, code]: Sizes) -> Case {
+    let [length, d_rows] = bags(positions, code);
     let bindings = embedding_gradient::Bindings {
         ids: c.ids(positions, rows),
-        d_output: c.random(positions * units, 1.0),
+        d_output: c.random(d_rows * units, 1.0),
+        scales: c.random(d_rows, 1.0),
         gradient: c.output(rows * units, summed(positions)),
     };
     let (positions, units, rows) = (positions as u32, units as u32, rows as u32);
-    let params = embedding_gradient::Params { positions, units, rows };
+    let params = embedding_gradient::Params { positions, units, rows, length: length as u32 };
     c.finish(embedding_gradient::dispatch(params, bindings))
 }
 
@@ -284,38 +403,51 @@ fn sorted_pairs(c: &mut Case, positions: usize, rows: usize) -> [Vec<u32>; 2] {
 fn embedding_gradient_runs_case(mut c: Case, [a, rows, units, b]: Sizes) -> Case {
     let positions = a * b;
     let tiles = positions.div_ceil(embedding_gradient_runs::TILE);
+    let [first, held] = piece(rows, b);
+    let [length, d_rows] = bags(positions, b);
     let [ids, places] = sorted_pairs(&mut c, positions, rows);
     let mut zeros = |count| {
         let span = c.reals(vec![0.0; count]);
         c.expect(span, summed(embedding_gradient_runs::TILE))
     };
     let (gradient, heads, tails) =
-        (zeros(rows * units), zeros(tiles * units), zeros(tiles * units));
+        (zeros(held * units), zeros(tiles * units), zeros(tiles * units));
     let bindings = embedding_gradient_runs::Bindings {
         sorted_ids: c.words(ids),
         sorted_positions: c.words(places),
-        d_output: c.random(positions * units, 1.0),
+        d_output: c.random(d_rows * units, 1.0),
+        scales: c.random(d_rows, 1.0),
         gradient,
         heads,
         tails,
     };
-    let params =
-        embedding_gradient_runs::Params { positions: positions as u32, units: units as u32 };
+    let params = embedding_gradient_runs::Params {
+        positions: positions as u32,
+        units: units as u32,
+        length: length as u32,
+        first: first as u32,
+        rows: held as u32,
+    };
     c.finish(embedding_gradient_runs::dispatch(params, bindings))
 }
 
 fn embedding_gradient_carry_case(mut c: Case, [a, rows, units, b]: Sizes) -> Case {
     let positions = a * b;
     let tiles = positions.div_ceil(embedding_gradient_runs::TILE);
+    let [first, held] = piece(rows, b);
     let [ids, _] = sorted_pairs(&mut c, positions, rows);
     let bindings = embedding_gradient_carry::Bindings {
         sorted_ids: c.words(ids),
         heads: c.random(tiles * units, 1.0),
         tails: c.random(tiles * units, 1.0),
-        gradient: c.output(rows * units, summed(tiles)),
+        gradient: c.output(held * units, summed(tiles)),
     };
-    let params =
-        embedding_gradient_carry::Params { positions: positions as u32, units: units as u32 };
+    let params = embedding_gradient_carry::Params {
+        positions: positions as u32,
+        units: units as u32,
+        first: first as u32,
+        rows: held as u32,
+    };
     c.finish(embedding_gradient_carry::dispatch(params, bindings))
 }
 

@@ -214,3 +214,206 @@ fn a_killed_run_resumes_to_the_same_bits() {
         }
     }
 }
+
+/// Layers and tables larger than a binding are computed in pieces, to the same result: with one
+/// update for all weights or one a piece, and with a bias that does not fit beside its kernel.
+#[test]
+fn layers_larger_than_a_binding_are_split() {
+    let dense = |units, activation| Layer::Dense { units, activation };
+    let bag = |activation| Layer::Bag { rows: 300, units: 12, combine: Combine::Sqrt, activation };
+    let embedding = Layer::Embedding { rows: 300, units: 12 };
+    let stacks = [
+        vec![dense(24, Activation::Relu), dense(150, Activation::Sigmoid)],
+        vec![bag(Activation::Tanh), dense(300, Activation::Softmax)],
+        vec![embedding, Layer::MeanPool {}, dense(300, Activation::Softmax)],
+        vec![
+            embedding,
+            Layer::Dropout { rate: 0.2 },
+            Layer::MeanPool {},
+            dense(3, Activation::Softmax),
+        ],
+    ];
+    let waves = (0..90 * 150).map(|i| 0.5 + 0.5 * ((i * i % 977) as f32).sin()).collect();
+    let matrix = Inputs::Matrix { values: waves, features: 150 };
+    for (n, layers) in stacks.into_iter().enumerate() {
+        let dataset = match n {
+            0 => Dataset::new(matrix.clone(), Targets::Inputs, "matrix").expect("rows"),
+            3 => ids(90, 20, 300),
+            _ => Dataset::new(ids(90, 20, 300).inputs().clone(), Targets::Inputs, "ids")
+                .expect("rows"),
+        };
+        let (input, loss) = match n {
+            0 => (Input::Matrix { features: 150 }, Loss::Mse),
+            _ => (Input::Ids { length: 20 }, Loss::CategoricalCrossentropy),
+        };
+        let model = Model::new(input, layers, loss, 5).expect("a model");
+        let trainer = Trainer { epochs: 2, batch_size: 6, ..Trainer::default() };
+        let run = |device: &Device, max_binding: usize| {
+            let prepare = |program: &program::Program| device.prepare(program);
+            let mut session =
+                Session::open(&model, &trainer, &dataset, Some(&dataset), max_binding, prepare)
+                    .expect("a session");
+            let metrics = session.train(0..2).expect("epochs");
+            let validated = session.evaluate().expect("an evaluation").expect("rows");
+            let moments = session.read(Role::FirstMoments).expect("moments");
+            (metrics, validated, session.read(Role::Weights).expect("weights"), moments)
+        };
+        for device in [gpu(), &Device::cpu()] {
+            let whole = run(device, 1 << 22);
+            // 1,856 elements hold 77 of 151 rows of 24 units; 1,792 hold 11 rows of 150, so that
+            // the bias of 24 rows stands behind the kernel, and 5 rows of 300.
+            for limit in [1856, 1792] {
+                let pieces = run(device, limit);
+                for (a, b) in
+                    whole.0.iter().chain([&whole.1]).zip(pieces.0.iter().chain([&pieces.1]))
+                {
+                    assert!((a.loss - b.loss).abs() < 1e-5, "stack {n}: {} and {}", a.loss, b.loss);
+                }
+                let arrays = whole.2.iter().chain(&whole.3).zip(pieces.2.iter().chain(&pieces.3));
+                for (a, b) in arrays {
+                    assert_eq!((&a.name, &a.shape), (&b.name, &b.shape));
+                    let off = a.values.iter().zip(&b.values).map(|(a, b)| (a - b).abs());
+                    let worst = off.fold(0.0, f32::max);
+                    assert!(worst < 2e-4, "stack {n}, {} of {limit}: {worst}", a.name);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_bag_is_a_dense_layer_over_counts() {
+    let (rows, length, units) = (50, 9, 7);
+    let ids = ids(11, length, rows);
+    let Inputs::Ids { values, .. } = ids.inputs() else { panic!("ids") };
+    let mut counts = vec![0.0; 11 * rows];
+    for (i, &id) in values.iter().enumerate().filter(|(_, id)| **id != 0) {
+        counts[i / length * rows + id as usize] += 1.0;
+    }
+    let bag = Layer::Bag { rows, units, combine: Combine::Sum, activation: Activation::Tanh };
+    let input = Input::Ids { length };
+    let mut bag = Model::new(input, vec![bag], Loss::Mse, 3).expect("a model");
+    let dense = Layer::Dense { units, activation: Activation::Tanh };
+    let input = Input::Matrix { features: rows };
+    let mut dense = Model::new(input, vec![dense], Loss::Mse, 3).expect("a model");
+    let draw = |count: usize| (0..count).map(|i| ((i * i) as f32 * 0.37).sin()).collect::<Vec<_>>();
+    for (model, name) in [(&mut bag, "bag"), (&mut dense, "dense")] {
+        let parameter = |part: &str, shape: Vec<usize>| model::Parameter {
+            name: format!("{name}.{part}"),
+            values: draw(shape.iter().product()),
+            shape,
+        };
+        let weights = vec![parameter("kernel", vec![rows, units]), parameter("bias", vec![units])];
+        model.set_parameters(weights).expect("the same shapes");
+    }
+    let counts = Inputs::Matrix { values: counts, features: rows };
+    for device in [gpu(), &Device::cpu()] {
+        let from_ids = bag.predict(ids.inputs(), device).expect("answers");
+        let from_counts = dense.predict(&counts, device).expect("answers");
+        for (a, b) in from_ids.iter().zip(&from_counts) {
+            assert!((a - b).abs() < 1e-5, "{a} and {b}");
+        }
+    }
+}
+
+/// What early stopping keeps and a checkpoint brings back, where gradients share a buffer.
+#[test]
+fn large_models_stop_early_and_resume_to_the_same_bits() {
+    struct Keep(Option<train::Checkpoint>, Option<train::Checkpoint>);
+    impl train::Observer for Keep {
+        fn resume(&mut self) -> Result<Option<train::Checkpoint>> {
+            Ok(self.0.take())
+        }
+        fn checkpoint(
+            &mut self,
+            take: &mut dyn FnMut() -> Result<train::Checkpoint>,
+        ) -> Result<()> {
+            let checkpoint = take()?;
+            if checkpoint.epoch == 2 {
+                self.1 = Some(checkpoint);
+            }
+            Ok(())
+        }
+    }
+    // 33 million weights and a few: the smallest model that is large.
+    let layers = vec![
+        Layer::Bag {
+            rows: (1 << 22) + 100,
+            units: 8,
+            combine: Combine::Sum,
+            activation: Activation::Relu,
+        },
+        Layer::Dense { units: 3, activation: Activation::Softmax },
+    ];
+    let input = Input::Ids { length: 20 };
+    let start = Model::new(input, layers, Loss::CategoricalCrossentropy, 5).expect("a model");
+    let (training, validation) = (ids(64, 20, 700), ids(64, 20, 690));
+    let trainer = Trainer {
+        epochs: 30,
+        optimizer: Optimizer::adam(3e-2),
+        early_stopping: Some(EarlyStopping { patience: 2 }),
+        ..trainer()
+    };
+    let device = Device::cpu();
+    let run = |from: Option<train::Checkpoint>| {
+        let (mut model, mut keep) = (start.clone(), Keep(from, None));
+        let history = trainer
+            .fit_with(&mut model, &training, Some(&validation), &device, &mut keep)
+            .expect("a run");
+        (history, model, keep.1)
+    };
+    let (history, model, checkpoint) = run(None);
+    let best = history.best_epoch.expect("a best epoch");
+    assert_eq!(history.val_loss.len(), best + 2);
+    let found = model.evaluate(&validation, &device).expect("an evaluation");
+    assert!((found.loss - history.val_loss[best - 1]).abs() < 1e-6);
+    let (again, resumed, _) = run(Some(checkpoint.expect("a checkpoint")));
+    assert_eq!(again, history);
+    assert!(resumed.parameters() == model.parameters(), "the same bits");
+}
+
+#[test]
+fn frozen_layers_keep_their_weights() {
+    let start = classifier(700, 20);
+    let training = ids(203, 20, 700);
+    for device in [gpu(), &Device::cpu()] {
+        let mut model = start.clone();
+        // The embedding, its pool, dropout and the first dense layer.
+        let trainer = Trainer { frozen_layers: 4, ..trainer() };
+        let history = trainer.fit(&mut model, &training, Some(&training), device).expect("a run");
+        assert!(history.loss[5] < history.loss[0]);
+        assert_eq!(start.parameters()[..3], model.parameters()[..3]);
+        assert_ne!(start.parameters()[3], model.parameters()[3]);
+    }
+}
+
+/// A row's noise in an evaluation is its own: the same as `Noise::apply`'s, streamed or not.
+#[test]
+fn evaluations_of_noisy_rows_are_reproducible() {
+    let values: Vec<f32> = (0..700 * 10).map(|i| 0.5 + 0.5 * (i as f32 * 0.37).sin()).collect();
+    let clean = Inputs::Matrix { values: values.clone(), features: 10 };
+    let layers = vec![Layer::Dense { units: 10, activation: Activation::Sigmoid }];
+    let mut model =
+        Model::new(Input::Matrix { features: 10 }, layers, Loss::Mse, 3).expect("a model");
+    for text in ["gaussian:0.3", "salt-pepper:0.1", "mask:0.25"] {
+        let noise: Noise = text.parse().expect("a noise");
+        let noisy = Inputs::Matrix { values: noise.apply(&values, 10, 7), features: 10 };
+        let targets = Targets::Values { values: values.clone(), width: 10 };
+        let by_hand = Dataset::new(noisy, targets, "noisy").expect("rows");
+        let dataset = Dataset::new(clean.clone(), Targets::Inputs, "clean").expect("rows");
+        for device in [gpu(), &Device::cpu()] {
+            model.noise = None;
+            let expected = model.evaluate(&by_hand, device).expect("an evaluation").loss;
+            model.noise = Some(noise);
+            for max_binding in [1 << 20, 2_600] {
+                let prepare = |program: &program::Program| device.prepare(program);
+                let trainer = Trainer { batch_size: 256, ..Trainer::default() };
+                let mut session =
+                    Session::open(&model, &trainer, &dataset, Some(&dataset), max_binding, prepare)
+                        .expect("a session");
+                let found = session.evaluate().expect("an evaluation").expect("rows").loss;
+                assert!((found - expected).abs() < 1e-6, "{text}: {found} and {expected}");
+            }
+        }
+    }
+}

@@ -1,11 +1,15 @@
-// dense_forward (see dense_forward.wgsl) for one unit and inputs that are a multiple of 4: a
-// product with a column. One invocation a row, read four elements at a time into four sums.
+// dense_forward (see dense_forward.wgsl) for a whole layer of one unit whose inputs are a
+// multiple of 4: a product with a column. One invocation a row, read four elements at a time into four sums.
 
 struct Params {
     rows: u32,
     inputs: u32,
     units: u32,
     activation: u32,
+    stride: u32,
+    first: u32,
+    adds: u32,
+    bias: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -1,5 +1,5 @@
-// dense_gradient_input (see dense_gradient_input.wgsl) for one unit and inputs that are a
-// multiple of 4: an outer product. One invocation four neighbouring inputs of RUN rows, so that
+// dense_gradient_input (see dense_gradient_input.wgsl) for a whole layer of one unit whose
+// inputs are a multiple of 4: an outer product. One invocation four neighbouring inputs of RUN rows, so that
 // their weights are read once.
 
 struct Params {
@@ -7,6 +7,8 @@ struct Params {
     inputs: u32,
     units: u32,
     activation: u32,
+    stride: u32,
+    first: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

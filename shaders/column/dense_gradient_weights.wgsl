@@ -1,11 +1,14 @@
-// dense_gradient_weights (see dense_gradient_weights.wgsl) for one unit and inputs that are a
-// multiple of 4. One invocation four neighbouring inputs, summed over the rows; one more
+// dense_gradient_weights (see dense_gradient_weights.wgsl) for a whole layer of one unit
+// whose inputs are a multiple of 4. One invocation four neighbouring inputs, summed over the rows; one more
 // invocation sums the bias's gradient.
 
 struct Params {
     rows: u32,
     inputs: u32,
     units: u32,
+    stride: u32,
+    first: u32,
+    bias: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -4,3 +4,4 @@ const STEP: u32 = 1u;
 const SLOT: u32 = 2u;
 const BATCH_STEP: u32 = 3u;
 const BATCH_SLOT: u32 = 4u;
+const BASE: u32 = 5u;

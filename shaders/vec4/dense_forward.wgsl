@@ -1,4 +1,4 @@
-// dense_forward (see dense_forward.wgsl) for inputs and units that are multiples of 4, over
+// dense_forward (see dense_forward.wgsl) for sizes that are multiples of 4, over
 // bindings of vec4f. One form of shared/product_vec4.wgsl.
 
 struct Params {
@@ -6,6 +6,10 @@ struct Params {
     inputs: u32,
     units: u32,
     activation: u32,
+    stride: u32,
+    first: u32,
+    adds: u32,
+    bias: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -21,7 +25,7 @@ fn product_size() -> vec3u {
 }
 
 fn load_a(row: u32, k_4: u32) -> vec4f {
-    return input[row * (params.inputs / 4u) + k_4];
+    return input[row * (params.stride / 4u) + params.first / 4u + k_4];
 }
 
 fn load_b(column_4: u32, k: u32) -> vec4f {
@@ -29,8 +33,15 @@ fn load_b(column_4: u32, k: u32) -> vec4f {
 }
 
 fn store(row: u32, column_4: u32, sums: vec4f) {
-    let z = sums + weights[params.inputs * (params.units / 4u) + column_4];
-    output[row * (params.units / 4u) + column_4] = vec4f(
+    let at = row * (params.units / 4u) + column_4;
+    var z = sums;
+    if params.adds == 1u {
+        z += output[at];
+    }
+    if params.bias == 1u {
+        z += weights[params.inputs * (params.units / 4u) + column_4];
+    }
+    output[at] = vec4f(
         activate(params.activation, z.x),
         activate(params.activation, z.y),
         activate(params.activation, z.z),

@@ -1,4 +1,4 @@
-// dense_gradient_input (see dense_gradient_input.wgsl) for inputs and units that are multiples
+// dense_gradient_input (see dense_gradient_input.wgsl) for sizes that are multiples
 // of 4, over bindings of vec4f. One form of shared/product_vec4.wgsl.
 
 struct Params {
@@ -6,6 +6,8 @@ struct Params {
     inputs: u32,
     units: u32,
     activation: u32,
+    stride: u32,
+    first: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -30,7 +32,7 @@ fn load_b(column: u32, k_4: u32) -> vec4f {
 }
 
 fn store(row: u32, column_4: u32, sums: vec4f) {
-    let i = row * (params.inputs / 4u) + column_4;
+    let i = row * (params.stride / 4u) + params.first / 4u + column_4;
     let y = input[i];
     d_input[i] = sums * vec4f(
         activation_derivative(params.activation, y.x),

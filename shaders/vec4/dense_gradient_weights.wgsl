@@ -1,10 +1,13 @@
-// dense_gradient_weights (see dense_gradient_weights.wgsl) for inputs and units that are
+// dense_gradient_weights (see dense_gradient_weights.wgsl) for sizes that are
 // multiples of 4, over bindings of vec4f. One form of shared/product_vec4.wgsl.
 
 struct Params {
     rows: u32,
     inputs: u32,
     units: u32,
+    stride: u32,
+    first: u32,
+    bias: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -16,7 +19,7 @@ const A_ALONG_K: bool = false;
 const B_ALONG_K: bool = false;
 
 fn product_size() -> vec3u {
-    return vec3u(params.inputs + 1u, params.units, params.rows);
+    return vec3u(params.inputs + params.bias, params.units, params.rows);
 }
 
 // The rows from `inputs` on are ones: they give the bias's gradient.
@@ -24,7 +27,7 @@ fn load_a(row_4: u32, k: u32) -> vec4f {
     if row_4 * 4u >= params.inputs {
         return vec4f(1.0);
     }
-    return input[k * (params.inputs / 4u) + row_4];
+    return input[k * (params.stride / 4u) + params.first / 4u + row_4];
 }
 
 fn load_b(column_4: u32, k: u32) -> vec4f {

@@ -223,7 +223,7 @@ pub(super) fn dense_case(m: usize, k: usize, n: usize) -> Case {
         output: build.reals(m * n),
     };
     let (rows, inputs, units) = (m as u32, k as u32, n as u32);
-    let params = dense_forward::Params { rows, inputs, units, activation: 0 };
+    let params = dense_forward::Params::whole(rows, inputs, units, Activation::Linear);
     let dispatch = dense_forward::dispatch(params, bindings);
     build.finish(
         format!("{m}x{k} {k}x{n}"),
@@ -285,7 +285,7 @@ pub fn cases() -> Vec<Case> {
             d_output: b.reals(m * n),
             gradient: b.reals((k + 1) * n),
         };
-        let params = dense_gradient_weights::Params { rows, inputs, units };
+        let params = dense_gradient_weights::Params::whole(rows, inputs, units);
         let dispatch = dense_gradient_weights::dispatch(params, bindings);
         cases.push(b.finish(format!("{k}x{m} {m}x{n}"), dispatch, m * k + k * n + m * n, flops));
         let mut b = Build::default();
@@ -295,7 +295,7 @@ pub fn cases() -> Vec<Case> {
             d_output: b.reals(m * n),
             d_input: b.reals(m * k),
         };
-        let params = dense_gradient_input::Params { rows, inputs, units, activation: 1 };
+        let params = dense_gradient_input::Params::whole(rows, inputs, units, Activation::Relu);
         let dispatch = dense_gradient_input::dispatch(params, bindings);
         cases.push(b.finish(
             format!("{m}x{n} {n}x{k}"),
@@ -317,17 +317,78 @@ pub fn cases() -> Vec<Case> {
             table: b.reals(table * units),
             output: b.reals(positions * units),
         };
-        let params = embedding_gather::Params { positions: positions as u32, units: units as u32 };
+        let params = embedding_gather::Params {
+            positions: positions as u32,
+            units: units as u32,
+            first: 0,
+            rows: table as u32,
+        };
         let dispatch = embedding_gather::dispatch(params, bindings);
         b.finish("32768 ids of 20000 x 64".into(), dispatch, positions * (1 + 2 * units), 0.0)
+    });
+    add(&|b| {
+        let bindings = embedding_bag::Bindings {
+            ids: b.ids(positions, table),
+            table: b.reals(table * units),
+            bias: b.reals(units),
+            output: b.reals(rows * units),
+            scales: b.reals(rows),
+        };
+        let params = embedding_bag::Params {
+            rows: rows as u32,
+            length: length as u32,
+            units: units as u32,
+            first: 0,
+            table_rows: table as u32,
+            combine: embedding_bag::MEAN,
+            activation: 0,
+            adds: 0,
+            ends: 1,
+            bias: 0,
+        };
+        let elements = positions * (1 + units) + rows * units;
+        let dispatch = embedding_bag::dispatch(params, bindings);
+        b.finish("256 x 128 ids of 20000 x 64".into(), dispatch, elements, 0.0)
+    });
+    add(&|b| {
+        let (outputs, words) = (20_000usize, 20);
+        let targets = b.reals(rows * outputs);
+        let bindings = bag_targets::Bindings { ids: b.ids(rows * words, outputs), targets };
+        let params = bag_targets::Params {
+            rows: rows as u32,
+            length: words as u32,
+            outputs: outputs as u32,
+            counts: 0,
+        };
+        let dispatch = bag_targets::dispatch(params, bindings);
+        b.finish("256 bags of 20 words".into(), dispatch, 3 * rows * words, 0.0)
+    });
+    add(&|b| {
+        let width = 784usize;
+        let noise = crate::model::Noise {
+            kind: crate::model::NoiseKind::Gaussian,
+            amount: 0.3,
+            low: 0.0,
+            high: 1.0,
+        };
+        let bindings = noise::Bindings {
+            state: b.state(),
+            order: b.words(vec![0; rows]),
+            input: b.reals(rows * width),
+            output: b.reals(rows * width),
+        };
+        let params = noise.params(rows as u32, width as u32, false, 7);
+        let dispatch = noise::dispatch(params, bindings);
+        b.finish("256 x 784, gaussian".into(), dispatch, 2 * rows * width, 0.0)
     });
     add(&|b| {
         let bindings = embedding_gradient::Bindings {
             ids: b.ids(256, 64),
             d_output: b.reals(256 * 16),
+            scales: b.reals(1),
             gradient: b.reals(64 * 16),
         };
-        let params = embedding_gradient::Params { positions: 256, units: 16, rows: 64 };
+        let params = embedding_gradient::Params { positions: 256, units: 16, rows: 64, length: 0 };
         let dispatch = embedding_gradient::dispatch(params, bindings);
         b.finish("256 ids of 64 x 16".into(), dispatch, 256 * 17 + 64 * 16, 0.0)
     });
@@ -336,12 +397,18 @@ pub fn cases() -> Vec<Case> {
             sorted_ids: b.words(sorted()),
             sorted_positions: b.words(scattered()),
             d_output: b.reals(positions * units),
+            scales: b.reals(1),
             gradient: b.reals(table * units),
             heads: b.reals(tiles * units),
             tails: b.reals(tiles * units),
         };
-        let params =
-            embedding_gradient_runs::Params { positions: positions as u32, units: units as u32 };
+        let params = embedding_gradient_runs::Params {
+            positions: positions as u32,
+            units: units as u32,
+            length: 0,
+            first: 0,
+            rows: table as u32,
+        };
         let dispatch = embedding_gradient_runs::dispatch(params, bindings);
         let elements = positions * (2 + units) + table * units;
         b.finish("32768 ids of 20000 x 64".into(), dispatch, elements, 0.0)
@@ -353,8 +420,12 @@ pub fn cases() -> Vec<Case> {
             tails: b.reals(tiles * units),
             gradient: b.reals(table * units),
         };
-        let params =
-            embedding_gradient_carry::Params { positions: positions as u32, units: units as u32 };
+        let params = embedding_gradient_carry::Params {
+            positions: positions as u32,
+            units: units as u32,
+            first: 0,
+            rows: table as u32,
+        };
         let dispatch = embedding_gradient_carry::dispatch(params, bindings);
         b.finish("32768 ids of 20000 x 64".into(), dispatch, 3 * tiles * units, 0.0)
     });

@@ -58,7 +58,7 @@ impl Inputs {
 /// What a model learns to answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Targets {
-    /// The inputs themselves: an autoencoder.
+    /// The inputs themselves: an autoencoder. Ids are given back as the bag of their words.
     Inputs,
     /// Values `[rows, width]`. For classes, width 1 with the class's number or, with one column a
     /// class, its distribution.
@@ -119,9 +119,6 @@ impl Dataset {
             return wrong(format!("{count} values do not make rows of {width}"));
         }
         match &targets {
-            Targets::Inputs if matches!(inputs, Inputs::Ids { .. }) => {
-                return wrong("ids cannot be their own targets; give targets of their own".into());
-            }
             Targets::Inputs => {}
             Targets::Values { values, width } => {
                 if *width == 0 || values.len() != rows * width {

@@ -2,11 +2,16 @@
 
 mod dataset;
 mod examples;
+mod images;
 mod npy;
 mod table;
 
 pub(crate) use dataset::check_ids;
 pub use dataset::{Dataset, Inputs, Targets, permutation};
 pub use examples::{Examples, TextColumns, read_examples, read_lines};
-pub use npy::{Array, read_npy};
+pub use images::{
+    Idx, ImageEncoder, ImageOptions, ImageShape, Images, holds_images, image_png, read_idx,
+    read_images,
+};
+pub use npy::{Array, npy_bytes, read_npy};
 pub use table::{Table, TableEncoder, TableTask, read_table};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use npyz::{DType, NpyFile, Order, TypeChar};
+use npyz::{DType, NpyFile, Order, TypeChar, WriterBuilder};
 
 use crate::error::{Error, Result};
 
@@ -15,6 +15,8 @@ pub struct Array {
     pub rows: usize,
     /// Elements of a row.
     pub width: usize,
+    /// Lengths of all axes.
+    pub shape: Vec<usize>,
     /// Whether the file's type is an integer's: ids rather than features.
     pub is_integer: bool,
 }
@@ -82,7 +84,28 @@ pub fn read_npy(path: &Path) -> Result<Array> {
         values = (0..rows * width).map(|i| values[i % width * rows + i / width]).collect();
     }
     let is_integer = matches!(letter, TypeChar::Int | TypeChar::Uint);
-    Ok(Array { values, rows, width, is_integer })
+    Ok(Array { values, rows, width, shape, is_integer })
+}
+
+/// The bytes of a `.npy` file of float32 `[rows, width]`.
+///
+/// # Errors
+/// [`Error::Model`] when it cannot be encoded.
+pub fn npy_bytes(values: &[f32], width: usize) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let rows = values.len() / width.max(1);
+    let write = |bytes: &mut Vec<u8>| -> std::io::Result<()> {
+        let mut writer = npyz::WriteOptions::new()
+            .default_dtype()
+            .shape(&[rows as u64, width as u64])
+            .writer(bytes)
+            .begin_nd()?;
+        writer.extend(values.iter().copied())?;
+        writer.finish()
+    };
+    write(&mut bytes)
+        .map_err(|e| Error::Model(format!("the .npy file cannot be written: {e}")))?;
+    Ok(bytes)
 }
 
 impl Array {

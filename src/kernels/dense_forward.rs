@@ -1,4 +1,6 @@
-//! Dense layer, forward: `output = activation(input W + bias)`.
+//! Dense layer, forward: `output = activation(input W + bias)`, of a whole layer or of a piece of
+//! its weights' rows: a layer whose weights exceed a binding is several dispatches, each adding to
+//! the sum of those before.
 
 use super::product::product_kernel;
 use super::{Activation, Real};
@@ -12,18 +14,27 @@ product_kernel! {
         inputs: u32,
         /// Units of the layer.
         units: u32,
-        /// [`Activation::code`].
+        /// [`Activation::code`]; linear for all pieces but the last.
         activation: u32,
+        /// Columns of `input`; those of a whole layer are `inputs`.
+        stride: u32,
+        /// First column that this piece of the layer reads; 0 for a whole layer.
+        first: u32,
+        /// 1: `output` holds the sum of the pieces before.
+        adds: u32,
+        /// 1: the weights end in the bias.
+        bias: u32,
     },
     bindings: {
-        /// `[rows, inputs]`
+        /// `[rows, stride]`
         input: read f32,
-        /// `[inputs + 1, units]`; the last row is the bias.
+        /// `[inputs + bias, units]`; the last row is the bias.
         weights: read f32,
         /// `[rows, units]`
         output: write f32,
     },
     size: |p| [p.rows, p.units],
+    whole: |p| p.stride == p.inputs && p.adds == 0 && p.bias == 1,
     source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("dense_forward.wgsl")],
     vec4: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("vec4/dense_forward.wgsl")],
     column: {
@@ -33,21 +44,38 @@ product_kernel! {
     twin: twin,
 }
 
+impl Params {
+    /// A layer in one piece.
+    pub fn whole(rows: u32, inputs: u32, units: u32, activation: Activation) -> Params {
+        let activation = activation.code();
+        Params { rows, inputs, units, activation, stride: inputs, first: 0, adds: 0, bias: 1 }
+    }
+}
+
 fn twin<T: Real>(p: &Params, input: &[T], weights: &[T], output: &mut [T]) {
     let (rows, inputs, units) = (p.rows as usize, p.inputs as usize, p.units as usize);
-    let (kernel, bias) = weights[..(inputs + 1) * units].split_at(inputs * units);
+    let (kernel, bias) = weights[..(inputs + p.bias as usize) * units].split_at(inputs * units);
     let output = &mut output[..rows * units];
-    output.chunks_exact_mut(units).for_each(|row| row.copy_from_slice(bias));
-    T::gemm(
-        [rows, units, inputs],
-        input,
-        [inputs, 1],
-        kernel,
-        [units, 1],
-        output,
-        [units, 1],
-        true,
-    );
+    match (p.adds, p.bias) {
+        (0, 0) => output.fill(T::ZERO),
+        (0, _) => output.chunks_exact_mut(units).for_each(|row| row.copy_from_slice(bias)),
+        (_, 0) => {}
+        (_, _) => output.chunks_exact_mut(units).for_each(|row| {
+            row.iter_mut().zip(bias).for_each(|(sum, &bias)| *sum += bias);
+        }),
+    }
+    if inputs > 0 {
+        T::gemm(
+            [rows, units, inputs],
+            &input[p.first as usize..],
+            [p.stride as usize, 1],
+            kernel,
+            [units, 1],
+            output,
+            [units, 1],
+            true,
+        );
+    }
     let activation = Activation::from_code(p.activation);
     super::for_rows(output, 1, |_, values| activation.apply_all(values));
 }

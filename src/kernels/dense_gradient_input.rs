@@ -15,18 +15,23 @@ product_kernel! {
         units: u32,
         /// [`Activation::code`] of the layer that produced `input`; linear where none did.
         activation: u32,
+        /// Columns of `input` and `d_input`; those of a whole layer are `inputs`.
+        stride: u32,
+        /// First column that this piece of the layer gives; 0 for a whole layer.
+        first: u32,
     },
     bindings: {
-        /// `[rows, inputs]`: the values of that activation.
+        /// `[rows, stride]`: the values of that activation.
         input: read f32,
-        /// `[inputs + 1, units]`; the last row, the bias, plays no part.
+        /// `[inputs, units]`; a last row, the bias, plays no part.
         weights: read f32,
         /// `[rows, units]`, with respect to this layer's pre-activation.
         d_output: read f32,
-        /// `[rows, inputs]`, with respect to the pre-activation of the layer before.
+        /// `[rows, stride]`, with respect to the pre-activation of the layer before.
         d_input: write f32,
     },
     size: |p| [p.rows, p.inputs],
+    whole: |p| p.stride == p.inputs,
     source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("dense_gradient_input.wgsl")],
     vec4: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("vec4/dense_gradient_input.wgsl")],
     column: {
@@ -36,10 +41,19 @@ product_kernel! {
     twin: twin,
 }
 
+impl Params {
+    /// A layer in one piece.
+    pub fn whole(rows: u32, inputs: u32, units: u32, activation: Activation) -> Params {
+        let activation = activation.code();
+        Params { rows, inputs, units, activation, stride: inputs, first: 0 }
+    }
+}
+
 fn twin<T: Real>(p: &Params, input: &[T], weights: &[T], d_output: &[T], d_input: &mut [T]) {
     let (rows, inputs, units) = (p.rows as usize, p.inputs as usize, p.units as usize);
-    let d_input = &mut d_input[..rows * inputs];
-    if units == 1 {
+    let (first, stride) = (p.first as usize, p.stride as usize);
+    let d_input = &mut d_input[..rows * stride];
+    if units == 1 && stride == inputs {
         // An outer product, for which a blocked product is no help.
         super::for_rows(d_input, inputs, |first, rows| {
             for (row, &d) in rows.chunks_exact_mut(inputs).zip(&d_output[first..]) {
@@ -53,13 +67,26 @@ fn twin<T: Real>(p: &Params, input: &[T], weights: &[T], d_output: &[T], d_input
             [units, 1],
             weights,
             [1, units],
-            d_input,
-            [inputs, 1],
+            &mut d_input[first..],
+            [stride, 1],
             false,
         );
     }
     let activation = Activation::from_code(p.activation);
-    super::for_rows(d_input, 1, |first, gradients| {
-        activation.scale_by_derivative(gradients, &input[first..][..gradients.len()]);
+    if activation == Activation::Linear {
+        return;
+    }
+    if stride == inputs {
+        super::for_rows(d_input, 1, |first, gradients| {
+            activation.scale_by_derivative(gradients, &input[first..][..gradients.len()]);
+        });
+        return;
+    }
+    super::for_rows(d_input, stride, |first_row, rows| {
+        let inputs_of_rows = input[first_row * stride..].chunks_exact(stride);
+        for (row, input) in rows.chunks_exact_mut(stride).zip(inputs_of_rows) {
+            let columns = first..first + inputs;
+            activation.scale_by_derivative(&mut row[columns.clone()], &input[columns]);
+        }
     });
 }

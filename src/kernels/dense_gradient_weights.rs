@@ -12,16 +12,23 @@ product_kernel! {
         inputs: u32,
         /// Units of the layer.
         units: u32,
+        /// Columns of `input`; those of a whole layer are `inputs`.
+        stride: u32,
+        /// First column that this piece of the layer reads; 0 for a whole layer.
+        first: u32,
+        /// 1: the gradient ends in the bias's.
+        bias: u32,
     },
     bindings: {
-        /// `[rows, inputs]`
+        /// `[rows, stride]`
         input: read f32,
         /// `[rows, units]`, with respect to the pre-activation.
         d_output: read f32,
-        /// `[inputs + 1, units]`; the last row is the bias's.
+        /// `[inputs + bias, units]`; the last row is the bias's.
         gradient: write f32,
     },
-    size: |p| [p.inputs + 1, p.units],
+    size: |p| [p.inputs + p.bias, p.units],
+    whole: |p| p.stride == p.inputs && p.bias == 1,
     source: [wgsl!("dense_gradient_weights.wgsl")],
     vec4: [wgsl!("vec4/dense_gradient_weights.wgsl")],
     column: {
@@ -31,20 +38,33 @@ product_kernel! {
     twin: twin,
 }
 
+impl Params {
+    /// A layer in one piece.
+    pub fn whole(rows: u32, inputs: u32, units: u32) -> Params {
+        Params { rows, inputs, units, stride: inputs, first: 0, bias: 1 }
+    }
+}
+
 fn twin<T: Real>(p: &Params, input: &[T], d_output: &[T], gradient: &mut [T]) {
     let (rows, inputs, units) = (p.rows as usize, p.inputs as usize, p.units as usize);
-    let (kernel, bias) = gradient[..(inputs + 1) * units].split_at_mut(inputs * units);
+    let gradient = &mut gradient[..(inputs + p.bias as usize) * units];
+    let (kernel, bias) = gradient.split_at_mut(inputs * units);
     let d_output = &d_output[..rows * units];
-    T::gemm(
-        [inputs, units, rows],
-        input,
-        [1, inputs],
-        d_output,
-        [units, 1],
-        kernel,
-        [units, 1],
-        false,
-    );
+    if inputs > 0 {
+        T::gemm(
+            [inputs, units, rows],
+            &input[p.first as usize..],
+            [1, p.stride as usize],
+            d_output,
+            [units, 1],
+            kernel,
+            [units, 1],
+            false,
+        );
+    }
+    if bias.is_empty() {
+        return;
+    }
     bias.fill(T::ZERO);
     for row in d_output.chunks_exact(units) {
         super::vectorised(|| bias.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value));

@@ -1,4 +1,5 @@
-//! Embedding: `output[p, :] = table[ids[p], :]`.
+//! Embedding: `output[p, :] = table[ids[p], :]`, of a whole table or of a piece of its rows: each
+//! piece writes the positions whose ids it holds.
 
 use super::{Real, for_rows, spread};
 
@@ -9,6 +10,10 @@ kernel! {
         positions: u32,
         /// Width of the table.
         units: u32,
+        /// First row of the table that the binding holds.
+        first: u32,
+        /// Rows that it holds.
+        rows: u32,
     },
     bindings: {
         /// `[positions]`; each below the table's rows (checked when data is loaded).
@@ -27,7 +32,9 @@ fn twin<T: Real>(p: &Params, ids: &[u32], table: &[T], output: &mut [T]) {
     let (positions, units) = (p.positions as usize, p.units as usize);
     for_rows(&mut output[..positions * units], units, |first, rows| {
         for (row, &id) in rows.chunks_exact_mut(units).zip(&ids[first..]) {
-            row.copy_from_slice(&table[id as usize * units..][..units]);
+            if let Some(id) = id.checked_sub(p.first).filter(|&id| id < p.rows) {
+                row.copy_from_slice(&table[id as usize * units..][..units]);
+            }
         }
     });
 }

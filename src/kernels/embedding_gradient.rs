@@ -17,12 +17,16 @@ kernel! {
         units: u32,
         /// Rows of the table.
         rows: u32,
+        /// Ids of a bag ([`super::embedding_bag`]); 0 for an embedding.
+        length: u32,
     },
     bindings: {
         /// `[positions]`
         ids: read u32,
-        /// `[positions, units]`
+        /// `[positions, units]`; of bags `[rows, units]`.
         d_output: read f32,
+        /// `[rows]`: what each bag's sum was multiplied by.
+        scales: read f32,
         /// `[rows, units]`; rows that no id names become zero.
         gradient: write f32,
     },
@@ -36,12 +40,36 @@ pub fn is_direct(positions: usize, rows: usize, units: usize) -> bool {
     positions * rows * units <= 1 << 19
 }
 
-fn twin<T: Real>(p: &Params, ids: &[u32], d_output: &[T], gradient: &mut [T]) {
+/// Adds the gradient of one position to the row of its id.
+pub(super) fn add_position<T: Real>(
+    length: u32,
+    units: usize,
+    position: usize,
+    d_output: &[T],
+    scales: &[T],
+    sums: &mut [T],
+) {
+    super::vectorised(|| match length {
+        0 => {
+            let row = &d_output[position * units..][..units];
+            sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value);
+        }
+        length => {
+            let bag = position / length as usize;
+            let (row, scale) = (&d_output[bag * units..][..units], scales[bag]);
+            sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += scale * value);
+        }
+    });
+}
+
+fn twin<T: Real>(p: &Params, ids: &[u32], d_output: &[T], scales: &[T], gradient: &mut [T]) {
     let units = p.units as usize;
     gradient[..p.rows as usize * units].fill(T::ZERO);
-    let rows = d_output.chunks_exact(units);
-    for (&id, row) in ids[..p.positions as usize].iter().zip(rows) {
+    for (position, &id) in ids[..p.positions as usize].iter().enumerate() {
+        if p.length > 0 && id == 0 {
+            continue;
+        }
         let sums = &mut gradient[id as usize * units..][..units];
-        super::vectorised(|| sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value));
+        add_position(p.length, units, position, d_output, scales, sums);
     }
 }

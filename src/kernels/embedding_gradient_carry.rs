@@ -10,6 +10,10 @@ kernel! {
         positions: u32,
         /// Width of the table.
         units: u32,
+        /// First row of the table whose gradient the binding holds.
+        first: u32,
+        /// Rows that it holds.
+        rows: u32,
     },
     bindings: {
         /// `[positions]`, ascending
@@ -37,7 +41,8 @@ fn twin<T: Real>(p: &Params, sorted_ids: &[u32], heads: &[T], tails: &[T], gradi
         if start > 0 && sorted_ids[start - 1] == id {
             continue;
         }
-        let sums = &mut gradient[id as usize * units..][..units];
+        let Some(row) = id.checked_sub(p.first).filter(|&row| row < p.rows) else { continue };
+        let sums = &mut gradient[row as usize * units..][..units];
         sums.copy_from_slice(&tails[tile * units..][..units]);
         for head in (next..positions).step_by(TILE).take_while(|&p| sorted_ids[p] == id) {
             let row = &heads[head / TILE * units..][..units];

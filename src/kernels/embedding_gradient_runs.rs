@@ -5,6 +5,7 @@
 //! began to `tails`, and [`super::embedding_gradient_carry`] joins them. Every sum has one fixed
 //! order, and the work is linear in the ids, however often one of them stands.
 
+use super::embedding_gradient::add_position;
 use super::{Real, spread};
 
 /// Sorted pairs that one invocation walks; `TILE` of `shaders/shared/runs.wgsl`.
@@ -17,14 +18,22 @@ kernel! {
         positions: u32,
         /// Width of the table.
         units: u32,
+        /// Ids of a bag ([`super::embedding_bag`]); 0 for an embedding.
+        length: u32,
+        /// First row of the table whose gradient the binding holds.
+        first: u32,
+        /// Rows that it holds.
+        rows: u32,
     },
     bindings: {
         /// `[positions]`, ascending
         sorted_ids: read u32,
         /// `[positions]`
         sorted_positions: read u32,
-        /// `[positions, units]`
+        /// `[positions, units]`; of bags `[rows, units]`.
         d_output: read f32,
+        /// `[rows]`: what each bag's sum was multiplied by.
+        scales: read f32,
         /// `[rows, units]`; zero before.
         gradient: write f32,
         /// `[tiles, units]`
@@ -42,6 +51,7 @@ fn twin<T: Real>(
     sorted_ids: &[u32],
     sorted_positions: &[u32],
     d_output: &[T],
+    scales: &[T],
     gradient: &mut [T],
     heads: &mut [T],
     tails: &mut [T],
@@ -53,20 +63,25 @@ fn twin<T: Real>(
         let tile = start / TILE;
         let limit = positions.min((tile + 1) * TILE);
         let end = (start..limit).find(|&i| sorted_ids[i] != id).unwrap_or(limit);
+        let positions_of_run = &sorted_positions[start..end];
+        let row = id.checked_sub(p.first).filter(|&row| row < p.rows);
         let came_in = start > 0 && sorted_ids[start - 1] == id;
         let goes_on = end < positions && sorted_ids[end] == id;
+        start = end;
+        let Some(row) = row else { continue };
         let sums = if came_in {
             &mut heads[tile * units..][..units]
         } else if goes_on {
             &mut tails[tile * units..][..units]
         } else {
-            &mut gradient[id as usize * units..][..units]
+            &mut gradient[row as usize * units..][..units]
         };
         sums.fill(T::ZERO);
-        for &position in &sorted_positions[start..end] {
-            let row = &d_output[position as usize * units..][..units];
-            sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value);
+        if p.length > 0 && id == 0 {
+            continue;
         }
-        start = end;
+        for &position in positions_of_run {
+            add_position(p.length, units, position as usize, d_output, scales, sums);
+        }
     }
 }

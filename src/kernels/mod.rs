@@ -12,6 +12,7 @@ mod real;
 
 pub mod activation;
 pub mod adam;
+pub mod bag_targets;
 pub mod binary_crossentropy;
 pub mod categorical_crossentropy;
 pub mod dense_forward;
@@ -19,6 +20,7 @@ pub mod dense_gradient_input;
 pub mod dense_gradient_weights;
 pub mod dropout;
 pub mod dropout_gradient;
+pub mod embedding_bag;
 pub mod embedding_gather;
 pub mod embedding_gradient;
 pub mod embedding_gradient_carry;
@@ -28,6 +30,7 @@ pub mod gather_batch;
 pub mod mean_pool;
 pub mod mean_pool_gradient;
 pub mod mse;
+pub mod noise;
 pub mod peak_fma;
 pub mod product;
 pub mod radix_count;
@@ -44,11 +47,12 @@ pub use define::{
     Access, Adapter, Binding, BufferId, Dispatch, Element, Field, Kernel, Slot, Span, Variant,
     spread,
 };
-pub use real::{Real, for_rows, sum, vectorised};
+pub use real::{Real, for_costly_rows, for_rows, sum, vectorised};
 
 /// Every kernel: what tests and benches walk through. A new kernel adds its line here.
 pub static ALL: &[&Kernel] = &[
     &adam::KERNEL,
+    &bag_targets::KERNEL,
     &binary_crossentropy::KERNEL,
     &categorical_crossentropy::KERNEL,
     &dense_forward::KERNEL,
@@ -56,6 +60,7 @@ pub static ALL: &[&Kernel] = &[
     &dense_gradient_weights::KERNEL,
     &dropout::KERNEL,
     &dropout_gradient::KERNEL,
+    &embedding_bag::KERNEL,
     &embedding_gather::KERNEL,
     &embedding_gradient::KERNEL,
     &embedding_gradient_carry::KERNEL,
@@ -66,6 +71,7 @@ pub static ALL: &[&Kernel] = &[
     &mean_pool::KERNEL,
     &mean_pool_gradient::KERNEL,
     &mse::KERNEL,
+    &noise::KERNEL,
     &peak_fma::KERNEL,
     &radix_count::KERNEL,
     &radix_scan::KERNEL,

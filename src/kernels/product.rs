@@ -35,13 +35,14 @@ pub fn block_workgroups(m: usize, n: usize) -> [u32; 3] {
 }
 
 /// Declares a dense kernel over the family: `kernel!` with `size: |p| [m, n]` and the form's
-/// shader in place of variants.
+/// shader in place of variants, and `whole: |p|` whether `p` is a layer in one piece.
 macro_rules! product_kernel {
     (
         name: $name:literal,
         params: $params:tt,
         bindings: $bindings:tt,
         size: $size:expr,
+        whole: $whole:expr,
         source: [$($source:expr),*],
         vec4: [$($vec4:expr),*],
         column: { source: [$($column:expr),*], workgroups: $column_workgroups:expr, },
@@ -90,14 +91,15 @@ macro_rules! product_kernel {
             twin: $twin,
         }
 
-        /// Whether the layer's inputs and units can be read four at a time.
+        /// Whether rows of inputs and of units can be read four elements at a time.
         fn fours(p: &Params) -> bool {
-            p.inputs.is_multiple_of(4) && p.units.is_multiple_of(4)
+            [p.inputs, p.units, p.stride, p.first].iter().all(|size| size.is_multiple_of(4))
         }
 
-        /// Whether the layer is a column whose inputs can be read four at a time.
+        /// Whether this is a whole layer of one unit whose inputs can be read four at a time.
         fn column(p: &Params) -> bool {
-            p.inputs.is_multiple_of(4) && p.units == 1
+            let whole: fn(&Params) -> bool = $whole;
+            p.inputs.is_multiple_of(4) && p.units == 1 && whole(p)
         }
 
         /// The product's m and n.

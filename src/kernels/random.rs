@@ -26,6 +26,11 @@ pub fn drop_threshold(rate: f64) -> u32 {
     (rate * 4_294_967_296.0).round().clamp(0.0, u32::MAX as f64) as u32
 }
 
+/// A run's seed in the 32 bits that kernels take.
+pub fn fold_seed(seed: u64) -> u32 {
+    (seed ^ (seed >> 32)) as u32
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -272,11 +272,21 @@ pub fn for_rows<T: Send>(
     width: usize,
     work: impl Fn(usize, &mut [T]) + Send + Sync,
 ) {
-    if out.len() < PARALLEL {
+    for_costly_rows(out, width, width, work);
+}
+
+/// As [`for_rows`], for rows that take the time of `cost` elements each.
+pub fn for_costly_rows<T: Send>(
+    out: &mut [T],
+    width: usize,
+    cost: usize,
+    work: impl Fn(usize, &mut [T]) + Send + Sync,
+) {
+    if out.len() / width.max(1) * cost < PARALLEL {
         return work(0, out);
     }
     use rayon::prelude::*;
-    let rows = (PARALLEL / 4).div_ceil(width);
+    let rows = (PARALLEL / 4).div_ceil(cost);
     out.par_chunks_mut(rows * width).enumerate().for_each(|(i, piece)| work(i * rows, piece));
 }
 

@@ -15,6 +15,8 @@ pub const SLOT: usize = 2;
 pub const BATCH_STEP: usize = 3;
 /// The slot of the step under way.
 pub const BATCH_SLOT: usize = 4;
+/// Number in the data set of the order's row 0, where rows are streamed in their own order.
+pub const BASE: usize = 5;
 /// Words in the buffer.
 pub const WORDS: usize = 8;
 

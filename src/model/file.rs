@@ -10,14 +10,14 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 
-use super::{Encoder, Input, Layer, Loss, Model, Parameter};
+use super::{Encoder, Input, Layer, Loss, Model, Noise, Parameter, Source};
 use crate::error::{Error, Result};
 
 /// The metadata's key. One key holds all, so that the file's bytes do not depend on a map's order.
 const KEY: &str = "wgslearn";
 
 /// Version of the description; a reader takes its own and older ones.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Everything beside the weights.
 #[derive(Serialize, Deserialize)]
@@ -28,6 +28,12 @@ struct Description {
     loss: Loss,
     labels: Vec<String>,
     encoder: Encoder,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    code: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    noise: Option<Noise>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    source: Option<Source>,
 }
 
 /// Only the version, readable whatever else a later description holds.
@@ -50,6 +56,9 @@ impl Model {
             loss: self.loss,
             labels: self.labels.clone(),
             encoder: self.encoder.clone(),
+            code: self.code,
+            noise: self.noise,
+            source: self.source.clone(),
         };
         let broken =
             |message: String| Error::Model(format!("the model cannot be written: {message}"));
@@ -101,15 +110,13 @@ impl Model {
         }
         let description: Description =
             serde_json::from_str(json).map_err(|e| broken(&e.to_string()))?;
-        let Description { input, layers, loss, labels, encoder, .. } = description;
-        let mut model = Model::new(input, layers, loss, 0).map_err(|e| broken(&e.to_string()))?;
+        let Description { input, layers, loss, labels, encoder, code, noise, source, .. } =
+            description;
         let weights = read_tensors(path, &bytes)?;
-        if weights.len() != model.parameters.len() {
-            return Err(broken("weights are missing"));
-        }
-        model.set_parameters(weights).map_err(|e| broken(&e.to_string()))?;
-        model.labels = labels;
-        model.encoder = encoder;
+        let mut model = Model::with_parameters(input, layers, loss, weights)
+            .map_err(|e| broken(&e.to_string()))?;
+        (model.labels, model.encoder) = (labels, encoder);
+        (model.code, model.noise, model.source) = (code, noise, source);
         Ok(model)
     }
 }

@@ -5,6 +5,19 @@ use serde::{Deserialize, Serialize};
 
 use super::{Activation, Input};
 
+/// How the vectors of a bag become one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Combine {
+    /// Their sum: a dense layer over counts.
+    #[default]
+    Sum,
+    /// Their mean.
+    Mean,
+    /// Their sum over the root of their number, so that long texts are not louder than short ones.
+    Sqrt,
+}
+
 /// A layer. In TOML: `{ dense = { units = 11, activation = "relu" } }`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -15,6 +28,20 @@ pub enum Layer {
         rows: usize,
         /// Width of the table.
         units: usize,
+    },
+    /// activation(the combined rows of a table for a row's ids + b): `[length]` ids to `[units]`. A
+    /// dense layer over the bag of the ids, whose row of counts is never made; id 0 adds nothing.
+    Bag {
+        /// Rows of the table: ids are below it.
+        rows: usize,
+        /// Outputs.
+        units: usize,
+        /// How the rows become one.
+        #[serde(default)]
+        combine: Combine,
+        /// Applied to each output; linear unless given.
+        #[serde(default)]
+        activation: Activation,
     },
     /// `[length, units]` to `[length * units]`.
     Flatten {},
@@ -85,13 +112,16 @@ pub struct ParameterSpec {
     pub shape: Vec<usize>,
     /// Fresh values are uniform from -limit to limit; 0 means zeros.
     pub limit: f32,
+    /// Whether the values are a bias, which lies behind its kernel.
+    pub is_bias: bool,
 }
 
 impl Layer {
-    /// Its kind: `embedding`, `flatten`, `mean_pool`, `dense`, `dropout`.
+    /// Its kind: `embedding`, `bag`, `flatten`, `mean_pool`, `dense`, `dropout`.
     pub fn kind(&self) -> &'static str {
         match self {
             Layer::Embedding { .. } => "embedding",
+            Layer::Bag { .. } => "bag",
             Layer::Flatten {} => "flatten",
             Layer::MeanPool {} => "mean_pool",
             Layer::Dense { .. } => "dense",
@@ -103,6 +133,7 @@ impl Layer {
     pub fn title(&self) -> &'static str {
         match self {
             Layer::Embedding { .. } => "Embedding",
+            Layer::Bag { .. } => "Bag",
             Layer::Flatten {} => "Flatten",
             Layer::MeanPool {} => "MeanPool",
             Layer::Dense { .. } => "Dense",
@@ -110,12 +141,24 @@ impl Layer {
         }
     }
 
+    /// Its activation; linear for layers that have none.
+    pub fn activation(&self) -> Activation {
+        match self {
+            Layer::Dense { activation, .. } | Layer::Bag { activation, .. } => *activation,
+            _ => Activation::Linear,
+        }
+    }
+
     /// What it gives for what it reads; the error says what it would need.
     pub(super) fn output(&self, input: Shape) -> Result<Shape, String> {
         match (*self, input) {
-            (Layer::Embedding { rows: 0, .. } | Layer::Embedding { units: 0, .. }, _) => {
-                Err("rows and units must be at least 1".into())
-            }
+            (
+                Layer::Embedding { rows: 0, .. }
+                | Layer::Embedding { units: 0, .. }
+                | Layer::Bag { rows: 0, .. }
+                | Layer::Bag { units: 0, .. },
+                _,
+            ) => Err("rows and units must be at least 1".into()),
             (Layer::Dense { units: 0, .. }, _) => Err("units must be at least 1".into()),
             (Layer::Dropout { rate }, _) if !(0.0..1.0).contains(&rate) => {
                 Err(format!("the rate is {rate}, but must be at least 0 and below 1"))
@@ -126,8 +169,12 @@ impl Layer {
             (Layer::Embedding { .. }, _) => {
                 Err("an embedding reads ids, so it stands first and the data are ids".into())
             }
+            (Layer::Bag { units, .. }, Shape::Ids(_)) => Ok(Shape::Vector(units)),
+            (Layer::Bag { .. }, _) => {
+                Err("a bag reads ids, so it stands first and the data are ids".into())
+            }
             (_, Shape::Ids(_)) => {
-                Err("the data are ids, which an embedding must read first".into())
+                Err("the data are ids, which an embedding or a bag must read first".into())
             }
             (Layer::Flatten {}, shape) => Ok(Shape::Vector(shape.width())),
             (Layer::MeanPool {}, Shape::Sequence(_, units)) => Ok(Shape::Vector(units)),
@@ -143,23 +190,36 @@ impl Layer {
     }
 
     /// Its parameters, with Keras' initialisers.
-    pub(super) fn parameters(&self, input: Shape, name: &str) -> Vec<ParameterSpec> {
+    pub(crate) fn parameters(&self, input: Shape, name: &str) -> Vec<ParameterSpec> {
         match *self {
             Layer::Embedding { rows, units } => vec![ParameterSpec {
                 name: format!("{name}.weight"),
                 shape: vec![rows, units],
                 limit: 0.05,
+                is_bias: false,
             }],
-            Layer::Dense { units, .. } => {
-                let inputs = input.width();
-                let glorot = (6.0 / (inputs + units) as f64).sqrt() as f32;
-                let kernel = format!("{name}.kernel");
-                vec![
-                    ParameterSpec { name: kernel, shape: vec![inputs, units], limit: glorot },
-                    ParameterSpec { name: format!("{name}.bias"), shape: vec![units], limit: 0.0 },
-                ]
-            }
+            Layer::Bag { rows, units, .. } => kernel_and_bias(name, rows, units),
+            Layer::Dense { units, .. } => kernel_and_bias(name, input.width(), units),
             Layer::Flatten {} | Layer::MeanPool {} | Layer::Dropout { .. } => Vec::new(),
         }
     }
+}
+
+/// A kernel with Glorot and Bengio's limit (2010), and a bias of zeros.
+fn kernel_and_bias(name: &str, inputs: usize, units: usize) -> Vec<ParameterSpec> {
+    let limit = (6.0 / (inputs + units) as f64).sqrt() as f32;
+    vec![
+        ParameterSpec {
+            name: format!("{name}.kernel"),
+            shape: vec![inputs, units],
+            limit,
+            is_bias: false,
+        },
+        ParameterSpec {
+            name: format!("{name}.bias"),
+            shape: vec![units],
+            limit: 0.0,
+            is_bias: true,
+        },
+    ]
 }

@@ -5,7 +5,10 @@ mod activation;
 mod file;
 mod layer;
 mod loss;
+mod noise;
 mod summary;
+
+use std::path::PathBuf;
 
 use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
@@ -13,10 +16,11 @@ use serde::{Deserialize, Serialize};
 
 pub use activation::Activation;
 pub use file::{read_weights, write_whole};
-pub use layer::{Layer, ParameterSpec, Shape};
+pub use layer::{Combine, Layer, ParameterSpec, Shape};
 pub use loss::Loss;
+pub use noise::{Noise, NoiseKind};
 
-use crate::data::TableEncoder;
+use crate::data::{ImageEncoder, TableEncoder};
 use crate::error::{Error, Result};
 use crate::text::TextEncoder;
 
@@ -57,6 +61,17 @@ pub enum Encoder {
     Text(TextEncoder),
     /// Columns of a table, standardised.
     Table(TableEncoder),
+    /// Pixels from 0 to 1.
+    Image(ImageEncoder),
+}
+
+/// The data that a model was trained on, so that commands which compare with them find them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// The file or folder, as it was named.
+    pub path: PathBuf,
+    /// Column or key of the text, for texts.
+    pub text_column: String,
 }
 
 /// One array of weights.
@@ -68,6 +83,13 @@ pub struct Parameter {
     pub shape: Vec<usize>,
     /// Its values, the last axis fastest.
     pub values: Vec<f32>,
+}
+
+impl Parameter {
+    /// Number of values, by the shape.
+    pub fn count(&self) -> usize {
+        self.shape.iter().product()
+    }
 }
 
 /// Layers with weights, and everything needed to use them.
@@ -98,6 +120,12 @@ pub struct Model {
     pub encoder: Encoder,
     /// Names of the classes, for a classifier: two of them with one output, else one an output.
     pub labels: Vec<String>,
+    /// Layers of the encoder, for an autoencoder: what they give is the code.
+    pub code: Option<usize>,
+    /// What the inputs are disturbed by in training, for a model that learns to undo it.
+    pub noise: Option<Noise>,
+    /// What it was trained on, where that is known.
+    pub source: Option<Source>,
 }
 
 impl Model {
@@ -108,14 +136,7 @@ impl Model {
     /// [`Error::Model`] when a layer cannot follow the one before, or the loss does not go with
     /// the last activation.
     pub fn new(input: Input, layers: Vec<Layer>, loss: Loss, seed: u64) -> Result<Model> {
-        let mut model = Model {
-            input,
-            layers,
-            loss,
-            parameters: Vec::new(),
-            encoder: Encoder::None,
-            labels: Vec::new(),
-        };
+        let mut model = Model::without_parameters(input, layers, loss);
         let specs = model.check()?;
         let draw = |(stream, spec): (usize, ParameterSpec)| {
             let mut generator = ChaCha8Rng::seed_from_u64(seed);
@@ -135,6 +156,117 @@ impl Model {
         Ok(model)
     }
 
+    fn without_parameters(input: Input, layers: Vec<Layer>, loss: Loss) -> Model {
+        Model {
+            input,
+            layers,
+            loss,
+            parameters: Vec::new(),
+            encoder: Encoder::None,
+            labels: Vec::new(),
+            code: None,
+            noise: None,
+            source: None,
+        }
+    }
+
+    /// A model with these weights, given by name.
+    fn with_parameters(
+        input: Input,
+        layers: Vec<Layer>,
+        loss: Loss,
+        mut weights: Vec<Parameter>,
+    ) -> Result<Model> {
+        let mut model = Model::without_parameters(input, layers, loss);
+        for spec in model.check()? {
+            let Some(i) = weights.iter().position(|weight| weight.name == spec.name) else {
+                return Err(Error::Model(format!("the weights {} are missing", spec.name)));
+            };
+            let weight = weights.swap_remove(i);
+            if weight.shape != spec.shape {
+                return Err(Error::Model(format!(
+                    "{} has the shape {:?}, not {:?}",
+                    weight.name, weight.shape, spec.shape
+                )));
+            }
+            model.parameters.push(weight);
+        }
+        Ok(model)
+    }
+
+    /// The model without the values of its weights: what a session keeps beside the device's.
+    pub(crate) fn skeleton(&self) -> Model {
+        let bare = |p: &Parameter| Parameter {
+            name: p.name.clone(),
+            shape: p.shape.clone(),
+            values: Vec::new(),
+        };
+        let parameters = self.parameters.iter().map(bare);
+        Model {
+            parameters: parameters.collect(),
+            layers: self.layers.clone(),
+            encoder: Encoder::None,
+            labels: Vec::new(),
+            source: None,
+            ..*self
+        }
+    }
+
+    /// The layers from the first to the code, as a model that gives codes.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the model is no autoencoder.
+    pub fn encoder_part(&self) -> Result<Model> {
+        let mut part = self.part(0..self.code_layers()?)?;
+        part.encoder = self.encoder.clone();
+        Ok(part)
+    }
+
+    /// The layers behind the code, as a model that reads codes.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the model is no autoencoder.
+    pub fn decoder_part(&self) -> Result<Model> {
+        self.part(self.code_layers()?..self.layers.len())
+    }
+
+    /// Elements of a code.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the model is no autoencoder.
+    pub fn code_width(&self) -> Result<usize> {
+        Ok(self.layer_shapes()[self.code_layers()?].width())
+    }
+
+    fn code_layers(&self) -> Result<usize> {
+        self.code.filter(|&code| code > 0 && code <= self.layers.len()).ok_or_else(|| {
+            Error::Model("the model has no code: it is no autoencoder; make one with `wgslearn train autoencoder`".into())
+        })
+    }
+
+    /// Some of the layers as a model of their own.
+    fn part(&self, range: std::ops::Range<usize>) -> Result<Model> {
+        let input = match (range.start, self.layer_shapes()[range.start]) {
+            (0, _) => self.input,
+            (_, shape) => Input::Matrix { features: shape.width() },
+        };
+        let layers = self.layers[range.clone()].to_vec();
+        let Some(last) = layers.last() else {
+            return Err(Error::Model("the model has no layer behind its code".into()));
+        };
+        let loss = match range.end == self.layers.len() {
+            true => self.loss,
+            false => Loss::for_activation(last.activation()),
+        };
+        let mut part = Model::without_parameters(input, layers, loss);
+        let skipped = self.parameters_before(range.start);
+        for (spec, from) in part.check()?.into_iter().zip(&self.parameters[skipped..]) {
+            let (shape, values) = (spec.shape, from.values.clone());
+            part.parameters.push(Parameter { name: spec.name, shape, values });
+        }
+        Ok(part)
+    }
+
     /// Checks layers and loss; returns what parameters they have.
     fn check(&self) -> Result<Vec<ParameterSpec>> {
         if self.layers.is_empty() {
@@ -145,9 +277,7 @@ impl Model {
         let last = self.layers.len() - 1;
         let mut specs = Vec::new();
         for (i, layer) in self.layers.iter().enumerate() {
-            if let Layer::Dense { activation: Activation::Softmax, .. } = layer
-                && i != last
-            {
+            if layer.activation() == Activation::Softmax && i != last {
                 return Err(Error::Model(format!(
                     "layer {} ({}): softmax stands in the last layer only; use relu or tanh here",
                     i + 1,
@@ -156,12 +286,19 @@ impl Model {
             }
             specs.extend(layer.parameters(shapes[i], &names[i]));
         }
-        let Layer::Dense { activation, .. } = self.layers[last] else {
+        let (end, activation) = (self.layers[last], self.layers[last].activation());
+        let ends_well = match end {
+            Layer::Dense { .. } => true,
+            // Codes of texts, which nothing activates behind the kernel.
+            Layer::Bag { .. } | Layer::MeanPool {} => activation != Activation::Softmax,
+            _ => false,
+        };
+        if !ends_well {
             return Err(Error::Model(format!(
                 "the last layer is {}, but a model ends in a dense layer",
-                self.layers[last].kind()
+                end.kind()
             )));
-        };
+        }
         self.loss.check(activation)?;
         Ok(specs)
     }
@@ -219,16 +356,13 @@ impl Model {
 
     /// The last layer's activation.
     pub fn output_activation(&self) -> Activation {
-        match self.layers.last() {
-            Some(Layer::Dense { activation, .. }) => *activation,
-            _ => Activation::Linear,
-        }
+        self.layers.last().map_or(Activation::Linear, Layer::activation)
     }
 
-    /// Rows of the embedding, where there is one.
+    /// Rows of the embedding or bag, where there is one: every id is below.
     pub fn embedding_rows(&self) -> Option<usize> {
         self.layers.iter().find_map(|layer| match layer {
-            Layer::Embedding { rows, .. } => Some(*rows),
+            Layer::Embedding { rows, .. } | Layer::Bag { rows, .. } => Some(*rows),
             _ => None,
         })
     }
@@ -240,7 +374,19 @@ impl Model {
 
     /// Number of weights.
     pub fn parameter_count(&self) -> usize {
-        self.parameters.iter().map(|parameter| parameter.values.len()).sum()
+        self.parameters.iter().map(Parameter::count).sum()
+    }
+
+    /// The weights, to be replaced by others of the same shapes.
+    pub(crate) fn parameters_mut(&mut self) -> &mut [Parameter] {
+        &mut self.parameters
+    }
+
+    /// Parameters that the first `layers` layers have.
+    pub(crate) fn parameters_before(&self, layers: usize) -> usize {
+        let shapes = self.layer_shapes();
+        let count = |i: usize| self.layers[i].parameters(shapes[i], "").len();
+        (0..layers.min(self.layers.len())).map(count).sum()
     }
 
     /// Replaces weights by name; parameters that `weights` does not name keep theirs.

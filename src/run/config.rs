@@ -271,6 +271,7 @@ impl RunConfig {
             optimizer: training.optimizer,
             schedule: training.schedule,
             early_stopping: (patience > 0).then_some(EarlyStopping { patience }),
+            frozen_layers: 0,
         }
     }
 }

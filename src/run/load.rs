@@ -383,7 +383,7 @@ pub(super) fn load_for(
             let table = read_table(path, target, Some(&encoder.columns))?;
             encode_table(encoder, &model.labels, &table, path)
         }
-        Encoder::None => {
+        Encoder::Image(_) | Encoder::None => {
             let Some(targets) = targets else {
                 return Err(Error::usage(
                     "a model of arrays is evaluated on two .npy files; give the second with --targets (the same one for an autoencoder)",

@@ -36,8 +36,8 @@ impl Predictor {
         let batch = ((1 << 20) / widest.max(1)).clamp(1, 256);
         let rows = CHUNK.min(batch * 16).next_multiple_of(batch);
         let feeds = [FeedSpec { rows, batch, target_width: None, purpose: Purpose::Prediction }];
-        let (recording, executor) = place_for_answers(model, &feeds, device)?;
-        Ok(Predictor { model: model.clone(), recording, executor })
+        let (recording, executor) = place_for_answers(model, &feeds, 0, device)?;
+        Ok(Predictor { model: model.skeleton(), recording, executor })
     }
 
     /// The model's outputs for `inputs`, `[rows, outputs]`: probabilities where the last activation
@@ -95,7 +95,7 @@ impl Model {
     /// # Errors
     /// As [`Session::evaluation`].
     pub fn evaluate(&self, dataset: &Dataset, device: &Device) -> Result<Metrics> {
-        let mut session = Session::evaluation(self, dataset, device)?;
+        let mut session = Session::evaluation(self, dataset, 0, device)?;
         let metrics = session.evaluate()?;
         metrics.ok_or_else(|| Error::Model("there is nothing to evaluate".into()))
     }

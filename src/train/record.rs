@@ -6,7 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::kernels::{self, *};
-use crate::model::{Activation, Input, Layer, Loss, Model, Shape};
+use crate::model::{Activation, Combine, Input, Layer, Loss, Model, Shape};
 use crate::program::{ALIGNMENT, Program, RoutineId};
 
 use super::{Optimizer, Role};
@@ -17,22 +17,35 @@ pub(super) const MAX_SLOTS: usize = 4096;
 /// Rows that an order buffer holds beyond one epoch's, so that short epochs share a submission.
 const ORDER_ROWS: usize = 1 << 18;
 
+/// Weights from which on gradients share one buffer, as large as the largest piece, and each piece
+/// is updated as soon as it has its gradient: weights and two moments then take 3 times the
+/// weights' memory, not 4. Smaller models are updated by one dispatch a segment.
+const SHARED_FROM: usize = 1 << 25;
+
 /// Parameters that share one buffer of weights, one of gradients and one of each moment.
 #[derive(Clone, Debug)]
 pub(super) struct Segment {
     pub weights: Span,
+    /// None in frozen segments, and where gradients share one buffer.
     pub gradients: Option<Span>,
     pub moments: Vec<Span>,
     pub best: Option<Span>,
 }
 
-/// Where a layer's parameters lie: a range of a segment's buffers. A dense layer's kernel and
-/// bias lie behind one another, `[inputs + 1, units]`.
+/// Some rows of a layer's parameters: a range of a segment's buffers. A layer is one piece unless
+/// it exceeds a binding. A dense layer's bias is the row behind its kernel's last; a bag's is a
+/// piece without other rows.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Block {
+pub(super) struct Piece {
     pub segment: usize,
     pub offset: usize,
     pub len: usize,
+    /// First row of the kernel.
+    pub first: usize,
+    /// Rows of the kernel.
+    pub rows: usize,
+    /// Whether the bias follows them.
+    pub bias: bool,
 }
 
 /// A data set's place on the device, and the routines that take batches from it.
@@ -80,21 +93,25 @@ pub(super) struct Recording {
     pub schedule: Span,
     pub history: Span,
     pub segments: Vec<Segment>,
-    /// One a layer that has parameters, by layer.
-    pub blocks: Vec<Option<Block>>,
+    /// The pieces of each layer's parameters, by layer; none for layers without.
+    pub pieces: Vec<Vec<Piece>>,
+    /// Layers that stay as they are.
+    pub frozen: usize,
+    /// The buffer that gradients share, where they do.
+    pub shared_gradients: Option<Span>,
     pub feeds: Vec<Feed>,
     /// Outputs of a prediction, `[resident rows, outputs]`.
     pub store: Option<Span>,
 }
 
 impl Recording {
-    /// Where the parameters of a role lie, layer by layer.
+    /// Where the parameters of a role lie, piece by piece; frozen layers have weights only.
     ///
     /// # Errors
     /// [`Error::Usage`] when this recording has no such arrays.
     pub fn spans(&self, role: Role) -> Result<Vec<Span>> {
-        let span = |block: &Block| {
-            let segment = &self.segments[block.segment];
+        let span = |piece: &Piece| {
+            let segment = &self.segments[piece.segment];
             let whole = match role {
                 Role::Weights => Some(segment.weights),
                 Role::BestWeights => segment.best,
@@ -103,10 +120,11 @@ impl Recording {
                 Role::SecondMoments => segment.moments.get(1).copied(),
             };
             whole
-                .map(|whole| whole.part(block.offset, block.len))
+                .map(|whole| whole.part(piece.offset, piece.len))
                 .ok_or_else(|| Error::usage(format!("this session keeps no {role:?}")))
         };
-        self.blocks.iter().flatten().map(span).collect()
+        let skipped = if role == Role::Weights { 0 } else { self.frozen };
+        self.pieces.iter().skip(skipped).flatten().map(span).collect()
     }
 }
 
@@ -118,6 +136,8 @@ pub(super) struct Request<'a> {
     pub optimizer: Option<Optimizer>,
     pub seed: u64,
     pub keep_best: bool,
+    /// Layers that stay as they are.
+    pub frozen: usize,
     pub max_binding: usize,
 }
 
@@ -132,7 +152,7 @@ struct Value {
 /// Records `request.model`.
 ///
 /// # Errors
-/// [`Error::Device`] when one layer's weights are larger than a binding of the device.
+/// [`Error::Device`] when one row of a layer's weights is larger than a binding of the device.
 pub(super) fn record(request: &Request<'_>) -> Result<Recording> {
     let mut recorder = Recorder::new(request)?;
     for spec in request.feeds {
@@ -148,6 +168,10 @@ struct Recorder<'a> {
     /// The batch buffers: inputs, targets.
     batch_inputs: Span,
     batch_targets: Span,
+    /// The inputs with noise, where the model has any.
+    noisy_inputs: Option<Span>,
+    /// What each bag's sum was multiplied by, by row.
+    bag_scales: Span,
     /// Values that each layer gives, by layer; none for layers that pass theirs on.
     outputs: Vec<Option<Span>>,
     /// Gradients with respect to what each layer gives, by layer.
@@ -183,23 +207,37 @@ impl<'a> Recorder<'a> {
         let history = program.buffer("history", Element::F32, MAX_SLOTS * widest * 2);
         let nothing = program.buffer("nothing", Element::F32, 1);
 
-        let (segments, blocks) = place_parameters(&mut program, request, &shapes, trains)?;
+        let Placed { segments, pieces, shared_gradients } =
+            place_parameters(&mut program, request, &shapes, trains)?;
 
         let batch_inputs =
             program.buffer("batch inputs", element(model.input()), batch * model.input().width());
-        let target_width = request.feeds.iter().filter_map(|feed| feed.target_width).max();
-        let batch_targets =
-            program.buffer("batch targets", Element::F32, batch * target_width.unwrap_or(0));
+        let target_width = |feed: &FeedSpec| match (feed.target_width, model.input()) {
+            (Some(width), _) => width,
+            (None, Input::Ids { .. }) if feed.purpose != Purpose::Prediction => outputs,
+            (None, _) => 0,
+        };
+        let target_width = request.feeds.iter().map(target_width).max().unwrap_or(0);
+        let batch_targets = program.buffer("batch targets", Element::F32, batch * target_width);
+        let has_noise = model.noise.is_some()
+            && request.feeds.iter().any(|feed| feed.purpose != Purpose::Prediction);
+        let noisy_inputs = has_noise
+            .then(|| program.buffer("noisy inputs", Element::F32, batch * model.input().width()));
+        let has_bag = (0..model.layers().len()).any(|i| bag_at(model, i).is_some());
+        let bag_scales =
+            program.buffer("bag scales", Element::F32, if has_bag { batch } else { 1 });
 
         let names = model.layer_names();
-        let has_parameters_before =
-            |i: usize| blocks[..i].iter().any(|block: &Option<Block>| block.is_some());
+        let learns_up_to =
+            |i: usize| pieces[..=i].iter().skip(request.frozen).any(|pieces| !pieces.is_empty());
         let mut layer_outputs = Vec::new();
         let mut gradients = Vec::new();
         for (i, layer) in model.layers().iter().enumerate() {
             let len = batch * shapes[i + 1].width();
             let makes = match layer {
                 Layer::Flatten {} => false,
+                // Part of the bag that it makes with the pool behind it.
+                Layer::Embedding { .. } => bag_at(model, i + 1).is_none(),
                 Layer::Dropout { rate } => trains && *rate > 0.0,
                 _ => true,
             };
@@ -207,14 +245,15 @@ impl<'a> Recorder<'a> {
             let output = || format!("{name} output");
             layer_outputs.push(makes.then(|| program.buffer(output(), Element::F32, len)));
             let needs_gradient =
-                trains && makes && has_parameters_before(i + 1) || i + 1 == model.layers().len();
+                trains && makes && learns_up_to(i) || i + 1 == model.layers().len();
             let gradient = || format!("{name} gradient");
             gradients.push(needs_gradient.then(|| program.buffer(gradient(), Element::F32, len)));
         }
 
         let sort = match (trains, model.layers().first()) {
-            (true, Some(Layer::Embedding { rows, units }))
-                if !embedding_gradient::is_direct(batch * shapes[0].width(), *rows, *units) =>
+            (true, Some(Layer::Embedding { rows, units } | Layer::Bag { rows, units, .. }))
+                if pieces[0].iter().filter(|piece| piece.rows > 0).count() > 1
+                    || !embedding_gradient::is_direct(batch * shapes[0].width(), *rows, *units) =>
             {
                 let positions = batch * shapes[0].width();
                 let tiles = positions.div_ceil(embedding_gradient_runs::TILE);
@@ -238,7 +277,9 @@ impl<'a> Recorder<'a> {
             schedule,
             history,
             segments,
-            blocks,
+            pieces,
+            frozen: request.frozen,
+            shared_gradients,
             feeds: Vec::new(),
             store: None,
         };
@@ -248,6 +289,8 @@ impl<'a> Recorder<'a> {
             recording,
             batch_inputs,
             batch_targets,
+            noisy_inputs,
+            bag_scales,
             outputs: layer_outputs,
             gradients,
             sort,
@@ -311,7 +354,8 @@ impl<'a> Recorder<'a> {
     fn step(&self, feed: &Feed, spec: FeedSpec, rows: usize) -> Vec<Dispatch> {
         let trains = spec.purpose == Purpose::Training;
         let mut step = vec![self.gather(feed, spec, rows)];
-        let values = self.forward(rows, spec.purpose, &mut step);
+        let inputs = self.disturb(feed, spec, rows, &mut step);
+        let values = self.forward(rows, spec.purpose, inputs, &mut step);
         let outputs = values[values.len() - 1].span;
         if spec.purpose == Purpose::Prediction {
             self.store(outputs, rows, &mut step);
@@ -320,7 +364,13 @@ impl<'a> Recorder<'a> {
         let d_logits = self.loss(feed, spec, rows, outputs, &mut step);
         if trains {
             self.backward(rows, &values, d_logits, &mut step);
-            self.update(&mut step);
+            if self.recording.shared_gradients.is_none() {
+                for segment in &self.recording.segments {
+                    if let Some(gradients) = segment.gradients {
+                        self.update(segment, 0, gradients, &mut step);
+                    }
+                }
+            }
         }
         step
     }
@@ -360,24 +410,41 @@ impl<'a> Recorder<'a> {
 
     /// Records every layer; returns what each reads and, last, what the model gives: logits
     /// where a loss follows, outputs where a prediction is stored.
-    fn forward(&self, rows: usize, purpose: Purpose, step: &mut Vec<Dispatch>) -> Vec<Value> {
+    fn forward(
+        &self,
+        rows: usize,
+        purpose: Purpose,
+        inputs: Span,
+        step: &mut Vec<Dispatch>,
+    ) -> Vec<Value> {
         let model = self.request.model;
         let linear = kernels::Activation::Linear;
-        let mut values = vec![Value { span: self.batch_inputs, activation: linear }];
+        let mut values = vec![Value { span: inputs, activation: linear }];
         for (i, layer) in model.layers().iter().enumerate() {
             let input = values[i];
             let (reads, gives) = (self.shapes[i].width(), self.shapes[i + 1].width());
             let given = self.outputs[i].map(|span| span.part(0, rows * gives));
             let value = match (*layer, given) {
                 (Layer::Embedding { units, .. }, Some(output)) => {
-                    let params = embedding_gather::Params {
-                        positions: (rows * reads) as u32,
-                        units: units as u32,
-                    };
-                    let (ids, table) = (input.span, self.weights(i));
-                    let bindings = embedding_gather::Bindings { ids, table, output };
-                    step.push(embedding_gather::dispatch(params, bindings));
+                    for piece in &self.recording.pieces[i] {
+                        let params = embedding_gather::Params {
+                            positions: (rows * reads) as u32,
+                            units: units as u32,
+                            first: piece.first as u32,
+                            rows: piece.rows as u32,
+                        };
+                        let (ids, table) = (input.span, self.weights(piece));
+                        let bindings = embedding_gather::Bindings { ids, table, output };
+                        step.push(embedding_gather::dispatch(params, bindings));
+                    }
                     Value { span: output, activation: linear }
+                }
+                (Layer::Bag { .. } | Layer::MeanPool {}, Some(output))
+                    if bag_at(model, i).is_some() =>
+                {
+                    let activation = layer.activation().elementwise().unwrap_or(linear);
+                    self.bag(rows, i, output, step);
+                    Value { span: output, activation }
                 }
                 (Layer::MeanPool {}, Some(output)) => {
                     let params = mean_pool::Params {
@@ -394,15 +461,23 @@ impl<'a> Recorder<'a> {
                     let is_logits = i + 1 == model.layers().len() && purpose != Purpose::Prediction;
                     let elementwise = activation.elementwise().filter(|_| !is_logits);
                     let fused = elementwise.unwrap_or(linear);
-                    let params = dense_forward::Params {
-                        rows: rows as u32,
-                        inputs: reads as u32,
-                        units: units as u32,
-                        activation: fused.code(),
-                    };
-                    let (input, weights) = (input.span, self.weights(i));
-                    let bindings = dense_forward::Bindings { input, weights, output };
-                    step.push(dense_forward::dispatch(params, bindings));
+                    let pieces = &self.recording.pieces[i];
+                    for (n, piece) in pieces.iter().enumerate() {
+                        let ends = n + 1 == pieces.len();
+                        let params = dense_forward::Params {
+                            rows: rows as u32,
+                            inputs: piece.rows as u32,
+                            units: units as u32,
+                            activation: if ends { fused.code() } else { linear.code() },
+                            stride: reads as u32,
+                            first: piece.first as u32,
+                            adds: (n > 0) as u32,
+                            bias: piece.bias as u32,
+                        };
+                        let (input, weights) = (input.span, self.weights(piece));
+                        let bindings = dense_forward::Bindings { input, weights, output };
+                        step.push(dense_forward::dispatch(params, bindings));
+                    }
                     Value { span: output, activation: fused }
                 }
                 (Layer::Dropout { rate }, Some(output)) if purpose == Purpose::Training => {
@@ -426,7 +501,7 @@ impl<'a> Recorder<'a> {
             count,
             threshold: random::drop_threshold(rate),
             scale: (1.0 / (1.0 - rate)) as f32,
-            seed: (self.request.seed ^ (self.request.seed >> 32)) as u32,
+            seed: random::fold_seed(self.request.seed),
             stream: layer as u32,
         }
     }
@@ -445,9 +520,23 @@ impl<'a> Recorder<'a> {
         let outputs = model.outputs();
         let d_logits = self.gradients[last].unwrap_or(self.nothing).part(0, rows * outputs);
         let (state, history) = (self.recording.state, self.recording.history);
-        let targets = match spec.target_width {
-            Some(_) => self.batch_targets,
-            None => self.batch_inputs,
+        let targets = match (spec.target_width, model.input()) {
+            (Some(_), _) => self.batch_targets,
+            (None, Input::Matrix { .. }) => self.batch_inputs,
+            (None, Input::Ids { length }) => {
+                let targets = self.batch_targets.part(0, rows * outputs);
+                let params = fill::Params { count: targets.len as u32, value: 0.0 };
+                step.push(fill::dispatch(params, fill::Bindings { values: targets }));
+                let params = bag_targets::Params {
+                    rows: rows as u32,
+                    length: length as u32,
+                    outputs: outputs as u32,
+                    counts: (model.loss() == Loss::CategoricalCrossentropy) as u32,
+                };
+                let bindings = bag_targets::Bindings { ids: self.batch_inputs, targets };
+                step.push(bag_targets::dispatch(params, bindings));
+                targets
+            }
         };
         let (rows, groups) = (rows as u32, feed.groups as u32);
         step.push(match model.loss() {
@@ -478,7 +567,11 @@ impl<'a> Recorder<'a> {
     /// Records the layers backward, from the last to the first that has parameters.
     fn backward(&self, rows: usize, values: &[Value], d_logits: Span, step: &mut Vec<Dispatch>) {
         let model = self.request.model;
-        let first = self.recording.blocks.iter().position(Option::is_some).unwrap_or(0);
+        let learns =
+            |(i, pieces): (usize, &Vec<Piece>)| i >= self.request.frozen && !pieces.is_empty();
+        let Some(first) = self.recording.pieces.iter().enumerate().position(learns) else {
+            return;
+        };
         let mut d_output = d_logits;
         for (i, layer) in model.layers().iter().enumerate().skip(first).rev() {
             let input = values[i];
@@ -490,26 +583,40 @@ impl<'a> Recorder<'a> {
                 .find_map(|j| self.gradients[j].filter(|_| j >= first))
                 .map(|span| span.part(0, rows * reads));
             match (*layer, d_input) {
-                (Layer::Embedding { rows: table_rows, units }, _) => {
+                (
+                    Layer::Embedding { rows: table_rows, units }
+                    | Layer::Bag { rows: table_rows, units, .. },
+                    _,
+                ) => {
                     self.embedding_gradient(i, rows * reads, table_rows, units, d_output, step);
+                    for piece in self.recording.pieces[i].iter().filter(|piece| piece.bias) {
+                        self.dense_gradient(rows, 0, units, piece, input.span, d_output, step);
+                    }
                 }
+                // The embedding before it takes the gradient of the bag that they make together.
+                (Layer::MeanPool {}, _) if bag_at(model, i).is_some() => {}
                 (Layer::Dense { units, .. }, _) => {
-                    let (rows, inputs, units) = (rows as u32, reads as u32, units as u32);
-                    let params = dense_gradient_weights::Params { rows, inputs, units };
-                    let gradient = self.weight_gradient(i);
-                    let bindings =
-                        dense_gradient_weights::Bindings { input: input.span, d_output, gradient };
-                    step.push(dense_gradient_weights::dispatch(params, bindings));
-                    if let Some(d_input) = d_input {
-                        let activation = input.activation.code();
-                        let params =
-                            dense_gradient_input::Params { rows, inputs, units, activation };
-                        let (input, weights) = (input.span, self.weights(i));
+                    let pieces = &self.recording.pieces[i];
+                    // The gradient of the input first: it needs the weights before their update.
+                    for piece in pieces.iter().filter(|piece| piece.rows > 0) {
+                        let Some(d_input) = d_input else { break };
+                        let params = dense_gradient_input::Params {
+                            rows: rows as u32,
+                            inputs: piece.rows as u32,
+                            units: units as u32,
+                            activation: input.activation.code(),
+                            stride: reads as u32,
+                            first: piece.first as u32,
+                        };
+                        let (input, weights) = (input.span, self.weights(piece));
                         let bindings =
                             dense_gradient_input::Bindings { input, weights, d_output, d_input };
                         step.push(dense_gradient_input::dispatch(params, bindings));
-                        d_output = d_input;
                     }
+                    for piece in pieces {
+                        self.dense_gradient(rows, reads, units, piece, input.span, d_output, step);
+                    }
+                    d_output = d_input.unwrap_or(d_output);
                 }
                 (Layer::MeanPool {}, Some(d_input)) => {
                     let length = self.shapes[0].width() as u32;
@@ -541,7 +648,74 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// Records the gradient of an embedding: directly when small, else by sorting the ids.
+    /// Records the gradient of some rows of a dense layer's weights.
+    #[allow(clippy::too_many_arguments)]
+    fn dense_gradient(
+        &self,
+        rows: usize,
+        stride: usize,
+        units: usize,
+        piece: &Piece,
+        input: Span,
+        d_output: Span,
+        step: &mut Vec<Dispatch>,
+    ) {
+        let params = dense_gradient_weights::Params {
+            rows: rows as u32,
+            inputs: piece.rows as u32,
+            units: units as u32,
+            stride: stride as u32,
+            first: piece.first as u32,
+            bias: piece.bias as u32,
+        };
+        let gradient = self.weight_gradient(piece);
+        // A bias alone reads no input.
+        let input = if piece.rows > 0 { input } else { self.nothing };
+        let bindings = dense_gradient_weights::Bindings { input, d_output, gradient };
+        step.push(dense_gradient_weights::dispatch(params, bindings));
+        self.update_piece(piece, gradient, step);
+    }
+
+    /// Records the bag that layer `layer` ends: a bag's own, or an embedding's with its mean pool.
+    fn bag(&self, rows: usize, layer: usize, output: Span, step: &mut Vec<Dispatch>) {
+        let model = self.request.model;
+        let Some((table_layer, combine)) = bag_at(model, layer) else { return };
+        let pieces = &self.recording.pieces[table_layer];
+        let tables = pieces.iter().filter(|piece| piece.rows > 0);
+        let bias = pieces.iter().find(|piece| piece.bias).map(|piece| self.weights(piece));
+        let count = tables.clone().count();
+        let activation = model.layers()[layer].activation().elementwise().unwrap_or_default();
+        for (n, piece) in tables.enumerate() {
+            let params = embedding_bag::Params {
+                rows: rows as u32,
+                length: self.shapes[0].width() as u32,
+                units: self.shapes[layer + 1].width() as u32,
+                first: piece.first as u32,
+                table_rows: piece.rows as u32,
+                combine: match combine {
+                    Combine::Sum => embedding_bag::SUM,
+                    Combine::Mean => embedding_bag::MEAN,
+                    Combine::Sqrt => embedding_bag::SQRT,
+                },
+                activation: activation.code(),
+                adds: (n > 0) as u32,
+                ends: (n + 1 == count) as u32,
+                bias: bias.is_some() as u32,
+            };
+            step.push(embedding_bag::dispatch(
+                params,
+                embedding_bag::Bindings {
+                    ids: self.batch_inputs,
+                    table: self.weights(piece),
+                    bias: bias.unwrap_or(self.nothing),
+                    output,
+                    scales: self.bag_scales,
+                },
+            ));
+        }
+    }
+
+    /// Records the gradient of an embedding or bag: directly when small, else by sorting the ids.
     fn embedding_gradient(
         &self,
         layer: usize,
@@ -551,15 +725,63 @@ impl<'a> Recorder<'a> {
         d_output: Span,
         step: &mut Vec<Dispatch>,
     ) {
-        let (ids, gradient) = (self.batch_inputs, self.weight_gradient(layer));
-        let (count, width) = (positions as u32, units as u32);
+        let model = self.request.model;
+        let is_bag = bag_at(model, layer).or(bag_at(model, layer + 1)).is_some();
+        let length = if is_bag { self.shapes[0].width() as u32 } else { 0 };
+        let pieces = self.recording.pieces[layer].iter().filter(|piece| piece.rows > 0);
+        let (ids, scales) = (self.batch_inputs, self.bag_scales);
+        let (count, units) = (positions as u32, units as u32);
         let Some(sort) = self.sort else {
-            let params =
-                embedding_gradient::Params { positions: count, units: width, rows: rows as u32 };
-            let bindings = embedding_gradient::Bindings { ids, d_output, gradient };
-            step.push(embedding_gradient::dispatch(params, bindings));
+            for piece in pieces {
+                let gradient = self.weight_gradient(piece);
+                let params = embedding_gradient::Params {
+                    positions: count,
+                    units,
+                    rows: rows as u32,
+                    length,
+                };
+                let bindings = embedding_gradient::Bindings { ids, d_output, scales, gradient };
+                step.push(embedding_gradient::dispatch(params, bindings));
+                self.update_piece(piece, gradient, step);
+            }
             return;
         };
+        let [sorted_ids, sorted_positions] = self.sort_ids(sort, ids, count, rows, step);
+        let (heads, tails) = (sort.heads, sort.tails);
+        for piece in pieces {
+            let gradient = self.weight_gradient(piece);
+            let (first, rows) = (piece.first as u32, piece.rows as u32);
+            let params = fill::Params { count: gradient.len as u32, value: 0.0 };
+            step.push(fill::dispatch(params, fill::Bindings { values: gradient }));
+            step.push(embedding_gradient_runs::dispatch(
+                embedding_gradient_runs::Params { positions: count, units, length, first, rows },
+                embedding_gradient_runs::Bindings {
+                    sorted_ids,
+                    sorted_positions,
+                    d_output,
+                    scales,
+                    gradient,
+                    heads,
+                    tails,
+                },
+            ));
+            step.push(embedding_gradient_carry::dispatch(
+                embedding_gradient_carry::Params { positions: count, units, first, rows },
+                embedding_gradient_carry::Bindings { sorted_ids, heads, tails, gradient },
+            ));
+            self.update_piece(piece, gradient, step);
+        }
+    }
+
+    /// Records the sort of the batch's ids below `rows`; returns them sorted, with their positions.
+    fn sort_ids(
+        &self,
+        sort: SortBuffers,
+        ids: Span,
+        count: u32,
+        rows: usize,
+        step: &mut Vec<Dispatch>,
+    ) -> [Span; 2] {
         let bits = usize::BITS - (rows - 1).leading_zeros();
         let counts = sort.counts;
         // The pairs go from a to b and back; the first pass reads the batch itself.
@@ -583,62 +805,51 @@ impl<'a> Recorder<'a> {
             ));
             (keys, values) = (sorted_keys, sorted_values);
         }
-        let params = fill::Params { count: gradient.len as u32, value: 0.0 };
-        step.push(fill::dispatch(params, fill::Bindings { values: gradient }));
-        let (heads, tails) = (sort.heads, sort.tails);
-        step.push(embedding_gradient_runs::dispatch(
-            embedding_gradient_runs::Params { positions: count, units: width },
-            embedding_gradient_runs::Bindings {
-                sorted_ids: keys,
-                sorted_positions: values,
-                d_output,
-                gradient,
-                heads,
-                tails,
-            },
-        ));
-        step.push(embedding_gradient_carry::dispatch(
-            embedding_gradient_carry::Params { positions: count, units: width },
-            embedding_gradient_carry::Bindings { sorted_ids: keys, heads, tails, gradient },
-        ));
+        [keys, values]
     }
 
-    /// Records one optimizer dispatch a segment.
-    fn update(&self, step: &mut Vec<Dispatch>) {
+    /// Where gradients share a buffer, records the update of a piece that has its own there.
+    fn update_piece(&self, piece: &Piece, gradient: Span, step: &mut Vec<Dispatch>) {
+        if self.recording.shared_gradients.is_some() {
+            self.update(&self.recording.segments[piece.segment], piece.offset, gradient, step);
+        }
+    }
+
+    /// Records the optimizer on the part of a segment from `offset` on that `gradients` are of.
+    fn update(&self, segment: &Segment, offset: usize, gradients: Span, step: &mut Vec<Dispatch>) {
         let (state, schedule) = (self.recording.state, self.recording.schedule);
-        for segment in &self.recording.segments {
-            let (weights, count) = (segment.weights, segment.weights.len as u32);
-            let gradients = segment.gradients.unwrap_or(self.nothing);
-            match (self.request.optimizer, &segment.moments[..]) {
-                (Some(Optimizer::Adam { beta_1, beta_2, epsilon, .. }), &[first, second]) => {
-                    let params = adam::Params {
-                        count,
-                        beta_1: beta_1 as f32,
-                        beta_2: beta_2 as f32,
-                        complement_1: (1.0 - beta_1) as f32,
-                        complement_2: (1.0 - beta_2) as f32,
-                        epsilon: epsilon as f32,
-                    };
-                    step.push(adam::dispatch(
-                        params,
-                        adam::Bindings {
-                            state,
-                            schedule,
-                            gradients,
-                            weights,
-                            first_moments: first,
-                            second_moments: second,
-                        },
-                    ));
-                }
-                (Some(Optimizer::Sgd { momentum, .. }), &[velocities]) => {
-                    let params = sgd::Params { count, momentum: momentum as f32 };
-                    let bindings =
-                        sgd::Bindings { state, schedule, gradients, weights, velocities };
-                    step.push(sgd::dispatch(params, bindings));
-                }
-                _ => {}
+        let count = gradients.len as u32;
+        let part = |span: Span| span.part(offset, gradients.len);
+        let weights = part(segment.weights);
+        match (self.request.optimizer, &segment.moments[..]) {
+            (Some(Optimizer::Adam { beta_1, beta_2, epsilon, .. }), &[first, second]) => {
+                let params = adam::Params {
+                    count,
+                    beta_1: beta_1 as f32,
+                    beta_2: beta_2 as f32,
+                    complement_1: (1.0 - beta_1) as f32,
+                    complement_2: (1.0 - beta_2) as f32,
+                    epsilon: epsilon as f32,
+                };
+                step.push(adam::dispatch(
+                    params,
+                    adam::Bindings {
+                        state,
+                        schedule,
+                        gradients,
+                        weights,
+                        first_moments: part(first),
+                        second_moments: part(second),
+                    },
+                ));
             }
+            (Some(Optimizer::Sgd { momentum, .. }), &[velocities]) => {
+                let params = sgd::Params { count, momentum: momentum as f32 };
+                let velocities = part(velocities);
+                let bindings = sgd::Bindings { state, schedule, gradients, weights, velocities };
+                step.push(sgd::dispatch(params, bindings));
+            }
+            _ => {}
         }
     }
 
@@ -660,19 +871,41 @@ impl<'a> Recorder<'a> {
         step.push(store_rows::dispatch(params, bindings));
     }
 
-    fn weights(&self, layer: usize) -> Span {
-        self.recording.blocks[layer].map_or(self.nothing, |block| {
-            self.recording.segments[block.segment].weights.part(block.offset, block.len)
-        })
+    fn weights(&self, piece: &Piece) -> Span {
+        self.recording.segments[piece.segment].weights.part(piece.offset, piece.len)
     }
 
-    fn weight_gradient(&self, layer: usize) -> Span {
-        let block = self.recording.blocks[layer];
-        let span = block.and_then(|b| {
-            let gradients = self.recording.segments[b.segment].gradients?;
-            Some(gradients.part(b.offset, b.len))
-        });
-        span.unwrap_or(self.nothing)
+    fn weight_gradient(&self, piece: &Piece) -> Span {
+        let own = self.recording.segments[piece.segment].gradients;
+        match self.recording.shared_gradients {
+            Some(shared) => shared.part(0, piece.len),
+            None => own.map_or(self.nothing, |span| span.part(piece.offset, piece.len)),
+        }
+    }
+
+    /// Records the noise on the batch's inputs, where the model has any; returns what it reads.
+    fn disturb(&self, feed: &Feed, spec: FeedSpec, rows: usize, step: &mut Vec<Dispatch>) -> Span {
+        let (Some(noise), Some(output)) = (self.request.model.noise, self.noisy_inputs) else {
+            return self.batch_inputs;
+        };
+        if spec.purpose == Purpose::Prediction {
+            return self.batch_inputs;
+        }
+        let width = self.request.model.input().width() as u32;
+        let fixed = spec.purpose == Purpose::Evaluation;
+        let params = noise.params(rows as u32, width, fixed, self.request.seed);
+        let (state, order, input) = (self.recording.state, feed.order, self.batch_inputs);
+        step.push(noise::dispatch(params, noise::Bindings { state, order, input, output }));
+        output
+    }
+}
+
+/// Whether layer `i` ends a bag: the layer that has its table, and how the rows become one.
+fn bag_at(model: &Model, i: usize) -> Option<(usize, Combine)> {
+    match (i.checked_sub(1).and_then(|before| model.layers().get(before)), model.layers().get(i)?) {
+        (_, Layer::Bag { combine, .. }) => Some((i, *combine)),
+        (Some(Layer::Embedding { .. }), Layer::MeanPool {}) => Some((i - 1, Combine::Mean)),
+        _ => None,
     }
 }
 
@@ -692,56 +925,115 @@ fn groups(loss: Loss, rows: usize, outputs: usize) -> usize {
     }
 }
 
+/// What [`place_parameters`] made.
+struct Placed {
+    segments: Vec<Segment>,
+    pieces: Vec<Vec<Piece>>,
+    shared_gradients: Option<Span>,
+}
+
 /// Packs every layer's parameters into segments, none larger than a binding.
 fn place_parameters(
     program: &mut Program,
     request: &Request<'_>,
     shapes: &[Shape],
     trains: bool,
-) -> Result<(Vec<Segment>, Vec<Option<Block>>)> {
-    let mut lengths: Vec<usize> = Vec::new();
-    let mut blocks = Vec::new();
+) -> Result<Placed> {
+    let limit = request.max_binding / ALIGNMENT * ALIGNMENT;
+    // Length of each segment, and whether it learns.
+    let mut lengths: Vec<(usize, bool)> = Vec::new();
+    let mut pieces = Vec::new();
     for (i, layer) in request.model.layers().iter().enumerate() {
-        let len = match *layer {
-            Layer::Embedding { rows, units } => rows * units,
-            Layer::Dense { units, .. } => (shapes[i].width() + 1) * units,
+        let learns = trains && i >= request.frozen;
+        let (rows, units, bias) = match *layer {
+            Layer::Embedding { rows, units } => (rows, units, Bias::None),
+            Layer::Bag { rows, units, .. } => (rows, units, Bias::Apart),
+            Layer::Dense { units, .. } => (shapes[i].width(), units, Bias::Behind),
             Layer::Flatten {} | Layer::MeanPool {} | Layer::Dropout { .. } => {
-                blocks.push(None);
+                pieces.push(Vec::new());
                 continue;
             }
         };
-        let padded = len.next_multiple_of(ALIGNMENT);
-        if padded > request.max_binding {
+        if units > limit {
             return Err(Error::Device(format!(
-                "layer {} ({}) has {len} weights, {} MB, and one binding of this device holds {} MB; make the layer smaller, or use `--device cpu`",
+                "one row of the weights of layer {} ({}) takes {} MB, and one binding of this device holds {} MB; give it fewer units, or use `--device cpu`",
                 i + 1,
                 layer.kind(),
-                len * 4 / 1_000_000,
-                request.max_binding * 4 / 1_000_000
+                units * 4 / 1_000_000,
+                limit * 4 / 1_000_000
             )));
         }
-        // Into the last segment while there is room, else into a new one.
-        let offset = lengths.last().copied().filter(|last| last + padded <= request.max_binding);
-        if offset.is_none() {
-            lengths.push(0);
-        }
-        let segment = lengths.len() - 1;
-        blocks.push(Some(Block { segment, offset: offset.unwrap_or(0), len }));
-        lengths[segment] += padded;
+        let mut place = |first: usize, rows: usize, bias: bool| {
+            let len = (rows + bias as usize) * units;
+            let padded = len.next_multiple_of(ALIGNMENT);
+            let room = limit.min(SHARED_FROM);
+            // Into the last segment while there is room, else into a new one.
+            match lengths.last() {
+                Some(&(last, other)) if other == learns && last + padded <= room => {}
+                _ => lengths.push((0, learns)),
+            }
+            let segment = lengths.len() - 1;
+            let offset = lengths[segment].0;
+            lengths[segment].0 += padded;
+            Piece { segment, offset, len, first, rows, bias }
+        };
+        pieces.push(
+            split_rows(rows, units, bias, limit)
+                .into_iter()
+                .map(|(first, rows, bias)| place(first, rows, bias))
+                .collect(),
+        );
     }
+    let total: usize = lengths.iter().filter(|(_, learns)| *learns).map(|(len, _)| len).sum();
+    let shares = trains && total > limit.min(SHARED_FROM);
+    let largest = pieces.iter().skip(request.frozen).flatten().map(|piece: &Piece| piece.len).max();
+    let shared_gradients =
+        shares.then(|| program.buffer("gradients", Element::F32, largest.unwrap_or(1)));
     let moments = request.optimizer.map_or(0, |optimizer| optimizer.moments());
     let mut segments = Vec::new();
-    for (i, len) in lengths.into_iter().enumerate() {
+    for (i, (len, learns)) in lengths.into_iter().enumerate() {
         let mut reals = |name: String| program.buffer(name, Element::F32, len);
         segments.push(Segment {
             weights: reals(format!("weights {i}")),
-            gradients: trains.then(|| reals(format!("gradients {i}"))),
-            moments: match trains {
+            gradients: (learns && !shares).then(|| reals(format!("gradients {i}"))),
+            moments: match learns {
                 true => (0..moments).map(|m| reals(format!("moment {m}, {i}"))).collect(),
                 false => Vec::new(),
             },
-            best: request.keep_best.then(|| reals(format!("best weights {i}"))),
+            best: (request.keep_best && learns && !shares)
+                .then(|| reals(format!("best weights {i}"))),
         });
     }
-    Ok((segments, blocks))
+    Ok(Placed { segments, pieces, shared_gradients })
+}
+
+/// Where a layer's bias lies.
+#[derive(Clone, Copy, PartialEq)]
+enum Bias {
+    None,
+    /// Behind the kernel's last row, in the same piece.
+    Behind,
+    /// In a piece of its own.
+    Apart,
+}
+
+/// Cuts a layer's rows of `units` elements into pieces of at most `limit` elements: (first row,
+/// rows, whether the bias follows).
+fn split_rows(rows: usize, units: usize, bias: Bias, limit: usize) -> Vec<(usize, usize, bool)> {
+    let fit = (limit / units).max(1);
+    // Whole tiles of the matrix products where that many fit.
+    let step = match fit {
+        64.. => fit / 64 * 64,
+        4..64 => fit / 4 * 4,
+        _ => fit,
+    };
+    let step = if rows + (bias == Bias::Behind) as usize <= fit { rows.max(1) } else { step };
+    let mut pieces: Vec<(usize, usize, bool)> =
+        (0..rows).step_by(step).map(|first| (first, step.min(rows - first), false)).collect();
+    match (bias, pieces.last_mut()) {
+        (Bias::None, _) => {}
+        (Bias::Behind, Some(last)) if last.1 < fit => last.2 = true,
+        _ => pieces.push((rows, 0, true)),
+    }
+    pieces
 }

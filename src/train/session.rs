@@ -9,12 +9,19 @@ use crate::backend::{Device, Executor};
 use crate::data::{Dataset, Inputs, Targets};
 use crate::error::{Error, Result};
 use crate::kernels::Span;
-use crate::kernels::state::{BATCH_STEP, CURSOR};
+use crate::kernels::state::{BASE, BATCH_STEP, CURSOR};
 use crate::model::{Input, Loss, Model, Parameter};
 use crate::program::{Program, Run};
 
-/// Rows of a step of an evaluation, at least: wide, since it does not change the result.
-const EVALUATION_BATCH: usize = 256;
+/// Rows of a step of an evaluation: many, since their number does not change the result, but not so
+/// many that the values between layers take more than 16 MB.
+fn evaluation_batch(model: &Model) -> usize {
+    let widest = model.layer_shapes().iter().map(|shape| shape.width()).max().unwrap_or(1);
+    ((1 << 22) / widest.max(1)).clamp(1, 256)
+}
+
+/// Elements that are read from a device at once, so that what is read needs no second copy.
+const READ: usize = 1 << 22;
 
 /// What to read of a session's parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,7 +123,7 @@ impl<'a> Session<'a> {
         trainer.check()?;
         let mut feeds = vec![feed_spec(model, training, trainer.batch_size, Purpose::Training)?];
         if let Some(dataset) = validation {
-            let batch = trainer.batch_size.max(EVALUATION_BATCH);
+            let batch = trainer.batch_size.max(evaluation_batch(model));
             feeds.push(feed_spec(model, dataset, batch, Purpose::Evaluation)?);
         }
         let request = Request {
@@ -125,12 +132,13 @@ impl<'a> Session<'a> {
             optimizer: Some(trainer.optimizer),
             seed: trainer.seed,
             keep_best: validation.is_some() && trainer.early_stopping.is_some(),
+            frozen: trainer.frozen_layers,
             max_binding,
         };
         let (recording, executor) = place(&request, prepare)?;
         let per_epoch = training.rows().div_ceil(feeds[0].batch) as u64;
         Ok(Session {
-            model: model.clone(),
+            model: model.skeleton(),
             trainer: trainer.clone(),
             recording,
             executor,
@@ -141,16 +149,22 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// A session that can only [`Session::evaluate`]: nothing of training is made.
+    /// A session that can only [`Session::evaluate`]: nothing of training is made. `seed` is of the
+    /// noise, where the model has any.
     ///
     /// # Errors
     /// As [`Session::new`].
-    pub fn evaluation(model: &Model, dataset: &'a Dataset, device: &Device) -> Result<Session<'a>> {
-        let feeds = [feed_spec(model, dataset, EVALUATION_BATCH, Purpose::Evaluation)?];
-        let (recording, executor) = place_for_answers(model, &feeds, device)?;
+    pub fn evaluation(
+        model: &Model,
+        dataset: &'a Dataset,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Session<'a>> {
+        let feeds = [feed_spec(model, dataset, evaluation_batch(model), Purpose::Evaluation)?];
+        let (recording, executor) = place_for_answers(model, &feeds, seed, device)?;
         let source = || Source { dataset, feed: 0, uploaded: false };
         Ok(Session {
-            model: model.clone(),
+            model: model.skeleton(),
             trainer: Trainer::default(),
             recording,
             executor,
@@ -214,6 +228,12 @@ impl<'a> Session<'a> {
         Ok(Some(self.metrics(total, dataset)))
     }
 
+    /// Whether [`Session::keep_best`] keeps weights on the device. Large models have no room for
+    /// them there; the trainer keeps them in the model that it was given.
+    pub(super) fn keeps_best_on_device(&self) -> bool {
+        self.recording.shared_gradients.is_none()
+    }
+
     /// Keeps the weights as they are, on the device, for [`Session::restore_best`].
     ///
     /// # Errors
@@ -245,18 +265,37 @@ impl<'a> Session<'a> {
     /// # Errors
     /// [`Error::Device`] when the device fails.
     pub fn read(&mut self, role: Role) -> Result<Vec<Parameter>> {
-        let mut values = Vec::new();
-        for span in self.recording.spans(role)? {
-            values.extend(self.executor.read_reals(span)?);
-        }
-        // Blocks hold a layer's parameters one behind the other, in the model's order.
-        let mut rest = &values[..];
-        let take = |parameter: &Parameter| {
-            let (mine, others) = rest.split_at(parameter.values.len());
-            rest = others;
-            Parameter { values: mine.to_vec(), ..parameter.clone() }
+        let blank = |p: &Parameter| Parameter { values: vec![0.0; p.count()], ..p.clone() };
+        let mut parameters: Vec<Parameter> = self.parameters_of(role).iter().map(blank).collect();
+        self.read_into(role, &mut parameters)?;
+        Ok(parameters)
+    }
+
+    /// As [`Session::read`], into parameters of the right shapes.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device fails.
+    pub(super) fn read_into(&mut self, role: Role, parameters: &mut [Parameter]) -> Result<()> {
+        let skipped = parameters.len() - self.parameters_of(role).len();
+        let spans = self.recording.spans(role)?;
+        let executor = self.executor.as_mut();
+        let parts = parameters[skipped..].iter_mut().map(|p| &mut p.values[..]);
+        each_part(&spans, parts.collect(), |span, values: &mut [f32]| {
+            for (i, values) in values.chunks_mut(READ).enumerate() {
+                let read = executor.read_reals(span.part(i * READ, values.len()))?;
+                values.copy_from_slice(&read);
+            }
+            Ok(())
+        })
+    }
+
+    /// The parameters that a role has, without values: all for weights, else those that learn.
+    fn parameters_of(&self, role: Role) -> &[Parameter] {
+        let frozen = match role {
+            Role::Weights => 0,
+            _ => self.model.parameters_before(self.trainer.frozen_layers),
         };
-        Ok(self.model.parameters().iter().map(take).collect())
+        &self.model.parameters()[frozen..]
     }
 
     /// Writes what [`Session::read`] read.
@@ -265,7 +304,7 @@ impl<'a> Session<'a> {
     /// [`Error::Model`] when the parameters are not the model's, [`Error::Device`] when the
     /// device fails.
     pub fn write(&mut self, role: Role, parameters: &[Parameter]) -> Result<()> {
-        let own = self.model.parameters().iter().map(|p| (&p.name, &p.shape));
+        let own = self.parameters_of(role).iter().map(|p| (&p.name, &p.shape));
         if !own.eq(parameters.iter().map(|p| (&p.name, &p.shape))) {
             return Err(Error::Model("the saved parameters are those of another model".into()));
         }
@@ -311,13 +350,13 @@ impl<'a> Session<'a> {
     fn metrics(&self, total: Total, dataset: &Dataset) -> Metrics {
         let elements = match self.model.loss() {
             Loss::CategoricalCrossentropy => 1,
-            Loss::BinaryCrossentropy | Loss::Mse => dataset.target_width(),
+            Loss::BinaryCrossentropy | Loss::Mse => self.model.outputs(),
         };
+        // Of an autoencoder's outputs nearly all are right from the start.
+        let has_accuracy =
+            self.model.loss().has_accuracy() && *dataset.targets() != Targets::Inputs;
         let count = (total.rows * elements) as f64;
-        Metrics {
-            loss: total.loss / count,
-            accuracy: self.model.loss().has_accuracy().then(|| total.right / count),
-        }
+        Metrics { loss: total.loss / count, accuracy: has_accuracy.then(|| total.right / count) }
     }
 
     /// Runs over `rows` in windows that fit the history and the resident rows.
@@ -355,6 +394,8 @@ impl<'a> Session<'a> {
             upload(dataset, rows, &feed, self.executor.as_mut())?;
             let order: Vec<u32> = (0..rows.len() as u32).collect();
             self.executor.write_words(feed.order, &order)?;
+            // An evaluation takes the rows in the data set's order, and numbers them by it.
+            self.executor.write_words(self.recording.state.part(BASE, 1), &rows[..1])?;
         } else {
             if !uploaded {
                 upload_all(dataset, &feed, self.executor.as_mut())?;
@@ -436,7 +477,19 @@ impl Total {
 /// Checks that a data set goes with a model.
 fn feed_spec(model: &Model, dataset: &Dataset, batch: usize, purpose: Purpose) -> Result<FeedSpec> {
     check_inputs(model, dataset.inputs(), dataset.source())?;
-    let (width, outputs) = (dataset.target_width(), model.outputs());
+    let outputs = model.outputs();
+    let wrong = |message: String| Err(Error::Data { place: dataset.source().into(), message });
+    if let (Inputs::Ids { .. }, Targets::Inputs) = (dataset.inputs(), dataset.targets()) {
+        if model.loss() == Loss::Mse || model.embedding_rows() != Some(outputs) {
+            return Err(Error::Model(format!(
+                "a model that gives its ids back has as many outputs as its table has rows, with softmax or sigmoid; this one has {outputs} outputs and the loss {}",
+                model.loss().name()
+            )));
+        }
+        let (rows, batch) = (dataset.rows(), batch.min(dataset.rows()));
+        return Ok(FeedSpec { rows, batch, target_width: None, purpose });
+    }
+    let width = dataset.target_width();
     let classes = model.loss() == Loss::CategoricalCrossentropy && width == 1;
     if width != outputs && !classes {
         return Err(Error::Model(format!(
@@ -444,7 +497,6 @@ fn feed_spec(model: &Model, dataset: &Dataset, batch: usize, purpose: Purpose) -
             dataset.source()
         )));
     }
-    let wrong = |message: String| Err(Error::Data { place: dataset.source().into(), message });
     for (i, &target) in dataset.target_values().iter().enumerate() {
         let row = i / width + 1;
         if classes && !(target >= 0.0 && target < outputs as f32 && target.fract() == 0.0) {
@@ -511,27 +563,76 @@ pub(super) fn place(
 pub(super) fn place_for_answers(
     model: &Model,
     feeds: &[FeedSpec],
+    seed: u64,
     device: &Device,
 ) -> Result<(Recording, Box<dyn Executor>)> {
-    let max_binding = device.max_binding_elements();
-    let request = Request { model, feeds, optimizer: None, seed: 0, keep_best: false, max_binding };
+    let request = Request {
+        model,
+        feeds,
+        optimizer: None,
+        seed,
+        keep_best: false,
+        frozen: 0,
+        max_binding: device.max_binding_elements(),
+    };
     place(&request, |program| device.prepare(program))
 }
 
-/// Writes a model's parameters to the spans of its layers, which hold them behind one another.
+/// Writes a model's parameters to the spans of its pieces.
 fn write_parameters(
     spans: &[Span],
     parameters: &[Parameter],
     executor: &mut dyn Executor,
 ) -> Result<()> {
-    let mut parameters = parameters.iter();
-    for span in spans {
-        let mut written = 0;
-        while written < span.len {
-            let Some(parameter) = parameters.next() else { return Ok(()) };
-            let len = parameter.values.len();
-            executor.write_reals(span.part(written, len), &parameter.values)?;
-            written += len;
+    let values = parameters.iter().map(|parameter| &parameter.values[..]).collect();
+    each_part(spans, values, |span, values: &[f32]| executor.write_reals(span, values))
+}
+
+/// Something that can be cut in two: a slice.
+trait Cut: Sized {
+    fn len(&self) -> usize;
+    fn cut(self, at: usize) -> (Self, Self);
+}
+
+impl Cut for &[f32] {
+    fn len(&self) -> usize {
+        <[f32]>::len(self)
+    }
+    fn cut(self, at: usize) -> (Self, Self) {
+        self.split_at(at)
+    }
+}
+
+impl Cut for &mut [f32] {
+    fn len(&self) -> usize {
+        <[f32]>::len(self)
+    }
+    fn cut(self, at: usize) -> (Self, Self) {
+        self.split_at_mut(at)
+    }
+}
+
+/// Walks through spans and slices of the same length in all, cut differently, and calls `work`
+/// with each stretch that both have in one piece: a span may hold the end of a kernel and its bias,
+/// and a kernel may lie in several spans.
+fn each_part<S: Cut>(
+    spans: &[Span],
+    slices: Vec<S>,
+    mut work: impl FnMut(Span, S) -> Result<()>,
+) -> Result<()> {
+    let mut spans = spans.iter();
+    let mut span = spans.next().copied();
+    let mut done = 0;
+    for mut slice in slices {
+        while let (Some(current), true) = (span, slice.len() > 0) {
+            let len = slice.len().min(current.len - done);
+            let (part, rest) = slice.cut(len);
+            work(current.part(done, len), part)?;
+            slice = rest;
+            done += len;
+            if done == current.len {
+                (span, done) = (spans.next().copied(), 0);
+            }
         }
     }
     Ok(())

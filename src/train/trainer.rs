@@ -42,6 +42,8 @@ pub struct Trainer {
     pub schedule: Schedule,
     /// Whether to stop when validation does not get better.
     pub early_stopping: Option<EarlyStopping>,
+    /// The first layers, this many, keep their weights.
+    pub frozen_layers: usize,
 }
 
 impl Default for Trainer {
@@ -54,6 +56,7 @@ impl Default for Trainer {
             optimizer: Optimizer::default(),
             schedule: Schedule::default(),
             early_stopping: None,
+            frozen_layers: 0,
         }
     }
 }
@@ -122,7 +125,8 @@ impl Trainer {
     /// Trains `model` on `training`; its weights are replaced at the end.
     ///
     /// # Errors
-    /// As [`Session::new`] and [`Session::train`]; the model keeps its weights then.
+    /// As [`Session::new`] and [`Session::train`]. The model keeps its weights then, or, if it has
+    /// more than 33 million, may have those of its best epoch so far.
     pub fn fit(
         &self,
         model: &mut Model,
@@ -147,8 +151,11 @@ impl Trainer {
         observer: &mut dyn Observer,
     ) -> Result<History> {
         let mut session = Session::new(model, self, training, validation, device)?;
-        let history = self.run(&mut session, training.rows(), observer)?;
-        model.set_parameters(session.read(Role::Weights)?)?;
+        let history = self.run(&mut session, model, training.rows(), observer)?;
+        // The best weights of a large model are there already.
+        if history.best_epoch.is_none() || session.keeps_best_on_device() {
+            session.read_into(Role::Weights, model.parameters_mut())?;
+        }
         Ok(history)
     }
 
@@ -156,11 +163,19 @@ impl Trainer {
     fn run(
         &self,
         session: &mut Session<'_>,
+        model: &mut Model,
         rows: usize,
         observer: &mut dyn Observer,
     ) -> Result<History> {
         let (mut epoch, mut history, mut best) = (0, History::default(), None);
-        if let Some(checkpoint) = observer.resume()? {
+        let on_device = session.keeps_best_on_device();
+        if let Some(mut checkpoint) = observer.resume()? {
+            if !on_device {
+                let arrays = &mut checkpoint.state.arrays;
+                if let Some(i) = arrays.iter().position(|(role, _)| *role == Role::BestWeights) {
+                    model.set_parameters(arrays.swap_remove(i).1)?;
+                }
+            }
             session.restore(&checkpoint.state)?;
             (epoch, history, best) = (checkpoint.epoch, checkpoint.history, checkpoint.best);
         }
@@ -194,18 +209,26 @@ impl Trainer {
                 Some(found) if self.early_stopping.is_some() => {
                     if best.is_none_or(|(_, known): (usize, Metrics)| found.loss < known.loss) {
                         best = Some((epoch, found));
-                        session.keep_best()?;
+                        match on_device {
+                            true => session.keep_best()?,
+                            false => session.read_into(Role::Weights, model.parameters_mut())?,
+                        }
                     }
                 }
                 Some(_) => {}
             }
             observer.checkpoint(&mut || {
-                let (history, state) = (history.clone(), session.state()?);
+                let (history, mut state) = (history.clone(), session.state()?);
+                if best.is_some() && !on_device {
+                    state.arrays.push((Role::BestWeights, model.parameters().to_vec()));
+                }
                 Ok(Checkpoint { epoch, history, best, state })
             })?;
         }
         if let Some((at, _)) = best {
-            session.restore_best()?;
+            if on_device {
+                session.restore_best()?;
+            }
             history.best_epoch = Some(at);
         }
         Ok(history)

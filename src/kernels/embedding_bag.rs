@@ -1,0 +1,106 @@
+//! A bag of words through a table: the rows of a text's ids summed, scaled, shifted by a bias and
+//! activated. It is what a dense layer gives for the bag's row of counts, which is never made, so
+//! that a vocabulary costs what a text's words cost. Id 0 is padding and adds nothing.
+
+use super::{Activation, Real, for_costly_rows, spread};
+
+/// The sum itself.
+pub const SUM: u32 = 0;
+/// The sum over the number of ids: their mean.
+pub const MEAN: u32 = 1;
+/// The sum over the root of the number of ids.
+pub const SQRT: u32 = 2;
+
+kernel! {
+    name: "embedding_bag",
+    params: {
+        /// Rows of the batch.
+        rows: u32,
+        /// Ids of a row.
+        length: u32,
+        /// Width of the table.
+        units: u32,
+        /// First row of the table that the binding holds.
+        first: u32,
+        /// Rows that it holds.
+        table_rows: u32,
+        /// [`SUM`], [`MEAN`] or [`SQRT`].
+        combine: u32,
+        /// [`Activation::code`].
+        activation: u32,
+        /// 1: `output` holds the sums over earlier pieces of the table.
+        adds: u32,
+        /// 1: this is the last piece, which scales, shifts and activates.
+        ends: u32,
+        /// 1: there is a bias.
+        bias: u32,
+    },
+    bindings: {
+        /// `[rows, length]`
+        ids: read u32,
+        /// `[table_rows, units]`
+        table: read f32,
+        /// `[units]`
+        bias: read f32,
+        /// `[rows, units]`
+        output: write f32,
+        /// `[rows]`: what each sum was multiplied by.
+        scales: write f32,
+    },
+    source: &[
+        wgsl!("shared/index.wgsl"), wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"),
+        wgsl!("embedding_bag.wgsl"),
+    ],
+    workgroups: |p| spread(p.rows as usize * p.units.div_ceil(4) as usize),
+    twin: twin,
+}
+
+fn twin<T: Real>(
+    p: &Params,
+    ids: &[u32],
+    table: &[T],
+    bias: &[T],
+    output: &mut [T],
+    scales: &mut [T],
+) {
+    let (rows, length, units) = (p.rows as usize, p.length as usize, p.units as usize);
+    let ids = &ids[..rows * length];
+    let scale = |ids: &[u32]| {
+        let count = T::from_usize(ids.iter().filter(|&&id| id != 0).count().max(1));
+        match p.combine {
+            MEAN => T::ONE / count,
+            SQRT => T::ONE / count.sqrt(),
+            _ => T::ONE,
+        }
+    };
+    let activation = Activation::from_code(p.activation);
+    if p.ends == 1 {
+        scales.iter_mut().zip(ids.chunks_exact(length)).for_each(|(to, ids)| *to = scale(ids));
+    }
+    let scales = &*scales;
+    for_costly_rows(&mut output[..rows * units], units, units * length, |first, outputs| {
+        for (row, sums) in (first..).zip(outputs.chunks_exact_mut(units)) {
+            let ids = &ids[row * length..][..length];
+            super::vectorised(|| {
+                if p.adds == 0 {
+                    sums.fill(T::ZERO);
+                }
+                for &id in ids {
+                    let inside = id.checked_sub(p.first).filter(|&at| id != 0 && at < p.table_rows);
+                    let Some(at) = inside else { continue };
+                    let values = &table[at as usize * units..][..units];
+                    sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum += value);
+                }
+                if p.ends == 1 {
+                    sums.iter_mut().for_each(|sum| *sum = *sum * scales[row]);
+                }
+                if p.ends == 1 && p.bias == 1 {
+                    sums.iter_mut().zip(bias).for_each(|(sum, &bias)| *sum += bias);
+                }
+            });
+            if p.ends == 1 {
+                activation.apply_all(sums);
+            }
+        }
+    });
+}
