@@ -168,11 +168,36 @@ impl Device {
         }
     }
 
+    /// Bytes that a program's buffers can take at most, where that can be told.
+    pub fn memory(&self) -> Option<u64> {
+        match &self.inner {
+            Inner::Gpu(gpu) => gpu.memory(),
+            Inner::Cpu => Some(free_memory()),
+        }
+    }
+
+    /// An error if a program's buffers do not fit. Small programs are not asked about: to learn
+    /// the free memory takes longer than they run.
+    fn check_memory(&self, program: &Program) -> Result<()> {
+        const SMALL: u64 = 64 << 20;
+        let needed = program.bytes();
+        match (needed > SMALL).then(|| self.memory()).flatten() {
+            Some(free) if needed > free => Err(Error::Device(format!(
+                "the model, its optimizer and its batch need {} MB, but {} has {} MB free; give it fewer units, a smaller batch, or a device with more memory",
+                needed / 1_000_000,
+                self.name(),
+                free / 1_000_000
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// Makes a program's buffers on the device, and what it needs to run it.
     ///
     /// # Errors
     /// [`Error::Device`] when the buffers do not fit, or a shader does not compile.
     pub fn prepare(&self, program: &Program) -> Result<Box<dyn Executor>> {
+        self.check_memory(program)?;
         Ok(match &self.inner {
             Inner::Gpu(gpu) => Box::new(GpuExecutor::new(gpu.clone(), program, None)?),
             Inner::Cpu => Box::new(CpuExecutor::<f32>::new(program)?),
@@ -188,6 +213,15 @@ impl Device {
             Inner::Cpu => Box::new(CpuExecutor::<f32>::new(program)?),
         })
     }
+}
+
+/// Bytes of memory that this process can still take.
+pub(super) fn free_memory() -> u64 {
+    let mut system = sysinfo::System::new();
+    system.refresh_memory();
+    let free = system.available_memory();
+    // A container may have less than its machine.
+    system.cgroup_limits().map_or(free, |limits| limits.free_memory.min(free))
 }
 
 /// How to get an adapter, for messages.

@@ -18,6 +18,9 @@ use crate::program::{Program, Run};
 /// Target time of one submission.
 const SUBMISSION: Duration = Duration::from_millis(100);
 
+/// Bytes that are written to a device at once.
+const WRITE: usize = 32 << 20;
+
 /// Dispatches in one submission at most, so that command buffers stay small.
 const MAX_DISPATCHES: usize = 20_000;
 
@@ -62,6 +65,8 @@ pub(super) struct Gpu {
     queue: wgpu::Queue,
     info: wgpu::AdapterInfo,
     limits: wgpu::Limits,
+    /// Bytes of the largest heap of the card's own memory; known on Vulkan.
+    card_memory: Option<u64>,
     /// Set by the device-lost callback: calls after it can succeed without effect.
     lost: Arc<AtomicBool>,
     /// The first error that no scope caught.
@@ -73,6 +78,7 @@ pub(super) struct Gpu {
 impl Gpu {
     pub(super) fn open(adapter: wgpu::Adapter) -> Result<Gpu> {
         let (info, available) = (adapter.get_info(), adapter.limits());
+        let card_memory = card_memory(&adapter);
         // What the kernels' portable form needs, and the adapter's own limits where size matters.
         let limits = wgpu::Limits {
             max_storage_buffers_per_shader_stage: 8,
@@ -103,11 +109,29 @@ impl Gpu {
                 first.get_or_insert(error.to_string());
             }
         }));
-        Ok(Gpu { device, queue, info, limits, lost, failure, pipelines: Mutex::default() })
+        Ok(Gpu {
+            device,
+            queue,
+            info,
+            limits,
+            card_memory,
+            lost,
+            failure,
+            pipelines: Mutex::default(),
+        })
     }
 
     pub(super) fn name(&self) -> String {
         format!("{} ({:?})", self.info.name, self.info.backend)
+    }
+
+    /// Bytes that buffers can take at most, where that can be told: a software adapter's are the
+    /// machine's free memory, a Vulkan card's its own.
+    pub(super) fn memory(&self) -> Option<u64> {
+        match self.adapter_kind() {
+            Adapter::Software => Some(super::device::free_memory()),
+            Adapter::Hardware => self.card_memory,
+        }
     }
 
     pub(super) fn max_binding_elements(&self) -> usize {
@@ -232,6 +256,28 @@ impl Gpu {
     }
 }
 
+/// Bytes of the largest heap of a Vulkan adapter's own memory, of which wgpu says nothing.
+#[cfg(not(target_vendor = "apple"))]
+fn card_memory(adapter: &wgpu::Adapter) -> Option<u64> {
+    /// VK_MEMORY_HEAP_DEVICE_LOCAL_BIT
+    const DEVICE_LOCAL: u32 = 1;
+    // SAFETY: the handles are wgpu's own and live as long as the adapter, and the call only reads
+    // properties.
+    #[allow(unsafe_code)]
+    let properties = unsafe {
+        let adapter = adapter.as_hal::<wgpu::hal::api::Vulkan>()?;
+        let instance = adapter.shared_instance().raw_instance();
+        instance.get_physical_device_memory_properties(adapter.raw_physical_device())
+    };
+    let heaps = properties.memory_heaps.iter().take(properties.memory_heap_count as usize);
+    heaps.filter(|heap| heap.flags.as_raw() & DEVICE_LOCAL != 0).map(|heap| heap.size).max()
+}
+
+#[cfg(target_vendor = "apple")]
+fn card_memory(_: &wgpu::Adapter) -> Option<u64> {
+    None
+}
+
 /// Whether `WGSLEARN_CHECKED` is set, as in the tests' second pass: every check in every shader,
 /// and parameters as uniforms on software adapters too, the form that real GPUs take.
 fn is_checked() -> bool {
@@ -256,6 +302,8 @@ pub struct GpuExecutor {
     routines: Vec<Vec<Prepared>>,
     /// Measured seconds of one step of each routine, 0 before the first.
     seconds: Vec<f64>,
+    /// Bytes written since the last submission.
+    unsubmitted: usize,
     /// For reading back; grown when needed.
     staging: Option<wgpu::Buffer>,
 }
@@ -365,27 +413,31 @@ impl GpuExecutor {
         }
         gpu.check()?;
         let seconds = vec![0.0; routines.len()];
-        Ok(Self { gpu, buffers, routines, seconds, staging: None })
+        Ok(Self { gpu, buffers, routines, seconds, unsubmitted: 0, staging: None })
     }
 
     fn write(&mut self, span: Span, bytes: &[u8]) -> Result<()> {
-        if !bytes.is_empty() {
-            self.gpu.queue.write_buffer(
-                &self.buffers[span.buffer.0],
-                span.offset as u64 * 4,
-                bytes,
-            );
+        for (i, piece) in bytes.chunks(WRITE).enumerate() {
+            let offset = span.offset as u64 * 4 + (i * WRITE) as u64;
+            self.gpu.queue.write_buffer(&self.buffers[span.buffer.0], offset, piece);
+            // What was written waits in memory of its own until it is submitted.
+            self.unsubmitted += piece.len();
+            if self.unsubmitted >= WRITE {
+                self.gpu.queue.submit([]);
+                self.gpu.wait()?;
+                self.unsubmitted = 0;
+            }
         }
         self.gpu.check()
     }
 
-    /// Reads a span's bytes, in pieces of at most 64 MiB.
-    fn read(&mut self, span: Span) -> Result<Vec<u8>> {
-        const PIECE: u64 = 64 << 20;
+    /// Reads a span's elements, in pieces of at most 16 MiB.
+    fn read<T: bytemuck::Pod>(&mut self, span: Span) -> Result<Vec<T>> {
+        const PIECE: u64 = 16 << 20;
         let total = span.len as u64 * 4;
-        let mut bytes = Vec::with_capacity(total as usize);
-        while (bytes.len() as u64) < total {
-            let start = bytes.len() as u64;
+        let mut elements: Vec<T> = Vec::with_capacity(span.len);
+        while (elements.len() as u64) * 4 < total {
+            let start = elements.len() as u64 * 4;
             let size = PIECE.min(total - start);
             if self.staging.as_ref().is_none_or(|staging| staging.size() < size) {
                 self.staging = Some(self.gpu.device.create_buffer(&wgpu::BufferDescriptor {
@@ -395,7 +447,7 @@ impl GpuExecutor {
                     mapped_at_creation: false,
                 }));
             }
-            let Some(staging) = &self.staging else { return Ok(bytes) };
+            let Some(staging) = &self.staging else { return Ok(elements) };
             let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
             let source = &self.buffers[span.buffer.0];
             encoder.copy_buffer_to_buffer(source, span.offset as u64 * 4 + start, staging, 0, size);
@@ -419,11 +471,11 @@ impl GpuExecutor {
             let view = slice.get_mapped_range().ok().filter(|_| is_mapped).ok_or_else(|| {
                 Error::Device(format!("{} did not give its results back", self.gpu.info.name))
             })?;
-            bytes.extend_from_slice(&view);
+            elements.extend_from_slice(&bytemuck::pod_collect_to_vec(&view));
             drop(view);
             staging.unmap();
         }
-        Ok(bytes)
+        Ok(elements)
     }
 }
 
@@ -437,11 +489,11 @@ impl Executor for GpuExecutor {
     }
 
     fn read_reals(&mut self, span: Span) -> Result<Vec<f32>> {
-        Ok(bytemuck::pod_collect_to_vec(&self.read(span)?))
+        self.read(span)
     }
 
     fn read_words(&mut self, span: Span) -> Result<Vec<u32>> {
-        Ok(bytemuck::pod_collect_to_vec(&self.read(span)?))
+        self.read(span)
     }
 
     fn copy(&mut self, from: Span, to: Span) -> Result<()> {

@@ -2,13 +2,18 @@
 //! standard output, progress and remarks to standard error.
 
 mod bench;
+mod compare_pca;
 mod demo;
 mod devices;
+mod encode;
 mod evaluate;
 mod predict;
 mod progress;
+mod reconstruct;
 mod summary;
 mod train;
+mod translate;
+mod vectors;
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
@@ -26,6 +31,8 @@ use crate::error::Error;
   wgslearn train text reviews.csv -o model.safetensors
   wgslearn evaluate model.safetensors test.csv
   echo 'a fine film' | wgslearn predict model.safetensors
+  wgslearn train autoencoder images/ --size 64x64 -o autoencoder.safetensors
+  wgslearn reconstruct autoencoder.safetensors images/ -o grid.png
   wgslearn train --config run.toml                any stack of layers
   wgslearn devices                                what it can run on
 
@@ -41,6 +48,14 @@ enum Command {
     Train(Box<train::Options>),
     Evaluate(evaluate::Options),
     Predict(predict::Options),
+    Encode(encode::EncodeOptions),
+    Decode(encode::DecodeOptions),
+    Reconstruct(reconstruct::Options),
+    ComparePca(compare_pca::Options),
+    Translate(translate::Options),
+    Similar(vectors::SimilarOptions),
+    Neighbours(vectors::NeighboursOptions),
+    Export(vectors::ExportOptions),
     Summary(summary::Options),
     Devices(devices::Options),
     Bench(bench::Options),
@@ -69,6 +84,14 @@ pub fn main() -> ExitCode {
         Command::Train(options) => train::run(&options),
         Command::Evaluate(options) => evaluate::run(&options),
         Command::Predict(options) => predict::run(&options),
+        Command::Encode(options) => encode::run_encode(&options),
+        Command::Decode(options) => encode::run_decode(&options),
+        Command::Reconstruct(options) => reconstruct::run(&options),
+        Command::ComparePca(options) => compare_pca::run(&options),
+        Command::Translate(options) => translate::run(&options),
+        Command::Similar(options) => vectors::run_similar(&options),
+        Command::Neighbours(options) => vectors::run_neighbours(&options),
+        Command::Export(options) => vectors::run_export(&options),
         Command::Summary(options) => summary::run(&options),
         Command::Devices(options) => devices::run(&options),
         Command::Bench(options) => bench::run(&options),

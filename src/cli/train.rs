@@ -6,13 +6,14 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::progress::Progress;
 use super::{DeviceOption, print, remark};
-use crate::data::TableTask;
+use crate::data::{ImageOptions, TableTask};
 use crate::error::Error;
+use crate::model::{Combine, Loss};
 use crate::run::{DataConfig, Pool, RunConfig, train};
 use crate::text::Side;
 use crate::train::{Optimizer, Schedule};
 
-/// Train a model: on texts, on a table, or as a TOML file says
+/// Train a model: a classifier, an autoencoder, a translation, or what a TOML file says
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -20,6 +21,8 @@ use crate::train::{Optimizer, Schedule};
   wgslearn train text reviews.csv -o model.safetensors
   wgslearn train text reviews.csv --word-ngrams 2 --plot history.png
   wgslearn train table houses.csv --target price --hidden 100,50,20
+  wgslearn train autoencoder train-images-idx3-ubyte.gz --layers 128,64,32
+  wgslearn train translate --input plain/ --target glasses/ --size 64x64
   wgslearn train --config run.toml --device gpu"
 )]
 pub(super) struct Options {
@@ -41,6 +44,10 @@ enum Kind {
     Text(Box<TextOptions>),
     /// A classifier or regression on a table of numbers: CSV or TSV with a header
     Table(Box<TableOptions>),
+    /// An autoencoder of images, matrices or texts: codes, denoising, reconstruction
+    Autoencoder(Box<AutoencoderOptions>),
+    /// A model from images to images, paired by file name or row by row
+    Translate(Box<TranslateOptions>),
 }
 
 #[derive(Debug, Args)]
@@ -55,7 +62,7 @@ struct ShowOptions {
     quiet: bool,
 }
 
-/// Options that text and table share.
+/// Options of every kind.
 #[derive(Debug, Args)]
 struct CommonOptions {
     /// Where to write the model
@@ -76,37 +83,32 @@ struct CommonOptions {
     /// Part of the rows to validate on where there is no file for it; 0 for none
     #[arg(long, value_name = "PART", default_value_t = 0.1)]
     validation_split: f64,
-    /// Units of hidden layers, with relu: 64,32
-    #[arg(long, value_name = "UNITS", value_delimiter = ',')]
-    hidden: Vec<usize>,
     /// Passes over the data, at most
     #[arg(long, default_value_t = 50)]
     epochs: usize,
-    /// Rows of a step; 64 for texts, 32 for tables unless given
+    /// Rows of a step; 64 for texts, 32 for others unless given
     #[arg(long)]
     batch_size: Option<usize>,
     /// The optimizer
     #[arg(long, value_enum, default_value = "adam")]
     optimizer: OptimizerName,
-    /// Step size; 0.003 for adam on texts, 0.001 for adam on tables, 0.01 for sgd unless given
+    /// Step size; for adam 0.001 on tables and 0.003 otherwise, for sgd 0.01 unless given
     #[arg(long)]
     learning_rate: Option<f64>,
     /// Momentum of sgd
     #[arg(long, default_value_t = 0.9)]
     momentum: f64,
-    /// How the learning rate moves over the epochs
-    #[arg(long, value_enum, default_value = "constant")]
-    schedule: ScheduleName,
+    /// How the learning rate moves over the epochs; cosine for autoencoders and translations,
+    /// constant for others unless given
+    #[arg(long, value_enum)]
+    schedule: Option<ScheduleName>,
     /// Epochs without a better validation loss before training stops; 0 for never
     #[arg(long, default_value_t = 3)]
     patience: usize,
     /// Take the rows in the file's order in every epoch
     #[arg(long)]
     no_shuffle: bool,
-    /// Accept labels that stand in one row only
-    #[arg(long)]
-    allow_single_labels: bool,
-    /// Seed of weights, order, dropout and the validation split
+    /// Seed of weights, order, dropout, noise and the validation split
     #[arg(long, default_value_t = 7)]
     seed: u64,
 }
@@ -195,6 +197,8 @@ struct TextOptions {
     #[arg(long)]
     skip_unknown: bool,
     #[command(flatten)]
+    classifier: ClassifierOptions,
+    #[command(flatten)]
     common: CommonOptions,
 }
 
@@ -215,6 +219,8 @@ struct TableOptions {
     #[arg(long, default_value_t = 0.0)]
     dropout: f64,
     #[command(flatten)]
+    classifier: ClassifierOptions,
+    #[command(flatten)]
     common: CommonOptions,
 }
 
@@ -224,27 +230,158 @@ enum TaskName {
     Regression,
 }
 
+/// What differs between the kinds where no option says otherwise.
+struct Usual {
+    learning_rate: f64,
+    schedule: Schedule,
+    batch_size: usize,
+}
+
+/// Options of classifiers.
+#[derive(Debug, Args)]
+struct ClassifierOptions {
+    /// Units of hidden layers, with relu: 64,32
+    #[arg(long, value_name = "UNITS", value_delimiter = ',')]
+    hidden: Vec<usize>,
+    /// Accept labels that stand in one row only
+    #[arg(long)]
+    allow_single_labels: bool,
+}
+
+/// Options of models that read images.
+#[derive(Debug, Args)]
+struct ImageArguments {
+    /// Resize every image to WIDTHxHEIGHT
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    size: Option<(usize, usize)>,
+    /// Make every image grey
+    #[arg(long)]
+    grey: bool,
+    /// Noise that the model learns to undo, drawn anew for every step: gaussian:0.3,
+    /// salt-pepper:0.1, mask:0.25
+    #[arg(long)]
+    noise: Option<String>,
+}
+
+/// "64x48" as (64, 48).
+fn parse_size(text: &str) -> Result<(usize, usize), String> {
+    let sides = text.split_once(['x', 'X']);
+    let parsed = sides.and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
+    parsed.ok_or_else(|| format!("\"{text}\" is no size; write width and height as 64x48"))
+}
+
+/// What an autoencoder's outputs are held against.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LossName {
+    /// Mean squared error
+    Mse,
+    /// Binary cross-entropy, of data from 0 to 1
+    Bce,
+    /// Softmax cross-entropy, of texts
+    Softmax,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  wgslearn train autoencoder train-images-idx3-ubyte.gz --layers 128,64,32
+  wgslearn train autoencoder photos/ --size 64x64 --grey --noise gaussian:0.3
+  wgslearn train autoencoder reviews.csv --layers 100       the text column's bags of words")]
+struct AutoencoderOptions {
+    /// Images (an IDX file, a folder of PNG and JPEG files), a matrix (.npy, .csv), or texts (.csv
+    /// and .tsv with a text column, .jsonl, .txt)
+    data: PathBuf,
+    /// Units of the encoder's layers, the last the code; the decoder mirrors them. 128,64,32 for
+    /// numbers, 100 for texts unless given
+    #[arg(long, value_name = "UNITS", value_delimiter = ',')]
+    layers: Vec<usize>,
+    /// The loss; mse for numbers, softmax for texts unless given
+    #[arg(long, value_enum)]
+    loss: Option<LossName>,
+    #[command(flatten)]
+    images: ImageArguments,
+    /// Column or key of the text
+    #[arg(long, default_value = "text")]
+    text_column: String,
+    /// Words in the vocabulary at most; 0 for all
+    #[arg(long, default_value_t = 0)]
+    vocab_size: usize,
+    /// Leave words out of the vocabulary that are seen less often
+    #[arg(long, default_value_t = 2)]
+    min_count: usize,
+    /// How a text's words become one vector
+    #[arg(long, value_enum, default_value = "sqrt")]
+    combine: CombineName,
+    /// Leave out texts without a known word instead of refusing them
+    #[arg(long)]
+    skip_unknown: bool,
+    #[command(flatten)]
+    common: CommonOptions,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum CombineName {
+    Sum,
+    Mean,
+    Sqrt,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  wgslearn train translate --input plain/ --target glasses/ --size 64x64 --grey
+  wgslearn train translate --input x.npy --target y.npy --layers 256,64
+  wgslearn train translate --input plain/ --target glasses/ \\
+      --encoder-from autoencoder.safetensors --freeze-encoder")]
+struct TranslateOptions {
+    /// Images that the model reads: a folder, an IDX file or a .npy file
+    #[arg(long, value_name = "DATA")]
+    input: PathBuf,
+    /// Images that it shall give, paired by file name or row by row; their size may differ
+    #[arg(long, value_name = "DATA")]
+    target: PathBuf,
+    /// Targets of the validation file
+    #[arg(long, value_name = "DATA")]
+    validation_target: Option<PathBuf>,
+    /// Units of the encoder's layers, the last the code; the decoder mirrors them. With
+    /// --encoder-from the decoder's alone, from its last
+    #[arg(long, value_name = "UNITS", value_delimiter = ',')]
+    layers: Vec<usize>,
+    /// Take the encoder of this model instead of a fresh one
+    #[arg(long, value_name = "MODEL")]
+    encoder_from: Option<PathBuf>,
+    /// Leave that encoder as it is, and train a decoder alone
+    #[arg(long)]
+    freeze_encoder: bool,
+    /// The loss; mse unless given
+    #[arg(long, value_enum)]
+    loss: Option<LossName>,
+    #[command(flatten)]
+    images: ImageArguments,
+    #[command(flatten)]
+    common: CommonOptions,
+}
+
 impl CommonOptions {
-    fn apply(&self, config: &mut RunConfig, learning_rate: f64, batch_size: usize) {
+    fn apply(&self, config: &mut RunConfig, usual: &Usual) {
         let data = &mut config.data;
         data.validation = self.validation_file.clone();
         data.validation_split = match self.validation_file {
             Some(_) => 0.0,
             None => self.validation_split,
         };
-        data.allow_single_labels = self.allow_single_labels;
-        config.model.hidden = self.hidden.clone();
         let training = &mut config.training;
         training.optimizer = match self.optimizer {
-            OptimizerName::Adam => Optimizer::adam(self.learning_rate.unwrap_or(learning_rate)),
+            OptimizerName::Adam => {
+                Optimizer::adam(self.learning_rate.unwrap_or(usual.learning_rate))
+            }
             OptimizerName::Sgd => Optimizer::sgd(self.learning_rate.unwrap_or(0.01), self.momentum),
         };
         training.schedule = match self.schedule {
-            ScheduleName::Constant => Schedule::Constant,
-            ScheduleName::Cosine => Schedule::Cosine,
+            None => usual.schedule,
+            Some(ScheduleName::Constant) => Schedule::Constant,
+            Some(ScheduleName::Cosine) => Schedule::Cosine,
         };
         training.epochs = self.epochs;
-        training.batch_size = self.batch_size.unwrap_or(batch_size);
+        training.batch_size = self.batch_size.unwrap_or(usual.batch_size);
         training.shuffle = !self.no_shuffle;
         training.seed = self.seed;
         // Without rows to validate on there is nothing to be patient with.
@@ -279,7 +416,9 @@ impl TextOptions {
             PoolName::Mean => Pool::Mean,
             PoolName::Flatten => Pool::Flatten,
         };
-        self.common.apply(&mut config, 3e-3, 64);
+        self.classifier.apply(&mut config);
+        let schedule = Schedule::Constant;
+        self.common.apply(&mut config, &Usual { learning_rate: 3e-3, schedule, batch_size: 64 });
         config
     }
 }
@@ -293,7 +432,73 @@ impl TableOptions {
             TaskName::Regression => TableTask::Regression,
         });
         config.model.dropout = self.dropout;
-        self.common.apply(&mut config, 1e-3, 32);
+        self.classifier.apply(&mut config);
+        let schedule = Schedule::Constant;
+        self.common.apply(&mut config, &Usual { learning_rate: 1e-3, schedule, batch_size: 32 });
+        config
+    }
+}
+
+impl ClassifierOptions {
+    fn apply(&self, config: &mut RunConfig) {
+        config.data.allow_single_labels = self.allow_single_labels;
+        config.model.hidden = self.hidden.clone();
+    }
+}
+
+impl ImageArguments {
+    fn apply(&self, config: &mut RunConfig) {
+        config.images = ImageOptions { size: self.size, grey: self.grey };
+        config.training.noise = self.noise.clone();
+    }
+}
+
+impl LossName {
+    fn loss(self) -> Loss {
+        match self {
+            LossName::Mse => Loss::Mse,
+            LossName::Bce => Loss::BinaryCrossentropy,
+            LossName::Softmax => Loss::CategoricalCrossentropy,
+        }
+    }
+}
+
+impl AutoencoderOptions {
+    fn config(&self) -> RunConfig {
+        let mut config = RunConfig::autoencoder(&self.data);
+        config.data.text_column = self.text_column.clone();
+        config.data.skip_unknown = self.skip_unknown;
+        config.text.vocab_size = self.vocab_size;
+        config.text.min_count = self.min_count;
+        config.model.encoder = self.layers.clone();
+        config.model.combine = match self.combine {
+            CombineName::Sum => Combine::Sum,
+            CombineName::Mean => Combine::Mean,
+            CombineName::Sqrt => Combine::Sqrt,
+        };
+        config.training.loss = self.loss.map(LossName::loss);
+        self.images.apply(&mut config);
+        let schedule = Schedule::Cosine;
+        self.common.apply(&mut config, &Usual { learning_rate: 3e-3, schedule, batch_size: 32 });
+        config
+    }
+}
+
+impl TranslateOptions {
+    fn config(&self) -> RunConfig {
+        let mut config = RunConfig::new(DataConfig::new(&self.input));
+        config.data.targets = Some(self.target.clone());
+        config.data.validation_targets = self.validation_target.clone();
+        config.model.encoder = match (&self.encoder_from, &self.layers[..]) {
+            (None, []) => RunConfig::ENCODER.to_vec(),
+            (_, units) => units.to_vec(),
+        };
+        config.model.encoder_from = self.encoder_from.clone();
+        config.model.freeze_encoder = self.freeze_encoder;
+        config.training.loss = self.loss.map(LossName::loss);
+        self.images.apply(&mut config);
+        let schedule = Schedule::Cosine;
+        self.common.apply(&mut config, &Usual { learning_rate: 3e-3, schedule, batch_size: 32 });
         config
     }
 }
@@ -302,10 +507,12 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let mut config = match (&options.kind, &options.config) {
         (Some(Kind::Text(text)), _) => text.config(),
         (Some(Kind::Table(table)), _) => table.config(),
+        (Some(Kind::Autoencoder(autoencoder)), _) => autoencoder.config(),
+        (Some(Kind::Translate(translate)), _) => translate.config(),
         (None, Some(path)) => RunConfig::read(path)?,
         (None, None) => {
             return Err(Error::usage(
-                "say what to train on: `wgslearn train text FILE`, `wgslearn train table FILE --target COLUMN`, or `wgslearn train --config FILE`",
+                "say what to train on: `wgslearn train text FILE`, `wgslearn train table FILE --target COLUMN`, `wgslearn train autoencoder DATA`, `wgslearn train translate --input A --target B`, or `wgslearn train --config FILE`",
             )
             .into());
         }

@@ -144,6 +144,11 @@ impl Dataset {
         &self.inputs
     }
 
+    /// The inputs, taken out.
+    pub fn into_inputs(self) -> Inputs {
+        self.inputs
+    }
+
     /// The targets.
     pub fn targets(&self) -> &Targets {
         &self.targets

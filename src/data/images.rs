@@ -139,7 +139,7 @@ impl Images {
     fn resized(self, width: usize, height: usize) -> Result<Images> {
         let shape = ImageShape { width, height, ..self.shape };
         let resize = |values: &[f32]| {
-            let image = image::DynamicImage::from(to_picture(self.shape, values));
+            let image = to_picture(self.shape, values);
             from_picture(&image, &shape)
         };
         let values = self.values.par_chunks(self.shape.len()).flat_map_iter(resize).collect();
@@ -245,6 +245,13 @@ fn to_picture(shape: ImageShape, values: &[f32]) -> image::DynamicImage {
         _ => image::RgbImage::from_raw(width, height, bytes).map(Into::into),
     };
     picture.unwrap_or_default()
+}
+
+/// An image as red, green, blue bytes of another size: enlarged pixel by pixel, or averaged.
+pub fn image_thumbnail(shape: ImageShape, values: &[f32], width: u32, height: u32) -> Vec<u8> {
+    let enlarges = width as usize >= shape.width;
+    let filter = if enlarges { FilterType::Nearest } else { FilterType::Triangle };
+    to_picture(shape, values).resize_exact(width, height, filter).to_rgb8().into_raw()
 }
 
 /// The bytes of a PNG of an image.

@@ -10,8 +10,8 @@ pub(crate) use dataset::check_ids;
 pub use dataset::{Dataset, Inputs, Targets, permutation};
 pub use examples::{Examples, TextColumns, read_examples, read_lines};
 pub use images::{
-    Idx, ImageEncoder, ImageOptions, ImageShape, Images, holds_images, image_png, read_idx,
-    read_images,
+    Idx, ImageEncoder, ImageOptions, ImageShape, Images, holds_images, image_png, image_thumbnail,
+    read_idx, read_images,
 };
 pub use npy::{Array, npy_bytes, read_npy};
-pub use table::{Table, TableEncoder, TableTask, read_table};
+pub use table::{Table, TableEncoder, TableTask, column_names, read_table};

@@ -103,8 +103,7 @@ pub fn npy_bytes(values: &[f32], width: usize) -> Result<Vec<u8>> {
         writer.extend(values.iter().copied())?;
         writer.finish()
     };
-    write(&mut bytes)
-        .map_err(|e| Error::Model(format!("the .npy file cannot be written: {e}")))?;
+    write(&mut bytes).map_err(|e| Error::Model(format!("the .npy file cannot be written: {e}")))?;
     Ok(bytes)
 }
 

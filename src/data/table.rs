@@ -57,9 +57,18 @@ pub fn read_table(path: &Path, target: Option<&str>, features: Option<&[String]>
     };
     let bytes = std::fs::read(path).map_err(|e| Error::file("read", path, e))?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    let mut reader =
-        csv::ReaderBuilder::new().delimiter(separator).trim(csv::Trim::All).from_reader(bytes);
-    let headers = reader.headers().map_err(|e| csv_error(path, bytes, &e))?.clone();
+    let build = |has_headers| {
+        let mut builder = csv::ReaderBuilder::new();
+        builder.delimiter(separator).trim(csv::Trim::All).has_headers(has_headers);
+        builder.from_reader(bytes)
+    };
+    let mut reader = build(true);
+    let mut headers = reader.headers().map_err(|e| csv_error(path, bytes, &e))?.clone();
+    if is_row(&headers) {
+        // A plain matrix: columns are called by their number.
+        headers = (0..headers.len()).map(|i| i.to_string()).collect();
+        reader = build(false);
+    }
     let names: Vec<&str> = headers.iter().collect();
     if names.is_empty() {
         return Err(Error::data(path, "the file is empty; its first line names the columns"));
@@ -118,6 +127,29 @@ pub fn read_table(path: &Path, target: Option<&str>, features: Option<&[String]>
     Ok(table)
 }
 
+/// Whether a table's first line is a row of numbers rather than names; 0, 1, 2, ... are names, as
+/// pandas writes them.
+fn is_row(first: &csv::StringRecord) -> bool {
+    let are_numbers = first.iter().all(|field| field.parse::<f64>().is_ok());
+    let are_places = first.iter().enumerate().all(|(i, field)| field == i.to_string());
+    !first.is_empty() && are_numbers && !are_places
+}
+
+/// The names that the first line of a CSV or TSV file holds.
+///
+/// # Errors
+/// [`Error::File`] when the file cannot be read.
+pub fn column_names(path: &Path) -> Result<Vec<String>> {
+    let mut first = String::new();
+    let file = std::fs::File::open(path).map_err(|e| Error::file("read", path, e))?;
+    // What is no UTF-8 is told by whoever reads the rows.
+    let _ = std::io::BufRead::read_line(&mut std::io::BufReader::new(file), &mut first);
+    let separator = if path.extension().is_some_and(|e| e == "tsv") { b'\t' } else { b',' };
+    let mut reader = csv::ReaderBuilder::new().delimiter(separator).from_reader(first.as_bytes());
+    let headers = reader.headers().map_err(|e| csv_error(path, first.as_bytes(), &e))?;
+    Ok(headers.iter().map(|name| name.trim_start_matches('\u{feff}').trim().to_owned()).collect())
+}
+
 impl Table {
     /// What the targets ask for: a number, unless they are texts or at most 20 whole numbers.
     pub fn task(&self) -> TableTask {
@@ -171,10 +203,23 @@ impl TableEncoder {
         }
     }
 
+    /// Learns the scale of every column of a matrix `[rows, width]`; columns are called by number.
+    pub fn fit_matrix(values: &[f64], width: usize) -> TableEncoder {
+        let columns = (0..width).map(|i| i.to_string()).collect();
+        let table = Table { columns, values: values.to_vec(), ..Table::default() };
+        TableEncoder::fit(&table, "", None)
+    }
+
     /// The rows standardised, `[rows, columns]`.
     pub fn encode(&self, table: &Table) -> Vec<f32> {
         let scales = self.means.iter().zip(&self.deviations).cycle();
         table.values.iter().zip(scales).map(|(v, (mean, dev))| ((v - mean) / dev) as f32).collect()
+    }
+
+    /// Standardised rows in the columns' own scale, `[rows, columns]`.
+    pub fn decode(&self, values: &[f32]) -> Vec<f32> {
+        let scales = self.means.iter().zip(&self.deviations).cycle();
+        values.iter().zip(scales).map(|(v, (mean, dev))| (*v as f64 * dev + mean) as f32).collect()
     }
 
     /// A regression's target on the model's scale.

@@ -92,7 +92,7 @@ fn twin<T: Real>(
                     sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum += value);
                 }
                 if p.ends == 1 {
-                    sums.iter_mut().for_each(|sum| *sum = *sum * scales[row]);
+                    sums.iter_mut().for_each(|sum| *sum *= scales[row]);
                 }
                 if p.ends == 1 && p.bias == 1 {
                     sums.iter_mut().zip(bias).for_each(|(sum, &bias)| *sum += bias);

@@ -46,6 +46,7 @@ kernel! {
     twin: twin,
 }
 
+#[allow(clippy::too_many_arguments)]
 fn twin<T: Real>(
     p: &Params,
     sorted_ids: &[u32],

@@ -70,6 +70,9 @@ pub enum Encoder {
 pub struct Source {
     /// The file or folder, as it was named.
     pub path: PathBuf,
+    /// That of the targets, for a model that gives something else than it reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub targets: Option<PathBuf>,
     /// Column or key of the text, for texts.
     pub text_column: String,
 }
@@ -138,6 +141,19 @@ impl Model {
     pub fn new(input: Input, layers: Vec<Layer>, loss: Loss, seed: u64) -> Result<Model> {
         let mut model = Model::without_parameters(input, layers, loss);
         let specs = model.check()?;
+        let too_large = |spec: &ParameterSpec| {
+            Error::Model(format!(
+                "the weights {} of shape {:?} do not fit in this machine's memory; give the layer fewer units",
+                spec.name, spec.shape
+            ))
+        };
+        for spec in &specs {
+            let count = spec.shape.iter().try_fold(1usize, |count, &n| count.checked_mul(n));
+            let room = count.map(|count| Vec::<f32>::new().try_reserve_exact(count));
+            if !matches!(room, Some(Ok(()))) {
+                return Err(too_large(spec));
+            }
+        }
         let draw = |(stream, spec): (usize, ParameterSpec)| {
             let mut generator = ChaCha8Rng::seed_from_u64(seed);
             generator.set_stream(stream as u64);

@@ -1,9 +1,15 @@
-//! Results as people read them: reports, and the history as a picture.
+//! Results as people read them: reports, curves, grids of images, clouds of codes.
 
 mod classification;
+mod grid;
+mod pca;
 mod plot;
 mod regression;
+mod scatter;
 
 pub use classification::ClassificationReport;
+pub use grid::{GridGroup, GridRow, grid_png};
+pub use pca::Pca;
 pub use plot::{history_png, history_text};
 pub use regression::RegressionReport;
+pub use scatter::{Cloud, scatter_png};

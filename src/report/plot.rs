@@ -1,5 +1,6 @@
 //! The history as a picture: a PNG, and a drawing for the terminal.
 
+use image::ImageEncoder;
 use plotters::prelude::*;
 use plotters::style::register_font;
 use textplots::{Chart, Plot, Shape};
@@ -44,9 +45,7 @@ pub fn history_png(history: &History) -> Result<Vec<u8>> {
     if panels.is_empty() {
         return Err(failed("there is no epoch".into()));
     }
-    // The font is in the binary: plots look the same everywhere and need no system library.
-    register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular())
-        .map_err(|_| failed("its font is broken".into()))?;
+    load_font()?;
     let mut pixels = vec![255; (SIZE.0 * SIZE.1 * 3) as usize];
     {
         let root = BitMapBackend::with_buffer(&mut pixels, SIZE).into_drawing_area();
@@ -56,13 +55,23 @@ pub fn history_png(history: &History) -> Result<Vec<u8>> {
         }
         root.present().map_err(|e| failed(e.to_string()))?;
     }
+    png_bytes(SIZE, &pixels)
+}
+
+/// The bytes of a PNG of red, green, blue pixels.
+pub(super) fn png_bytes((width, height): (u32, u32), pixels: &[u8]) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, SIZE.0, SIZE.1);
-    encoder.set_color(png::ColorType::Rgb);
-    let mut writer = encoder.write_header().map_err(|e| failed(e.to_string()))?;
-    writer.write_image_data(&pixels).map_err(|e| failed(e.to_string()))?;
-    writer.finish().map_err(|e| failed(e.to_string()))?;
+    image::codecs::png::PngEncoder::new(&mut bytes)
+        .write_image(pixels, width, height, image::ExtendedColorType::Rgb8)
+        .map_err(|e| Error::Training(format!("the plot cannot be drawn: {e}")))?;
     Ok(bytes)
+}
+
+/// Makes the font known that is in the binary: plots look the same everywhere and need no system
+/// library.
+pub(super) fn load_font() -> Result<()> {
+    register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular())
+        .map_err(|_| Error::Training("the plot's font is broken".into()))
 }
 
 fn draw<B: DrawingBackend>(

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::ImageOptions;
 use crate::error::{Error, Result};
-use crate::model::{Layer, Loss};
+use crate::model::{Combine, Layer, Loss, Noise};
 use crate::text::TextOptions;
 use crate::train::{EarlyStopping, Optimizer, Schedule, Trainer};
 
@@ -18,6 +19,9 @@ pub struct RunConfig {
     /// Tokens, vocabulary and padding, for texts.
     #[serde(default)]
     pub text: TextOptions,
+    /// Size and colour, for images.
+    #[serde(default)]
+    pub images: ImageOptions,
     /// Layers and first weights.
     #[serde(default)]
     pub model: ModelConfig,
@@ -33,10 +37,11 @@ pub struct RunConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
-    /// Ids or a matrix (`.npy`), a table (`.csv`, `.tsv`), or texts (`.csv`, `.tsv`, `.jsonl`,
-    /// lines with `__label__`).
+    /// Ids or a matrix (`.npy`), a table (`.csv`, `.tsv`), texts (`.csv`, `.tsv`, `.jsonl`, lines
+    /// with `__label__`), or images (a folder of PNG and JPEG files, an IDX file).
     pub train: PathBuf,
-    /// Targets of a `.npy` file, `[rows, outputs]`; the same file as `train` for an autoencoder.
+    /// Targets of a `.npy` file, `[rows, outputs]`, or of images, paired by name or row by row; the
+    /// same file as `train` for an autoencoder of whatever it holds.
     pub targets: Option<PathBuf>,
     /// A file like `train` to validate on.
     pub validation: Option<PathBuf>,
@@ -114,6 +119,15 @@ pub struct ModelConfig {
     pub pool: Pool,
     /// Units of each hidden layer, with relu.
     pub hidden: Vec<usize>,
+    /// Units of an autoencoder's encoder, with relu but for the last, the code; the decoder mirrors
+    /// them.
+    pub encoder: Vec<usize>,
+    /// How an autoencoder of texts combines the vectors of a text's words.
+    pub combine: Combine,
+    /// A model whose encoder stands in place of a fresh one.
+    pub encoder_from: Option<PathBuf>,
+    /// Whether that encoder keeps its weights.
+    pub freeze_encoder: bool,
     /// Rate of dropout before every dense layer; 0 for none.
     pub dropout: f64,
     /// A safetensors file of weights by name; weights that it does not name are fresh.
@@ -127,6 +141,10 @@ impl Default for ModelConfig {
             embedding_units: 16,
             pool: Pool::Mean,
             hidden: Vec::new(),
+            encoder: Vec::new(),
+            combine: Combine::Sqrt,
+            encoder_from: None,
+            freeze_encoder: false,
             dropout: 0.0,
             initial_weights: None,
         }
@@ -154,6 +172,9 @@ pub struct TrainingConfig {
     /// Epochs without a better validation loss before training stops and takes the best weights;
     /// 0 for never.
     pub patience: usize,
+    /// Noise on the inputs that the model learns to undo: `gaussian:0.3`, `salt-pepper:0.1`,
+    /// `mask:0.25`.
+    pub noise: Option<String>,
 }
 
 impl Default for TrainingConfig {
@@ -168,6 +189,7 @@ impl Default for TrainingConfig {
             shuffle: trainer.shuffle,
             seed: trainer.seed,
             patience: 0,
+            noise: None,
         }
     }
 }
@@ -193,10 +215,24 @@ impl RunConfig {
         RunConfig {
             data,
             text: TextOptions::default(),
+            images: ImageOptions::default(),
             model: ModelConfig::default(),
             training: TrainingConfig::default(),
             output: OutputConfig::default(),
         }
+    }
+
+    /// Units of an encoder of numbers where none are given.
+    pub const ENCODER: [usize; 3] = [128, 64, 32];
+
+    /// Units of an encoder of texts where none are given.
+    pub const TEXT_ENCODER: [usize; 1] = [100];
+
+    /// An autoencoder of what `data` holds, with every other key at its default.
+    pub fn autoencoder(data: impl Into<PathBuf>) -> RunConfig {
+        let mut config = RunConfig::new(DataConfig::new(data));
+        config.data.targets = Some(config.data.train.clone());
+        config
     }
 
     /// Reads a TOML file; paths in it are relative to its folder.
@@ -223,6 +259,7 @@ impl RunConfig {
             &mut data.validation,
             &mut data.validation_targets,
             &mut self.model.initial_weights,
+            &mut self.model.encoder_from,
             &mut self.output.model,
             &mut self.output.history,
             &mut self.output.plot,
@@ -242,6 +279,15 @@ impl RunConfig {
         if self.training.epochs == 0 {
             return Err(Error::usage("0 epochs train nothing; take at least 1"));
         }
+        if self.model.encoder.contains(&0) {
+            return Err(Error::usage("a layer of 0 units holds nothing; give each at least 1"));
+        }
+        if self.model.freeze_encoder && self.model.encoder_from.is_none() {
+            return Err(Error::usage(
+                "only an encoder that was trained before can be frozen; name its model with --encoder-from",
+            ));
+        }
+        self.noise()?;
         if self.model.embedding_units == 0 {
             return Err(Error::usage("an embedding of width 0 holds nothing; take at least 1"));
         }
@@ -257,6 +303,23 @@ impl RunConfig {
             }
         }
         Ok(())
+    }
+
+    /// The noise that the run asks for.
+    pub(super) fn noise(&self) -> Result<Option<Noise>> {
+        self.training.noise.as_deref().map(str::parse).transpose()
+    }
+
+    /// Whether the layers are those of an encoder and its decoder.
+    pub(super) fn builds_autoencoder(&self) -> bool {
+        let model = &self.model;
+        let asks = !model.encoder.is_empty() || model.encoder_from.is_some();
+        model.layers.is_none() && (asks || self.is_autoencoder() && model.hidden.is_empty())
+    }
+
+    /// Whether the targets are the inputs.
+    pub(super) fn is_autoencoder(&self) -> bool {
+        self.data.targets.as_ref() == Some(&self.data.train)
     }
 
     /// The trainer that the run asks for.

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use super::config::{DataConfig, RunConfig};
 use crate::data::{
-    Array, Dataset, Examples, Inputs, Table, TableEncoder, TableTask, Targets, TextColumns,
-    read_examples, read_npy, read_table,
+    Array, Dataset, Examples, ImageEncoder, ImageOptions, ImageShape, Inputs, Table, TableEncoder,
+    TableTask, Targets, TextColumns, column_names, holds_images, read_examples, read_images,
+    read_npy, read_table,
 };
 use crate::error::{Error, Result};
 use crate::model::{Encoder, Input, Layer, Model};
@@ -44,6 +45,12 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// Rows whose targets speak for themselves.
+    fn given(training: Dataset, validation: Option<Dataset>, encoder: Encoder) -> Loaded {
+        let (labels, task) = (Vec::new(), Task::Given);
+        Loaded { training, validation, encoder, labels, task, embedding_rows: 0 }
+    }
+
     /// What a model reads.
     pub fn input(&self) -> Input {
         match self.training.inputs() {
@@ -59,7 +66,9 @@ impl Loaded {
 /// [`Error::File`], and [`Error::Data`] with file, line and the way out.
 pub fn load(config: &RunConfig) -> Result<Loaded> {
     let data = &config.data;
-    let mut loaded = match kind(data) {
+    let mut loaded = match kind(config)? {
+        Kind::Images => load_rows_and_targets(config)?,
+        Kind::Array if config.builds_autoencoder() => load_rows_and_targets(config)?,
         Kind::Array => load_arrays(config)?,
         Kind::Table => load_table(config)?,
         Kind::Text => load_texts(config)?,
@@ -74,6 +83,7 @@ pub fn load(config: &RunConfig) -> Result<Loaded> {
 
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
+    Images,
     Array,
     Table,
     Text,
@@ -83,12 +93,21 @@ fn ending(path: &Path) -> &str {
     path.extension().and_then(|ending| ending.to_str()).unwrap_or_default()
 }
 
-fn kind(data: &DataConfig) -> Kind {
-    match ending(&data.train) {
+fn kind(config: &RunConfig) -> Result<Kind> {
+    let data = &config.data;
+    Ok(match ending(&data.train) {
         "npy" => Kind::Array,
-        "csv" | "tsv" if data.target_column.is_some() || data.targets.is_some() => Kind::Table,
+        "csv" | "tsv" if data.target_column.is_some() => Kind::Table,
+        "csv" | "tsv" if data.targets.is_some() => {
+            match column_names(&data.train)?.contains(&data.text_column) {
+                true => Kind::Text,
+                false => Kind::Table,
+            }
+        }
+        "csv" | "tsv" | "jsonl" | "ndjson" => Kind::Text,
+        _ if holds_images(&data.train) => Kind::Images,
         _ => Kind::Text,
-    }
+    })
 }
 
 /// Labels in order: by number where all are numbers, else by letters.
@@ -166,10 +185,14 @@ fn class_task(labels: &[String]) -> Task {
 
 fn load_texts(config: &RunConfig) -> Result<Loaded> {
     let data = &config.data;
-    let columns =
-        TextColumns { text: data.text_column.clone(), label: Some(data.label_column.clone()) };
+    // An autoencoder's texts need no labels.
+    let label = (!config.is_autoencoder()).then(|| data.label_column.clone());
+    let columns = TextColumns { text: data.text_column.clone(), label };
     let examples = read_examples(&data.train, &columns)?;
-    let labels = classes(&data.train, &examples.labels, &examples.lines, data)?;
+    let labels = match config.is_autoencoder() {
+        true => Vec::new(),
+        false => classes(&data.train, &examples.labels, &examples.lines, data)?,
+    };
     let encoder = TextEncoder::fit(examples.texts.iter().map(String::as_str), &config.text)?;
     let training = encode_texts(&encoder, &labels, examples, &data.train, data.skip_unknown)?;
     let validation = match &data.validation {
@@ -182,7 +205,7 @@ fn load_texts(config: &RunConfig) -> Result<Loaded> {
     Ok(Loaded {
         training,
         validation,
-        task: class_task(&labels),
+        task: if labels.is_empty() { Task::Given } else { class_task(&labels) },
         embedding_rows: encoder.rows(),
         encoder: Encoder::Text(encoder),
         labels,
@@ -216,16 +239,17 @@ fn encode_texts(
         }
         kept.push(known);
     }
+    let inputs = Inputs::Ids { values, length: width };
+    let source = path.display().to_string();
+    if labels.is_empty() {
+        return Dataset::new(inputs, Targets::Inputs, source);
+    }
     let mut keep = kept.iter();
     examples.labels.retain(|_| *keep.next().unwrap_or(&true));
     let mut keep = kept.iter();
     examples.lines.retain(|_| *keep.next().unwrap_or(&true));
     let targets = class_targets(path, &examples.labels, &examples.lines, labels)?;
-    Dataset::new(
-        Inputs::Ids { values, length: width },
-        Targets::Values { values: targets, width: 1 },
-        path.display().to_string(),
-    )
+    Dataset::new(inputs, Targets::Values { values: targets, width: 1 }, source)
 }
 
 // Tables.
@@ -362,6 +386,274 @@ fn array_dataset(path: &Path, targets: &Path, reads_ids: Option<bool>) -> Result
     Dataset::new(inputs, targets, path.display().to_string())
 }
 
+// Images, and matrices whose every column is both input and target.
+
+/// Rows of numbers from a file, of images where the file says so.
+struct Rows {
+    values: Vec<f32>,
+    width: usize,
+    image: Option<ImageShape>,
+    /// File names, for a folder of pictures.
+    names: Vec<String>,
+}
+
+impl Rows {
+    /// Reads images, or the array of a `.npy` file: of images where it has three axes or four.
+    fn read(path: &Path, options: &ImageOptions) -> Result<Rows> {
+        if ending(path) != "npy" {
+            let images = read_images(path, options)?;
+            let (width, image) = (images.shape.len(), Some(images.shape));
+            return Ok(Rows { values: images.values, width, image, names: images.names });
+        }
+        let array = read_npy(path)?;
+        if array.width == 0 || array.rows == 0 {
+            return Err(Error::data(path, "the array is empty; give rows of at least one element"));
+        }
+        let image = match array.shape[..] {
+            [_, height, width] => Some(ImageShape { width, height, channels: 1 }),
+            [_, height, width, channels @ (1 | 3)] => Some(ImageShape { width, height, channels }),
+            _ => None,
+        };
+        let (width, is_integer) = (array.width, array.is_integer);
+        let mut values = array.into_reals();
+        if image.is_some() && is_integer {
+            values.iter_mut().for_each(|value| *value /= 255.0);
+        }
+        Ok(Rows { values, width, image, names: Vec::new() })
+    }
+
+    fn inputs(self) -> Inputs {
+        Inputs::Matrix { values: self.values, features: self.width }
+    }
+
+    fn count(&self) -> usize {
+        self.values.len() / self.width.max(1)
+    }
+
+    fn is_within_0_and_1(&self) -> bool {
+        self.values.iter().all(|value| (0.0..=1.0).contains(value))
+    }
+}
+
+/// A data set of rows with rows as targets, paired by file name or row by row.
+fn paired(inputs: Rows, targets: Rows, paths: [&Path; 2]) -> Result<Dataset> {
+    let stem = |name: &String| {
+        Path::new(name).file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    };
+    if !inputs.names.is_empty() && !targets.names.is_empty() {
+        let stems: [Vec<String>; 2] =
+            [&inputs, &targets].map(|rows| rows.names.iter().map(stem).collect());
+        for (i, j) in [(0, 1), (1, 0)] {
+            if let Some(lone) = stems[i].iter().find(|name| !stems[j].contains(name)) {
+                return Err(Error::data(
+                    paths[i],
+                    format!(
+                        "the picture {lone} has no partner of that name in {}; add it, or remove this one",
+                        paths[j].display()
+                    ),
+                ));
+            }
+        }
+        // Both are sorted by name, but an ending can change the order.
+        if stems[0] != stems[1] {
+            return Err(Error::data(
+                paths[1],
+                format!(
+                    "the pictures stand in another order than in {}; give both the same endings",
+                    paths[0].display()
+                ),
+            ));
+        }
+    }
+    if inputs.count() != targets.count() {
+        return Err(Error::data(
+            paths[1],
+            format!(
+                "{} rows of targets for the {} rows of {}",
+                targets.count(),
+                inputs.count(),
+                paths[0].display()
+            ),
+        ));
+    }
+    let width = targets.width;
+    let targets = Targets::Values { values: targets.values, width };
+    Dataset::new(inputs.inputs(), targets, paths[0].display().to_string())
+}
+
+/// Images, or a matrix for an autoencoder.
+fn load_rows_and_targets(config: &RunConfig) -> Result<Loaded> {
+    let data = &config.data;
+    let Some(target_path) = &data.targets else {
+        return Err(Error::usage(
+            "images have no labels to learn: train an autoencoder of them (`wgslearn train autoencoder`), or name target images (`wgslearn train translate`)",
+        ));
+    };
+    let rows = Rows::read(&data.train, &config.images)?;
+    let (image, resize) = (rows.image, config.images.size.is_some());
+    if config.is_autoencoder() {
+        let encoder = match image {
+            Some(shape) => Encoder::Image(ImageEncoder { input: shape, output: shape, resize }),
+            None if rows.is_within_0_and_1() => Encoder::None,
+            None => {
+                // What is no number is told by the data set, with its place.
+                let values: Vec<f64> = rows.values.iter().map(|&value| value as f64).collect();
+                Encoder::Table(TableEncoder::fit_matrix(&values, rows.width))
+            }
+        };
+        let width = rows.width;
+        let training = autoencoder_dataset(rows, &encoder, &data.train)?;
+        let validation = match &data.validation {
+            None => None,
+            Some(path) => {
+                let rows = Rows::read(path, &config.images)?;
+                check_width(rows.width, width, path)?;
+                Some(autoencoder_dataset(rows, &encoder, path)?)
+            }
+        };
+        return Ok(Loaded::given(training, validation, encoder));
+    }
+    // Targets keep their own size.
+    let options = ImageOptions { size: None, ..config.images };
+    let targets = Rows::read(target_path, &options)?;
+    let encoder = match (image, targets.image) {
+        (Some(input), Some(output)) => Encoder::Image(ImageEncoder { input, output, resize }),
+        _ => Encoder::None,
+    };
+    let training = paired(rows, targets, [&data.train, target_path])?;
+    let validation = match (&data.validation, &data.validation_targets) {
+        (None, _) => None,
+        (Some(path), Some(target_path)) => {
+            let rows = Rows::read(path, &config.images)?;
+            check_width(rows.width, training.inputs().width(), path)?;
+            let targets = Rows::read(target_path, &options)?;
+            Some(paired(rows, targets, [path, target_path])?)
+        }
+        (Some(_), None) => {
+            return Err(Error::usage("the validation file needs validation_targets beside it"));
+        }
+    };
+    Ok(Loaded::given(training, validation, encoder))
+}
+
+fn check_width(width: usize, wanted: usize, path: &Path) -> Result<()> {
+    if width == wanted {
+        return Ok(());
+    }
+    Err(Error::data(
+        path,
+        format!("a row has {width} elements, but {wanted} were trained on; resize or cut the rows"),
+    ))
+}
+
+fn autoencoder_dataset(rows: Rows, encoder: &Encoder, path: &Path) -> Result<Dataset> {
+    let source = path.display().to_string();
+    let inputs = match encoder {
+        Encoder::Table(encoder) => {
+            // Checked before the scale hides what is no number.
+            Dataset::new(
+                Inputs::Matrix { values: rows.values.clone(), features: rows.width },
+                Targets::Inputs,
+                source.clone(),
+            )?;
+            let values = rows.values.iter().map(|&value| value as f64).collect();
+            let table = Table { columns: encoder.columns.clone(), values, ..Table::default() };
+            Inputs::Matrix { values: encoder.encode(&table), features: rows.width }
+        }
+        _ => rows.inputs(),
+    };
+    Dataset::new(inputs, Targets::Inputs, source)
+}
+
+/// Rows that a model reads, with the names of their files where they have any.
+#[derive(Clone, Debug)]
+pub struct NamedRows {
+    /// The rows.
+    pub inputs: Inputs,
+    /// File names, for a folder of pictures.
+    pub names: Vec<String>,
+}
+
+/// Reads a file's rows through what a model learned: texts, images, tables, arrays.
+///
+/// # Errors
+/// As [`load`].
+pub fn read_rows(model: &Model, path: &Path, text_column: &str) -> Result<NamedRows> {
+    let inputs = match &model.encoder {
+        Encoder::Text(encoder) => {
+            let columns = TextColumns { text: text_column.to_owned(), label: None };
+            let examples = read_examples(path, &columns)?;
+            let mut values = Vec::with_capacity(examples.texts.len() * encoder.width());
+            for text in &examples.texts {
+                encoder.encode(text, &mut values);
+            }
+            Inputs::Ids { values, length: encoder.width() }
+        }
+        Encoder::Image(encoder) => {
+            let shape = encoder.input;
+            let size = encoder.resize.then_some((shape.width, shape.height));
+            let options = ImageOptions { size, grey: shape.channels == 1 };
+            let rows = Rows::read(path, &options)?;
+            if rows.width != shape.len() {
+                let found =
+                    rows.image.map_or(format!("{} elements", rows.width), |s| s.to_string());
+                return Err(Error::data(
+                    path,
+                    format!("an image is {found}, but the model reads {shape}; resize the images"),
+                ));
+            }
+            let names = rows.names.clone();
+            return NamedRows { inputs: rows.inputs(), names }.checked(path);
+        }
+        Encoder::Table(encoder) if ending(path) == "npy" => {
+            let rows = Rows::read(path, &ImageOptions::default())?;
+            check_width(rows.width, encoder.columns.len(), path)?;
+            let dataset = autoencoder_dataset(rows, &model.encoder, path)?;
+            dataset.inputs().clone()
+        }
+        Encoder::Table(_) | Encoder::None => load_inputs(model, path)?,
+    };
+    NamedRows { inputs, names: Vec::new() }.checked(path)
+}
+
+impl NamedRows {
+    /// Refuses values that are no numbers.
+    fn checked(self, path: &Path) -> Result<NamedRows> {
+        let source = path.display().to_string();
+        let dataset = Dataset::new(self.inputs, Targets::Inputs, source)?;
+        Ok(NamedRows { inputs: dataset.into_inputs(), names: self.names })
+    }
+}
+
+/// Reads what a model that gives images is held against: pictures, or rows.
+///
+/// # Errors
+/// As [`load`]; [`Error::Data`] when they do not pair with the inputs.
+pub fn read_targets(model: &Model, rows: &NamedRows, paths: [&Path; 2]) -> Result<Vec<f32>> {
+    let grey = match &model.encoder {
+        Encoder::Image(encoder) => encoder.output.channels == 1,
+        _ => false,
+    };
+    let targets = Rows::read(paths[1], &ImageOptions { size: None, grey })?;
+    if targets.width != model.outputs() {
+        return Err(Error::data(
+            paths[1],
+            format!(
+                "a target has {} elements, but the model gives {}",
+                targets.width,
+                model.outputs()
+            ),
+        ));
+    }
+    let inputs = Rows {
+        values: vec![0.0; rows.inputs.rows()],
+        width: 1,
+        image: None,
+        names: rows.names.clone(),
+    };
+    Ok(paired(inputs, targets, paths)?.target_values().to_vec())
+}
+
 /// Reads a file through what a model learned: with targets, to evaluate it.
 ///
 /// # Errors
@@ -373,6 +665,9 @@ pub(super) fn load_for(
     columns: &TextColumns,
     skip_unknown: bool,
 ) -> Result<Dataset> {
+    if model.code.is_some() {
+        return load_for_autoencoder(model, path, targets, &columns.text);
+    }
     match &model.encoder {
         Encoder::Text(encoder) => {
             let examples = read_examples(path, columns)?;
@@ -391,6 +686,28 @@ pub(super) fn load_for(
             };
             array_dataset(path, targets, Some(matches!(model.input(), Input::Ids { .. })))
         }
+    }
+}
+
+/// Rows with themselves as targets or, for a translation, with those of another file.
+fn load_for_autoencoder(
+    model: &Model,
+    path: &Path,
+    targets: Option<&Path>,
+    text_column: &str,
+) -> Result<Dataset> {
+    let rows = read_rows(model, path, text_column)?;
+    let source = path.display().to_string();
+    let translates = model.source.as_ref().is_some_and(|source| source.targets.is_some());
+    match targets.filter(|&targets| targets != path) {
+        Some(targets) => {
+            let (values, width) = (read_targets(model, &rows, [path, targets])?, model.outputs());
+            Dataset::new(rows.inputs, Targets::Values { values, width }, source)
+        }
+        None if translates => Err(Error::usage(
+            "this model translates: name the images that it should give with --targets",
+        )),
+        None => Dataset::new(rows.inputs, Targets::Inputs, source),
     }
 }
 

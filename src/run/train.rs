@@ -1,14 +1,19 @@
 //! A training run: data, model, epochs, files.
 
+use std::path::Path;
+
 use super::checkpoint::Keeper;
 use super::config::{ModelConfig, Pool, RunConfig};
 use super::load::{Loaded, Task, load};
 use crate::backend::Device;
-use crate::data::Inputs;
+use crate::data::{Inputs, Targets};
 use crate::error::{Error, Result};
-use crate::model::{Activation, Encoder, Input, Layer, Loss, Model, read_weights, write_whole};
+use crate::model::{
+    Activation, Encoder, Input, Layer, Loss, Model, Noise, NoiseKind, Source, read_weights,
+    write_whole,
+};
 use crate::report;
-use crate::train::{EpochReport, History};
+use crate::train::{EpochReport, History, Trainer};
 
 /// What a run made.
 #[derive(Clone, Debug)]
@@ -36,9 +41,9 @@ pub fn train(
 ) -> Result<Outcome> {
     config.check()?;
     let loaded = load(config)?;
-    let mut model = build(config, &loaded)?;
+    let (mut model, frozen_layers) = build(config, &loaded)?;
     begin(&model, &loaded);
-    let trainer = config.trainer();
+    let trainer = Trainer { frozen_layers, ..config.trainer() };
     let validation = loaded.validation.as_ref();
     let mut keeper = Keeper::new(config, &loaded, device, on_epoch)?;
     let history =
@@ -63,14 +68,24 @@ pub fn train(
     })
 }
 
-/// The model that a run describes, for its data.
-fn build(config: &RunConfig, loaded: &Loaded) -> Result<Model> {
+/// The model that a run describes, for its data, and how many of its layers stay as they are.
+fn build(config: &RunConfig, loaded: &Loaded) -> Result<(Model, usize)> {
+    let given = match &config.model.encoder_from {
+        Some(path) => Some(standing_encoder(path, loaded)?),
+        None => None,
+    };
+    let mut code = None;
     let mut layers = match &config.model.layers {
         Some(layers) => layers.clone(),
+        None if config.builds_autoencoder() => {
+            let (layers, encoder_layers) = autoencoder_layers(config, loaded, given.as_ref())?;
+            code = Some(encoder_layers);
+            layers
+        }
         None => usual_layers(&config.model, loaded)?,
     };
     for layer in &mut layers {
-        if let Layer::Embedding { rows, .. } = layer
+        if let Layer::Embedding { rows, .. } | Layer::Bag { rows, .. } = layer
             && *rows == 0
         {
             *rows = loaded.embedding_rows;
@@ -102,8 +117,22 @@ fn build(config: &RunConfig, loaded: &Loaded) -> Result<Model> {
             },
         )));
     }
-    let loss = config.training.loss.unwrap_or(Loss::for_activation(activation));
+    let usual_loss = match (code, loaded.input()) {
+        (Some(_), Input::Matrix { .. }) => Loss::Mse,
+        _ => Loss::for_activation(activation),
+    };
+    let loss = config.training.loss.unwrap_or(usual_loss);
     let mut model = Model::new(loaded.input(), layers, loss, config.training.seed)?;
+    if *loaded.training.targets() == Targets::Inputs && code.is_none() {
+        code = narrowest_layer(&model);
+    }
+    model.code = code;
+    model.noise = noise_for(config, loaded)?;
+    model.source = Some(Source {
+        path: config.data.train.clone(),
+        targets: config.data.targets.clone().filter(|path| *path != config.data.train),
+        text_column: config.data.text_column.clone(),
+    });
     model.labels = loaded.labels.clone();
     model.encoder = loaded.encoder.clone();
     if let Encoder::Text(_) = loaded.encoder {
@@ -113,7 +142,122 @@ fn build(config: &RunConfig, loaded: &Loaded) -> Result<Model> {
         let weights = read_weights(path)?;
         model.set_parameters(weights).map_err(|e| Error::data(path, e.to_string()))?;
     }
-    Ok(model)
+    // The standing encoder's layers come first, so that its weights have their names here too.
+    let frozen = given.as_ref().filter(|_| config.model.freeze_encoder);
+    let frozen = frozen.map_or(0, |encoder| encoder.layers().len());
+    if let Some(encoder) = given {
+        model.set_parameters(encoder.parameters().to_vec())?;
+    }
+    Ok((model, frozen))
+}
+
+/// The encoder of a model that stands, held against the data that it shall read.
+fn standing_encoder(path: &Path, loaded: &Loaded) -> Result<Model> {
+    let whole = Model::load(path)?;
+    let encoder = whole.encoder_part().map_err(|e| Error::data(path, e.to_string()))?;
+    if encoder.input() != loaded.input() {
+        return Err(Error::data(
+            path,
+            format!(
+                "the encoder reads rows of {}, but the data have {}; train on data of its size",
+                encoder.input().width(),
+                loaded.input().width()
+            ),
+        ));
+    }
+    Ok(encoder)
+}
+
+/// An autoencoder's layers: the encoder's (or those of one that stands), relu but for the code, and
+/// the decoder, which mirrors them; with the number of the encoder's.
+fn autoencoder_layers(
+    config: &RunConfig,
+    loaded: &Loaded,
+    given: Option<&Model>,
+) -> Result<(Vec<Layer>, usize)> {
+    let units = match (given, loaded.input(), &config.model.encoder[..]) {
+        (None, Input::Ids { .. }, []) => &RunConfig::TEXT_ENCODER[..],
+        (None, Input::Matrix { .. }, []) => &RunConfig::ENCODER[..],
+        (_, _, units) => units,
+    };
+    let relu_until_last = |i: usize, last: usize| match i == last {
+        true => Activation::Linear,
+        false => Activation::Relu,
+    };
+    let mut layers: Vec<Layer> = match given {
+        Some(encoder) => encoder.layers().to_vec(),
+        None => (0..units.len())
+            .map(|i| {
+                let (units, activation) = (units[i], relu_until_last(i, units.len() - 1));
+                match (i, loaded.input()) {
+                    (0, Input::Ids { .. }) => {
+                        let (rows, combine) = (loaded.embedding_rows, config.model.combine);
+                        Layer::Bag { rows, units, combine, activation }
+                    }
+                    _ => Layer::Dense { units, activation },
+                }
+            })
+            .collect(),
+    };
+    let encoder_layers = layers.len();
+    let mirrored: Vec<usize> = match (given, units.is_empty()) {
+        // A new decoder for an encoder that stands may have units of its own.
+        (Some(_), false) => units.iter().rev().copied().collect(),
+        _ => {
+            let width = |layer: &Layer| match *layer {
+                Layer::Dense { units, .. } | Layer::Bag { units, .. } => Some(units),
+                _ => None,
+            };
+            let widths: Vec<usize> = layers.iter().filter_map(width).collect();
+            widths.iter().rev().skip(1).copied().collect()
+        }
+    };
+    let relu = |units| Layer::Dense { units, activation: Activation::Relu };
+    layers.extend(mirrored.into_iter().map(relu));
+    layers.push(match loaded.input() {
+        Input::Ids { .. } => {
+            let activation = match config.training.loss {
+                Some(Loss::BinaryCrossentropy) => Activation::Sigmoid,
+                _ => Activation::Softmax,
+            };
+            Layer::Dense { units: loaded.embedding_rows, activation }
+        }
+        Input::Matrix { .. } => {
+            let activation = output_for(loaded);
+            if config.training.loss == Some(Loss::BinaryCrossentropy)
+                && activation != Activation::Sigmoid
+            {
+                return Err(Error::usage(
+                    "binary cross-entropy takes data from 0 to 1, but these go beyond; train on --loss mse",
+                ));
+            }
+            Layer::Dense { units: loaded.training.target_width(), activation }
+        }
+    });
+    Ok((layers, encoder_layers))
+}
+
+/// The layer that gives the fewest values, as a number of layers from the first; none where that
+/// is the last.
+fn narrowest_layer(model: &Model) -> Option<usize> {
+    let shapes = model.layer_shapes();
+    let inner = 1..shapes.len() - 1;
+    inner.rev().min_by_key(|&i| shapes[i].width())
+}
+
+/// The noise that a run asks for, in the range of its data.
+fn noise_for(config: &RunConfig, loaded: &Loaded) -> Result<Option<Noise>> {
+    let Some(noise) = config.noise()? else { return Ok(None) };
+    let Inputs::Matrix { values, .. } = loaded.training.inputs() else {
+        return Err(Error::usage("noise is for images and numbers; texts take --dropout"));
+    };
+    let low = values.iter().copied().fold(f32::MAX, f32::min);
+    let high = values.iter().copied().fold(f32::MIN, f32::max);
+    Ok(Some(match (low >= 0.0 && high <= 1.0, noise.kind) {
+        (true, _) => noise,
+        (false, NoiseKind::Gaussian) => Noise { low: f32::MIN, high: f32::MAX, ..noise },
+        (false, _) => Noise { low, high, ..noise },
+    }))
 }
 
 /// Sets the embedding's rows to zero whose ids stand in no training row. No gradient reaches them,
@@ -173,7 +317,7 @@ fn usual_layers(config: &ModelConfig, loaded: &Loaded) -> Result<Vec<Layer>> {
 fn output_for(loaded: &Loaded) -> Activation {
     let within = loaded.training.target_values().iter().all(|value| (0.0..=1.0).contains(value));
     match (within, &loaded.encoder) {
-        (true, Encoder::None) => Activation::Sigmoid,
+        (true, Encoder::None | Encoder::Image(_)) => Activation::Sigmoid,
         _ => Activation::Linear,
     }
 }

@@ -200,6 +200,14 @@ impl TextEncoder {
         &self.stored.words
     }
 
+    /// The id of the first word, behind padding and, with a vocabulary, the unknown word.
+    pub fn first_word(&self) -> u32 {
+        match self.stored.words {
+            Words::Vocabulary(_) => UNKNOWN + 1,
+            Words::Hashed { .. } => 1,
+        }
+    }
+
     /// Ids of words, padding and the unknown word included.
     fn word_ids(&self) -> usize {
         match &self.stored.words {

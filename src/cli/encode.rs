@@ -1,0 +1,81 @@
+//! `wgslearn encode` and `wgslearn decode`: rows to codes and back.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{DeviceOption, print, remark};
+use crate::model::Model;
+use crate::run::{decode, encode, write_outputs};
+
+/// Encode data by an autoencoder: one code a row
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  wgslearn encode autoencoder.safetensors t10k-images-idx3-ubyte.gz -o codes.npy
+  wgslearn encode autoencoder.safetensors reviews.csv -o codes.csv")]
+pub(super) struct EncodeOptions {
+    /// The model file
+    model: PathBuf,
+    /// Data like those it was trained on
+    data: PathBuf,
+    /// Where to write the codes: .npy, or .csv with the rows' numbers (and names) in front
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Column or key of the text
+    #[arg(long, default_value = "text")]
+    text_column: String,
+    #[command(flatten)]
+    device: DeviceOption,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run_encode(options: &EncodeOptions) -> anyhow::Result<()> {
+    let model = Model::load(&options.model)?;
+    model.code_width()?;
+    let device = options.device.open()?;
+    let codes = encode(&model, &options.data, &options.text_column, &device)?;
+    codes.write(&options.output, |i| format!("code_{i}"))?;
+    let (rows, width) = (codes.rows(), codes.width);
+    if options.json {
+        let output = &options.output;
+        return print(serde_json::json!({ "rows": rows, "width": width, "output": output }));
+    }
+    remark(format_args!("{rows} codes of {width} elements are in {}.", options.output.display()));
+    Ok(())
+}
+
+/// Decode codes by an autoencoder: what they give back
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  wgslearn decode autoencoder.safetensors codes.npy -o pictures/
+  wgslearn decode autoencoder.safetensors codes.csv -o rows.csv")]
+pub(super) struct DecodeOptions {
+    /// The model file
+    model: PathBuf,
+    /// Codes as `wgslearn encode` writes them: .npy or .csv
+    codes: PathBuf,
+    /// Where to write: a folder for images, else a .npy or .csv file (of texts the likeliest words)
+    #[arg(short, long, value_name = "PATH")]
+    output: PathBuf,
+    #[command(flatten)]
+    device: DeviceOption,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run_decode(options: &DecodeOptions) -> anyhow::Result<()> {
+    let model = Model::load(&options.model)?;
+    let device = options.device.open()?;
+    let outputs = decode(&model, &options.codes, &device)?;
+    let wrote = write_outputs(&model, &outputs, &options.output)?;
+    if options.json {
+        let (rows, width) = (outputs.rows(), outputs.width);
+        let output = &options.output;
+        return print(serde_json::json!({ "rows": rows, "width": width, "output": output }));
+    }
+    remark(format_args!("{wrote} are in {}.", options.output.display()));
+    Ok(())
+}

@@ -1,0 +1,94 @@
+//! `wgslearn reconstruct`: how well rows come back, and a picture of it.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{DeviceOption, print, remark};
+use crate::model::{Model, Noise, write_whole};
+use crate::run::{reconstruct, write_outputs};
+
+/// Reconstruct or denoise data by an autoencoder: errors, and a grid of worst and typical rows
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  wgslearn reconstruct autoencoder.safetensors t10k-images-idx3-ubyte.gz -o grid.png
+  wgslearn reconstruct denoiser.safetensors photos/ --noise gaussian:0.3 -o grid.png
+  wgslearn reconstruct table.safetensors houses.csv -o rows.csv")]
+pub(super) struct Options {
+    /// The model file
+    model: PathBuf,
+    /// Data like those it was trained on
+    data: PathBuf,
+    /// What a translation should give, where the model translates
+    #[arg(long, value_name = "DATA")]
+    targets: Option<PathBuf>,
+    /// Where to write: a .png for a grid of images, a .npy or .csv for the rows that came back
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Noise on what the model reads; that of its training unless given
+    #[arg(long)]
+    noise: Option<Noise>,
+    /// Seed of the noise
+    #[arg(long, default_value_t = 7)]
+    seed: u64,
+    /// Columns of the grid
+    #[arg(long, default_value_t = 12)]
+    columns: usize,
+    #[command(flatten)]
+    device: DeviceOption,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(options: &Options) -> anyhow::Result<()> {
+    let model = Model::load(&options.model)?;
+    let device = options.device.open()?;
+    let targets = options.targets.as_deref();
+    let found = reconstruct(&model, &options.data, targets, options.noise, options.seed, &device)?;
+    if let Some(path) = &options.output {
+        match path.extension().and_then(|ending| ending.to_str()) {
+            Some("png") => write_whole(path, &found.grid(options.columns)?)?,
+            _ => {
+                write_outputs(&model, &found.outputs(), path)?;
+            }
+        }
+    }
+    let [worst, typical] = found.worst_and_typical((options.columns / 2).max(1));
+    if options.json {
+        let rows = |numbers: &[usize]| -> Vec<serde_json::Value> {
+            let row = |&i: &usize| serde_json::json!({ "row": i, "mse": found.row_mse[i] });
+            numbers.iter().map(row).collect()
+        };
+        return print(serde_json::json!({
+            "rows": found.rows,
+            "mse": found.mse,
+            "psnr": found.psnr,
+            "noise": found.noisy.map(|(noise, ..)| noise.to_string()),
+            "noisy_mse": found.noisy.map(|(_, mse, _)| mse),
+            "noisy_psnr": found.noisy.map(|(.., psnr)| psnr),
+            "worst": rows(&worst),
+            "typical": rows(&typical),
+        }));
+    }
+    if let Some((noise, mse, psnr)) = found.noisy {
+        print(format_args!("noisy ({noise})  MSE {mse:.5}  PSNR {psnr:.2} dB"))?;
+        let gain = found.psnr - psnr;
+        print(format_args!(
+            "denoised  MSE {:.5}  PSNR {:.2} dB  ({gain:+.2} dB)",
+            found.mse, found.psnr
+        ))?;
+    } else {
+        let (rows, mse, psnr) = (found.rows, found.mse, found.psnr);
+        print(format_args!("rows {rows}  MSE {mse:.5}  PSNR {psnr:.2} dB"))?;
+    }
+    let list = |numbers: &[usize]| -> String {
+        let one = |&i: &usize| format!("{i} ({:.4})", found.row_mse[i]);
+        numbers.iter().map(one).collect::<Vec<_>>().join(", ")
+    };
+    print(format_args!("worst rows: {}", list(&worst)))?;
+    if let Some(path) = &options.output {
+        remark(format_args!("The rows are in {}.", path.display()));
+    }
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! `wgslearn translate`: images to images.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{DeviceOption, print, remark};
+use crate::model::Model;
+use crate::run::{translate, write_outputs};
+
+/// Translate images by a model of `wgslearn train translate`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  wgslearn translate glasses.safetensors faces/ -o with-glasses/
+  wgslearn translate glasses.safetensors face.png -o with-glasses/
+See `wgslearn reconstruct --targets` for errors and a grid.")]
+pub(super) struct Options {
+    /// The model file
+    model: PathBuf,
+    /// Images: a folder, one picture, an IDX file or a .npy file
+    images: PathBuf,
+    /// The folder to write to, or a .npy file
+    #[arg(short, long, value_name = "PATH")]
+    output: PathBuf,
+    #[command(flatten)]
+    device: DeviceOption,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(options: &Options) -> anyhow::Result<()> {
+    let model = Model::load(&options.model)?;
+    let device = options.device.open()?;
+    let outputs = translate(&model, &options.images, &device)?;
+    let wrote = write_outputs(&model, &outputs, &options.output)?;
+    if options.json {
+        let (rows, output) = (outputs.rows(), &options.output);
+        return print(serde_json::json!({ "rows": rows, "output": output }));
+    }
+    remark(format_args!("{wrote} are in {}.", options.output.display()));
+    Ok(())
+}

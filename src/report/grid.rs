@@ -1,0 +1,113 @@
+//! Images over one another as a picture: what a model read, what it gave, what was meant.
+
+use plotters::prelude::*;
+
+use super::plot::{load_font, png_bytes};
+use crate::data::{ImageShape, image_thumbnail};
+use crate::error::{Error, Result};
+
+/// Images of one kind, one a column.
+#[derive(Clone, Debug)]
+pub struct GridRow<'a> {
+    /// What they are, in a word or two.
+    pub name: &'static str,
+    /// Their size.
+    pub shape: ImageShape,
+    /// One image a column.
+    pub images: Vec<&'a [f32]>,
+}
+
+/// Columns under one heading.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GridGroup {
+    /// The heading.
+    pub name: &'static str,
+    /// Number of columns.
+    pub columns: usize,
+}
+
+/// Longest side of a tile in pixels: small images are enlarged by whole numbers.
+const TILE: u32 = 112;
+const GAP: u32 = 6;
+/// Space for the rows' names on the left, headings above, and captions beneath.
+const LEFT: u32 = 96;
+const TOP: u32 = 30;
+const BOTTOM: u32 = 22;
+
+/// Draws rows of images with a caption beneath each column, as the bytes of a PNG.
+///
+/// # Errors
+/// [`Error::Training`] when there is nothing to draw.
+pub fn grid_png(
+    rows: &[GridRow<'_>],
+    groups: &[GridGroup],
+    captions: &[String],
+) -> Result<Vec<u8>> {
+    let failed = |message: String| Error::Training(format!("the grid cannot be drawn: {message}"));
+    if captions.is_empty() || rows.iter().any(|row| row.images.len() != captions.len()) {
+        return Err(failed("there is no image".into()));
+    }
+    load_font()?;
+    let tiles: Vec<(u32, u32)> = rows.iter().map(|row| tile_size(row.shape)).collect();
+    // Captions need some room even where images are narrow.
+    let column = tiles.iter().map(|tile| tile.0).max().unwrap_or(TILE).max(64) + GAP;
+    let heading_gap = 2 * GAP;
+    let width = LEFT + column * captions.len() as u32 + heading_gap * groups.len() as u32;
+    let height = TOP + tiles.iter().map(|tile| tile.1 + GAP).sum::<u32>() + BOTTOM;
+    let mut pixels = vec![255; (width * height * 3) as usize];
+
+    // Where each column begins: groups stand a little apart.
+    let mut lefts = Vec::new();
+    let mut group_lefts = Vec::new();
+    let mut x = LEFT;
+    for group in groups {
+        group_lefts.push(x);
+        for _ in 0..group.columns {
+            lefts.push(x);
+            x += column;
+        }
+        x += heading_gap;
+    }
+    {
+        let root = BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area();
+        let write = |text: &str, x: u32, y: u32, size: i32| {
+            let style = ("sans-serif", size).into_font().color(&BLACK);
+            root.draw_text(text, &style, (x as i32, y as i32)).map_err(|e| failed(e.to_string()))
+        };
+        for (group, &x) in groups.iter().zip(&group_lefts) {
+            write(group.name, x, 6, 15)?;
+        }
+        for (caption, &x) in captions.iter().zip(&lefts) {
+            write(caption, x, height - BOTTOM + 4, 12)?;
+        }
+        let mut y = TOP;
+        for (row, tile) in rows.iter().zip(&tiles) {
+            write(row.name, 8, y + tile.1 / 2 - 8, 14)?;
+            y += tile.1 + GAP;
+        }
+        root.present().map_err(|e| failed(e.to_string()))?;
+    }
+    let mut y = TOP;
+    for (row, &(tile_width, tile_height)) in rows.iter().zip(&tiles) {
+        for (image, &x) in row.images.iter().zip(&lefts) {
+            let tile = image_thumbnail(row.shape, image, tile_width, tile_height);
+            for (line, from) in tile.chunks_exact(tile_width as usize * 3).enumerate() {
+                let at = (((y + line as u32) * width + x) * 3) as usize;
+                pixels[at..at + from.len()].copy_from_slice(from);
+            }
+        }
+        y += tile_height + GAP;
+    }
+    png_bytes((width, height), &pixels)
+}
+
+/// Width and height of an image's tile.
+fn tile_size(shape: ImageShape) -> (u32, u32) {
+    let (width, height) = (shape.width.max(1) as u32, shape.height.max(1) as u32);
+    let longest = width.max(height);
+    if longest <= TILE {
+        let times = TILE / longest;
+        return (width * times, height * times);
+    }
+    ((width * TILE / longest).max(1), (height * TILE / longest).max(1))
+}

@@ -1,0 +1,209 @@
+//! Principal component analysis: what an autoencoder of the same width is held against.
+//!
+//! The leading eigenvectors of the covariance (or, where rows are fewer than features, of the
+//! Gram matrix) by subspace iteration with Rayleigh and Ritz's projection; the products are the
+//! CPU backend's, the factorisations nalgebra's. Everything is in double precision.
+
+use nalgebra::{DMatrix, SymmetricEigen};
+
+use crate::error::{Error, Result};
+use crate::kernels::Real;
+
+/// Axes of the largest variance.
+#[derive(Clone, Debug)]
+pub struct Pca {
+    /// `[features]`
+    mean: Vec<f64>,
+    /// `[features, components]`, orthonormal columns by falling variance.
+    axes: Vec<f64>,
+    components: usize,
+}
+
+/// Columns beyond those asked for that the iteration carries: they make it converge.
+const MORE: usize = 32;
+
+/// Sides of a matrix that is small enough to be taken apart at once.
+const SMALL: usize = 256;
+
+/// Sides of the largest covariance or Gram matrix: 3.2 GB.
+const LARGEST: usize = 20_000;
+
+impl Pca {
+    /// Fits `components` axes to rows `[rows, features]`.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when there are not as many rows and features as components, or more of
+    /// both than a covariance matrix has room for.
+    pub fn fit(values: &[f32], features: usize, components: usize) -> Result<Pca> {
+        let rows = values.len() / features.max(1);
+        if components > features.min(rows) {
+            return Err(Error::usage(format!(
+                "{rows} rows of {features} features have no {components} principal components; give more rows"
+            )));
+        }
+        if features.min(rows) > LARGEST {
+            return Err(Error::usage(format!(
+                "a PCA of {rows} rows and {features} features needs a matrix of {} x {}; give at most {LARGEST} rows",
+                features.min(rows),
+                features.min(rows)
+            )));
+        }
+        let mut mean = vec![0.0; features];
+        for row in values.chunks_exact(features) {
+            mean.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value as f64);
+        }
+        mean.iter_mut().for_each(|sum| *sum /= rows as f64);
+        let centred = centre(values, &mean);
+        let axes = if features <= rows {
+            // X^T X, features by features.
+            let scatter = product(
+                [features, features, rows],
+                &centred,
+                [1, features],
+                &centred,
+                [features, 1],
+            );
+            leading(scatter, features, components)
+        } else {
+            // X X^T, rows by rows; an eigenvector u of it makes the axis X^T u.
+            let gram =
+                product([rows, rows, features], &centred, [features, 1], &centred, [1, features]);
+            let vectors = leading(gram, rows, components);
+            let axes = product(
+                [features, components, rows],
+                &centred,
+                [1, features],
+                &vectors,
+                [components, 1],
+            );
+            orthonormal(axes, features, components)
+        };
+        Ok(Pca { mean, axes, components })
+    }
+
+    /// Codes `[rows, components]` of rows.
+    pub fn encode(&self, values: &[f32]) -> Vec<f64> {
+        let (features, k) = (self.mean.len(), self.components);
+        let centred = centre(values, &self.mean);
+        let rows = centred.len() / features;
+        product([rows, k, features], &centred, [features, 1], &self.axes, [k, 1])
+    }
+
+    /// Mean squared error between rows and what their codes give back.
+    pub fn mse(&self, values: &[f32]) -> f64 {
+        let (features, k) = (self.mean.len(), self.components);
+        let centred = centre(values, &self.mean);
+        let rows = centred.len() / features;
+        let codes = product([rows, k, features], &centred, [features, 1], &self.axes, [k, 1]);
+        let back = product([rows, features, k], &codes, [k, 1], &self.axes, [1, k]);
+        let squares = centred.iter().zip(&back).map(|(x, y)| (x - y) * (x - y));
+        squares.sum::<f64>() / centred.len().max(1) as f64
+    }
+}
+
+fn centre(values: &[f32], mean: &[f64]) -> Vec<f64> {
+    values.iter().zip(mean.iter().cycle()).map(|(&value, mean)| value as f64 - mean).collect()
+}
+
+/// a [m, k] b [k, n], row by row.
+fn product(
+    [m, n, k]: [usize; 3],
+    a: &[f64],
+    a_strides: [usize; 2],
+    b: &[f64],
+    b_strides: [usize; 2],
+) -> Vec<f64> {
+    let mut c = vec![0.0; m * n];
+    f64::gemm([m, n, k], a, a_strides, b, b_strides, &mut c, [n, 1], false);
+    c
+}
+
+/// An orthonormal basis `[rows, columns]` of the columns of a matrix.
+fn orthonormal(matrix: Vec<f64>, rows: usize, columns: usize) -> Vec<f64> {
+    let q = DMatrix::from_row_slice(rows, columns, &matrix).qr().q();
+    q.transpose().as_slice().to_vec()
+}
+
+/// Eigenvectors of the `count` largest eigenvalues of a symmetric matrix, `[side, count]`.
+fn leading(matrix: Vec<f64>, side: usize, count: usize) -> Vec<f64> {
+    let width = (count + MORE).min(side);
+    if side <= SMALL || width == side {
+        return sorted_eigenvectors(matrix, side, count).0;
+    }
+    // A fixed start that no structure of the data is likely to be orthogonal to.
+    let draw = |i: usize| (i as f64 * 0.754_877_666_246_692_7).fract() - 0.5;
+    let start = (0..side * width).map(|i| draw(i + i / width)).collect();
+    let mut basis = orthonormal(start, side, width);
+    let mut known = 0.0;
+    for _ in 0..500 {
+        let image = product([side, width, side], &matrix, [side, 1], &basis, [width, 1]);
+        // Ritz: the matrix within the basis.
+        let small = product([width, width, side], &basis, [1, width], &image, [width, 1]);
+        let (vectors, values) = sorted_eigenvectors(small, width, width);
+        let found: f64 = values[..count].iter().sum();
+        let turned = product([side, width, width], &image, [width, 1], &vectors, [width, 1]);
+        basis = orthonormal(turned, side, width);
+        if (found - known).abs() <= 1e-12 * found.abs() {
+            break;
+        }
+        known = found;
+    }
+    basis.chunks_exact(width).flat_map(|row| &row[..count]).copied().collect()
+}
+
+/// All eigenvectors and eigenvalues by falling value, the first `count` vectors as columns.
+fn sorted_eigenvectors(matrix: Vec<f64>, side: usize, count: usize) -> (Vec<f64>, Vec<f64>) {
+    let eigen = SymmetricEigen::new(DMatrix::from_row_slice(side, side, &matrix));
+    let mut order: Vec<usize> = (0..side).collect();
+    order.sort_by(|&a, &b| eigen.eigenvalues[b].total_cmp(&eigen.eigenvalues[a]));
+    let vectors = (0..side).flat_map(|row| {
+        order[..count].iter().map(move |&column| (row, column)).collect::<Vec<_>>()
+    });
+    let vectors = vectors.map(|at| eigen.eigenvectors[at]).collect();
+    (vectors, order.iter().map(|&i| eigen.eigenvalues[i]).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows that lie in a plane, plus a little of a third direction.
+    fn rows(count: usize, features: usize) -> Vec<f32> {
+        let wave = |i: usize, j: usize| ((i * 7 + j * 13) as f32 * 0.61).sin();
+        let mut values = Vec::new();
+        for i in 0..count {
+            let (a, b, c) = (wave(i, 1), wave(i * i, 2), 1e-3 * wave(i + 5, 3));
+            values.extend(
+                (0..features).map(|j| 3.0 + a * wave(1, j) + b * wave(j, 2) + c * wave(j * j, 9)),
+            );
+        }
+        values
+    }
+
+    #[test]
+    fn two_components_explain_a_plane() {
+        // The covariance at once, by iteration, and by the Gram matrix.
+        for (count, features) in [(500, 20), (700, 300), (40, 900)] {
+            let values = rows(count, features);
+            let [one, two, three] =
+                [1, 2, 3].map(|k| Pca::fit(&values, features, k).expect("a PCA").mse(&values));
+            assert!(one > 1e-2 && two < 1e-6 && three < two / 10.0, "{one} {two} {three}");
+        }
+    }
+
+    #[test]
+    fn codes_are_uncorrelated_and_fall_in_variance() {
+        let pca = Pca::fit(&rows(700, 300), 300, 3).expect("a PCA");
+        let codes = pca.encode(&rows(700, 300));
+        let moment = |a: usize, b: usize| -> f64 {
+            codes.chunks_exact(3).map(|code| code[a] * code[b]).sum::<f64>() / 700.0
+        };
+        assert!(moment(0, 0) > moment(1, 1) && moment(1, 1) > moment(2, 2));
+        assert!(moment(0, 1).abs() < 1e-6 * moment(0, 0));
+    }
+
+    #[test]
+    fn too_few_rows_are_refused() {
+        assert!(Pca::fit(&rows(3, 20), 20, 4).is_err());
+    }
+}

@@ -1,0 +1,517 @@
+//! Autoencoders at work: rows to codes, codes to rows, and how far the two are apart.
+
+use std::path::Path;
+
+use super::load::{NamedRows, read_rows, read_targets};
+use crate::backend::Device;
+use crate::data::{
+    ImageEncoder, ImageShape, Inputs, holds_images, image_png, npy_bytes, read_idx, read_npy,
+    read_table,
+};
+use crate::error::{Error, Result};
+use crate::model::{Encoder, Model, Noise, Source, write_whole};
+use crate::report::{Cloud, GridGroup, GridRow, Pca, grid_png, scatter_png};
+use crate::text::Words;
+
+/// Rows of numbers with their names: codes, or what codes give back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Codes {
+    /// `[rows, width]`
+    pub values: Vec<f32>,
+    /// Elements of a row.
+    pub width: usize,
+    /// File names, where the rows came from a folder of pictures.
+    pub names: Vec<String>,
+}
+
+impl Codes {
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.values.len() / self.width.max(1)
+    }
+
+    /// Writes the rows: a `.npy` file `[rows, width]` of float32, or a `.csv` file whose first
+    /// column is the row's number, from 0, and the next its name where it has one.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for another ending, [`Error::File`] when the file cannot be written.
+    pub fn write(&self, path: &Path, columns: impl Fn(usize) -> String) -> Result<()> {
+        match ending(path) {
+            "npy" => write_whole(path, &npy_bytes(&self.values, self.width)?),
+            "csv" => {
+                let mut writer = csv::Writer::from_writer(Vec::new());
+                let failed =
+                    |e: csv::Error| Error::Model(format!("the rows cannot be written: {e}"));
+                let named = !self.names.is_empty();
+                let head = ["row"].into_iter().chain(named.then_some("name")).map(str::to_owned);
+                writer.write_record(head.chain((0..self.width).map(columns))).map_err(failed)?;
+                for (row, values) in self.values.chunks_exact(self.width).enumerate() {
+                    let id = std::iter::once(row.to_string()).chain(self.names.get(row).cloned());
+                    writer
+                        .write_record(id.chain(values.iter().map(f32::to_string)))
+                        .map_err(failed)?;
+                }
+                let bytes = writer
+                    .into_inner()
+                    .map_err(|e| Error::Model(format!("the rows cannot be written: {e}")))?;
+                write_whole(path, &bytes)
+            }
+            _ => Err(Error::usage(format!(
+                "{} ends in neither .npy nor .csv; name a file of one of the two",
+                path.display()
+            ))),
+        }
+    }
+
+    /// Reads codes of `width` from a `.npy` or `.csv` file.
+    fn read(path: &Path, width: usize) -> Result<Codes> {
+        let (values, found, names) = match ending(path) {
+            "npy" => {
+                let array = read_npy(path)?;
+                let found = array.width;
+                (array.into_reals(), found, Vec::new())
+            }
+            "csv" => {
+                let columns = crate::data::column_names(path)?;
+                let ids = ["row", "name"];
+                let codes: Vec<String> =
+                    columns.iter().filter(|c| !ids.contains(&c.as_str())).cloned().collect();
+                let named = columns.iter().any(|column| column == "name");
+                let table = read_table(path, named.then_some("name"), Some(&codes))?;
+                let values = table.values.iter().map(|&value| value as f32).collect();
+                (values, codes.len(), table.targets)
+            }
+            _ => {
+                return Err(Error::usage(format!(
+                    "{} ends in neither .npy nor .csv, the files that codes are in",
+                    path.display()
+                )));
+            }
+        };
+        if found != width {
+            return Err(Error::data(
+                path,
+                format!(
+                    "a code has {found} elements, but the model's have {width}; give codes that it made"
+                ),
+            ));
+        }
+        if let Some(i) = values.iter().position(|value| !value.is_finite()) {
+            return Err(Error::data(
+                path,
+                format!(
+                    "row {}, column {} holds {}, which is no finite number",
+                    i / width + 1,
+                    i % width + 1,
+                    values[i]
+                ),
+            ));
+        }
+        Ok(Codes { values, width, names })
+    }
+}
+
+fn ending(path: &Path) -> &str {
+    path.extension().and_then(|ending| ending.to_str()).unwrap_or_default()
+}
+
+/// The codes of a file's rows.
+///
+/// # Errors
+/// [`Error::Model`] when the model is no autoencoder, and whatever reading or running meets.
+pub fn encode(model: &Model, path: &Path, text_column: &str, device: &Device) -> Result<Codes> {
+    let encoder = model.encoder_part()?;
+    let NamedRows { inputs, names } = read_rows(model, path, text_column)?;
+    let values = encoder.predict(&inputs, device)?;
+    Ok(Codes { values, width: encoder.outputs(), names })
+}
+
+/// What codes of a `.npy` or `.csv` file give back, in the data's own scale.
+///
+/// # Errors
+/// As [`encode`]; [`Error::Data`] when the codes are of another width than the model's.
+pub fn decode(model: &Model, path: &Path, device: &Device) -> Result<Codes> {
+    let decoder = model.decoder_part()?;
+    let codes = Codes::read(path, model.code_width()?)?;
+    let inputs = Inputs::Matrix { values: codes.values, features: codes.width };
+    let values = decoder.predict(&inputs, device)?;
+    let values = match &model.encoder {
+        Encoder::Table(encoder) => encoder.decode(&values),
+        _ => values,
+    };
+    Ok(Codes { values, width: model.outputs(), names: codes.names })
+}
+
+/// Names of a model's outputs, for the head of a CSV file.
+fn output_name(model: &Model, i: usize) -> String {
+    match &model.encoder {
+        Encoder::Table(encoder) => encoder.columns[i].clone(),
+        _ => format!("output_{i}"),
+    }
+}
+
+/// The size of the images that a model gives.
+fn output_shape(model: &Model) -> Option<ImageShape> {
+    match &model.encoder {
+        Encoder::Image(ImageEncoder { output, .. }) => Some(*output),
+        _ => None,
+    }
+}
+
+/// Writes what a model gave: to a `.npy` or `.csv` file, texts' likeliest words to a `.csv` file,
+/// or images to a folder, which is made. Returns what it wrote, in words.
+///
+/// # Errors
+/// [`Error::Usage`] when the ending does not go with the data, [`Error::File`].
+pub fn write_outputs(model: &Model, outputs: &Codes, path: &Path) -> Result<String> {
+    if let (Encoder::Text(encoder), "csv") = (&model.encoder, ending(path))
+        && let Words::Vocabulary(words) = encoder.words()
+    {
+        let first = encoder.first_word() as usize;
+        let mut text = String::from("row,words\n");
+        for (row, values) in outputs.values.chunks_exact(outputs.width).enumerate() {
+            let mut order: Vec<usize> = (0..words.len()).collect();
+            order.sort_by(|&a, &b| values[first + b].total_cmp(&values[first + a]));
+            let likely: Vec<&str> = order.iter().take(10).map(|&i| words[i].as_str()).collect();
+            text += &format!("{row},\"{}\"\n", likely.join(" ").replace('"', "\"\""));
+        }
+        write_whole(path, text.as_bytes())?;
+        return Ok(format!("the likeliest words of {} texts", outputs.rows()));
+    }
+    if let "npy" | "csv" = ending(path) {
+        outputs.write(path, |i| output_name(model, i))?;
+        return Ok(format!("{} rows of {} elements", outputs.rows(), outputs.width));
+    }
+    let Some(shape) = output_shape(model) else {
+        return Err(Error::usage(format!(
+            "the model gives no images, so its rows go into a file; {} ends in neither .npy nor .csv",
+            path.display()
+        )));
+    };
+    write_images(shape, outputs, path)?;
+    Ok(format!("{} images of {shape}", outputs.rows()))
+}
+
+/// Writes images to a folder, under their names or their numbers.
+fn write_images(shape: ImageShape, images: &Codes, folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(|e| Error::file("create", folder, e))?;
+    for (row, values) in images.values.chunks_exact(images.width).enumerate() {
+        let name = match images.names.get(row) {
+            Some(name) => Path::new(name).with_extension("png"),
+            None => format!("{row:06}.png").into(),
+        };
+        // A name is a name, not a way out of the folder.
+        let name = name.file_name().unwrap_or(name.as_os_str()).to_owned();
+        write_whole(&folder.join(name), &image_png(shape, values)?)?;
+    }
+    Ok(())
+}
+
+/// Images that a translation gives for images.
+///
+/// # Errors
+/// As [`encode`], for models that give images.
+pub fn translate(model: &Model, path: &Path, device: &Device) -> Result<Codes> {
+    if output_shape(model).is_none() {
+        return Err(Error::Model(
+            "the model gives no images; train one with `wgslearn train translate`".into(),
+        ));
+    }
+    let NamedRows { inputs, names } = read_rows(model, path, "")?;
+    let values = model.predict(&inputs, device)?;
+    Ok(Codes { values, width: model.outputs(), names })
+}
+
+/// How well rows come back.
+#[derive(Clone, Debug)]
+pub struct Reconstruction {
+    /// Rows held against each other.
+    pub rows: usize,
+    /// Mean squared error of what the model gave.
+    pub mse: f64,
+    /// Peak signal-to-noise ratio of the same, in decibels: 10 log10(range^2 / mse).
+    pub psnr: f64,
+    /// Both for the noisy rows that it read, where there was noise.
+    pub noisy: Option<(Noise, f64, f64)>,
+    /// Mean squared error of each row.
+    pub row_mse: Vec<f64>,
+    clean: Vec<f32>,
+    read: Vec<f32>,
+    given: Vec<f32>,
+    width: usize,
+    shapes: Option<[ImageShape; 2]>,
+    is_translation: bool,
+}
+
+/// Holds what a model gives for a file's rows against the rows themselves or, for a translation,
+/// against those of `targets`. With noise (`noise`, else the model's own), it reads noisy rows,
+/// which `seed` makes the same every time.
+///
+/// # Errors
+/// [`Error::Usage`] for texts, and as [`encode`].
+pub fn reconstruct(
+    model: &Model,
+    path: &Path,
+    targets: Option<&Path>,
+    noise: Option<Noise>,
+    seed: u64,
+    device: &Device,
+) -> Result<Reconstruction> {
+    model.code_width()?;
+    if let Encoder::Text(_) = model.encoder {
+        return Err(Error::usage(
+            "texts come back as probabilities of words; see `wgslearn evaluate`, `encode` and `similar`",
+        ));
+    }
+    let translates = model.source.as_ref().is_some_and(|source| source.targets.is_some());
+    if translates && targets.is_none() {
+        return Err(Error::usage(
+            "this model translates: name the images that it should give with --targets",
+        ));
+    }
+    let rows = read_rows(model, path, "")?;
+    let clean = match targets {
+        Some(targets) => read_targets(model, &rows, [path, targets])?,
+        None => matrix(&rows.inputs).to_vec(),
+    };
+    let width = rows.inputs.width();
+    let noise = noise.or(model.noise);
+    let read = match noise {
+        Some(noise) => noise.apply(matrix(&rows.inputs), width, seed),
+        None => matrix(&rows.inputs).to_vec(),
+    };
+    let inputs = Inputs::Matrix { values: read, features: width };
+    let given = model.predict(&inputs, device)?;
+    let Inputs::Matrix { values: read, .. } = inputs else { return Err(not_numbers()) };
+
+    let width = model.outputs();
+    let squares = |a: &[f32], b: &[f32]| -> f64 {
+        a.iter().zip(b).map(|(a, b)| (*a as f64 - *b as f64).powi(2)).sum()
+    };
+    let mse = |a: &[f32], b: &[f32]| squares(a, b) / a.len().max(1) as f64;
+    // Images reach from 0 to 1; other data from their least to their largest value.
+    let range = match &model.encoder {
+        Encoder::Table(_) => {
+            let (low, high) = clean
+                .iter()
+                .fold((f32::MAX, f32::MIN), |(low, high), &v| (low.min(v), high.max(v)));
+            (high - low) as f64
+        }
+        _ => 1.0,
+    };
+    let psnr = |mse: f64| 10.0 * (range * range / mse.max(1e-12)).log10();
+    let whole = mse(&given, &clean);
+    let noisy = noise.filter(|_| read.len() == clean.len()).map(|noise| {
+        let before = mse(&read, &clean);
+        (noise, before, psnr(before))
+    });
+    let pairs = given.chunks_exact(width).zip(clean.chunks_exact(width));
+    Ok(Reconstruction {
+        rows: rows.inputs.rows(),
+        mse: whole,
+        psnr: psnr(whole),
+        noisy,
+        row_mse: pairs.map(|(a, b)| mse(a, b)).collect(),
+        shapes: match &model.encoder {
+            Encoder::Image(encoder) => Some([encoder.input, encoder.output]),
+            _ => None,
+        },
+        is_translation: targets.is_some(),
+        clean,
+        read,
+        given,
+        width,
+    })
+}
+
+fn not_numbers() -> Error {
+    Error::Model("the model reads ids, not numbers".into())
+}
+
+/// The values of rows that are numbers; none for ids.
+fn matrix(inputs: &Inputs) -> &[f32] {
+    match inputs {
+        Inputs::Matrix { values, .. } => values,
+        Inputs::Ids { .. } => &[],
+    }
+}
+
+impl Reconstruction {
+    /// The rows as the model gave them.
+    pub fn outputs(&self) -> Codes {
+        Codes { values: self.given.clone(), width: self.width, names: Vec::new() }
+    }
+
+    /// The `count` worst rows and the `count` nearest to the median error, by number.
+    pub fn worst_and_typical(&self, count: usize) -> [Vec<usize>; 2] {
+        let mut order: Vec<usize> = (0..self.rows).collect();
+        order.sort_by(|&a, &b| self.row_mse[b].total_cmp(&self.row_mse[a]));
+        let worst = order.iter().take(count).copied().collect();
+        let count = count.min(self.rows);
+        let start = (self.rows - count) / 2;
+        [worst, order[start..start + count].to_vec()]
+    }
+
+    /// Worst and typical rows over one another, `columns` in all, as the bytes of a PNG.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when the rows are no images.
+    pub fn grid(&self, columns: usize) -> Result<Vec<u8>> {
+        let Some([input, output]) = self.shapes else {
+            return Err(Error::usage(
+                "the rows are no images, so there is no picture of them; write them to a .npy or .csv file",
+            ));
+        };
+        let [worst, typical] = self.worst_and_typical((columns / 2).max(1));
+        let groups = [
+            GridGroup { name: "worst", columns: worst.len() },
+            GridGroup { name: "typical", columns: typical.len() },
+        ];
+        let picked: Vec<usize> = worst.into_iter().chain(typical).collect();
+        let images = |shape: ImageShape, values| -> Vec<&[f32]> {
+            let values: &[f32] = values;
+            picked.iter().map(|&i| &values[i * shape.len()..(i + 1) * shape.len()]).collect()
+        };
+        let names = match (self.is_translation, self.noisy.is_some()) {
+            (true, _) => ["input", "model", "target"],
+            (false, true) => ["noisy", "denoised", "clean"],
+            (false, false) => ["", "model", "original"],
+        };
+        let mut rows = Vec::new();
+        if !names[0].is_empty() {
+            rows.push(GridRow { name: names[0], shape: input, images: images(input, &self.read) });
+        }
+        rows.push(GridRow { name: names[1], shape: output, images: images(output, &self.given) });
+        rows.push(GridRow { name: names[2], shape: output, images: images(output, &self.clean) });
+        if names[0].is_empty() {
+            // The original stands above what came back.
+            rows.reverse();
+        }
+        let captions: Vec<String> =
+            picked.iter().map(|&i| format!("{:.4}", self.row_mse[i])).collect();
+        grid_png(&rows, &groups, &captions)
+    }
+}
+
+/// An autoencoder beside a PCA of the same width.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    /// Width of the codes.
+    pub components: usize,
+    /// Rows that the PCA was fitted to.
+    pub training_rows: usize,
+    /// Rows on which both were held against what they read.
+    pub rows: usize,
+    /// Mean squared error of the model.
+    pub model_mse: f64,
+    /// Mean squared error of the PCA.
+    pub pca_mse: f64,
+    clouds: [Cloud; 2],
+    labels: Vec<String>,
+}
+
+/// Fits a PCA with as many components as the model's code has to the rows of `training` (else to
+/// what the model was trained on), and compares both on the rows of `path`. Labels, for the
+/// colours of the plot, come from an IDX, `.npy` or text file, or stand beside MNIST's images.
+///
+/// # Errors
+/// As [`encode`]; [`Error::Usage`] when the training rows are not known.
+pub fn compare_pca(
+    model: &Model,
+    path: &Path,
+    training: Option<&Path>,
+    labels: Option<&Path>,
+    device: &Device,
+) -> Result<Comparison> {
+    let components = model.code_width()?;
+    if let Encoder::Text(_) = model.encoder {
+        return Err(Error::usage(
+            "texts' bags of words are too wide for a PCA; hold their codes against each other with `wgslearn similar`",
+        ));
+    }
+    let known = model.source.as_ref().map(|source: &Source| source.path.as_path());
+    let Some(training) = training.or(known) else {
+        return Err(Error::usage("name the rows that the model was trained on with --train"));
+    };
+    if !training.exists() {
+        return Err(Error::usage(format!(
+            "the model was trained on {}, which is not there; name its training rows with --train",
+            training.display()
+        )));
+    }
+    let fitted = read_rows(model, training, "")?;
+    let rows = read_rows(model, path, "")?;
+    let labels = read_labels(path, labels, rows.inputs.rows())?;
+    let features = rows.inputs.width();
+    let values = matrix(&rows.inputs);
+    let pca = Pca::fit(matrix(&fitted.inputs), features, components)?;
+    let given = model.predict(&rows.inputs, device)?;
+    let squares = given.iter().zip(values).map(|(a, b)| (*a as f64 - *b as f64).powi(2));
+    let model_mse = squares.sum::<f64>() / values.len() as f64;
+    let pca_mse = pca.mse(values);
+    let codes = model.encoder_part()?.predict(&rows.inputs, device)?;
+    let pca_codes: Vec<f32> = pca.encode(values).into_iter().map(|value| value as f32).collect();
+    let cloud = |name: &str, mse: f64, codes: &[f32]| -> Result<Cloud> {
+        let title = format!("{name}, {components} dimensions, MSE {mse:.4}");
+        Ok(Cloud { title, points: plane(codes, components)? })
+    };
+    let clouds = [cloud("PCA", pca_mse, &pca_codes)?, cloud("autoencoder", model_mse, &codes)?];
+    let (training_rows, rows) = (fitted.inputs.rows(), rows.inputs.rows());
+    Ok(Comparison { components, training_rows, rows, model_mse, pca_mse, clouds, labels })
+}
+
+impl Comparison {
+    /// The model's error over the PCA's.
+    pub fn ratio(&self) -> f64 {
+        self.model_mse / self.pca_mse.max(1e-30)
+    }
+
+    /// Both codes side by side, as the bytes of a PNG: along their first two principal axes where
+    /// they have more than two dimensions.
+    ///
+    /// # Errors
+    /// [`Error::Training`] when it cannot be drawn.
+    pub fn plot(&self) -> Result<Vec<u8>> {
+        scatter_png(&self.clouds, &self.labels)
+    }
+}
+
+/// Codes as points of a plane.
+fn plane(codes: &[f32], width: usize) -> Result<Vec<[f64; 2]>> {
+    match width {
+        1 => Ok(codes.iter().map(|&x| [x as f64, 0.0]).collect()),
+        2 => Ok(codes.chunks_exact(2).map(|code| [code[0] as f64, code[1] as f64]).collect()),
+        _ => {
+            let turned = Pca::fit(codes, width, 2)?.encode(codes);
+            Ok(turned.chunks_exact(2).map(|point| [point[0], point[1]]).collect())
+        }
+    }
+}
+
+/// Labels of rows; none where there is no file for them.
+fn read_labels(path: &Path, labels: Option<&Path>, rows: usize) -> Result<Vec<String>> {
+    let beside = path.with_file_name(
+        path.file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .replace("images-idx3", "labels-idx1"),
+    );
+    let Some(path) = labels.or((beside != path && beside.exists()).then_some(&beside)) else {
+        return Ok(Vec::new());
+    };
+    let found: Vec<String> = if ending(path) == "npy" {
+        read_npy(path)?.values.iter().map(f64::to_string).collect()
+    } else if holds_images(path) {
+        read_idx(path)?.bytes.iter().map(u8::to_string).collect()
+    } else {
+        let text = std::fs::read_to_string(path).map_err(|e| Error::file("read", path, e))?;
+        text.lines().map(|line| line.trim().to_owned()).collect()
+    };
+    if found.len() != rows {
+        return Err(Error::data(
+            path,
+            format!("{} labels for {rows} rows; give one a row", found.len()),
+        ));
+    }
+    Ok(found)
+}
