@@ -37,12 +37,14 @@ static CASES: &[(&Kernel, Make)] = &[
     (&embedding_gradient::KERNEL, embedding_gradient_case),
     (&embedding_gradient_carry::KERNEL, embedding_gradient_carry_case),
     (&embedding_gradient_runs::KERNEL, embedding_gradient_runs_case),
+    (&embedding_update::KERNEL, embedding_update_case),
     (&fill::KERNEL, fill_case),
     (&gather_batch::ids::KERNEL, gather_ids_case),
     (&gather_batch::matrix::KERNEL, gather_matrix_case),
     (&mean_pool::KERNEL, mean_pool_case),
     (&mean_pool_gradient::KERNEL, mean_pool_gradient_case),
     (&mse::KERNEL, mse_case),
+    (&negative_sampling::KERNEL, negative_sampling_case),
     (&noise::KERNEL, noise_case),
     (&peak_fma::KERNEL, peak_fma_case),
     (&radix_count::KERNEL, radix_count_case),
@@ -51,6 +53,7 @@ static CASES: &[(&Kernel, Make)] = &[
     (&sgd::KERNEL, sgd_case),
     (&softmax::KERNEL, softmax_case),
     (&store_rows::KERNEL, store_rows_case),
+    (&word_samples::KERNEL, word_samples_case),
 ];
 
 fn adam_case(mut c: Case, [a, b, ..]: Sizes) -> Case {
@@ -449,6 +452,87 @@ fn embedding_gradient_carry_case(mut c: Case, [a, rows, units, b]: Sizes) -> Cas
         rows: held as u32,
     };
     c.finish(embedding_gradient_carry::dispatch(params, bindings))
+}
+
+fn embedding_update_case(mut c: Case, [positions, rows, units, code]: Sizes) -> Case {
+    let length = code.div_ceil(2);
+    let vectors = positions.div_ceil(length);
+    let [ids, places] = sorted_pairs(&mut c, positions, rows);
+    let squares = (0..rows * units).map(|_| c.rng.random_range(0.1..2.0)).collect();
+    let by_row = code % 2;
+    let bindings = embedding_update::Bindings {
+        sorted_ids: c.words(ids),
+        sorted_positions: c.words(places),
+        vectors: c.random(vectors * units, 1.0),
+        factors: c.random(if by_row == 1 { vectors } else { positions }, 1.0),
+        table: c.random(rows * units, 1.0),
+        squares: c.reals(squares),
+    };
+    c.expect(bindings.table, summed(positions));
+    c.expect(bindings.squares, summed(positions));
+    let params = embedding_update::Params {
+        positions: positions as u32,
+        units: units as u32,
+        length: length as u32,
+        by_row: by_row as u32,
+        rate: 0.1,
+    };
+    c.finish(embedding_update::dispatch(params, bindings))
+}
+
+fn negative_sampling_case(mut c: Case, [samples, units, rows, targets]: Sizes) -> Case {
+    let groups = negative_sampling::groups(samples);
+    let slot = 3;
+    let bindings = negative_sampling::Bindings {
+        state: c.state(5, slot),
+        hidden: c.random(samples * units, 1.0),
+        ids: c.ids(samples * targets, rows),
+        table: c.random(rows * units, 1.0),
+        factors: c.output(samples * targets, summed(units)),
+        d_hidden: c.output(samples * units, summed(targets * units)),
+        history: c.output((slot as usize + 1) * groups * 2, summed(256 * targets)),
+    };
+    c.expect(bindings.state, 0.0);
+    let params = negative_sampling::Params {
+        samples: samples as u32,
+        units: units as u32,
+        targets: targets as u32,
+        groups: groups as u32,
+        words: 7,
+    };
+    c.finish(negative_sampling::dispatch(params, bindings))
+}
+
+fn word_samples_case(mut c: Case, [samples, tokens, words, window]: Sizes) -> Case {
+    let negatives = window % 4;
+    let bag = if window % 2 == 0 { 1 } else { 2 * window };
+    let draws = |c: &mut Case, below: usize| {
+        (0..words).map(|_| c.rng.random_range(0..below) as u32).collect::<Vec<_>>()
+    };
+    let (thresholds, others) = (draws(&mut c, 1 << 32), draws(&mut c, words));
+    let bindings = word_samples::Bindings {
+        state: c.state(2, 1),
+        tokens: c.ids(tokens, words),
+        thresholds: c.words(thresholds),
+        others: c.words(others),
+        bags: c.words(vec![9; samples * bag]),
+        targets: c.words(vec![9; samples * (1 + negatives)]),
+    };
+    for span in [bindings.state, bindings.bags, bindings.targets] {
+        c.expect(span, 0.0);
+    }
+    let params = word_samples::Params {
+        samples: samples as u32,
+        per_word: window as u32,
+        tokens: tokens as u32,
+        window: window as u32,
+        bag: bag as u32,
+        negatives: negatives as u32,
+        words: words as u32,
+        first_word: 2,
+        seed: c.rng.random(),
+    };
+    c.finish(word_samples::dispatch(params, bindings))
 }
 
 fn fill_case(mut c: Case, [a, b, ..]: Sizes) -> Case {

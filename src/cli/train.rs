@@ -123,6 +123,7 @@ enum OptimizerName {
 enum ScheduleName {
     Constant,
     Cosine,
+    Cooldown,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -379,6 +380,7 @@ impl CommonOptions {
             None => usual.schedule,
             Some(ScheduleName::Constant) => Schedule::Constant,
             Some(ScheduleName::Cosine) => Schedule::Cosine,
+            Some(ScheduleName::Cooldown) => Schedule::Cooldown,
         };
         training.epochs = self.epochs;
         training.batch_size = self.batch_size.unwrap_or(usual.batch_size);

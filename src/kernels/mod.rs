@@ -25,11 +25,13 @@ pub mod embedding_gather;
 pub mod embedding_gradient;
 pub mod embedding_gradient_carry;
 pub mod embedding_gradient_runs;
+pub mod embedding_update;
 pub mod fill;
 pub mod gather_batch;
 pub mod mean_pool;
 pub mod mean_pool_gradient;
 pub mod mse;
+pub mod negative_sampling;
 pub mod noise;
 pub mod peak_fma;
 pub mod product;
@@ -41,6 +43,7 @@ pub mod sgd;
 pub mod softmax;
 pub mod state;
 pub mod store_rows;
+pub mod word_samples;
 
 pub use activation::Activation;
 pub use define::{
@@ -65,12 +68,14 @@ pub static ALL: &[&Kernel] = &[
     &embedding_gradient::KERNEL,
     &embedding_gradient_carry::KERNEL,
     &embedding_gradient_runs::KERNEL,
+    &embedding_update::KERNEL,
     &fill::KERNEL,
     &gather_batch::ids::KERNEL,
     &gather_batch::matrix::KERNEL,
     &mean_pool::KERNEL,
     &mean_pool_gradient::KERNEL,
     &mse::KERNEL,
+    &negative_sampling::KERNEL,
     &noise::KERNEL,
     &peak_fma::KERNEL,
     &radix_count::KERNEL,
@@ -79,4 +84,5 @@ pub static ALL: &[&Kernel] = &[
     &sgd::KERNEL,
     &softmax::KERNEL,
     &store_rows::KERNEL,
+    &word_samples::KERNEL,
 ];

@@ -66,17 +66,19 @@ pub enum Schedule {
     Constant,
     /// Falls along half a cosine to 1 % of itself over the epochs asked for.
     Cosine,
+    /// Stays for 70 % of the epochs asked for, and then falls in a line to 1 % of itself
+    /// (warmup-stable-decay, Hu et al. 2024, without the warmup).
+    Cooldown,
 }
 
 impl Schedule {
     /// The factor on the learning rate at step `step` (from 1) of `steps`.
     fn factor(self, step: u64, steps: u64) -> f64 {
+        let done = ((step.saturating_sub(1)) as f64 / steps.max(1) as f64).min(1.0);
         match self {
             Schedule::Constant => 1.0,
-            Schedule::Cosine => {
-                let done = (step.saturating_sub(1)) as f64 / steps.max(1) as f64;
-                0.01 + 0.99 * 0.5 * (1.0 + (std::f64::consts::PI * done.min(1.0)).cos())
-            }
+            Schedule::Cosine => 0.01 + 0.99 * 0.5 * (1.0 + (std::f64::consts::PI * done).cos()),
+            Schedule::Cooldown => 0.01 + 0.99 * ((1.0 - done) / 0.3).min(1.0),
         }
     }
 }

@@ -1,0 +1,57 @@
+// Adagrad (Duchi et al. 2011) on the rows of a table that a batch names, and on no others: for each
+// id > 0, given (id, position) pairs sorted by id, with g the sum over its positions p of
+// factors[p] * vectors[p / length, :] (or factors[p / length], where `by_row` is 1),
+// squares[id, :] += g^2 and table[id, :] -= rate * g / sqrt(squares[id, :]).
+// The sum is taken in the order of the positions. One invocation up to four neighbouring columns of
+// a pair; those of pairs that are not the first of their id do nothing.
+
+struct Params {
+    positions: u32,
+    units: u32,
+    length: u32,
+    by_row: u32,
+    rate: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> sorted_ids: array<u32>;
+@group(0) @binding(2) var<storage, read> sorted_positions: array<u32>;
+@group(0) @binding(3) var<storage, read> vectors: array<f32>;
+@group(0) @binding(4) var<storage, read> factors: array<f32>;
+@group(0) @binding(5) var<storage, read_write> table: array<f32>;
+@group(0) @binding(6) var<storage, read_write> squares: array<f32>;
+
+@compute @workgroup_size(256)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3u,
+    @builtin(num_workgroups) workgroups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let i = linear_index(workgroup, workgroups, local);
+    let blocks = (params.units + 3u) / 4u;
+    let first = i / blocks;
+    if first >= params.positions {
+        return;
+    }
+    let id = sorted_ids[first];
+    if id == 0u || (first > 0u && sorted_ids[first - 1u] == id) {
+        return;
+    }
+    let column = (i % blocks) * 4u;
+    let width = min(4u, params.units - column);
+    var total = vec4f(0.0);
+    for (var p = first; p < params.positions && sorted_ids[p] == id; p++) {
+        let position = sorted_positions[p];
+        let row = position / params.length;
+        let factor = factors[select(position, row, params.by_row == 1u)];
+        for (var j = 0u; j < width; j++) {
+            total[j] = fma(factor, vectors[row * params.units + column + j], total[j]);
+        }
+    }
+    for (var j = 0u; j < width; j++) {
+        let at = id * params.units + column + j;
+        let sum = fma(total[j], total[j], squares[at]);
+        squares[at] = sum;
+        table[at] -= params.rate * total[j] / sqrt(sum);
+    }
+}

@@ -1,0 +1,69 @@
+// Negative sampling (Mikolov et al. 2013): for each sample, with h = hidden[s, :] and its targets t,
+// of which the first is right (y = 1) and the others are wrong (y = 0), loss
+// -sum_t ln sigmoid((2 y - 1) h . table[t, :]). Writes the derivative by each product,
+// factors[s, t] = sigmoid(h . table[t, :]) - y, and by h, d_hidden[s, :] = sum_t factors[s, t]
+// table[t, :]. Targets of 0, and samples whose first target is 0, count nothing. Workgroup g writes
+// history[slot, g] = (sum of losses, samples that count); the host adds the groups and divides.
+// Ends the step. One invocation a sample.
+
+struct Params {
+    samples: u32,
+    units: u32,
+    targets: u32,
+    groups: u32,
+    words: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> state: array<u32>;
+@group(0) @binding(2) var<storage, read> hidden: array<f32>;
+@group(0) @binding(3) var<storage, read> ids: array<u32>;
+@group(0) @binding(4) var<storage, read> table: array<f32>;
+@group(0) @binding(5) var<storage, read_write> factors: array<f32>;
+@group(0) @binding(6) var<storage, read_write> d_hidden: array<f32>;
+@group(0) @binding(7) var<storage, read_write> history: array<f32>;
+
+@compute @workgroup_size(256)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let s = workgroup.x * 256u + local;
+    var totals = vec2f(0.0);
+    if s < params.samples {
+        let first = s * params.targets;
+        let h = s * params.units;
+        for (var c = 0u; c < params.units; c++) {
+            d_hidden[h + c] = 0.0;
+        }
+        for (var t = 0u; t < params.targets; t++) {
+            let id = ids[first + t];
+            if id == 0u {
+                factors[first + t] = 0.0;
+                continue;
+            }
+            let row = id * params.units;
+            var product = 0.0;
+            for (var c = 0u; c < params.units; c++) {
+                product = fma(hidden[h + c], table[row + c], product);
+            }
+            let y = select(0.0, 1.0, t == 0u);
+            let factor = sigmoid_f32(product) - y;
+            factors[first + t] = factor;
+            totals.x += max(product, 0.0) - product * y + ln_1p_f32(exp_f32(-abs(product)));
+            for (var c = 0u; c < params.units; c++) {
+                d_hidden[h + c] = fma(factor, table[row + c], d_hidden[h + c]);
+            }
+        }
+        totals.y = select(0.0, 1.0, ids[first] != 0u);
+    }
+    totals = reduce(local, totals);
+    if local == 0u {
+        let at = (state[BATCH_SLOT] * params.groups + workgroup.x) * 2u;
+        history[at] = totals.x;
+        history[at + 1u] = totals.y;
+        if workgroup.x == 0u {
+            advance(params.words);
+        }
+    }
+}

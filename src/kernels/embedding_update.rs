@@ -1,0 +1,79 @@
+//! Adagrad (Duchi, Hazan and Singer 2011) on the rows of a table that a batch names, and on no
+//! others: a step costs what its words cost, however many words there are.
+//!
+//! The pairs (id, position) come sorted ([`super::radix_scatter`]); each id's gradient is summed in
+//! the order of its positions. `squares` begin above zero, so that the root is never of nothing.
+
+use super::{Real, spread};
+
+kernel! {
+    name: "embedding_update",
+    params: {
+        /// Ids in the batch.
+        positions: u32,
+        /// Width of the table.
+        units: u32,
+        /// Positions of a row of `vectors`.
+        length: u32,
+        /// 1: factors are by row; 0: by position.
+        by_row: u32,
+        /// Step size.
+        rate: f32,
+    },
+    bindings: {
+        /// `[positions]`, ascending; 0 is skipped.
+        sorted_ids: read u32,
+        /// `[positions]`
+        sorted_positions: read u32,
+        /// `[rows, units]`
+        vectors: read f32,
+        /// `[rows]` or `[positions]`
+        factors: read f32,
+        /// `[table rows, units]`
+        table: write f32,
+        /// `[table rows, units]`: sums of squared gradients.
+        squares: write f32,
+    },
+    source: &[wgsl!("shared/index.wgsl"), wgsl!("embedding_update.wgsl")],
+    workgroups: |p| spread(p.positions as usize * p.units.div_ceil(4) as usize),
+    twin: twin,
+}
+
+fn twin<T: Real>(
+    p: &Params,
+    sorted_ids: &[u32],
+    sorted_positions: &[u32],
+    vectors: &[T],
+    factors: &[T],
+    table: &mut [T],
+    squares: &mut [T],
+) {
+    let units = p.units as usize;
+    let rate = T::from_f32(p.rate);
+    let ids = &sorted_ids[..p.positions as usize];
+    let mut total = vec![T::ZERO; units];
+    let mut start = 0;
+    for run in ids.chunk_by(|a, b| a == b) {
+        let range = start..start + run.len();
+        start = range.end;
+        let id = run[0] as usize;
+        if id == 0 {
+            continue;
+        }
+        super::vectorised(|| {
+            total.fill(T::ZERO);
+            for &position in &sorted_positions[range] {
+                let row = (position / p.length) as usize;
+                let factor = factors[if p.by_row == 1 { row } else { position as usize }];
+                let vector = &vectors[row * units..][..units];
+                total.iter_mut().zip(vector).for_each(|(sum, &value)| *sum += factor * value);
+            }
+            let squares = &mut squares[id * units..][..units];
+            let row = table[id * units..][..units].iter_mut();
+            for ((value, square), &g) in row.zip(squares).zip(&total) {
+                *square += g * g;
+                *value -= rate * g / square.sqrt();
+            }
+        });
+    }
+}

@@ -1,0 +1,108 @@
+//! Negative sampling (Mikolov et al. 2013): loss and derivatives of samples with one right and
+//! several wrong words, from logits in the loss's stable form.
+
+use super::state::{BATCH_SLOT, advance};
+use super::{Real, for_costly_rows};
+
+kernel! {
+    name: "negative_sampling",
+    params: {
+        /// Samples of a step.
+        samples: u32,
+        /// Width of the vectors.
+        units: u32,
+        /// Targets of a sample: the right word and its negatives.
+        targets: u32,
+        /// Workgroups, [`groups`].
+        groups: u32,
+        /// Words of the stream that the step takes.
+        words: u32,
+    },
+    bindings: {
+        /// The counters.
+        state: write u32,
+        /// `[samples, units]`
+        hidden: read f32,
+        /// `[samples, targets]`; 0 counts nothing.
+        ids: read u32,
+        /// `[rows, units]`: vectors of words as targets.
+        table: read f32,
+        /// `[samples, targets]`: derivative by the product of `hidden` and the target's vector.
+        factors: write f32,
+        /// `[samples, units]`: derivative by `hidden`.
+        d_hidden: write f32,
+        /// `[slots, groups, 2]`: sum of losses, samples that count
+        history: write f32,
+    },
+    source: &[
+        wgsl!("shared/math.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("shared/advance.wgsl"),
+        wgsl!("shared/reduce.wgsl"), wgsl!("negative_sampling.wgsl"),
+    ],
+    workgroups: |p| [p.groups, 1, 1],
+    twin: twin,
+}
+
+/// Workgroups for this many samples.
+pub fn groups(samples: usize) -> usize {
+    samples.div_ceil(256)
+}
+
+#[allow(clippy::too_many_arguments)]
+fn twin<T: Real>(
+    p: &Params,
+    state: &mut [u32],
+    hidden: &[T],
+    ids: &[u32],
+    table: &[T],
+    factors: &mut [T],
+    d_hidden: &mut [T],
+    history: &mut [T],
+) {
+    let (samples, units) = (p.samples as usize, p.units as usize);
+    let targets = p.targets as usize;
+    let ids = &ids[..samples * targets];
+    // The products of each sample first, then their loss, then what they give to `hidden`.
+    for_costly_rows(&mut factors[..samples * targets], targets, units * targets, |first, rows| {
+        for (s, row) in (first..).zip(rows.chunks_exact_mut(targets)) {
+            let h = &hidden[s * units..][..units];
+            for (factor, &id) in row.iter_mut().zip(&ids[s * targets..]) {
+                let vector = &table[id as usize * units..][..units];
+                *factor = super::vectorised(|| super::sum(units, |c| h[c] * vector[c]));
+            }
+        }
+    });
+    let history = &mut history[(state[BATCH_SLOT] * p.groups * 2) as usize..];
+    let groups = ids.chunks(256 * targets).zip(factors.chunks_mut(256 * targets));
+    for ((ids, factors), totals) in groups.zip(history.chunks_exact_mut(2)) {
+        totals.fill(T::ZERO);
+        let samples = ids.chunks_exact(targets).zip(factors.chunks_exact_mut(targets));
+        for (ids, factors) in samples {
+            for (t, (&id, factor)) in ids.iter().zip(factors).enumerate() {
+                let product = *factor;
+                let y = if t == 0 { T::ONE } else { T::ZERO };
+                *factor = if id == 0 { T::ZERO } else { product.sigmoid() - y };
+                if id != 0 {
+                    totals[0] +=
+                        product.max(T::ZERO) - product * y + (-product.abs()).exp().ln_1p();
+                }
+            }
+            if ids[0] != 0 {
+                totals[1] += T::ONE;
+            }
+        }
+    }
+    let factors = &*factors;
+    for_costly_rows(&mut d_hidden[..samples * units], units, units * targets, |first, rows| {
+        for (s, row) in (first..).zip(rows.chunks_exact_mut(units)) {
+            super::vectorised(|| {
+                row.fill(T::ZERO);
+                let factors = &factors[s * targets..][..targets];
+                for (&factor, &id) in factors.iter().zip(&ids[s * targets..]) {
+                    let vector = &table[id as usize * units..][..units];
+                    row.iter_mut().zip(vector).for_each(|(d, &value)| *d += factor * value);
+                }
+            });
+        }
+    });
+    advance(state, p.words);
+}

@@ -1,0 +1,117 @@
+//! Samples for word vectors (Mikolov et al. 2013), drawn on the device from a stream of words:
+//! skip-gram's (word, word of its window) or CBOW's (window, word), each with its negatives.
+//!
+//! Every draw depends on (seed, step, sample) alone. word2vec shrinks each word's window to a
+//! uniform width; a skip-gram sample draws its distance with the probability that gives. Negatives
+//! come from Walker's alias table (1977) over the words.
+
+use super::random::random_bits;
+use super::spread;
+use super::state::{BATCH_SLOT, BATCH_STEP, CURSOR, SLOT, STEP};
+
+kernel! {
+    name: "word_samples",
+    params: {
+        /// Samples of a step.
+        samples: u32,
+        /// Samples of a word of the stream.
+        per_word: u32,
+        /// Words of the stream.
+        tokens: u32,
+        /// Words on either side of a word that are near it.
+        window: u32,
+        /// Inputs of a sample: 1 for skip-gram, 2 window for CBOW.
+        bag: u32,
+        /// Negatives of a sample.
+        negatives: u32,
+        /// Words of the alias table.
+        words: u32,
+        /// Id of its first word.
+        first_word: u32,
+        /// The run's seed.
+        seed: u32,
+    },
+    bindings: {
+        /// The counters.
+        state: write u32,
+        /// `[tokens]`; 0 between sentences.
+        tokens: read u32,
+        /// `[words]`: random bits below this draw the word itself.
+        thresholds: read u32,
+        /// `[words]`: the word that other bits draw.
+        others: read u32,
+        /// `[samples, bag]`
+        bags: write u32,
+        /// `[samples, 1 + negatives]`
+        targets: write u32,
+    },
+    source: &[
+        wgsl!("shared/index.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("shared/random.wgsl"),
+        wgsl!("word_samples.wgsl"),
+    ],
+    workgroups: |p| spread(p.samples as usize),
+    twin: twin,
+}
+
+fn twin(
+    p: &Params,
+    state: &mut [u32],
+    tokens: &[u32],
+    thresholds: &[u32],
+    others: &[u32],
+    bags: &mut [u32],
+    targets: &mut [u32],
+) {
+    state[BATCH_STEP] = state[STEP] + 1;
+    state[BATCH_SLOT] = state[SLOT];
+    let (step, cursor) = (state[BATCH_STEP], state[CURSOR]);
+    let tokens = &tokens[..p.tokens as usize];
+    let word_at = |place: usize, distance: usize, to_right: bool| -> u32 {
+        let step: isize = if to_right { 1 } else { -1 };
+        let mut at = place;
+        for _ in 0..distance {
+            let Some(next) = at.checked_add_signed(step).filter(|&next| next < tokens.len()) else {
+                return 0;
+            };
+            at = next;
+            if tokens[at] == 0 {
+                return 0;
+            }
+        }
+        tokens[at]
+    };
+    let (bag, each) = (p.bag as usize, p.negatives as usize + 1);
+    let samples = bags.chunks_exact_mut(bag).zip(targets.chunks_exact_mut(each));
+    for (i, (bag, targets)) in (0..p.samples).zip(samples) {
+        let place = (cursor + i / p.per_word) as usize;
+        let word = tokens.get(place).copied().unwrap_or(0);
+        let bits = random_bits(p.seed, 0, step, i);
+        let mut target = word;
+        if let [input] = bag {
+            let mut left = (bits >> 1) % (p.window * (p.window + 1) / 2);
+            let mut distance = 1;
+            while left > p.window - distance {
+                left -= p.window - distance + 1;
+                distance += 1;
+            }
+            if word != 0 {
+                target = word_at(place, distance as usize, bits & 1 == 1);
+            }
+            *input = if target == 0 { 0 } else { word };
+        } else {
+            let width = 1 + bits % p.window;
+            for (d, pair) in (1..=p.window).zip(bag.chunks_exact_mut(2)) {
+                let inside = word != 0 && d <= width;
+                let at = |to_right| if inside { word_at(place, d as usize, to_right) } else { 0 };
+                pair.copy_from_slice(&[at(false), at(true)]);
+            }
+        }
+        targets[0] = target;
+        for (n, negative) in (1..).zip(&mut targets[1..]) {
+            let at = random_bits(p.seed, 2 * n - 1, step, i) % p.words;
+            let keeps = random_bits(p.seed, 2 * n, step, i) < thresholds[at as usize];
+            let drawn = p.first_word + if keeps { at } else { others[at as usize] };
+            *negative = if target == 0 || drawn == target { 0 } else { drawn };
+        }
+    }
+}
