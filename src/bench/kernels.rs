@@ -593,20 +593,99 @@ pub fn cases() -> Vec<Case> {
         let params = mse::Params { rows: rows_u32, outputs, groups, activation: 3 };
         b.finish("256 x 784".into(), mse::dispatch(params, bindings), 3 * rows * 784, 0.0)
     });
+    // Classes, and a vocabulary's words.
+    for (outputs, sparse) in [(100usize, 1), (20_000, 0)] {
+        add(&|b| {
+            let groups = categorical_crossentropy::groups(rows, outputs);
+            let targets = if sparse == 1 { rows } else { rows * outputs };
+            let bindings = categorical_crossentropy::Bindings {
+                state: b.state(),
+                logits: b.reals(rows * outputs),
+                targets: b.reals(targets),
+                d_logits: b.reals(rows * outputs),
+                history: b.reals(slots * groups * 2),
+            };
+            let params = categorical_crossentropy::Params {
+                rows: rows_u32,
+                outputs: outputs as u32,
+                groups: groups as u32,
+                sparse,
+            };
+            let dispatch = categorical_crossentropy::dispatch(params, bindings);
+            let elements = 2 * rows * outputs + targets;
+            b.finish(format!("256 x {outputs}"), dispatch, elements, 0.0)
+        });
+    }
+    // A step of skip-gram: 1,024 words with 6 samples of 1 right and 5 wrong words.
+    let (samples, targets, dim) = (6_144usize, 6usize, 100usize);
     add(&|b| {
-        let groups = categorical_crossentropy::groups(rows);
-        let bindings = categorical_crossentropy::Bindings {
+        let bindings = word_samples::Bindings {
             state: b.state(),
-            logits: b.reals(rows * 100),
-            targets: b.reals(rows),
-            d_logits: b.reals(rows * 100),
+            tokens: b.ids(4_096, table),
+            thresholds: b.words(vec![u32::MAX / 2; table]),
+            others: b.ids(table, table),
+            bags: b.words(vec![0; samples]),
+            targets: b.words(vec![0; samples * targets]),
+        };
+        let params = word_samples::Params {
+            samples: samples as u32,
+            per_word: 6,
+            tokens: 4_096,
+            window: 5,
+            bag: 1,
+            negatives: 5,
+            words: table as u32,
+            first_word: 2,
+            seed: 7,
+        };
+        let elements = samples * (1 + 3 * targets);
+        let dispatch = word_samples::dispatch(params, bindings);
+        b.finish("6144 skip-gram samples".into(), dispatch, elements, 0.0)
+    });
+    add(&|b| {
+        let groups = negative_sampling::groups(samples);
+        let bindings = negative_sampling::Bindings {
+            state: b.state(),
+            hidden: b.reals(samples * dim),
+            ids: b.ids(samples * targets, table),
+            table: b.reals(table * dim),
+            factors: b.reals(samples * targets),
+            d_hidden: b.reals(samples * dim),
             history: b.reals(slots * groups * 2),
         };
-        let groups = groups as u32;
-        let params =
-            categorical_crossentropy::Params { rows: rows_u32, outputs: 100, groups, sparse: 1 };
-        let dispatch = categorical_crossentropy::dispatch(params, bindings);
-        b.finish("256 x 100".into(), dispatch, 2 * rows * 100, 0.0)
+        let params = negative_sampling::Params {
+            samples: samples as u32,
+            units: dim as u32,
+            targets: targets as u32,
+            groups: groups as u32,
+            words: 0,
+        };
+        let elements = samples * (2 * dim + targets * (dim + 2));
+        let dispatch = negative_sampling::dispatch(params, bindings);
+        b.finish("6144 x 6 of 20000 x 100".into(), dispatch, elements, 0.0)
+    });
+    add(&|b| {
+        let positions = samples * targets;
+        let sorted = (0..positions).map(|p| (p * table / positions) as u32).collect();
+        let places = (0..positions).map(|p| (p * 31 % positions) as u32).collect();
+        let bindings = embedding_update::Bindings {
+            sorted_ids: b.words(sorted),
+            sorted_positions: b.words(places),
+            vectors: b.reals(samples * dim),
+            factors: b.reals(positions),
+            table: b.reals(table * dim),
+            squares: b.reals(table * dim),
+        };
+        let params = embedding_update::Params {
+            positions: positions as u32,
+            units: dim as u32,
+            length: targets as u32,
+            by_row: 0,
+            rate: 0.05,
+        };
+        let elements = positions * (3 + dim) + 4 * table * dim;
+        let dispatch = embedding_update::dispatch(params, bindings);
+        b.finish("36864 ids of 20000 x 100".into(), dispatch, elements, 0.0)
     });
     add(&|b| {
         let bindings =

@@ -9,9 +9,9 @@ use super::{DeviceOption, print, remark};
 use crate::data::{ImageOptions, TableTask};
 use crate::error::Error;
 use crate::model::{Combine, Loss};
-use crate::run::{DataConfig, Pool, RunConfig, train};
+use crate::run::{DataConfig, Pool, RunConfig, WordsConfig, train, train_words};
 use crate::text::Side;
-use crate::train::{Optimizer, Schedule};
+use crate::train::{Optimizer, Schedule, WordMethod, WordTrainer};
 
 /// Train a model: a classifier, an autoencoder, a translation, or what a TOML file says
 #[derive(Debug, Args)]
@@ -48,6 +48,8 @@ enum Kind {
     Autoencoder(Box<AutoencoderOptions>),
     /// A model from images to images, paired by file name or row by row
     Translate(Box<TranslateOptions>),
+    /// Word vectors by themselves: skip-gram or CBOW with negative sampling
+    Words(Box<WordsOptions>),
 }
 
 #[derive(Debug, Args)]
@@ -361,6 +363,61 @@ struct TranslateOptions {
     common: CommonOptions,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum MethodName {
+    Skipgram,
+    Cbow,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Examples:
+  wgslearn train words corpus.txt -o words.safetensors
+  wgslearn train words reviews.csv --method cbow --dim 50 --epochs 20
+Then: wgslearn neighbours words.safetensors film")]
+struct WordsOptions {
+    /// Texts: a line each, or the text column of a .csv, .tsv or .jsonl file
+    file: PathBuf,
+    /// Where to write the model
+    #[arg(short, long, value_name = "FILE", default_value = "words.safetensors")]
+    output: PathBuf,
+    /// Column or key of the text
+    #[arg(long, default_value = "text")]
+    text_column: String,
+    /// What predicts what
+    #[arg(long, value_enum, default_value = "skipgram")]
+    method: MethodName,
+    /// Width of the vectors
+    #[arg(long, default_value_t = 100)]
+    dim: usize,
+    /// Words on either side of a word that are near it, at most
+    #[arg(long, default_value_t = 5)]
+    window: usize,
+    /// Wrong words that each right one is held against
+    #[arg(long, default_value_t = 5)]
+    negatives: usize,
+    /// Words more frequent than this share of all are dropped at random; 0 keeps all
+    #[arg(long, value_name = "SHARE", default_value_t = 1e-3)]
+    subsample: f64,
+    /// Leave words out that are seen less often
+    #[arg(long, default_value_t = 5)]
+    min_count: usize,
+    /// Words in the vocabulary at most; 0 for all
+    #[arg(long, default_value_t = 0)]
+    vocab_size: usize,
+    /// Passes over the words
+    #[arg(long, default_value_t = 5)]
+    epochs: usize,
+    /// Adagrad's step size
+    #[arg(long, default_value_t = 0.05)]
+    learning_rate: f64,
+    /// Words of the text that a step takes
+    #[arg(long, default_value_t = 1024)]
+    words_per_step: usize,
+    /// Seed of the first vectors and every draw
+    #[arg(long, default_value_t = 7)]
+    seed: u64,
+}
+
 impl CommonOptions {
     fn apply(&self, config: &mut RunConfig, usual: &Usual) {
         let data = &mut config.data;
@@ -505,12 +562,83 @@ impl TranslateOptions {
     }
 }
 
+impl WordsOptions {
+    fn config(&self) -> WordsConfig {
+        WordsConfig {
+            train: self.file.clone(),
+            text_column: self.text_column.clone(),
+            min_count: self.min_count,
+            vocab_size: self.vocab_size,
+            trainer: WordTrainer {
+                method: match self.method {
+                    MethodName::Skipgram => WordMethod::Skipgram,
+                    MethodName::Cbow => WordMethod::Cbow,
+                },
+                units: self.dim,
+                window: self.window,
+                negatives: self.negatives,
+                subsample: self.subsample,
+                epochs: self.epochs,
+                words_per_step: self.words_per_step,
+                learning_rate: self.learning_rate,
+                seed: self.seed,
+            },
+            output: self.output.clone(),
+        }
+    }
+}
+
+fn run_words(options: &WordsOptions, show: &ShowOptions) -> anyhow::Result<()> {
+    let config = options.config();
+    let device = show.device.open()?;
+    let mut progress = Progress::new(config.trainer.epochs, show.quiet);
+    let mut sizes = (0, 0);
+    let (model, history) = train_words(
+        &config,
+        &device,
+        &mut |vocabulary, words| {
+            sizes = (vocabulary, words);
+            if !show.quiet && !show.json {
+                remark(format_args!(
+                    "Training vectors of {vocabulary} words on {words} words, on {}.",
+                    device.name()
+                ));
+            }
+        },
+        &mut |epoch| progress.report(epoch),
+    )?;
+    progress.finish();
+    if show.json {
+        return print(serde_json::json!({
+            "device": device.name(),
+            "backend": device.kind().name(),
+            "model": config.output,
+            "parameters": model.parameter_count(),
+            "vocabulary": sizes.0,
+            "words": sizes.1,
+            "epochs": history.loss.len(),
+            "history": history,
+        }));
+    }
+    let loss = history.loss.last().copied().unwrap_or_default();
+    print(format_args!("words {}  epochs {}  loss {loss:.4}", sizes.0, history.loss.len()))?;
+    remark(format_args!("The vectors are in {}.", config.output.display()));
+    Ok(())
+}
+
 pub(super) fn run(options: &Options) -> anyhow::Result<()> {
+    if let Some(Kind::Words(words)) = &options.kind {
+        let seed = options.seed.unwrap_or(words.seed);
+        let words = WordsOptions { seed, ..(**words).clone() };
+        return run_words(&words, &options.show);
+    }
     let mut config = match (&options.kind, &options.config) {
         (Some(Kind::Text(text)), _) => text.config(),
         (Some(Kind::Table(table)), _) => table.config(),
         (Some(Kind::Autoencoder(autoencoder)), _) => autoencoder.config(),
         (Some(Kind::Translate(translate)), _) => translate.config(),
+        // Taken care of above.
+        (Some(Kind::Words(_)), _) => return Ok(()),
         (None, Some(path)) => RunConfig::read(path)?,
         (None, None) => {
             return Err(Error::usage(

@@ -3,8 +3,8 @@
 //! Loss `sum_j y_j (ln sum_i e^(z_i) - z_j)`, gradient `(softmax(z) sum_j y_j - y) / rows`; right
 //! when the largest logit stands at the largest target, as Keras' `categorical_accuracy`.
 
-use super::Real;
 use super::state::{BATCH_SLOT, advance};
+use super::{Real, sum};
 
 kernel! {
     name: "categorical_crossentropy",
@@ -30,17 +30,34 @@ kernel! {
         /// `[slots, groups, 2]`: sum of losses, count of right rows
         history: write f32,
     },
-    source: &[
-        wgsl!("shared/math.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("shared/advance.wgsl"),
-        wgsl!("shared/reduce.wgsl"), wgsl!("categorical_crossentropy.wgsl"),
+    variants: [
+        "rows": {
+            source: &[
+                wgsl!("shared/math.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("shared/advance.wgsl"),
+                wgsl!("shared/reduce.wgsl"), wgsl!("categorical_crossentropy.wgsl"),
+            ],
+            workgroups: |p| [p.groups, 1, 1],
+        },
+        "wide": {
+            source: &[
+                wgsl!("shared/math.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("shared/advance.wgsl"),
+                wgsl!("shared/reduce.wgsl"), wgsl!("wide/categorical_crossentropy.wgsl"),
+            ],
+            workgroups: |p| [p.groups, 1, 1],
+        },
     ],
-    workgroups: |p| [p.groups, 1, 1],
+    choose: |p, _| (p.outputs as usize >= WIDE) as usize,
     twin: twin,
 }
 
-/// Workgroups among which `rows` rows are shared: at most 64, with 64 rows or more each.
-pub fn groups(rows: usize) -> usize {
-    (rows / 64).clamp(1, 64)
+/// Outputs from which on the invocations of a workgroup share a row.
+const WIDE: usize = 1024;
+
+/// Workgroups among which rows are shared: at most 64, with 64 rows or more each, or with one where
+/// rows are wide.
+pub fn groups(rows: usize, outputs: usize) -> usize {
+    let each = if outputs >= WIDE { 1 } else { 64 };
+    (rows / each).clamp(1, 64)
 }
 
 fn twin<T: Real>(
@@ -54,34 +71,49 @@ fn twin<T: Real>(
     let (rows, outputs) = (p.rows as usize, p.outputs as usize);
     let stretch = rows.div_ceil(p.groups as usize);
     let scale = T::ONE / T::from_usize(rows);
-    let target = |row: usize, column: usize| match p.sparse {
-        1 if targets[row].to_f32() as usize == column => T::ONE,
-        1 => T::ZERO,
-        _ => targets[row * outputs + column],
-    };
-    let history = &mut history[(state[BATCH_SLOT] * p.groups * 2) as usize..];
-    for (group, totals) in history.chunks_exact_mut(2).take(p.groups as usize).enumerate() {
-        totals.fill(T::ZERO);
-        for row in (group * stretch).min(rows)..((group + 1) * stretch).min(rows) {
-            let z = &logits[row * outputs..][..outputs];
-            let first_largest = |value: &dyn Fn(usize) -> T| {
-                (1..outputs).fold(0, |best, j| if value(j) > value(best) { j } else { best })
-            };
-            let answer = first_largest(&|j| z[j]);
-            let largest = z[answer];
-            let d = &mut d_logits[row * outputs..][..outputs];
-            d.iter_mut().zip(z).for_each(|(d, &z)| *d = (z - largest).exp());
-            let normalizer: T = d.iter().copied().sum();
-            let weight: T = (0..outputs).map(|j| target(row, j)).sum();
-            let inner: T = (0..outputs).map(|j| target(row, j) * (z[j] - largest)).sum();
-            for (j, d) in d.iter_mut().enumerate() {
-                *d = (*d / normalizer * weight - target(row, j)) * scale;
-            }
-            totals[0] += normalizer.ln() * weight - inner;
-            if answer == first_largest(&|j| target(row, j)) {
-                totals[1] += T::ONE;
-            }
+    // The gradient first: each row's loss, and whether it is right, come back beside it.
+    let mut losses = vec![(T::ZERO, false); rows];
+    let row = |row: usize, d: &mut [T]| -> (T, bool) {
+        let z = &logits[row * outputs..][..outputs];
+        let answer = first_largest(z);
+        let largest = z[answer];
+        super::vectorised(|| d.iter_mut().zip(z).for_each(|(d, &z)| *d = (z - largest).exp()));
+        let normalizer = super::vectorised(|| sum(outputs, |j| d[j]));
+        if p.sparse == 1 {
+            let truth = targets[row].to_f32() as usize;
+            super::vectorised(|| d.iter_mut().for_each(|d| *d = *d / normalizer * scale));
+            d[truth] -= scale;
+            return (normalizer.ln() - (z[truth] - largest), answer == truth);
         }
+        let y = &targets[row * outputs..][..outputs];
+        let weight = super::vectorised(|| sum(outputs, |j| y[j]));
+        let inner = super::vectorised(|| sum(outputs, |j| y[j] * (z[j] - largest)));
+        super::vectorised(|| {
+            for (d, &y) in d.iter_mut().zip(y) {
+                *d = (*d / normalizer * weight - y) * scale;
+            }
+        });
+        (normalizer.ln() * weight - inner, answer == first_largest(y))
+    };
+    let d_logits = &mut d_logits[..rows * outputs];
+    if rows * outputs < 1 << 16 {
+        let rows = d_logits.chunks_exact_mut(outputs).zip(&mut losses).enumerate();
+        rows.for_each(|(i, (d, loss))| *loss = row(i, d));
+    } else {
+        use rayon::prelude::*;
+        let rows = d_logits.par_chunks_exact_mut(outputs).zip(&mut losses).enumerate();
+        rows.for_each(|(i, (d, loss))| *loss = row(i, d));
+    }
+    let history = &mut history[(state[BATCH_SLOT] * p.groups * 2) as usize..];
+    let groups = losses.chunks(stretch).chain(std::iter::repeat(&[][..]));
+    for (totals, losses) in history.chunks_exact_mut(2).take(p.groups as usize).zip(groups) {
+        totals[0] = losses.iter().map(|(loss, _)| *loss).sum();
+        totals[1] = T::from_usize(losses.iter().filter(|(_, right)| *right).count());
     }
     advance(state, p.rows);
+}
+
+/// Where the largest value stands, the first of equals.
+fn first_largest<T: Real>(values: &[T]) -> usize {
+    (1..values.len()).fold(0, |best, j| if values[j] > values[best] { j } else { best })
 }

@@ -15,6 +15,8 @@ pub enum Loss {
     CategoricalCrossentropy,
     /// Mean squared error; the output is linear, relu, tanh or sigmoid.
     Mse,
+    /// Negative sampling, of word vectors alone: a model that ends in their mean.
+    NegativeSampling,
 }
 
 impl Loss {
@@ -24,6 +26,7 @@ impl Loss {
             Loss::BinaryCrossentropy => "binary_crossentropy",
             Loss::CategoricalCrossentropy => "categorical_crossentropy",
             Loss::Mse => "mse",
+            Loss::NegativeSampling => "negative_sampling",
         }
     }
 
@@ -38,7 +41,7 @@ impl Loss {
 
     /// Whether an accuracy goes with it.
     pub fn has_accuracy(self) -> bool {
-        self != Loss::Mse
+        !matches!(self, Loss::Mse | Loss::NegativeSampling)
     }
 
     /// Checks that the loss goes with the output's activation.
@@ -47,6 +50,7 @@ impl Loss {
             Loss::BinaryCrossentropy => activation == Activation::Sigmoid,
             Loss::CategoricalCrossentropy => activation == Activation::Softmax,
             Loss::Mse => activation != Activation::Softmax,
+            Loss::NegativeSampling => activation == Activation::Linear,
         };
         if fits {
             return Ok(());

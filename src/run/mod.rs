@@ -12,6 +12,7 @@ mod predict;
 mod train;
 pub mod tutorial;
 mod vectors;
+mod words;
 
 pub use codes::{
     Codes, Comparison, Reconstruction, compare_pca, decode, encode, reconstruct, translate,
@@ -23,3 +24,4 @@ pub use load::{Loaded, NamedRows, Task, load, read_rows, read_targets};
 pub use predict::{Answer, LinePredictor, predict_file};
 pub use train::{Outcome, train};
 pub use vectors::{Neighbour, export_word2vec, neighbours, similar};
+pub use words::{WordsConfig, train_words};

@@ -231,6 +231,18 @@ impl TextEncoder {
             + (2..=self.stored.word_ngrams).map(|n| (length + 1).saturating_sub(n)).sum::<usize>()
     }
 
+    /// Calls `each` with the id of every word of `text` that is known.
+    pub fn for_each_known(&self, text: &str, lowered: &mut String, mut each: impl FnMut(u32)) {
+        for_each_word(text, lowered, |word| match &self.stored.words {
+            Words::Hashed { size } => each(hash_md5(word, *size)),
+            Words::Vocabulary(_) => {
+                if let Some(&id) = self.ids.get(word) {
+                    each(id);
+                }
+            }
+        });
+    }
+
     /// Appends a document's row of ids to `row`.
     pub fn encode(&self, text: &str, row: &mut Vec<u32>) -> Encoded {
         let Stored { length, word_ngrams, ngram_buckets, padding, truncation, .. } = self.stored;

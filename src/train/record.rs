@@ -9,6 +9,7 @@ use crate::kernels::{self, *};
 use crate::model::{Activation, Combine, Input, Layer, Loss, Model, Shape};
 use crate::program::{ALIGNMENT, Program, RoutineId};
 
+use super::sort::Sort;
 use super::{Optimizer, Role};
 
 /// Steps whose losses the history buffer holds.
@@ -181,12 +182,10 @@ struct Recorder<'a> {
     nothing: Span,
 }
 
-/// Buffers of the sort in front of a large embedding's gradient.
+/// Buffers of a large embedding's gradient.
 #[derive(Clone, Copy)]
 struct SortBuffers {
-    keys: [Span; 2],
-    values: [Span; 2],
-    counts: Span,
+    sort: Sort,
     heads: Span,
     tails: Span,
 }
@@ -257,16 +256,10 @@ impl<'a> Recorder<'a> {
             {
                 let positions = batch * shapes[0].width();
                 let tiles = positions.div_ceil(embedding_gradient_runs::TILE);
-                let mut words = |name: &str, len| program.buffer(name, Element::U32, len);
-                let keys = [words("sorted ids a", positions), words("sorted ids b", positions)];
-                let values = [
-                    words("sorted positions a", positions),
-                    words("sorted positions b", positions),
-                ];
-                let counts = words("digit counts", 256 * radix_count::runs(positions));
+                let sort = Sort::new(&mut program, positions);
                 let heads = program.buffer("run heads", Element::F32, tiles * units);
                 let tails = program.buffer("run tails", Element::F32, tiles * units);
-                Some(SortBuffers { keys, values, counts, heads, tails })
+                Some(SortBuffers { sort, heads, tails })
             }
             _ => None,
         };
@@ -553,7 +546,9 @@ impl<'a> Recorder<'a> {
                 },
                 categorical_crossentropy::Bindings { state, logits, targets, d_logits, history },
             ),
-            Loss::Mse => {
+            // Only word vectors are trained on it, by a program of their own (words.rs); every data
+            // set is refused before (session.rs).
+            Loss::NegativeSampling | Loss::Mse => {
                 let activation = model.output_activation().elementwise().unwrap_or_default().code();
                 mse::dispatch(
                     mse::Params { rows, outputs: outputs as u32, groups, activation },
@@ -746,7 +741,7 @@ impl<'a> Recorder<'a> {
             }
             return;
         };
-        let [sorted_ids, sorted_positions] = self.sort_ids(sort, ids, count, rows, step);
+        let [sorted_ids, sorted_positions] = sort.sort.record(ids, count, rows, step);
         let (heads, tails) = (sort.heads, sort.tails);
         for piece in pieces {
             let gradient = self.weight_gradient(piece);
@@ -771,41 +766,6 @@ impl<'a> Recorder<'a> {
             ));
             self.update_piece(piece, gradient, step);
         }
-    }
-
-    /// Records the sort of the batch's ids below `rows`; returns them sorted, with their positions.
-    fn sort_ids(
-        &self,
-        sort: SortBuffers,
-        ids: Span,
-        count: u32,
-        rows: usize,
-        step: &mut Vec<Dispatch>,
-    ) -> [Span; 2] {
-        let bits = usize::BITS - (rows - 1).leading_zeros();
-        let counts = sort.counts;
-        // The pairs go from a to b and back; the first pass reads the batch itself.
-        let (mut keys, mut values) = (ids, sort.values[1]);
-        for pass in 0..bits.div_ceil(8).max(1) {
-            let shift = 8 * pass;
-            let to = (pass % 2) as usize;
-            let first = (pass == 0) as u32;
-            step.push(radix_count::dispatch(
-                radix_count::Params { count, shift },
-                radix_count::Bindings { keys, counts },
-            ));
-            step.push(radix_scan::dispatch(
-                radix_scan::Params { count },
-                radix_scan::Bindings { counts },
-            ));
-            let (sorted_keys, sorted_values) = (sort.keys[to], sort.values[to]);
-            step.push(radix_scatter::dispatch(
-                radix_scatter::Params { count, shift, first },
-                radix_scatter::Bindings { keys, values, counts, sorted_keys, sorted_values },
-            ));
-            (keys, values) = (sorted_keys, sorted_values);
-        }
-        [keys, values]
     }
 
     /// Where gradients share a buffer, records the update of a piece that has its own there.
@@ -920,8 +880,10 @@ fn element(input: Input) -> Element {
 /// Groups of a loss's history slot.
 fn groups(loss: Loss, rows: usize, outputs: usize) -> usize {
     match loss {
-        Loss::CategoricalCrossentropy => categorical_crossentropy::groups(rows),
-        Loss::BinaryCrossentropy | Loss::Mse => binary_crossentropy::groups(rows * outputs),
+        Loss::CategoricalCrossentropy => categorical_crossentropy::groups(rows, outputs),
+        Loss::BinaryCrossentropy | Loss::Mse | Loss::NegativeSampling => {
+            binary_crossentropy::groups(rows * outputs)
+        }
     }
 }
 

@@ -350,7 +350,7 @@ impl<'a> Session<'a> {
     fn metrics(&self, total: Total, dataset: &Dataset) -> Metrics {
         let elements = match self.model.loss() {
             Loss::CategoricalCrossentropy => 1,
-            Loss::BinaryCrossentropy | Loss::Mse => self.model.outputs(),
+            Loss::BinaryCrossentropy | Loss::Mse | Loss::NegativeSampling => self.model.outputs(),
         };
         // Of an autoencoder's outputs nearly all are right from the start.
         let has_accuracy =
@@ -477,6 +477,11 @@ impl Total {
 /// Checks that a data set goes with a model.
 fn feed_spec(model: &Model, dataset: &Dataset, batch: usize, purpose: Purpose) -> Result<FeedSpec> {
     check_inputs(model, dataset.inputs(), dataset.source())?;
+    if model.loss() == Loss::NegativeSampling {
+        return Err(Error::Model(
+            "the model holds word vectors, which are trained by `wgslearn train words` and used by `neighbours`, `similar` and `encode`".into(),
+        ));
+    }
     let outputs = model.outputs();
     let wrong = |message: String| Err(Error::Data { place: dataset.source().into(), message });
     if let (Inputs::Ids { .. }, Targets::Inputs) = (dataset.inputs(), dataset.targets()) {

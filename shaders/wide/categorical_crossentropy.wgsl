@@ -1,0 +1,118 @@
+// categorical_crossentropy (see categorical_crossentropy.wgsl) for many outputs: the 256 invocations
+// of a workgroup share each row, every one a stretch of neighbouring outputs, in four walks over it:
+// largest logit and target, sums, loss, gradient.
+
+struct Params {
+    rows: u32,
+    outputs: u32,
+    groups: u32,
+    sparse: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> state: array<u32>;
+@group(0) @binding(2) var<storage, read> logits: array<f32>;
+@group(0) @binding(3) var<storage, read> targets: array<f32>;
+@group(0) @binding(4) var<storage, read_write> d_logits: array<f32>;
+@group(0) @binding(5) var<storage, read_write> history: array<f32>;
+
+// What each invocation found: the largest value of its stretch and where it stands.
+var<workgroup> largest_values: array<f32, 256>;
+var<workgroup> largest_places: array<u32, 256>;
+var<workgroup> row_largest: vec2f;
+var<workgroup> row_places: vec2u;
+var<workgroup> row_sums: vec2f;
+
+fn target_of(row: u32, column: u32) -> f32 {
+    if params.sparse == 1u {
+        return select(0.0, 1.0, u32(targets[row]) == column);
+    }
+    return targets[row * params.outputs + column];
+}
+
+// The first largest of all invocations' values; every invocation must call it. Invocations stand in
+// the order of their stretches, so the first of equals is that of the lowest place.
+fn find_largest(local: u32, value: f32, place: u32, part: u32) {
+    largest_values[local] = value;
+    largest_places[local] = place;
+    workgroupBarrier();
+    if local == 0u {
+        var best = 0u;
+        for (var i = 1u; i < 256u; i++) {
+            if largest_values[i] > largest_values[best] {
+                best = i;
+            }
+        }
+        row_largest[part] = largest_values[best];
+        row_places[part] = largest_places[best];
+    }
+    workgroupBarrier();
+}
+
+@compute @workgroup_size(256)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let stretch = (params.rows + params.groups - 1u) / params.groups;
+    let end = min((workgroup.x + 1u) * stretch, params.rows);
+    let scale = 1.0 / f32(params.rows);
+    let width = (params.outputs + 255u) / 256u;
+    let from_column = min(local * width, params.outputs);
+    let to_column = min(from_column + width, params.outputs);
+    // No logit is below this.
+    let lowest = -3.4e38;
+    var totals = vec2f(0.0);
+    for (var row = workgroup.x * stretch; row < end; row++) {
+        let start = row * params.outputs;
+        var largest = lowest;
+        var answer = from_column;
+        var largest_target = lowest;
+        var truth = from_column;
+        for (var j = from_column; j < to_column; j++) {
+            if logits[start + j] > largest {
+                largest = logits[start + j];
+                answer = j;
+            }
+            if target_of(row, j) > largest_target {
+                largest_target = target_of(row, j);
+                truth = j;
+            }
+        }
+        find_largest(local, largest, answer, 0u);
+        find_largest(local, largest_target, truth, 1u);
+        largest = row_largest.x;
+        var normalizer = 0.0;
+        var weight = 0.0;
+        for (var j = from_column; j < to_column; j++) {
+            normalizer += exp_f32(logits[start + j] - largest);
+            weight += target_of(row, j);
+        }
+        let sums = reduce(local, vec2f(normalizer, weight));
+        if local == 0u {
+            row_sums = sums;
+        }
+        workgroupBarrier();
+        let log_normalizer = ln_f32(row_sums.x);
+        var inner = 0.0;
+        for (var j = from_column; j < to_column; j++) {
+            let z = logits[start + j] - largest;
+            let y = target_of(row, j);
+            inner += y * (log_normalizer - z);
+            d_logits[start + j] = (exp_f32(z) / row_sums.x * row_sums.y - y) * scale;
+        }
+        let loss = reduce(local, vec2f(inner, 0.0));
+        if local == 0u {
+            totals += vec2f(loss.x, select(0.0, 1.0, row_places.x == row_places.y));
+        }
+        workgroupBarrier();
+    }
+    if local == 0u {
+        let at = (state[BATCH_SLOT] * params.groups + workgroup.x) * 2u;
+        history[at] = totals.x;
+        history[at + 1u] = totals.y;
+        if workgroup.x == 0u {
+            advance(params.rows);
+        }
+    }
+}

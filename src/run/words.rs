@@ -1,0 +1,86 @@
+//! Word vectors from a file of texts: `wgslearn train words`.
+
+use std::path::PathBuf;
+
+use crate::backend::Device;
+use crate::data::{TextColumns, read_examples};
+use crate::error::{Error, Result};
+use crate::model::{Encoder, Input, Layer, Loss, Model, Source};
+use crate::text::{TextEncoder, TextOptions};
+use crate::train::{EpochReport, History, WordStream, WordTrainer};
+
+/// A run that trains word vectors.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WordsConfig {
+    /// Texts: a line each, or a column of a `.csv`, `.tsv` or `.jsonl` file.
+    pub train: PathBuf,
+    /// Column or key of the text.
+    pub text_column: String,
+    /// Words seen less often are left out.
+    pub min_count: usize,
+    /// Words in the vocabulary at most; 0 for all.
+    pub vocab_size: usize,
+    /// Window, negatives, epochs.
+    pub trainer: WordTrainer,
+    /// Where to write the model.
+    pub output: PathBuf,
+}
+
+/// Trains word vectors and writes them as a model: an embedding and the mean over a text's words, so
+/// that it encodes texts too. `begin` is called with the numbers of different words and of all.
+///
+/// # Errors
+/// Whatever reading, training or writing meets.
+pub fn train_words(
+    config: &WordsConfig,
+    device: &Device,
+    begin: &mut dyn FnMut(usize, usize),
+    on_epoch: &mut dyn FnMut(EpochReport),
+) -> Result<(Model, History)> {
+    let columns = TextColumns { text: config.text_column.clone(), label: None };
+    let examples = read_examples(&config.train, &columns)?;
+    let options = TextOptions {
+        min_count: config.min_count,
+        vocab_size: config.vocab_size,
+        ..TextOptions::default()
+    };
+    let encoder = TextEncoder::fit(examples.texts.iter().map(String::as_str), &options)?;
+    let mut tokens = Vec::new();
+    let mut counts = vec![0; encoder.rows()];
+    let mut lowered = String::new();
+    for text in &examples.texts {
+        encoder.for_each_known(text, &mut lowered, |id| {
+            tokens.push(id);
+            counts[id as usize] += 1;
+        });
+        // Ends the sentence.
+        tokens.push(0);
+    }
+    let words = tokens.iter().filter(|&&id| id != 0).count();
+    if words == 0 {
+        return Err(Error::data(
+            &config.train,
+            format!("no word stands there {} times; give a lower --min-count", config.min_count),
+        ));
+    }
+    begin(encoder.rows() - encoder.first_word() as usize, words);
+    let stream = WordStream { tokens, counts, first_word: encoder.first_word() };
+    let (table, history) = config.trainer.fit(&stream, device, on_epoch)?;
+    let layers = vec![
+        Layer::Embedding { rows: encoder.rows(), units: config.trainer.units },
+        Layer::MeanPool {},
+    ];
+    let input = Input::Ids { length: encoder.width() };
+    let mut model = Model::new(input, layers, Loss::NegativeSampling, config.trainer.seed)?;
+    model.parameters_mut()[0].values = table;
+    model.encoder = Encoder::Text(encoder);
+    // A text's code is the mean of its words' vectors: all that the model gives.
+    model.code = Some(model.layers().len());
+    model.source = Some(Source {
+        path: config.train.clone(),
+        targets: None,
+        text_column: config.text_column.clone(),
+    });
+    model.save(&config.output)?;
+    Ok((model, history))
+}

@@ -1,0 +1,61 @@
+//! The sort of a batch's ids that stands before the gradient of a table: buffers and dispatches.
+
+use crate::kernels::*;
+use crate::program::Program;
+
+/// Room for the sort of some ids.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sort {
+    keys: [Span; 2],
+    values: [Span; 2],
+    counts: Span,
+}
+
+impl Sort {
+    /// Room for up to `positions` ids.
+    pub fn new(program: &mut Program, positions: usize) -> Sort {
+        let mut words = |name: &str, len| program.buffer(name, Element::U32, len);
+        Sort {
+            keys: [words("sorted ids a", positions), words("sorted ids b", positions)],
+            values: [
+                words("sorted positions a", positions),
+                words("sorted positions b", positions),
+            ],
+            counts: words("digit counts", 256 * radix_count::runs(positions)),
+        }
+    }
+
+    /// Records the sort of `count` ids below `rows`; returns them sorted, with their positions.
+    pub fn record(
+        &self,
+        ids: Span,
+        count: u32,
+        rows: usize,
+        step: &mut Vec<Dispatch>,
+    ) -> [Span; 2] {
+        let bits = usize::BITS - (rows - 1).leading_zeros();
+        let counts = self.counts;
+        // The pairs go from a to b and back; the first pass reads the batch itself.
+        let (mut keys, mut values) = (ids, self.values[1]);
+        for pass in 0..bits.div_ceil(8).max(1) {
+            let shift = 8 * pass;
+            let to = (pass % 2) as usize;
+            let first = (pass == 0) as u32;
+            step.push(radix_count::dispatch(
+                radix_count::Params { count, shift },
+                radix_count::Bindings { keys, counts },
+            ));
+            step.push(radix_scan::dispatch(
+                radix_scan::Params { count },
+                radix_scan::Bindings { counts },
+            ));
+            let (sorted_keys, sorted_values) = (self.keys[to], self.values[to]);
+            step.push(radix_scatter::dispatch(
+                radix_scatter::Params { count, shift, first },
+                radix_scatter::Bindings { keys, values, counts, sorted_keys, sorted_values },
+            ));
+            (keys, values) = (sorted_keys, sorted_values);
+        }
+        [keys, values]
+    }
+}

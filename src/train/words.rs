@@ -1,0 +1,441 @@
+//! Word vectors by themselves: skip-gram and CBOW with negative sampling (Mikolov et al. 2013).
+//!
+//! A step takes some words of the stream, draws their samples on the device, and updates the rows
+//! of the two tables that the samples name, and no others. A thread drops frequent words from the
+//! stream of the next epoch (word2vec's subsampling) while the device works on this one.
+
+use std::sync::mpsc::sync_channel;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+use super::record::MAX_SLOTS;
+use super::sort::Sort;
+use super::{EpochReport, History, Metrics};
+use crate::backend::{Device, Executor};
+use crate::error::{Error, Result};
+use crate::kernels::random::{fold_seed, random_bits};
+use crate::kernels::*;
+use crate::program::{Program, RoutineId, Run};
+
+/// What predicts what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WordMethod {
+    /// A word predicts the words around it.
+    #[default]
+    Skipgram,
+    /// The mean of the words around it predicts a word.
+    Cbow,
+}
+
+/// How word vectors are trained. The names are word2vec's.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WordTrainer {
+    /// What predicts what.
+    pub method: WordMethod,
+    /// Width of the vectors.
+    pub units: usize,
+    /// Words on either side of a word that are near it, at most.
+    pub window: usize,
+    /// Wrong words that each right one is held against.
+    pub negatives: usize,
+    /// Words more frequent than this share of all are dropped at random; 0 keeps all.
+    pub subsample: f64,
+    /// Passes over the words.
+    pub epochs: usize,
+    /// Words of the stream that a step takes.
+    pub words_per_step: usize,
+    /// Adagrad's step size.
+    pub learning_rate: f64,
+    /// Of the first vectors and every draw.
+    pub seed: u64,
+}
+
+impl Default for WordTrainer {
+    fn default() -> Self {
+        WordTrainer {
+            method: WordMethod::Skipgram,
+            units: 100,
+            window: 5,
+            negatives: 5,
+            subsample: 1e-3,
+            epochs: 5,
+            words_per_step: 1024,
+            learning_rate: 0.05,
+            seed: 7,
+        }
+    }
+}
+
+/// Words as a stream, and how often each id stands in it.
+#[derive(Clone, Debug)]
+pub struct WordStream {
+    /// Ids, 0 between sentences.
+    pub tokens: Vec<u32>,
+    /// By id.
+    pub counts: Vec<u64>,
+    /// The id of the first word: those below are no words.
+    pub first_word: u32,
+}
+
+/// Words that lie on the device at once; longer streams go there in pieces.
+const RESIDENT: usize = 1 << 22;
+
+/// Adagrad's sums begin here.
+const FIRST_SQUARE: f32 = 1e-3;
+
+/// The stream of random bits that subsampling takes; samples take 0 to twice the negatives.
+const SUBSAMPLING: u32 = 0x7375_6273;
+
+impl WordTrainer {
+    fn check(&self, stream: &WordStream) -> Result<()> {
+        let within = |name: &str, value: usize, most: usize| match (1..=most).contains(&value) {
+            true => Ok(()),
+            false => Err(Error::usage(format!("{name} is {value}, but must be from 1 to {most}"))),
+        };
+        within("the width of the vectors", self.units, 4096)?;
+        within("the window", self.window, 100)?;
+        within("the number of negatives", self.negatives, 64)?;
+        within("the number of epochs", self.epochs, 1 << 20)?;
+        within("the number of words of a step", self.words_per_step, 1 << 16)?;
+        if !(self.learning_rate > 0.0 && self.learning_rate < 1e3) {
+            return Err(Error::usage(format!(
+                "the learning rate is {}, but must be above 0 and below 1000",
+                self.learning_rate
+            )));
+        }
+        if self.subsample.is_nan() || self.subsample < 0.0 {
+            return Err(Error::usage("the subsampling threshold must be 0 or above"));
+        }
+        let words = stream.counts.iter().skip(stream.first_word as usize).filter(|&&n| n > 0);
+        if words.count() < 2 {
+            return Err(Error::Training(
+                "word vectors need at least two different words; give more text, or a lower --min-count".into(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Samples of a word of the stream, and ids of a sample's bag.
+    fn shape(&self) -> [usize; 2] {
+        match self.method {
+            // As many as word2vec's shrinking window has on average, on both sides.
+            WordMethod::Skipgram => [self.window + 1, 1],
+            WordMethod::Cbow => [1, 2 * self.window],
+        }
+    }
+
+    /// Trains vectors `[ids, units]` on `stream`; rows of ids that are no words are zero.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when an option is out of range, [`Error::Training`] when there is too
+    /// little to learn from or a loss is no finite number, [`Error::Device`].
+    pub fn fit(
+        &self,
+        stream: &WordStream,
+        device: &Device,
+        on_epoch: &mut dyn FnMut(EpochReport),
+    ) -> Result<(Vec<f32>, History)> {
+        self.check(stream)?;
+        let recording = self.record(stream, device)?;
+        let mut executor = device.prepare(&recording.program)?;
+        self.write_start(stream, &recording, executor.as_mut())?;
+        let mut history = History::default();
+        let (sender, receiver) = sync_channel(1);
+        std::thread::scope(|scope| -> Result<()> {
+            scope.spawn(move || {
+                for epoch in 0..self.epochs as u32 {
+                    // Nobody listens any more only where training has failed.
+                    if sender.send(self.subsampled(stream, epoch)).is_err() {
+                        return;
+                    }
+                }
+            });
+            let mut step = 0;
+            for (epoch, tokens) in receiver.iter().enumerate() {
+                let started = Instant::now();
+                let [loss, samples] =
+                    self.epoch(&recording, executor.as_mut(), &tokens, &mut step)?;
+                let training = Metrics { loss: loss / samples.max(1.0), accuracy: None };
+                history.push(training, None);
+                on_epoch(EpochReport {
+                    epoch: epoch + 1,
+                    epochs: self.epochs,
+                    training,
+                    validation: None,
+                    samples_per_second: stream.tokens.len() as f64
+                        / started.elapsed().as_secs_f64().max(1e-9),
+                });
+            }
+            Ok(())
+        })?;
+        let mut table = executor.read_reals(recording.table)?;
+        table[..stream.first_word as usize * self.units].fill(0.0);
+        Ok((table, history))
+    }
+
+    /// The stream without the words that subsampling drops in this epoch: a word of frequency f
+    /// stays with probability (sqrt(f / t) + 1) t / f, as in word2vec's program.
+    fn subsampled(&self, stream: &WordStream, epoch: u32) -> Vec<u32> {
+        if self.subsample == 0.0 {
+            return stream.tokens.clone();
+        }
+        let total = stream.counts.iter().sum::<u64>() as f64;
+        let threshold = |&count: &u64| {
+            let ratio = self.subsample * total / (count.max(1) as f64);
+            random::drop_threshold((ratio.sqrt() + ratio).min(1.0))
+        };
+        let thresholds: Vec<u32> = stream.counts.iter().map(threshold).collect();
+        let seed = fold_seed(self.seed);
+        let keeps = |(i, &id): (usize, &u32)| {
+            let bits = random_bits(seed, SUBSAMPLING, epoch, i as u32);
+            (id == 0 || bits <= thresholds[id as usize]).then_some(id)
+        };
+        stream.tokens.iter().enumerate().filter_map(keeps).collect()
+    }
+
+    /// Runs one epoch; returns the sum of the losses and the samples that counted.
+    fn epoch(
+        &self,
+        recording: &Recording,
+        executor: &mut dyn Executor,
+        tokens: &[u32],
+        step: &mut u32,
+    ) -> Result<[f64; 2]> {
+        let mut totals = [0.0; 2];
+        // A place is left for the 0 that ends a piece's last sentence.
+        for piece in tokens.chunks(recording.tokens.len - 1) {
+            let mut padded = piece.to_vec();
+            padded.push(0);
+            executor.write_words(recording.tokens, &padded)?;
+            let steps = piece.len().div_ceil(self.words_per_step);
+            for first in (0..steps).step_by(MAX_SLOTS) {
+                let times = MAX_SLOTS.min(steps - first);
+                let cursor = (first * self.words_per_step) as u32;
+                let counters = recording.state.part(state::CURSOR, 3);
+                executor.write_words(counters, &[cursor, *step, 0])?;
+                executor.run(&[Run { routine: RoutineId(0), times }])?;
+                *step += times as u32;
+                let groups = recording.history.len / MAX_SLOTS;
+                let entries = executor.read_reals(recording.history.part(0, times * groups))?;
+                for entry in entries.chunks_exact(2) {
+                    totals[0] += entry[0] as f64;
+                    totals[1] += entry[1] as f64;
+                }
+            }
+        }
+        if !totals[0].is_finite() {
+            return Err(Error::Training(format!(
+                "the loss is no finite number any more (around step {step}); try a smaller learning rate"
+            )));
+        }
+        Ok(totals)
+    }
+
+    /// Writes the first vectors, uniform in +-0.5 / units as word2vec's (those of targets are
+    /// zero), and the table that negatives are drawn from.
+    fn write_start(
+        &self,
+        stream: &WordStream,
+        recording: &Recording,
+        executor: &mut dyn Executor,
+    ) -> Result<()> {
+        let (len, units) = (recording.table.len, self.units);
+        let seed = fold_seed(self.seed);
+        let draw = |i: usize| {
+            let bits = random_bits(seed, SUBSAMPLING, u32::MAX, i as u32);
+            ((bits >> 8) as f32 / 16_777_216.0 - 0.5) / units as f32
+        };
+        executor.write_reals(recording.table, &(0..len).map(draw).collect::<Vec<f32>>())?;
+        let squares = vec![FIRST_SQUARE; len];
+        for span in recording.squares {
+            executor.write_reals(span, &squares)?;
+        }
+        let (thresholds, others) = alias_table(&stream.counts[stream.first_word as usize..]);
+        executor.write_words(recording.thresholds, &thresholds)?;
+        executor.write_words(recording.others, &others)
+    }
+
+    /// Records one step.
+    fn record(&self, stream: &WordStream, device: &Device) -> Result<Recording> {
+        let (rows, units) = (stream.counts.len(), self.units);
+        if rows * units > device.max_binding_elements() {
+            return Err(Error::Device(format!(
+                "the vectors of {rows} words take {} MB, and one binding of this device holds {} MB; give a higher --min-count, fewer --dim, or use `--device cpu`",
+                rows * units * 4 / 1_000_000,
+                device.max_binding_elements() * 4 / 1_000_000
+            )));
+        }
+        let [per_word, bag] = self.shape();
+        let (samples, targets) = (self.words_per_step * per_word, self.negatives + 1);
+        let words = rows - stream.first_word as usize;
+        let groups = negative_sampling::groups(samples);
+        let mut program = Program::default();
+        let mut make = |name: &str, element, len| program.buffer(name, element, len);
+        let state = make("state", Element::U32, state::WORDS);
+        let history = make("history", Element::F32, MAX_SLOTS * groups * 2);
+        let tokens = make("words", Element::U32, RESIDENT.min(stream.tokens.len() + 1));
+        let thresholds = make("alias thresholds", Element::U32, words);
+        let others = make("alias others", Element::U32, words);
+        let bags = make("bags", Element::U32, samples * bag);
+        let ids = make("targets", Element::U32, samples * targets);
+        let table = make("vectors", Element::F32, rows * units);
+        let target_table = make("target vectors", Element::F32, rows * units);
+        let squares = [
+            make("squares", Element::F32, rows * units),
+            make("target squares", Element::F32, rows * units),
+        ];
+        let hidden = make("hidden", Element::F32, samples * units);
+        let d_hidden = make("hidden gradient", Element::F32, samples * units);
+        let scales = make("bag scales", Element::F32, samples);
+        let factors = make("factors", Element::F32, samples * targets);
+        let bias = make("nothing", Element::F32, 1);
+        let sort = Sort::new(&mut program, samples * targets.max(bag));
+
+        let (samples, units) = (samples as u32, units as u32);
+        let mut step = vec![word_samples::dispatch(
+            word_samples::Params {
+                samples,
+                per_word: per_word as u32,
+                tokens: tokens.len as u32,
+                window: self.window as u32,
+                bag: bag as u32,
+                negatives: self.negatives as u32,
+                words: words as u32,
+                first_word: stream.first_word,
+                seed: fold_seed(self.seed),
+            },
+            word_samples::Bindings { state, tokens, thresholds, others, bags, targets: ids },
+        )];
+        step.push(embedding_bag::dispatch(
+            embedding_bag::Params {
+                rows: samples,
+                length: bag as u32,
+                units,
+                first: 0,
+                table_rows: rows as u32,
+                combine: embedding_bag::MEAN,
+                activation: Activation::Linear.code(),
+                adds: 0,
+                ends: 1,
+                bias: 0,
+            },
+            embedding_bag::Bindings { ids: bags, table, bias, output: hidden, scales },
+        ));
+        step.push(negative_sampling::dispatch(
+            negative_sampling::Params {
+                samples,
+                units,
+                targets: targets as u32,
+                groups: groups as u32,
+                words: self.words_per_step as u32,
+            },
+            negative_sampling::Bindings {
+                state,
+                hidden,
+                ids,
+                table: target_table,
+                factors,
+                d_hidden,
+                history,
+            },
+        ));
+        // The targets first: their gradient is of the vectors as they were.
+        let rate = self.learning_rate as f32;
+        let sides = [
+            (ids, targets as u32, 0, hidden, factors, target_table, squares[1]),
+            (bags, bag as u32, 1, d_hidden, scales, table, squares[0]),
+        ];
+        for (ids, length, by_row, vectors, factors, table, squares) in sides {
+            let positions = samples * length;
+            let [sorted_ids, sorted_positions] = sort.record(ids, positions, rows, &mut step);
+            step.push(embedding_update::dispatch(
+                embedding_update::Params { positions, units, length, by_row, rate },
+                embedding_update::Bindings {
+                    sorted_ids,
+                    sorted_positions,
+                    vectors,
+                    factors,
+                    table,
+                    squares,
+                },
+            ));
+        }
+        program.add_routine("words", step)?;
+        Ok(Recording { program, state, history, tokens, thresholds, others, table, squares })
+    }
+}
+
+/// A step of word vectors.
+struct Recording {
+    program: Program,
+    state: Span,
+    history: Span,
+    tokens: Span,
+    thresholds: Span,
+    others: Span,
+    table: Span,
+    squares: [Span; 2],
+}
+
+/// Walker's alias table for words drawn by counts to the power of 3/4 (Vose's construction, 1991):
+/// a uniform word, kept when 32 random bits are below its threshold, else its other.
+fn alias_table(counts: &[u64]) -> (Vec<u32>, Vec<u32>) {
+    let weights: Vec<f64> = counts.iter().map(|&count| (count as f64).powf(0.75)).collect();
+    let mean = weights.iter().sum::<f64>() / weights.len().max(1) as f64;
+    let mut shares: Vec<f64> = weights.iter().map(|weight| weight / mean).collect();
+    let mut thresholds = vec![u32::MAX; shares.len()];
+    let mut others: Vec<u32> = (0..shares.len() as u32).collect();
+    let (mut small, mut large): (Vec<usize>, Vec<usize>) =
+        (0..shares.len()).partition(|&i| shares[i] < 1.0);
+    while let (Some(&little), Some(&much)) = (small.last(), large.last()) {
+        small.pop();
+        thresholds[little] = random::drop_threshold(shares[little]);
+        others[little] = much as u32;
+        shares[much] -= 1.0 - shares[little];
+        if shares[much] < 1.0 {
+            large.pop();
+            small.push(much);
+        }
+    }
+    (thresholds, others)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_alias_table_draws_by_the_root_of_counts() {
+        let counts = [1000, 100, 10, 1, 1, 0, 50];
+        let (thresholds, others) = alias_table(&counts);
+        let mut drawn = [0.0; 7];
+        for i in 0..7 {
+            let keeps = thresholds[i] as f64 / u32::MAX as f64;
+            drawn[i] += keeps / 7.0;
+            drawn[others[i] as usize] += (1.0 - keeps) / 7.0;
+        }
+        let weights: Vec<f64> = counts.iter().map(|&n| (n as f64).powf(0.75)).collect();
+        let total: f64 = weights.iter().sum();
+        for (drawn, weight) in drawn.iter().zip(&weights) {
+            assert!((drawn - weight / total).abs() < 1e-6, "{drawn} for {}", weight / total);
+        }
+    }
+
+    #[test]
+    fn subsampling_drops_frequent_words() {
+        let mut tokens = vec![2; 90_000];
+        tokens.extend((0..10_000).map(|i| 3 + i % 1000));
+        let mut counts = vec![0; 1003];
+        tokens.iter().for_each(|&id| counts[id as usize] += 1);
+        let stream = WordStream { tokens, counts, first_word: 2 };
+        let kept = WordTrainer::default().subsampled(&stream, 0);
+        let often = kept.iter().filter(|&&id| id == 2).count();
+        let ratio: f64 = 1e-3 / 0.9;
+        let expected = 90_000.0 * (ratio.sqrt() + ratio);
+        assert!((often as f64 - expected).abs() < 4.0 * expected.sqrt(), "{often} of {expected}");
+        assert_eq!(kept.len() - often, 10_000, "rare words stay");
+        assert_ne!(kept, WordTrainer::default().subsampled(&stream, 1));
+    }
+}
