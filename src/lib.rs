@@ -51,4 +51,6 @@ pub use backend::Device;
 pub use data::{Dataset, Inputs, Targets};
 pub use error::{Error, Result};
 pub use model::{Activation, Combine, Input, Layer, Loss, Model, Noise, NoiseKind};
-pub use train::{EarlyStopping, History, Optimizer, Predictor, Schedule, Session, Trainer};
+pub use train::{
+    EarlyStopping, History, Optimizer, Predictor, Schedule, Session, Trainer, WordTrainer,
+};

@@ -94,7 +94,8 @@ struct CommonOptions {
     /// The optimizer
     #[arg(long, value_enum, default_value = "adam")]
     optimizer: OptimizerName,
-    /// Step size; for adam 0.001 on tables and 0.003 otherwise, for sgd 0.01 unless given
+    /// Step size; for adam 0.001 on tables and 0.003 otherwise, lower for images of more than 784
+    /// pixels; for sgd 0.01 unless given
     #[arg(long)]
     learning_rate: Option<f64>,
     /// Momentum of sgd
@@ -238,6 +239,23 @@ struct Usual {
     learning_rate: f64,
     schedule: Schedule,
     batch_size: usize,
+    adapt_learning_rate: bool,
+}
+
+impl Usual {
+    const TEXT: Usual = Usual {
+        learning_rate: 3e-3,
+        schedule: Schedule::Constant,
+        batch_size: 64,
+        adapt_learning_rate: false,
+    };
+    const TABLE: Usual = Usual { learning_rate: 1e-3, batch_size: 32, ..Usual::TEXT };
+    const AUTOENCODER: Usual = Usual {
+        learning_rate: 3e-3,
+        schedule: Schedule::Cosine,
+        batch_size: 32,
+        adapt_learning_rate: true,
+    };
 }
 
 /// Options of classifiers.
@@ -294,7 +312,7 @@ struct AutoencoderOptions {
     /// and .tsv with a text column, .jsonl, .txt)
     data: PathBuf,
     /// Units of the encoder's layers, the last the code; the decoder mirrors them. 128,64,32 for
-    /// numbers, 100 for texts unless given
+    /// numbers, 512,256 with noise, 100 for texts unless given
     #[arg(long, value_name = "UNITS", value_delimiter = ',')]
     layers: Vec<usize>,
     /// The loss; mse for numbers, softmax for texts unless given
@@ -314,9 +332,6 @@ struct AutoencoderOptions {
     /// How a text's words become one vector
     #[arg(long, value_enum, default_value = "sqrt")]
     combine: CombineName,
-    /// Leave out texts without a known word instead of refusing them
-    #[arg(long)]
-    skip_unknown: bool,
     #[command(flatten)]
     common: CommonOptions,
 }
@@ -344,8 +359,8 @@ struct TranslateOptions {
     /// Targets of the validation file
     #[arg(long, value_name = "DATA")]
     validation_target: Option<PathBuf>,
-    /// Units of the encoder's layers, the last the code; the decoder mirrors them. With
-    /// --encoder-from the decoder's alone, from its last
+    /// Units of the encoder's layers, the last the code; the decoder mirrors them. 512,256 unless
+    /// given. With --encoder-from the decoder's alone, from its last
     #[arg(long, value_name = "UNITS", value_delimiter = ',')]
     layers: Vec<usize>,
     /// Take the encoder of this model instead of a fresh one
@@ -408,7 +423,7 @@ struct WordsOptions {
     #[arg(long, default_value_t = 5)]
     epochs: usize,
     /// Adagrad's step size
-    #[arg(long, default_value_t = 0.05)]
+    #[arg(long, default_value_t = 0.1)]
     learning_rate: f64,
     /// Words of the text that a step takes
     #[arg(long, default_value_t = 1024)]
@@ -433,6 +448,7 @@ impl CommonOptions {
             }
             OptimizerName::Sgd => Optimizer::sgd(self.learning_rate.unwrap_or(0.01), self.momentum),
         };
+        training.adapt_learning_rate = usual.adapt_learning_rate && self.learning_rate.is_none();
         training.schedule = match self.schedule {
             None => usual.schedule,
             Some(ScheduleName::Constant) => Schedule::Constant,
@@ -476,8 +492,7 @@ impl TextOptions {
             PoolName::Flatten => Pool::Flatten,
         };
         self.classifier.apply(&mut config);
-        let schedule = Schedule::Constant;
-        self.common.apply(&mut config, &Usual { learning_rate: 3e-3, schedule, batch_size: 64 });
+        self.common.apply(&mut config, &Usual::TEXT);
         config
     }
 }
@@ -492,8 +507,7 @@ impl TableOptions {
         });
         config.model.dropout = self.dropout;
         self.classifier.apply(&mut config);
-        let schedule = Schedule::Constant;
-        self.common.apply(&mut config, &Usual { learning_rate: 1e-3, schedule, batch_size: 32 });
+        self.common.apply(&mut config, &Usual::TABLE);
         config
     }
 }
@@ -526,7 +540,8 @@ impl AutoencoderOptions {
     fn config(&self) -> RunConfig {
         let mut config = RunConfig::autoencoder(&self.data);
         config.data.text_column = self.text_column.clone();
-        config.data.skip_unknown = self.skip_unknown;
+        // A text without a known word has nothing to give back.
+        config.data.skip_unknown = true;
         config.text.vocab_size = self.vocab_size;
         config.text.min_count = self.min_count;
         config.model.encoder = self.layers.clone();
@@ -537,8 +552,7 @@ impl AutoencoderOptions {
         };
         config.training.loss = self.loss.map(LossName::loss);
         self.images.apply(&mut config);
-        let schedule = Schedule::Cosine;
-        self.common.apply(&mut config, &Usual { learning_rate: 3e-3, schedule, batch_size: 32 });
+        self.common.apply(&mut config, &Usual::AUTOENCODER);
         config
     }
 }
@@ -549,15 +563,14 @@ impl TranslateOptions {
         config.data.targets = Some(self.target.clone());
         config.data.validation_targets = self.validation_target.clone();
         config.model.encoder = match (&self.encoder_from, &self.layers[..]) {
-            (None, []) => RunConfig::ENCODER.to_vec(),
+            (None, []) => RunConfig::DENOISING_ENCODER.to_vec(),
             (_, units) => units.to_vec(),
         };
         config.model.encoder_from = self.encoder_from.clone();
         config.model.freeze_encoder = self.freeze_encoder;
         config.training.loss = self.loss.map(LossName::loss);
         self.images.apply(&mut config);
-        let schedule = Schedule::Cosine;
-        self.common.apply(&mut config, &Usual { learning_rate: 3e-3, schedule, batch_size: 32 });
+        self.common.apply(&mut config, &Usual::AUTOENCODER);
         config
     }
 }

@@ -87,19 +87,16 @@ pub fn read_npy(path: &Path) -> Result<Array> {
     Ok(Array { values, rows, width, shape, is_integer })
 }
 
-/// The bytes of a `.npy` file of float32 `[rows, width]`.
+/// The bytes of a `.npy` file of float32 with these axes.
 ///
 /// # Errors
-/// [`Error::Model`] when it cannot be encoded.
-pub fn npy_bytes(values: &[f32], width: usize) -> Result<Vec<u8>> {
+/// [`Error::Model`] when the values are not as many as the axes say.
+pub fn npy_bytes(values: &[f32], shape: &[usize]) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let rows = values.len() / width.max(1);
+    let shape: Vec<u64> = shape.iter().map(|&n| n as u64).collect();
     let write = |bytes: &mut Vec<u8>| -> std::io::Result<()> {
-        let mut writer = npyz::WriteOptions::new()
-            .default_dtype()
-            .shape(&[rows as u64, width as u64])
-            .writer(bytes)
-            .begin_nd()?;
+        let mut writer =
+            npyz::WriteOptions::new().default_dtype().shape(&shape).writer(bytes).begin_nd()?;
         writer.extend(values.iter().copied())?;
         writer.finish()
     };

@@ -37,7 +37,7 @@ impl Codes {
     /// [`Error::Usage`] for another ending, [`Error::File`] when the file cannot be written.
     pub fn write(&self, path: &Path, columns: impl Fn(usize) -> String) -> Result<()> {
         match ending(path) {
-            "npy" => write_whole(path, &npy_bytes(&self.values, self.width)?),
+            "npy" => write_whole(path, &npy_bytes(&self.values, &[self.rows(), self.width])?),
             "csv" => {
                 let mut writer = csv::Writer::from_writer(Vec::new());
                 let failed =

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::ImageOptions;
 use crate::error::{Error, Result};
-use crate::model::{Combine, Layer, Loss, Noise};
+use crate::model::{Combine, Input, Layer, Loss, Noise};
 use crate::text::TextOptions;
 use crate::train::{EarlyStopping, Optimizer, Schedule, Trainer};
 
@@ -159,6 +159,9 @@ pub struct TrainingConfig {
     pub loss: Option<Loss>,
     /// The optimizer.
     pub optimizer: Optimizer,
+    /// Whether the learning rate is lowered for rows of more than 784 features, by the root of how
+    /// many times more: a step moves a unit by as much as it has inputs.
+    pub adapt_learning_rate: bool,
     /// How its learning rate moves.
     pub schedule: Schedule,
     /// Passes over the data, at most.
@@ -183,6 +186,7 @@ impl Default for TrainingConfig {
         TrainingConfig {
             loss: None,
             optimizer: trainer.optimizer,
+            adapt_learning_rate: false,
             schedule: trainer.schedule,
             epochs: trainer.epochs,
             batch_size: trainer.batch_size,
@@ -224,6 +228,9 @@ impl RunConfig {
 
     /// Units of an encoder of numbers where none are given.
     pub const ENCODER: [usize; 3] = [128, 64, 32];
+
+    /// Units of an encoder that undoes noise where none are given.
+    pub const DENOISING_ENCODER: [usize; 2] = [512, 256];
 
     /// Units of an encoder of texts where none are given.
     pub const TEXT_ENCODER: [usize; 1] = [100];
@@ -322,16 +329,22 @@ impl RunConfig {
         self.data.targets.as_ref() == Some(&self.data.train)
     }
 
-    /// The trainer that the run asks for.
-    pub(super) fn trainer(&self) -> Trainer {
+    /// The trainer that the run asks for, for rows that a model of `input` reads.
+    pub(super) fn trainer(&self, input: Input) -> Trainer {
         let training = &self.training;
+        let optimizer = match input {
+            Input::Matrix { features } if training.adapt_learning_rate => {
+                training.optimizer.scaled((784.0 / features.max(1) as f64).sqrt().min(1.0))
+            }
+            _ => training.optimizer,
+        };
         let patience = training.patience;
         Trainer {
             epochs: training.epochs,
             batch_size: training.batch_size,
             shuffle: training.shuffle,
             seed: training.seed,
-            optimizer: training.optimizer,
+            optimizer,
             schedule: training.schedule,
             early_stopping: (patience > 0).then_some(EarlyStopping { patience }),
             frozen_layers: 0,

@@ -206,7 +206,11 @@ fn load_texts(config: &RunConfig) -> Result<Loaded> {
         training,
         validation,
         task: if labels.is_empty() { Task::Given } else { class_task(&labels) },
-        embedding_rows: encoder.rows(),
+        // Rows that an autoencoder gives back, one an id, are read four at a time.
+        embedding_rows: match config.is_autoencoder() {
+            true => encoder.rows().next_multiple_of(4),
+            false => encoder.rows(),
+        },
         encoder: Encoder::Text(encoder),
         labels,
     })

@@ -43,7 +43,7 @@ pub fn train(
     let loaded = load(config)?;
     let (mut model, frozen_layers) = build(config, &loaded)?;
     begin(&model, &loaded);
-    let trainer = Trainer { frozen_layers, ..config.trainer() };
+    let trainer = Trainer { frozen_layers, ..config.trainer(model.input()) };
     let validation = loaded.validation.as_ref();
     let mut keeper = Keeper::new(config, &loaded, device, on_epoch)?;
     let history =
@@ -177,6 +177,9 @@ fn autoencoder_layers(
 ) -> Result<(Vec<Layer>, usize)> {
     let units = match (given, loaded.input(), &config.model.encoder[..]) {
         (None, Input::Ids { .. }, []) => &RunConfig::TEXT_ENCODER[..],
+        (None, Input::Matrix { .. }, []) if config.training.noise.is_some() => {
+            &RunConfig::DENOISING_ENCODER[..]
+        }
         (None, Input::Matrix { .. }, []) => &RunConfig::ENCODER[..],
         (_, _, units) => units,
     };

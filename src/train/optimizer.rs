@@ -99,6 +99,18 @@ impl Optimizer {
         Optimizer::Sgd { learning_rate, momentum }
     }
 
+    /// The same with `factor` times the learning rate.
+    pub(crate) fn scaled(self, factor: f64) -> Optimizer {
+        match self {
+            Optimizer::Adam { learning_rate, beta_1, beta_2, epsilon } => {
+                Optimizer::Adam { learning_rate: learning_rate * factor, beta_1, beta_2, epsilon }
+            }
+            Optimizer::Sgd { learning_rate, momentum } => {
+                Optimizer::Sgd { learning_rate: learning_rate * factor, momentum }
+            }
+        }
+    }
+
     /// The rate that the kernel takes at step `step`, from 1, of a run of `steps`.
     pub(super) fn rate(&self, schedule: Schedule, step: u64, steps: u64) -> f32 {
         let factor = schedule.factor(step, steps);

@@ -62,7 +62,7 @@ impl Default for WordTrainer {
             subsample: 1e-3,
             epochs: 5,
             words_per_step: 1024,
-            learning_rate: 0.05,
+            learning_rate: 0.1,
             seed: 7,
         }
     }
