@@ -1,6 +1,8 @@
 //! Shared by the tests: the adapter, one-dispatch programs and random data.
 #![allow(dead_code)]
 
+pub mod cli;
+
 use std::sync::LazyLock;
 
 use rand::rngs::ChaCha8Rng;
