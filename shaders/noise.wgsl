@@ -23,22 +23,23 @@ struct Params {
 @group(0) @binding(3) var<storage, read> input: array<f32>;
 @group(0) @binding(4) var<storage, read_write> output: array<f32>;
 
-// A draw from N(0, 1): Acklam's rational approximation of the normal distribution's inverse, at a
-// probability of 31 bits, and a sign.
+// A draw from N(0, 1): Wichura's PPND7 (AS 241) for the inverse of the normal distribution, at a
+// probability of 31 bits, and a sign. Every coefficient is positive, so nothing cancels.
 fn normal(bits: u32) -> f32 {
-    let p = (f32(bits >> 1u) + 0.5) * 2.3283064365386963e-10;
+    let p = (f32(bits >> 1u) + 0.5) * 2.3283064e-10;
+    let q = 0.5 - p;
     var z: f32;
-    if p < 0.02425 {
-        let q = sqrt(-2.0 * ln_f32(p));
-        let a = ((((-7.784894e-3 * q - 3.2239646e-1) * q - 2.4007583) * q - 2.5497324) * q + 4.374664) * q + 2.938164;
-        let b = (((7.784696e-3 * q + 3.2246712e-1) * q + 2.4451342) * q + 3.7544086) * q + 1.0;
-        z = a / b;
+    if q <= 0.425 {
+        let r = 0.180625 - q * q;
+        let a = ((59.109375 * r + 159.29113) * r + 50.434273) * r + 3.3871327;
+        let b = ((67.18756 * r + 78.75776) * r + 17.89517) * r + 1.0;
+        z = q * a / b;
     } else {
-        let q = p - 0.5;
-        let r = q * q;
-        let a = ((((-39.696831 * r + 220.94609) * r - 275.92853) * r + 138.35776) * r - 30.66480) * r + 2.5066283;
-        let b = ((((-54.476099 * r + 161.58583) * r - 155.69897) * r + 66.801312) * r - 13.280682) * r + 1.0;
-        z = a * q / b;
+        // Probabilities end at 2^-33, where this is 4.8.
+        let r = sqrt(-ln_f32(p)) - 1.6;
+        let a = ((0.17023821 * r + 1.3067285) * r + 2.7568154) * r + 1.4234373;
+        let b = (0.12021133 * r + 0.73700166) * r + 1.0;
+        z = a / b;
     }
     return select(z, -z, (bits & 1u) == 1u);
 }

@@ -338,7 +338,7 @@ fn bad_data_are_told_and_nothing_is_overwritten() {
     npy(&folder.path("big.npy"), "<f4", "(10, 4)", big);
     folder.fails(2, &bce, &["0 to 1", "mse"]);
     let huge = ["--layers", "400000000000"];
-    folder.fails(1, &[&train("stripes")[..], &huge].concat(), &["memory", "fewer units"]);
+    folder.fails(1, &[&train("stripes")[..], &huge].concat(), &["need", "MB free", "fewer units"]);
     assert_eq!(std::fs::read_to_string(keep).expect("kept"), "precious");
 
     folder.ok(&[&train("stripes")[..], &["--layers", "4", "--epochs", "1"]].concat());

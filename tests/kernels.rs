@@ -354,7 +354,7 @@ fn noise_case(mut c: Case, [rows, width, amount, code]: Sizes) -> Case {
         state: c.state(code as u32, 0),
         order: order(&mut c, all),
         input: c.random(rows * width, 1.0),
-        output: c.output(rows * width, 2e-5),
+        output: c.output(rows * width, EXACT),
     };
     let params = noise::Params {
         rows: rows as u32,

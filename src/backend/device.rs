@@ -176,11 +176,13 @@ impl Device {
         }
     }
 
-    /// An error if a program's buffers do not fit. Small programs are not asked about: to learn
+    /// An error if buffers of `needed` bytes do not fit. Small ones are not asked about: to learn
     /// the free memory takes longer than they run.
-    fn check_memory(&self, program: &Program) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`Error::Device`] says what is needed and what there is.
+    pub fn check_room(&self, needed: u64) -> Result<()> {
         const SMALL: u64 = 64 << 20;
-        let needed = program.bytes();
         match (needed > SMALL).then(|| self.memory()).flatten() {
             Some(free) if needed > free => Err(Error::Device(format!(
                 "the model, its optimizer and its batch need {} MB, but {} has {} MB free; give it fewer units, a smaller batch, or a device with more memory",
@@ -197,7 +199,7 @@ impl Device {
     /// # Errors
     /// [`Error::Device`] when the buffers do not fit, or a shader does not compile.
     pub fn prepare(&self, program: &Program) -> Result<Box<dyn Executor>> {
-        self.check_memory(program)?;
+        self.check_room(program.bytes())?;
         Ok(match &self.inner {
             Inner::Gpu(gpu) => Box::new(GpuExecutor::new(gpu.clone(), program, None)?),
             Inner::Cpu => Box::new(CpuExecutor::<f32>::new(program)?),

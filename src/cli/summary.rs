@@ -26,6 +26,12 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     }
     print(model.summary())?;
     print(format_args!(" Loss: {}", model.loss().name()))?;
+    if let (Ok(width), Some(layers)) = (model.code_width(), model.code) {
+        print(format_args!(" Code: {width} elements, after layer {layers}"))?;
+    }
+    if let Some(noise) = model.noise {
+        print(format_args!(" Noise: {noise}"))?;
+    }
     if !model.labels.is_empty() {
         print(format_args!(" Labels: {}", model.labels.join(", ")))?;
     }

@@ -48,28 +48,67 @@ fn twin<T: Real>(
     table: &mut [T],
     squares: &mut [T],
 ) {
-    let units = p.units as usize;
-    let rate = T::from_f32(p.rate);
     let ids = &sorted_ids[..p.positions as usize];
+    update(p, ids, sorted_positions, [vectors, factors], table, squares, 0);
+}
+
+/// Updates the rows that `ids` name, on all threads where there are many: ids are sorted, so the two
+/// halves of a batch, cut between two ids, write different halves of the table. `table` and
+/// `squares` begin with row `first`.
+fn update<T: Real>(
+    p: &Params,
+    ids: &[u32],
+    positions: &[u32],
+    [vectors, factors]: [&[T]; 2],
+    table: &mut [T],
+    squares: &mut [T],
+    first: u32,
+) {
+    let units = p.units as usize;
+    if ids.len() * units > 1 << 16 {
+        let cut = ids.partition_point(|&id| id < ids[ids.len() / 2]);
+        if cut > 0 {
+            let at = (ids[cut] - first) as usize * units;
+            let (low_table, high_table) = table.split_at_mut(at);
+            let (low_squares, high_squares) = squares.split_at_mut(at);
+            let ((low, high), places) = (ids.split_at(cut), positions.split_at(cut));
+            rayon::join(
+                || update(p, low, places.0, [vectors, factors], low_table, low_squares, first),
+                || {
+                    update(
+                        p,
+                        high,
+                        places.1,
+                        [vectors, factors],
+                        high_table,
+                        high_squares,
+                        ids[cut],
+                    )
+                },
+            );
+            return;
+        }
+    }
+    let rate = T::from_f32(p.rate);
     let mut total = vec![T::ZERO; units];
-    let mut start = 0;
+    let mut rest = positions;
     for run in ids.chunk_by(|a, b| a == b) {
-        let range = start..start + run.len();
-        start = range.end;
-        let id = run[0] as usize;
-        if id == 0 {
+        let (places, others) = rest.split_at(run.len());
+        rest = others;
+        if run[0] == 0 {
             continue;
         }
+        let at = (run[0] - first) as usize * units;
         super::vectorised(|| {
             total.fill(T::ZERO);
-            for &position in &sorted_positions[range] {
+            for &position in places {
                 let row = (position / p.length) as usize;
                 let factor = factors[if p.by_row == 1 { row } else { position as usize }];
                 let vector = &vectors[row * units..][..units];
                 total.iter_mut().zip(vector).for_each(|(sum, &value)| *sum += factor * value);
             }
-            let squares = &mut squares[id * units..][..units];
-            let row = table[id * units..][..units].iter_mut();
+            let squares = &mut squares[at..][..units];
+            let row = table[at..][..units].iter_mut();
             for ((value, square), &g) in row.zip(squares).zip(&total) {
                 *square += g * g;
                 *value -= rate * g / square.sqrt();

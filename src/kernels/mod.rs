@@ -50,7 +50,7 @@ pub use define::{
     Access, Adapter, Binding, BufferId, Dispatch, Element, Field, Kernel, Slot, Span, Variant,
     spread,
 };
-pub use real::{Real, for_costly_rows, for_rows, sum, vectorised};
+pub use real::{Real, dot, for_costly_rows, for_rows, sum, vectorised};
 
 /// Every kernel: what tests and benches walk through. A new kernel adds its line here.
 pub static ALL: &[&Kernel] = &[

@@ -2,7 +2,7 @@
 //! several wrong words, from logits in the loss's stable form.
 
 use super::state::{BATCH_SLOT, advance};
-use super::{Real, for_costly_rows};
+use super::{Real, dot, for_costly_rows};
 
 kernel! {
     name: "negative_sampling",
@@ -63,13 +63,14 @@ fn twin<T: Real>(
     let ids = &ids[..samples * targets];
     // The products of each sample first, then their loss, then what they give to `hidden`.
     for_costly_rows(&mut factors[..samples * targets], targets, units * targets, |first, rows| {
-        for (s, row) in (first..).zip(rows.chunks_exact_mut(targets)) {
-            let h = &hidden[s * units..][..units];
-            for (factor, &id) in row.iter_mut().zip(&ids[s * targets..]) {
-                let vector = &table[id as usize * units..][..units];
-                *factor = super::vectorised(|| super::sum(units, |c| h[c] * vector[c]));
+        super::vectorised(|| {
+            for (s, row) in (first..).zip(rows.chunks_exact_mut(targets)) {
+                let h = &hidden[s * units..][..units];
+                for (factor, &id) in row.iter_mut().zip(&ids[s * targets..]) {
+                    *factor = dot(h, &table[id as usize * units..][..units]);
+                }
             }
-        }
+        });
     });
     let history = &mut history[(state[BATCH_SLOT] * p.groups * 2) as usize..];
     let groups = ids.chunks(256 * targets).zip(factors.chunks_mut(256 * targets));
@@ -93,16 +94,16 @@ fn twin<T: Real>(
     }
     let factors = &*factors;
     for_costly_rows(&mut d_hidden[..samples * units], units, units * targets, |first, rows| {
-        for (s, row) in (first..).zip(rows.chunks_exact_mut(units)) {
-            super::vectorised(|| {
+        super::vectorised(|| {
+            for (s, row) in (first..).zip(rows.chunks_exact_mut(units)) {
                 row.fill(T::ZERO);
                 let factors = &factors[s * targets..][..targets];
                 for (&factor, &id) in factors.iter().zip(&ids[s * targets..]) {
                     let vector = &table[id as usize * units..][..units];
                     row.iter_mut().zip(vector).for_each(|(d, &value)| *d += factor * value);
                 }
-            });
-        }
+            }
+        });
     });
     advance(state, p.words);
 }

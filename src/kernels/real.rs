@@ -312,6 +312,24 @@ pub fn sum<T: Real>(count: usize, term: impl Fn(usize) -> T) -> T {
     total
 }
 
+/// a . b in sixteen lanes, so that the loop vectorises; call it within [`vectorised`].
+#[inline(always)]
+pub fn dot<T: Real>(a: &[T], b: &[T]) -> T {
+    const LANES: usize = 16;
+    let mut lanes = [T::ZERO; LANES];
+    let (a_blocks, b_blocks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let rest = a_blocks.remainder().iter().zip(b_blocks.remainder());
+    for (a, b) in a_blocks.zip(b_blocks) {
+        for i in 0..LANES {
+            lanes[i] += a[i] * b[i];
+        }
+    }
+    for (lane, (&a, &b)) in lanes.iter_mut().zip(rest) {
+        *lane += a * b;
+    }
+    lanes.into_iter().sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::Real;

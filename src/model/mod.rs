@@ -172,6 +172,18 @@ impl Model {
         Ok(model)
     }
 
+    /// Number of weights that [`Model::new`] would draw, without drawing them.
+    ///
+    /// # Errors
+    /// As [`Model::new`].
+    pub fn count_parameters(input: Input, layers: &[Layer], loss: Loss) -> Result<u64> {
+        let specs = Model::without_parameters(input, layers.to_vec(), loss).check()?;
+        let count = |spec: &ParameterSpec| {
+            spec.shape.iter().fold(1u64, |count, &n| count.saturating_mul(n as u64))
+        };
+        Ok(specs.iter().map(count).fold(0, u64::saturating_add))
+    }
+
     fn without_parameters(input: Input, layers: Vec<Layer>, loss: Loss) -> Model {
         Model {
             input,

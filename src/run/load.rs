@@ -723,6 +723,7 @@ pub(super) fn load_inputs(model: &Model, path: &Path) -> Result<Inputs> {
             let values = encoder.encode(&table);
             Ok(Inputs::Matrix { values, features: encoder.columns.len() })
         }
+        Encoder::Image(_) => Ok(read_rows(model, path, "")?.inputs),
         _ => {
             let reads_ids = matches!(model.input(), Input::Ids { .. });
             array_inputs(path, read_npy(path)?, Some(reads_ids))

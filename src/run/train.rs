@@ -41,7 +41,7 @@ pub fn train(
 ) -> Result<Outcome> {
     config.check()?;
     let loaded = load(config)?;
-    let (mut model, frozen_layers) = build(config, &loaded)?;
+    let (mut model, frozen_layers) = build(config, &loaded, device)?;
     begin(&model, &loaded);
     let trainer = Trainer { frozen_layers, ..config.trainer(model.input()) };
     let validation = loaded.validation.as_ref();
@@ -69,7 +69,7 @@ pub fn train(
 }
 
 /// The model that a run describes, for its data, and how many of its layers stay as they are.
-fn build(config: &RunConfig, loaded: &Loaded) -> Result<(Model, usize)> {
+fn build(config: &RunConfig, loaded: &Loaded, device: &Device) -> Result<(Model, usize)> {
     let given = match &config.model.encoder_from {
         Some(path) => Some(standing_encoder(path, loaded)?),
         None => None,
@@ -122,6 +122,10 @@ fn build(config: &RunConfig, loaded: &Loaded) -> Result<(Model, usize)> {
         _ => Loss::for_activation(activation),
     };
     let loss = config.training.loss.unwrap_or(usual_loss);
+    // Weights and what the optimizer keeps beside them, before any is drawn.
+    let weights = Model::count_parameters(loaded.input(), &layers, loss)?;
+    let arrays = 1 + config.training.optimizer.moments() as u64;
+    device.check_room(weights.saturating_mul(4 * arrays))?;
     let mut model = Model::new(loaded.input(), layers, loss, config.training.seed)?;
     if *loaded.training.targets() == Targets::Inputs && code.is_none() {
         code = narrowest_layer(&model);

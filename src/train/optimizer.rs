@@ -124,7 +124,7 @@ impl Optimizer {
     }
 
     /// Arrays of moments that it keeps beside the weights.
-    pub(super) fn moments(&self) -> usize {
+    pub(crate) fn moments(&self) -> usize {
         match self {
             Optimizer::Adam { .. } => 2,
             Optimizer::Sgd { .. } => 1,
