@@ -173,6 +173,21 @@ fn bags_have_the_gradient_of_their_loss() {
     }
 }
 
+/// A bag by itself: logits of one word's presence.
+#[test]
+fn a_bag_at_the_end_has_the_gradient_of_its_loss() {
+    for (activation, loss) in
+        [(Activation::Sigmoid, Loss::BinaryCrossentropy), (Activation::Tanh, Loss::Mse)]
+    {
+        let bag = Layer::Bag { rows: 13, units: 2, combine: Combine::Sqrt, activation };
+        let model = Model::new(Input::Ids { length: 6 }, vec![bag], loss, 3).expect("a model");
+        let values = (0..18).map(|i| (i % 2) as f32).collect();
+        let targets = Targets::Values { values, width: 2 };
+        let dataset = Dataset::new(ids(9, 6, 13), targets, "ids").expect("rows");
+        check(loss.name(), &model, &dataset, 1e-3);
+    }
+}
+
 /// Noise in front of the first layer, the clean rows as targets.
 #[test]
 fn denoising_models_have_the_gradient_of_their_loss() {

@@ -258,6 +258,11 @@ impl Model {
         self.part(self.code_layers()?..self.layers.len())
     }
 
+    /// Whether it was trained to give something else than it reads.
+    pub fn translates(&self) -> bool {
+        self.source.as_ref().is_some_and(|source| source.targets.is_some())
+    }
+
     /// Elements of a code.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::load::{NamedRows, read_rows, read_targets};
+use super::load::{NamedRows, ending, read_rows, read_targets};
 use crate::backend::Device;
 use crate::data::{
     ImageEncoder, ImageShape, Inputs, holds_images, image_png, npy_bytes, read_idx, read_npy,
@@ -109,10 +109,6 @@ impl Codes {
         }
         Ok(Codes { values, width, names })
     }
-}
-
-fn ending(path: &Path) -> &str {
-    path.extension().and_then(|ending| ending.to_str()).unwrap_or_default()
 }
 
 /// The codes of a file's rows.
@@ -263,8 +259,7 @@ pub fn reconstruct(
             "texts come back as probabilities of words; see `wgslearn evaluate`, `encode` and `similar`",
         ));
     }
-    let translates = model.source.as_ref().is_some_and(|source| source.targets.is_some());
-    if translates && targets.is_none() {
+    if model.translates() && targets.is_none() {
         return Err(Error::usage(
             "this model translates: name the images that it should give with --targets",
         ));

@@ -89,7 +89,7 @@ enum Kind {
     Text,
 }
 
-fn ending(path: &Path) -> &str {
+pub(super) fn ending(path: &Path) -> &str {
     path.extension().and_then(|ending| ending.to_str()).unwrap_or_default()
 }
 
@@ -702,13 +702,12 @@ fn load_for_autoencoder(
 ) -> Result<Dataset> {
     let rows = read_rows(model, path, text_column)?;
     let source = path.display().to_string();
-    let translates = model.source.as_ref().is_some_and(|source| source.targets.is_some());
     match targets.filter(|&targets| targets != path) {
         Some(targets) => {
             let (values, width) = (read_targets(model, &rows, [path, targets])?, model.outputs());
             Dataset::new(rows.inputs, Targets::Values { values, width }, source)
         }
-        None if translates => Err(Error::usage(
+        None if model.translates() => Err(Error::usage(
             "this model translates: name the images that it should give with --targets",
         )),
         None => Dataset::new(rows.inputs, Targets::Inputs, source),

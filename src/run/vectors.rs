@@ -4,10 +4,10 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::load::read_rows;
 use crate::backend::Device;
 use crate::data::{Inputs, TextColumns, read_examples};
 use crate::error::{Error, Result};
+use crate::kernels::dot;
 use crate::model::{Encoder, Layer, Model, write_whole};
 use crate::text::{TextEncoder, Words};
 
@@ -56,10 +56,6 @@ impl<'m> WordVectors<'m> {
         let row = self.encoder.first_word() as usize + word;
         &self.table[row * self.units..][..self.units]
     }
-}
-
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 /// The `count` rows of `[rows, width]` nearest to `to` by cosine, without the row `but`: (row,
@@ -163,9 +159,13 @@ pub fn similar(
     let column = text_column.or(source.map(|source| source.text_column.as_str())).unwrap_or("text");
     let columns = TextColumns { text: column.to_owned(), label: None };
     let examples = read_examples(path, &columns)?;
-    let rows = read_rows(model, path, column)?;
-    let codes = part.predict(&rows.inputs, device)?;
-    let asked = Inputs::Ids { values: ids, length: encoder.width() };
+    let length = encoder.width();
+    let mut values = Vec::with_capacity(examples.texts.len() * length);
+    for text in &examples.texts {
+        encoder.encode(text, &mut values);
+    }
+    let codes = part.predict(&Inputs::Ids { values, length }, device)?;
+    let asked = Inputs::Ids { values: ids, length };
     let asked = part.predict(&asked, device)?;
     let found = nearest(&codes, part.outputs(), &asked, count, None);
     let neighbour = |(i, similarity): (usize, f32)| Neighbour {

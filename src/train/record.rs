@@ -435,8 +435,11 @@ impl<'a> Recorder<'a> {
                 (Layer::Bag { .. } | Layer::MeanPool {}, Some(output))
                     if bag_at(model, i).is_some() =>
                 {
-                    let activation = layer.activation().elementwise().unwrap_or(linear);
-                    self.bag(rows, i, output, step);
+                    // The loss activates the last layer's logits itself.
+                    let is_logits = i + 1 == model.layers().len() && purpose != Purpose::Prediction;
+                    let elementwise = layer.activation().elementwise().filter(|_| !is_logits);
+                    let activation = elementwise.unwrap_or(linear);
+                    self.bag(rows, i, activation, output, step);
                     Value { span: output, activation }
                 }
                 (Layer::MeanPool {}, Some(output)) => {
@@ -672,14 +675,20 @@ impl<'a> Recorder<'a> {
     }
 
     /// Records the bag that layer `layer` ends: a bag's own, or an embedding's with its mean pool.
-    fn bag(&self, rows: usize, layer: usize, output: Span, step: &mut Vec<Dispatch>) {
+    fn bag(
+        &self,
+        rows: usize,
+        layer: usize,
+        activation: kernels::Activation,
+        output: Span,
+        step: &mut Vec<Dispatch>,
+    ) {
         let model = self.request.model;
         let Some((table_layer, combine)) = bag_at(model, layer) else { return };
         let pieces = &self.recording.pieces[table_layer];
         let tables = pieces.iter().filter(|piece| piece.rows > 0);
         let bias = pieces.iter().find(|piece| piece.bias).map(|piece| self.weights(piece));
         let count = tables.clone().count();
-        let activation = model.layers()[layer].activation().elementwise().unwrap_or_default();
         for (n, piece) in tables.enumerate() {
             let params = embedding_bag::Params {
                 rows: rows as u32,
