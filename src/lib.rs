@@ -52,5 +52,5 @@ pub use data::{Dataset, Inputs, Targets};
 pub use error::{Error, Result};
 pub use model::{Activation, Combine, Input, Layer, Loss, Model, Noise, NoiseKind};
 pub use train::{
-    EarlyStopping, History, Optimizer, Predictor, Schedule, Session, Trainer, WordTrainer,
+    EarlyStopping, History, Optimizer, Predictor, Profile, Schedule, Session, Trainer, WordTrainer,
 };

@@ -18,6 +18,15 @@ fn modules() -> impl Iterator<Item = (&'static Kernel, &'static str, Module)> {
     })
 }
 
+/// The default capabilities hold no subgroups, no float atomics and no 16 or 64 bit types; variants
+/// that say so have subgroups.
+fn capabilities(kernel: &Kernel, variant: &str) -> Capabilities {
+    match kernel.variants.iter().any(|v| v.name == variant && v.eights) {
+        true => Capabilities::default() | Capabilities::SUBGROUP,
+        false => Capabilities::default(),
+    }
+}
+
 fn element(module: &Module, ty: naga::Handle<naga::Type>) -> Element {
     let scalar = match &module.types[ty].inner {
         TypeInner::Scalar(scalar) | TypeInner::Vector { scalar, .. } => *scalar,
@@ -103,8 +112,7 @@ fn shaders_keep_to_the_portable_form() {
         let [entry] = &module.entry_points[..] else { panic!("{place}: one entry point") };
         assert_eq!(entry.name, "main", "{place}");
         assert!(entry.workgroup_size.iter().product::<u32>() <= 256, "{place}: invocations");
-        // The default capabilities hold no subgroups, no float atomics and no 16 or 64 bit types.
-        Validator::new(ValidationFlags::all(), Capabilities::default())
+        Validator::new(ValidationFlags::all(), capabilities(kernel, variant))
             .validate(&module)
             .unwrap_or_else(|error| panic!("{place}: {error:?}"));
     }
@@ -114,7 +122,7 @@ fn shaders_keep_to_the_portable_form() {
 fn shaders_translate_for_vulkan_metal_and_dx12() {
     for (kernel, variant, module) in modules() {
         let place = format!("{} ({variant})", kernel.name);
-        let info = Validator::new(ValidationFlags::all(), Capabilities::default())
+        let info = Validator::new(ValidationFlags::all(), capabilities(kernel, variant))
             .validate(&module)
             .unwrap_or_else(|error| panic!("{place}: {error:?}"));
         let spirv = naga::back::spv::write_vec(&module, &info, &Default::default(), None)

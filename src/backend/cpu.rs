@@ -1,9 +1,11 @@
 //! The CPU backend: runs a program by the kernels' twins, in f32 or, as the tests' oracle, f64.
 
-use super::Executor;
+use std::time::Instant;
+
+use super::{Executor, Timing, median};
 use crate::error::{Error, Result};
 use crate::kernels::{Access, Element, Real, Slot, Span};
-use crate::program::{Program, Run};
+use crate::program::{Program, RoutineId, Run};
 
 /// Memory of one buffer.
 #[derive(Clone, Debug)]
@@ -68,8 +70,9 @@ impl<T: Real> CpuExecutor<T> {
         }
     }
 
-    fn step(&mut self, routine: usize) {
-        for dispatch in &self.program.routines[routine].dispatches {
+    /// Runs a routine once, and tells `after` when each of its dispatches is done.
+    fn step(&mut self, routine: usize, mut after: impl FnMut(usize)) {
+        for (i, dispatch) in self.program.routines[routine].dispatches.iter().enumerate() {
             // Written buffers are taken out of the table for the call, so that the others can be
             // borrowed beside them; `Program::add_routine` holds that none is bound twice.
             let mut taken: [Memory<T>; MAX_BINDINGS] = Default::default();
@@ -97,6 +100,7 @@ impl<T: Real> CpuExecutor<T> {
                     self.memory[span.buffer.0] = taken;
                 }
             }
+            after(i);
         }
     }
 }
@@ -142,9 +146,35 @@ impl<T: Real> Executor for CpuExecutor<T> {
     fn run(&mut self, runs: &[Run]) -> Result<()> {
         for run in runs {
             for _ in 0..run.times {
-                self.step(run.routine.0);
+                self.step(run.routine.0, |_| {});
             }
         }
         Ok(())
+    }
+
+    fn time(&mut self, routine: RoutineId, times: usize) -> Result<f64> {
+        let started = Instant::now();
+        self.run(&[Run { routine, times }])?;
+        Ok(started.elapsed().as_secs_f64())
+    }
+
+    fn profile(&mut self, routine: RoutineId, times: usize) -> Result<Vec<Timing>> {
+        let kernels = self.program.routines[routine.0].dispatches.iter().map(|d| d.kernel);
+        let kernels: Vec<_> = kernels.collect();
+        let mut seconds = vec![Vec::with_capacity(times); kernels.len()];
+        for _ in 0..times {
+            let mut last = Instant::now();
+            self.step(routine.0, |i| {
+                let now = Instant::now();
+                seconds[i].push((now - last).as_secs_f64());
+                last = now;
+            });
+        }
+        let timing = |(kernel, seconds): (&&crate::kernels::Kernel, _)| Timing {
+            kernel: kernel.name,
+            variant: "twin",
+            seconds: median(seconds),
+        };
+        Ok(kernels.iter().zip(seconds).map(timing).collect())
     }
 }

@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::Executor;
+use super::{Executor, HostTime, Timing, median};
 use crate::error::{Error, Result};
 use crate::kernels::{Access, Adapter, Kernel, Span};
-use crate::program::{Program, Run};
+use crate::program::{Program, RoutineId, Run};
 
 /// Target time of one submission.
 const SUBMISSION: Duration = Duration::from_millis(100);
@@ -93,6 +93,8 @@ impl Gpu {
         .or_worse_values_from(&available);
         let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("wgslearn"),
+            required_features: adapter.features()
+                & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SUBGROUP),
             required_limits: limits.clone(),
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()
@@ -129,7 +131,7 @@ impl Gpu {
     /// machine's free memory, a Vulkan card's its own.
     pub(super) fn memory(&self) -> Option<u64> {
         match self.adapter_kind() {
-            Adapter::Software => Some(super::device::free_memory()),
+            Adapter::Software { .. } => Some(super::device::free_memory()),
             Adapter::Hardware => self.card_memory,
         }
     }
@@ -141,7 +143,10 @@ impl Gpu {
 
     fn adapter_kind(&self) -> Adapter {
         match self.info.device_type {
-            wgpu::DeviceType::Cpu => Adapter::Software,
+            wgpu::DeviceType::Cpu => Adapter::Software {
+                eights: self.device.features().contains(wgpu::Features::SUBGROUP)
+                    && (self.info.subgroup_min_size, self.info.subgroup_max_size) == (8, 8),
+            },
             _ => Adapter::Hardware,
         }
     }
@@ -150,7 +155,7 @@ impl Gpu {
     /// shader anew, for milliseconds, whenever a uniform changes that bounds a loop: it inlines
     /// their values (docs/rejected.md). From storage it does not.
     fn params_in_storage(&self) -> bool {
-        self.adapter_kind() == Adapter::Software && !is_checked()
+        self.info.device_type == wgpu::DeviceType::Cpu && !is_checked()
     }
 
     /// An error if the device was lost or reported one that nobody caught.
@@ -290,6 +295,9 @@ fn poisoned() -> Error {
 
 /// A dispatch with everything it needs.
 struct Prepared {
+    kernel: &'static Kernel,
+    /// An index into the kernel's variants.
+    variant: usize,
     pipeline: Arc<wgpu::ComputePipeline>,
     group: wgpu::BindGroup,
     workgroups: [u32; 3],
@@ -306,6 +314,16 @@ pub struct GpuExecutor {
     unsubmitted: usize,
     /// For reading back; grown when needed.
     staging: Option<wgpu::Buffer>,
+    host_time: HostTime,
+}
+
+impl Prepared {
+    fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.group, &[]);
+        let [x, y, z] = self.workgroups;
+        pass.dispatch_workgroups(x, y, z);
+    }
 }
 
 impl std::fmt::Debug for GpuExecutor {
@@ -374,6 +392,7 @@ impl GpuExecutor {
         }
         gpu.queue.write_buffer(&params, 0, &bytes);
 
+        let eights = gpu.adapter_kind() == Adapter::Software { eights: true };
         let mut routines = Vec::new();
         let mut place = 0;
         for routine in &program.routines {
@@ -383,6 +402,7 @@ impl GpuExecutor {
                 let chosen = variant
                     .and_then(|name| kernel.variants.iter().position(|v| v.name == name))
                     .filter(|&i| (kernel.variants[i].computes)(&dispatch.params))
+                    .filter(|&i| !kernel.variants[i].eights || eights)
                     .unwrap_or_else(|| (kernel.choose)(&dispatch.params, gpu.adapter_kind()));
                 let pipeline = gpu.pipeline(kernel, chosen)?;
                 let binding =
@@ -406,17 +426,19 @@ impl GpuExecutor {
                     entries: &entries,
                 });
                 let workgroups = (kernel.variants[chosen].workgroups)(&dispatch.params);
-                prepared.push(Prepared { pipeline, group, workgroups });
+                prepared.push(Prepared { kernel, variant: chosen, pipeline, group, workgroups });
                 place += stride;
             }
             routines.push(prepared);
         }
         gpu.check()?;
         let seconds = vec![0.0; routines.len()];
-        Ok(Self { gpu, buffers, routines, seconds, unsubmitted: 0, staging: None })
+        let host_time = HostTime::default();
+        Ok(Self { gpu, buffers, routines, seconds, unsubmitted: 0, staging: None, host_time })
     }
 
     fn write(&mut self, span: Span, bytes: &[u8]) -> Result<()> {
+        let started = Instant::now();
         for (i, piece) in bytes.chunks(WRITE).enumerate() {
             let offset = span.offset as u64 * 4 + (i * WRITE) as u64;
             self.gpu.queue.write_buffer(&self.buffers[span.buffer.0], offset, piece);
@@ -428,16 +450,31 @@ impl GpuExecutor {
                 self.unsubmitted = 0;
             }
         }
+        self.host_time.writing += started.elapsed().as_secs_f64();
         self.gpu.check()
     }
 
-    /// Reads a span's elements, in pieces of at most 16 MiB.
     fn read<T: bytemuck::Pod>(&mut self, span: Span) -> Result<Vec<T>> {
+        let started = Instant::now();
+        let buffer = self.buffers[span.buffer.0].clone();
+        let elements = self.read_buffer(&buffer, span.offset as u64 * 4, span.len);
+        self.host_time.reading += started.elapsed().as_secs_f64();
+        elements
+    }
+
+    /// Reads `count` elements of a buffer, in pieces of at most 16 MiB.
+    fn read_buffer<T: bytemuck::Pod>(
+        &mut self,
+        source: &wgpu::Buffer,
+        offset: u64,
+        count: usize,
+    ) -> Result<Vec<T>> {
         const PIECE: u64 = 16 << 20;
-        let total = span.len as u64 * 4;
-        let mut elements: Vec<T> = Vec::with_capacity(span.len);
-        while (elements.len() as u64) * 4 < total {
-            let start = elements.len() as u64 * 4;
+        let each = size_of::<T>() as u64;
+        let total = count as u64 * each;
+        let mut elements: Vec<T> = Vec::with_capacity(count);
+        while (elements.len() as u64) * each < total {
+            let start = elements.len() as u64 * each;
             let size = PIECE.min(total - start);
             if self.staging.as_ref().is_none_or(|staging| staging.size() < size) {
                 self.staging = Some(self.gpu.device.create_buffer(&wgpu::BufferDescriptor {
@@ -449,8 +486,7 @@ impl GpuExecutor {
             }
             let Some(staging) = &self.staging else { return Ok(elements) };
             let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-            let source = &self.buffers[span.buffer.0];
-            encoder.copy_buffer_to_buffer(source, span.offset as u64 * 4 + start, staging, 0, size);
+            encoder.copy_buffer_to_buffer(source, offset + start, staging, 0, size);
             self.gpu.queue.submit([encoder.finish()]);
             let slice = staging.slice(..size);
             // The callback may run in another thread's poll of the same device, so it is waited
@@ -476,6 +512,131 @@ impl GpuExecutor {
             staging.unmap();
         }
         Ok(elements)
+    }
+
+    /// Runs the routines in order, to the end; returns the device's seconds where `clock` is given.
+    fn submit(&mut self, runs: &[Run], clock: Option<&Clock>) -> Result<f64> {
+        let mut total = 0.0;
+        let mut queue: Vec<Run> = runs.iter().rev().copied().filter(|run| run.times > 0).collect();
+        while !queue.is_empty() {
+            let started = Instant::now();
+            let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+            let timestamp_writes = clock.map(|clock| clock.writes(0));
+            let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes };
+            let mut pass = encoder.begin_compute_pass(&descriptor);
+            let (mut budget, mut dispatches) = (SUBMISSION.as_secs_f64(), 0);
+            let mut packed: Vec<Run> = Vec::new();
+            while let Some(run) = queue.last_mut() {
+                let routine = run.routine.0;
+                let steps = &self.routines[routine];
+                // Unmeasured: one step at first, whatever it may take.
+                let each = self.seconds[routine];
+                let fit = if each > 0.0 { (budget / each) as usize } else { 1 };
+                let room = (MAX_DISPATCHES - dispatches) / steps.len().max(1);
+                let times = run.times.min(fit).min(room);
+                let times = if packed.is_empty() { times.max(1) } else { times };
+                for _ in 0..times {
+                    for step in steps {
+                        step.record(&mut pass);
+                    }
+                }
+                if times > 0 {
+                    packed.push(Run { routine: run.routine, times });
+                }
+                dispatches += times * steps.len();
+                budget -= times as f64 * each.max(1e-9);
+                run.times -= times;
+                if run.times > 0 || each == 0.0 {
+                    if run.times == 0 {
+                        queue.pop();
+                    }
+                    break;
+                }
+                queue.pop();
+            }
+            drop(pass);
+            if let Some(clock) = clock {
+                clock.resolve(1, &mut encoder);
+            }
+            self.gpu.queue.submit([encoder.finish()]);
+            self.host_time.recording += started.elapsed().as_secs_f64();
+            let submitted = Instant::now();
+            self.gpu.wait()?;
+            self.host_time.waiting += submitted.elapsed().as_secs_f64();
+            if let Some(clock) = clock {
+                total += self.passes(clock, 1)?.iter().sum::<f64>();
+            }
+            // One routine alone in the submission gives its time; several share none.
+            if let [only] = packed[..] {
+                let seconds = started.elapsed().as_secs_f64() / only.times as f64;
+                let known = &mut self.seconds[only.routine.0];
+                *known = if *known == 0.0 { seconds } else { 0.5 * (*known + seconds) };
+            }
+        }
+        Ok(total)
+    }
+}
+
+/// Timestamps of passes.
+struct Clock {
+    queries: wgpu::QuerySet,
+    resolved: wgpu::Buffer,
+}
+
+impl Clock {
+    /// Passes that one clock times.
+    const PASSES: u32 = 64;
+
+    /// None where the adapter has no timestamps.
+    fn new(gpu: &Gpu) -> Option<Clock> {
+        gpu.device.features().contains(wgpu::Features::TIMESTAMP_QUERY).then(|| Clock {
+            queries: gpu.device.create_query_set(&wgpu::QuerySetDescriptor {
+                label: Some("clock"),
+                ty: wgpu::QueryType::Timestamp,
+                count: 2 * Self::PASSES,
+            }),
+            resolved: gpu.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("clock"),
+                size: 16 * Self::PASSES as u64,
+                usage: wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC,
+                mapped_at_creation: false,
+            }),
+        })
+    }
+
+    /// For a pass: times are taken at its begin and end.
+    fn writes(&self, pass: u32) -> wgpu::ComputePassTimestampWrites<'_> {
+        wgpu::ComputePassTimestampWrites {
+            query_set: &self.queries,
+            beginning_of_pass_write_index: Some(2 * pass),
+            end_of_pass_write_index: Some(2 * pass + 1),
+        }
+    }
+
+    /// Recorded behind the passes.
+    fn resolve(&self, passes: u32, encoder: &mut wgpu::CommandEncoder) {
+        encoder.resolve_query_set(&self.queries, 0..2 * passes, &self.resolved, 0);
+    }
+}
+
+impl GpuExecutor {
+    /// Seconds of the first passes that a clock timed.
+    fn passes(&mut self, clock: &Clock, passes: usize) -> Result<Vec<f64>> {
+        let period = self.gpu.queue.get_timestamp_period() as f64 * 1e-9;
+        let ticks: Vec<u64> = self.read_buffer(&clock.resolved, 0, 2 * passes)?;
+        let seconds = |pair: &[u64]| pair[1].saturating_sub(pair[0]) as f64 * period;
+        Ok(ticks.chunks_exact(2).map(seconds).collect())
+    }
+
+    /// Runs one dispatch alone and waits for it: how adapters without timestamps are timed.
+    fn run_alone(&mut self, routine: usize, dispatch: usize) -> Result<f64> {
+        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+        self.routines[routine][dispatch]
+            .record(&mut encoder.begin_compute_pass(&Default::default()));
+        let started = Instant::now();
+        self.gpu.queue.submit([encoder.finish()]);
+        self.gpu.wait()?;
+        Ok(started.elapsed().as_secs_f64())
     }
 }
 
@@ -510,54 +671,61 @@ impl Executor for GpuExecutor {
     }
 
     fn run(&mut self, runs: &[Run]) -> Result<()> {
-        let mut queue: Vec<Run> = runs.iter().rev().copied().filter(|run| run.times > 0).collect();
-        while !queue.is_empty() {
-            let started = Instant::now();
-            let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-            let mut pass = encoder.begin_compute_pass(&Default::default());
-            let (mut budget, mut dispatches) = (SUBMISSION.as_secs_f64(), 0);
-            let mut packed: Vec<Run> = Vec::new();
-            while let Some(run) = queue.last_mut() {
-                let routine = run.routine.0;
-                let steps = &self.routines[routine];
-                // Unmeasured: one step at first, whatever it may take.
-                let each = self.seconds[routine];
-                let fit = if each > 0.0 { (budget / each) as usize } else { 1 };
-                let room = (MAX_DISPATCHES - dispatches) / steps.len().max(1);
-                let times = run.times.min(fit).min(room);
-                let times = if packed.is_empty() { times.max(1) } else { times };
-                for _ in 0..times {
-                    for step in steps {
-                        pass.set_pipeline(&step.pipeline);
-                        pass.set_bind_group(0, &step.group, &[]);
-                        let [x, y, z] = step.workgroups;
-                        pass.dispatch_workgroups(x, y, z);
-                    }
-                }
-                if times > 0 {
-                    packed.push(Run { routine: run.routine, times });
-                }
-                dispatches += times * steps.len();
-                budget -= times as f64 * each.max(1e-9);
-                run.times -= times;
-                if run.times > 0 || each == 0.0 {
-                    if run.times == 0 {
-                        queue.pop();
-                    }
-                    break;
-                }
-                queue.pop();
-            }
-            drop(pass);
-            self.gpu.queue.submit([encoder.finish()]);
-            self.gpu.wait()?;
-            // One routine alone in the submission gives its time; several share none.
-            if let [only] = packed[..] {
-                let seconds = started.elapsed().as_secs_f64() / only.times as f64;
-                let known = &mut self.seconds[only.routine.0];
-                *known = if *known == 0.0 { seconds } else { 0.5 * (*known + seconds) };
+        self.submit(runs, None)?;
+        Ok(())
+    }
+
+    fn time(&mut self, routine: RoutineId, times: usize) -> Result<f64> {
+        let runs = [Run { routine, times }];
+        match Clock::new(&self.gpu) {
+            Some(clock) => self.submit(&runs, Some(&clock)),
+            None => {
+                let started = Instant::now();
+                self.submit(&runs, None)?;
+                Ok(started.elapsed().as_secs_f64())
             }
         }
-        Ok(())
+    }
+
+    fn profile(&mut self, routine: RoutineId, times: usize) -> Result<Vec<Timing>> {
+        let count = self.routines[routine.0].len();
+        let mut seconds = vec![Vec::with_capacity(times); count];
+        let clock = Clock::new(&self.gpu);
+        let all: Vec<usize> = (0..count).collect();
+        for _ in 0..times {
+            for some in all.chunks(Clock::PASSES as usize) {
+                let Some(clock) = &clock else {
+                    for &i in some {
+                        seconds[i].push(self.run_alone(routine.0, i)?);
+                    }
+                    continue;
+                };
+                let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+                for (pass, &i) in some.iter().enumerate() {
+                    let descriptor = wgpu::ComputePassDescriptor {
+                        label: None,
+                        timestamp_writes: Some(clock.writes(pass as u32)),
+                    };
+                    self.routines[routine.0][i]
+                        .record(&mut encoder.begin_compute_pass(&descriptor));
+                }
+                clock.resolve(some.len() as u32, &mut encoder);
+                self.gpu.queue.submit([encoder.finish()]);
+                self.gpu.wait()?;
+                for (&i, taken) in some.iter().zip(self.passes(clock, some.len())?) {
+                    seconds[i].push(taken);
+                }
+            }
+        }
+        let timing = |(step, seconds): (&Prepared, _)| Timing {
+            kernel: step.kernel.name,
+            variant: step.kernel.variants[step.variant].name,
+            seconds: median(seconds),
+        };
+        Ok(self.routines[routine.0].iter().zip(seconds).map(timing).collect())
+    }
+
+    fn host_time(&self) -> HostTime {
+        self.host_time
     }
 }

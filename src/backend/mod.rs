@@ -10,7 +10,7 @@ pub use gpu::GpuExecutor;
 
 use crate::error::Result;
 use crate::kernels::Span;
-use crate::program::Run;
+use crate::program::{RoutineId, Run};
 
 /// A program with its buffers on a device, ready to run. Buffers hold zeros at first.
 pub trait Executor {
@@ -31,4 +31,47 @@ pub trait Executor {
 
     /// Runs the routines in order, to the end.
     fn run(&mut self, runs: &[Run]) -> Result<()>;
+
+    /// Runs a routine `times` times in a row; returns the seconds that the device took for all,
+    /// by its own clock where it has one.
+    fn time(&mut self, routine: RoutineId, times: usize) -> Result<f64>;
+
+    /// Runs a routine `times` times, each dispatch timed by itself; returns each dispatch's median.
+    fn profile(&mut self, routine: RoutineId, times: usize) -> Result<Vec<Timing>>;
+
+    /// Where the host's time went so far.
+    fn host_time(&self) -> HostTime {
+        HostTime::default()
+    }
+}
+
+/// A dispatch and its time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Timing {
+    /// The kernel's name.
+    pub kernel: &'static str,
+    /// Which of its variants ran; "twin" on the CPU backend.
+    pub variant: &'static str,
+    /// Seconds of one run.
+    pub seconds: f64,
+}
+
+/// Where the host's time went, in seconds. All zero on the CPU backend, where host and device are
+/// one.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct HostTime {
+    /// Writing data, orders, rates and counters.
+    pub writing: f64,
+    /// Recording dispatches and submitting them.
+    pub recording: f64,
+    /// Waiting for the device to compute.
+    pub waiting: f64,
+    /// Reading losses and weights back.
+    pub reading: f64,
+}
+
+/// The median; 0 of nothing.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::backend::Device;
 use crate::error::Result;
 use crate::kernels::*;
-use crate::program::{Program, RoutineId, Run};
+use crate::program::{Program, RoutineId};
 
 /// One kernel at one size, ready to be measured. A new kernel adds its case to [`cases`].
 pub struct Case {
@@ -99,7 +99,8 @@ pub fn kernels(
     Ok(())
 }
 
-/// Seconds of one run of a case: the median of rounds of a tenth of a second.
+/// Seconds of one run of a case, by the device's clock where it has one: the median of rounds of a
+/// tenth of a second.
 ///
 /// # Errors
 /// [`crate::Error::Device`] when the device fails.
@@ -108,11 +109,8 @@ pub fn measure(case: &Case, device: &Device) -> Result<f64> {
     for (span, words) in &case.words {
         executor.write_words(*span, words)?;
     }
-    let mut run = |times: usize| -> Result<f64> {
-        let started = Instant::now();
-        executor.run(&[Run { routine: RoutineId(0), times }])?;
-        Ok(started.elapsed().as_secs_f64() / times as f64)
-    };
+    let mut run =
+        |times: usize| -> Result<f64> { Ok(executor.time(RoutineId(0), times)? / times as f64) };
     run(1)?;
     let once = run(1)?;
     let times = ((0.1 / once.max(1e-8)) as usize).clamp(1, 9_000);

@@ -4,4 +4,4 @@ mod kernels;
 mod training;
 
 pub use kernels::{KernelLine, Limits, cases, kernels, measure};
-pub use training::{Workload, training};
+pub use training::{Workload, profile, training};

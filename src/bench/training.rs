@@ -18,7 +18,7 @@ use crate::data::{Dataset, Inputs, Targets};
 use crate::error::{Error, Result};
 use crate::model::{Activation, Input, Layer, Loss, Model};
 use crate::run::tutorial;
-use crate::train::{Optimizer, Session, Trainer};
+use crate::train::{Optimizer, Profile, Session, Trainer};
 
 /// A workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +66,30 @@ impl std::str::FromStr for Workload {
     }
 }
 
+/// What a step of a workload costs, by kernel; none for `mm`, which is one kernel.
+///
+/// # Errors
+/// [`Error::Device`] when the device fails.
+pub fn profile(workload: Workload, device: &Device) -> Result<Option<Profile>> {
+    let (model, dataset, batch_size) = match workload {
+        Workload::Seed => {
+            let (model, dataset) = seed()?;
+            (model, dataset, 8)
+        }
+        Workload::Text => {
+            let (model, dataset) = text()?;
+            (model, dataset, BATCH)
+        }
+        Workload::Ae => {
+            let (model, dataset) = autoencoder()?;
+            (model, dataset, BATCH)
+        }
+        Workload::Mm => return Ok(None),
+    };
+    let trainer = Trainer { batch_size, shuffle: false, ..Trainer::default() };
+    Session::new(&model, &trainer, &dataset, None, device)?.profile().map(Some)
+}
+
 /// Runs that are timed; the median counts.
 const ROUNDS: usize = 5;
 
@@ -107,7 +131,7 @@ fn median(mut round: impl FnMut() -> Result<f64>) -> Result<f64> {
     Ok(values[ROUNDS / 2])
 }
 
-fn fit_seed(device: &Device) -> Result<()> {
+fn seed() -> Result<(Model, Dataset)> {
     let values = tutorial::ENCODED.iter().flat_map(|ids| {
         let mut row = Vec::new();
         crate::text::pad(ids, 4, Default::default(), Default::default(), &mut row);
@@ -116,7 +140,7 @@ fn fit_seed(device: &Device) -> Result<()> {
     let inputs = Inputs::Ids { values: values.collect(), length: 4 };
     let values = tutorial::LABELS.iter().map(|&label| label as f32).collect();
     let dataset = Dataset::new(inputs, Targets::Values { values, width: 1 }, "seed")?;
-    let mut model = Model::new(
+    let model = Model::new(
         Input::Ids { length: 4 },
         vec![
             Layer::Embedding { rows: 20, units: 8 },
@@ -126,6 +150,11 @@ fn fit_seed(device: &Device) -> Result<()> {
         Loss::BinaryCrossentropy,
         7,
     )?;
+    Ok((model, dataset))
+}
+
+fn fit_seed(device: &Device) -> Result<()> {
+    let (mut model, dataset) = seed()?;
     let optimizer = Optimizer::adam(1e-3);
     let trainer =
         Trainer { epochs: 50, batch_size: 8, shuffle: false, optimizer, ..Trainer::default() };

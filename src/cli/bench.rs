@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::{print, remark};
-use crate::backend::{Device, DeviceKind};
+use crate::backend::Device;
 use crate::bench;
 
 /// Measure kernels or training workloads on every backend, or on one device
@@ -37,6 +37,9 @@ enum What {
         /// Only these
         #[arg(long, value_delimiter = ',', default_value = "seed,text,ae,mm")]
         workload: Vec<bench::Workload>,
+        /// Measure what a step costs by kernel, and where the host waits, instead
+        #[arg(long)]
+        profile: bool,
     },
 }
 
@@ -55,7 +58,21 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     for device in &devices {
         let (name, backend) = (device.name(), device.kind().name());
         match &options.what {
-            What::Training { workload } => {
+            What::Training { workload, profile: true } => {
+                for &workload in workload {
+                    let Some(profile) = bench::profile(workload, device)? else { continue };
+                    match options.json {
+                        true => print(serde_json::json!({
+                            "workload": workload.name(),
+                            "device": name,
+                            "backend": backend,
+                            "profile": profile.json(),
+                        }))?,
+                        false => print(format_args!("{} on {name}\n{profile}", workload.name()))?,
+                    }
+                }
+            }
+            What::Training { workload, .. } => {
                 for &workload in workload {
                     let value = bench::training(workload, device)?;
                     let unit = workload.unit();
@@ -77,13 +94,8 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
                 let limits = bench::Limits::measure(device)?;
                 if !options.json {
                     print(format_args!(
-                        "{name}: copy {:.1} GB/s, multiply-add {:.1} GFLOP/s{}",
-                        limits.gigabytes_per_second,
-                        limits.gigaflops,
-                        match device.kind() {
-                            DeviceKind::Gpu => ", one dispatch included in each time",
-                            DeviceKind::Cpu => "",
-                        }
+                        "{name}: copy {:.1} GB/s, multiply-add {:.1} GFLOP/s",
+                        limits.gigabytes_per_second, limits.gigaflops,
                     ))?;
                 }
                 bench::kernels(device, filter, &limits, &mut |line| {

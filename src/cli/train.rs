@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::model::{Combine, Loss};
 use crate::run::{DataConfig, Pool, RunConfig, WordsConfig, train, train_words};
 use crate::text::Side;
-use crate::train::{Optimizer, Schedule, WordMethod, WordTrainer};
+use crate::train::{Optimizer, Profile, Schedule, Session, WordMethod, WordTrainer};
 
 /// Train a model: a classifier, an autoencoder, a translation, or what a TOML file says
 #[derive(Debug, Args)]
@@ -62,6 +62,9 @@ struct ShowOptions {
     /// Show no progress
     #[arg(long, global = true)]
     quiet: bool,
+    /// Before training, measure what a step costs by kernel and where the host waits
+    #[arg(long, global = true)]
+    profile: bool,
 }
 
 /// Options of every kind.
@@ -666,15 +669,25 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let show = &options.show;
     let device = show.device.open()?;
     let mut progress = Progress::new(config.training.epochs, show.quiet);
+    let mut profile = None;
     let outcome = train(
         &config,
         &device,
-        &mut |model, loaded| {
+        &mut |model, loaded, trainer| {
             if !show.quiet && !show.json {
                 let rows = loaded.training.rows();
                 remark(format_args!("{}\n", model.summary()));
                 remark(format_args!("Training on {rows} rows, on {}.", device.name()));
             }
+            if show.profile {
+                let found = Session::new(model, trainer, &loaded.training, None, &device)?;
+                let found = found.profile()?;
+                if !show.json {
+                    remark(&found);
+                }
+                profile = Some(found);
+            }
+            Ok(())
         },
         &mut |epoch| progress.report(epoch),
     )?;
@@ -691,6 +704,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
             "validation_rows": outcome.validation_rows,
             "epochs": history.loss.len(),
             "history": history,
+            "profile": profile.as_ref().map(Profile::json),
         }));
     }
     let mut text = format!("epochs {}", history.loss.len());

@@ -48,8 +48,11 @@ pub struct Field {
 pub enum Adapter {
     /// A real GPU: barriers and workgroup memory are cheap.
     Hardware,
-    /// A CPU that plays a GPU (lavapipe, SwiftShader, WARP): they are dear.
-    Software,
+    /// A CPU that plays a GPU (lavapipe, SwiftShader, WARP): they are dear, and so is every load.
+    Software {
+        /// Whether it has subgroups, all of exactly eight invocations.
+        eights: bool,
+    },
 }
 
 /// One way to compute a kernel: same bindings, same result, other source or geometry.
@@ -63,6 +66,8 @@ pub struct Variant {
     pub workgroups: fn(params: &[u8]) -> [u32; 3],
     /// Whether it computes these parameters; a kernel chooses only among those that do.
     pub computes: fn(params: &[u8]) -> bool,
+    /// Whether it needs subgroups of exactly eight invocations; all others are portable.
+    pub eights: bool,
 }
 
 /// A kernel's index-free description. All are `static`, in the room of their name.
@@ -200,7 +205,7 @@ macro_rules! kernel {
         name: $name:literal,
         params: { $($(#[$field_doc:meta])* $field:ident: $field_type:ident,)* },
         bindings: { $($(#[$binding_doc:meta])* $binding:ident: $access:ident $element:ident,)* },
-        variants: [ $($variant:literal: { source: $source:expr, workgroups: $workgroups:expr, $(computes: $computes:expr,)? }),+ $(,)? ],
+        variants: [ $($variant:literal: { source: $source:expr, workgroups: $workgroups:expr, $(computes: $computes:expr,)? $(eights: $eights:expr,)? }),+ $(,)? ],
         choose: $choose:expr,
         twin: $twin:path,
     ) => {
@@ -252,6 +257,7 @@ macro_rules! kernel {
                         )?
                         true
                     },
+                    eights: false $(|| $eights)?,
                 }),+],
                 choose: |bytes, adapter| {
                     let choose: fn(&Params, $crate::kernels::Adapter) -> usize = $choose;

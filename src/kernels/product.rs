@@ -1,27 +1,63 @@
 //! The matrix product behind the three dense kernels: its family of shapes, and which one to use.
 //!
-//! C `[m, n]` = A `[m, k]` B `[k, n]` has four sources: `shared/product_registers.wgsl` (register tiles
+//! C `[m, n]` = A `[m, k]` B `[k, n]` has five sources: `shared/product_registers.wgsl` (register tiles
 //! of several shapes, no workgroup memory), `shared/product_vec4.wgsl` (the same with operands
-//! read four at a time, where a layer's widths are multiples of 4) and
+//! read four at a time, where a layer's widths are multiples of 4), `shared/product_subgroup.wgsl`
+//! (the same for software adapters, whose lanes share what they load),
 //! `shared/product_tiles.wgsl` (blocks in workgroup memory, for real GPUs), and
 //! `column/dense_*.wgsl` (layers of one unit, the head of every binary classifier). A dense kernel supplies
-//! how elements are read and stored.
+//! how elements are read and stored. All add the k products of an element in the order of k with
+//! fused multiply-adds, so that they give the same bits on an adapter.
 
 use super::Adapter;
 
-/// Index of the variant in `product_kernel!` for a product of m x n elements; `fours` says whether
-/// the layer's inputs and units are multiples of 4, `column` whether its inputs are and it has one
-/// unit.
-pub fn choose(m: usize, n: usize, fours: bool, column: bool, adapter: Adapter) -> usize {
+/// The variants of `product_kernel!`, in its order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Blocks of 64 x 64 in workgroup memory.
+    Tiles,
+    /// Register tiles of 4 x 1.
+    Registers4x1,
+    /// Register tiles of 1 x 4.
+    Registers1x4,
+    /// Register tiles of 8 x 8.
+    Registers8x8,
+    /// Register tiles of 2 x 2.
+    Registers2x2,
+    /// Register tiles of 8 x 8 over vec4f.
+    Vec4,
+    /// 8 x 32 by a subgroup.
+    Subgroup8,
+    /// 16 x 32 by a subgroup.
+    Subgroup16,
+    /// 32 x 32 by a subgroup.
+    Subgroup32,
+    /// Layers of one unit.
+    Column,
+}
+
+/// The form for a product of m x n elements; `fours` says whether the layer's inputs and units are
+/// multiples of 4, `column` whether its inputs are and it has one unit.
+pub fn choose(m: usize, n: usize, fours: bool, column: bool, adapter: Adapter) -> Form {
+    // Enough subgroups to keep a few cores busy.
+    let subgroups = |rows: usize| m.div_ceil(rows) * n.div_ceil(32);
     match adapter {
-        _ if column => 6,
-        Adapter::Software if fours && m >= 4 => 5,
-        _ if n < 4 => 1,
-        _ if m < 4 => 2,
-        Adapter::Hardware if m * n >= 1024 => 0,
-        Adapter::Hardware => 4,
-        Adapter::Software => 3,
+        _ if column => Form::Column,
+        Adapter::Software { eights: true } if fours && subgroups(32) >= 16 => Form::Subgroup32,
+        Adapter::Software { eights: true } if fours && subgroups(16) >= 8 => Form::Subgroup16,
+        Adapter::Software { eights: true } if fours && m >= 4 => Form::Subgroup8,
+        Adapter::Software { .. } if fours && m >= 4 => Form::Vec4,
+        _ if n < 4 => Form::Registers4x1,
+        _ if m < 4 => Form::Registers1x4,
+        Adapter::Hardware if m * n >= 1024 => Form::Tiles,
+        Adapter::Hardware => Form::Registers2x2,
+        Adapter::Software { .. } => Form::Registers8x8,
     }
+}
+
+/// Workgroups of `shared/product_subgroup.wgsl` of `rows` rows each.
+pub fn subgroup_workgroups(m: usize, n: usize, rows: usize) -> [u32; 3] {
+    [n.div_ceil(32) as u32, m.div_ceil(rows) as u32, 1]
 }
 
 /// Workgroups of `shared/product_registers.wgsl` with tiles of `tile_m` x `tile_n`.
@@ -78,6 +114,24 @@ macro_rules! product_kernel {
                     workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::register_workgroups(m, n, 8, 8) },
                     computes: fours,
                 },
+                "subgroup_8": {
+                    source: &["const BLOCKS: u32 = 1u;\n", $($vec4,)* wgsl!("shared/product_subgroup.wgsl")],
+                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::subgroup_workgroups(m, n, 8) },
+                    computes: fours,
+                    eights: true,
+                },
+                "subgroup_16": {
+                    source: &["const BLOCKS: u32 = 2u;\n", $($vec4,)* wgsl!("shared/product_subgroup.wgsl")],
+                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::subgroup_workgroups(m, n, 16) },
+                    computes: fours,
+                    eights: true,
+                },
+                "subgroup_32": {
+                    source: &["const BLOCKS: u32 = 4u;\n", $($vec4,)* wgsl!("shared/product_subgroup.wgsl")],
+                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::subgroup_workgroups(m, n, 32) },
+                    computes: fours,
+                    eights: true,
+                },
                 "column": {
                     source: &[$($column),*],
                     workgroups: $column_workgroups,
@@ -86,7 +140,7 @@ macro_rules! product_kernel {
             ],
             choose: |p, adapter| {
                 let [m, n] = size(p);
-                $crate::kernels::product::choose(m, n, fours(p), column(p), adapter)
+                $crate::kernels::product::choose(m, n, fours(p), column(p), adapter) as usize
             },
             twin: $twin,
         }

@@ -29,21 +29,21 @@ pub struct Outcome {
 }
 
 /// Runs a training run on `device`: reads the data, trains, writes the files that it names.
-/// `begin` is called with the model before the first epoch, `on_epoch` after each.
+/// `begin` is called with the model, its data and its trainer before the first epoch, `on_epoch` after each.
 ///
 /// # Errors
 /// Whatever reading, training or writing meets; no file is written before training is done.
 pub fn train(
     config: &RunConfig,
     device: &Device,
-    begin: &mut dyn FnMut(&Model, &Loaded),
+    begin: &mut dyn FnMut(&Model, &Loaded, &Trainer) -> Result<()>,
     on_epoch: &mut dyn FnMut(EpochReport),
 ) -> Result<Outcome> {
     config.check()?;
     let loaded = load(config)?;
     let (mut model, frozen_layers) = build(config, &loaded, device)?;
-    begin(&model, &loaded);
     let trainer = Trainer { frozen_layers, ..config.trainer(model.input()) };
+    begin(&model, &loaded, &trainer)?;
     let validation = loaded.validation.as_ref();
     let mut keeper = Keeper::new(config, &loaded, device, on_epoch)?;
     let history =

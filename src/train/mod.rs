@@ -7,6 +7,7 @@
 mod history;
 mod optimizer;
 mod predictor;
+mod profile;
 mod record;
 mod session;
 mod sort;
@@ -16,6 +17,7 @@ mod words;
 pub use history::{EpochReport, History, Metrics};
 pub use optimizer::{Optimizer, Schedule};
 pub use predictor::Predictor;
+pub use profile::{KernelCost, Profile};
 pub use session::{Role, Session, SessionState};
 pub use trainer::{Checkpoint, EarlyStopping, Observer, Trainer};
 pub use words::{WordMethod, WordStream, WordTrainer};

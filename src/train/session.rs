@@ -4,8 +4,10 @@
 //! step and the counters, runs the steps in few submissions, and reads their losses back once.
 
 use super::record::{Feed, FeedSpec, MAX_SLOTS, Purpose, Recording, Request, record};
-use super::{Metrics, Trainer};
-use crate::backend::{Device, Executor};
+use super::{Metrics, Profile, Trainer};
+use std::time::Instant;
+
+use crate::backend::{Device, Executor, HostTime};
 use crate::data::{Dataset, Inputs, Targets};
 use crate::error::{Error, Result};
 use crate::kernels::Span;
@@ -213,6 +215,50 @@ impl<'a> Session<'a> {
     pub fn train_rows(&mut self, rows: &[u32]) -> Result<Metrics> {
         let total = self.windows(Purpose::Training, rows)?;
         Ok(self.metrics(total, self.training.dataset))
+    }
+
+    /// Measures what a step costs, by training a few: the session is spent afterwards.
+    ///
+    /// # Errors
+    /// As [`Session::train`].
+    pub fn profile(mut self) -> Result<Profile> {
+        /// Steps that are timed, and those whose dispatches are timed one by one.
+        const STEPS: [usize; 2] = [64, 15];
+        let feed = self.recording.feeds[self.training.feed].clone();
+        let Some((routine, batch)) = feed
+            .full
+            .map(|routine| (routine, feed.batch))
+            .or(feed.tail.map(|routine| (routine, feed.rows % feed.batch)))
+        else {
+            return Err(Error::usage("there is no step to profile"));
+        };
+        let mut order = self.order(0);
+        order.truncate(order.len().min(feed.resident) / batch.max(1) * batch);
+        let most = STEPS[0].min(feed.order.len / batch);
+        let rows: Vec<u32> = order.iter().copied().cycle().take(most * batch).collect();
+        let repeats = match feed.resident < feed.rows {
+            // Streamed: one window of the rows that are resident.
+            true => order.len() / batch,
+            false => most,
+        };
+        let rows = &rows[..repeats * batch];
+        // Twice to warm up: the first step of a routine runs alone.
+        self.window(Purpose::Training, rows, repeats)?;
+        self.window(Purpose::Training, rows, repeats)?;
+        let (before, started) = (self.executor.host_time(), Instant::now());
+        self.window(Purpose::Training, rows, repeats)?;
+        let step = started.elapsed().as_secs_f64() / repeats as f64;
+        let after = self.executor.host_time();
+        let part = |after: f64, before: f64| (after - before) / repeats as f64;
+        let host = HostTime {
+            writing: part(after.writing, before.writing),
+            recording: part(after.recording, before.recording),
+            waiting: part(after.waiting, before.waiting),
+            reading: part(after.reading, before.reading),
+        };
+        reset_counters(&self.recording, self.step, self.executor.as_mut())?;
+        let timings = self.executor.profile(routine, STEPS[1].min(repeats))?;
+        Ok(Profile::new(batch, step, host, &timings))
     }
 
     /// Mean loss and accuracy over the validation rows, with the weights as they are.

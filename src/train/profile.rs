@@ -1,0 +1,116 @@
+//! What a training step costs, by kernel, and where the host waits.
+
+use crate::backend::{HostTime, Timing};
+
+/// A step's costs, measured by [`super::Session::profile`]. All times are in seconds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Profile {
+    /// Rows of a step.
+    pub batch: usize,
+    /// Time of a step in a run, many steps to a submission.
+    pub step: f64,
+    /// What the host did in that time.
+    pub host: HostTime,
+    /// The kernels, the dearest first; each dispatch was timed by itself.
+    pub kernels: Vec<KernelCost>,
+}
+
+/// A kernel's part in a step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KernelCost {
+    /// Its name.
+    pub kernel: &'static str,
+    /// Which of its variants ran.
+    pub variant: &'static str,
+    /// Dispatches a step.
+    pub dispatches: usize,
+    /// Seconds a step, of all of them.
+    pub seconds: f64,
+}
+
+impl Profile {
+    /// Sums the dispatches of a step by kernel.
+    pub(super) fn new(batch: usize, step: f64, host: HostTime, timings: &[Timing]) -> Profile {
+        let mut kernels: Vec<KernelCost> = Vec::new();
+        for &Timing { kernel, variant, seconds } in timings {
+            match kernels.iter_mut().find(|k| (k.kernel, k.variant) == (kernel, variant)) {
+                Some(known) => {
+                    known.dispatches += 1;
+                    known.seconds += seconds;
+                }
+                None => kernels.push(KernelCost { kernel, variant, dispatches: 1, seconds }),
+            }
+        }
+        kernels.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
+        Profile { batch, step, host, kernels }
+    }
+
+    /// Seconds that a step's dispatches take, each by itself.
+    pub fn device(&self) -> f64 {
+        self.kernels.iter().map(|kernel| kernel.seconds).sum()
+    }
+
+    /// Dispatches of a step.
+    pub fn dispatches(&self) -> usize {
+        self.kernels.iter().map(|kernel| kernel.dispatches).sum()
+    }
+
+    /// For programs; times in microseconds.
+    pub fn json(&self) -> serde_json::Value {
+        let kernels = self.kernels.iter().map(|kernel| {
+            serde_json::json!({
+                "kernel": kernel.kernel,
+                "variant": kernel.variant,
+                "dispatches": kernel.dispatches,
+                "microseconds": kernel.seconds * 1e6,
+            })
+        });
+        serde_json::json!({
+            "batch": self.batch,
+            "step_microseconds": self.step * 1e6,
+            "device_microseconds": self.device() * 1e6,
+            "host_microseconds": {
+                "writing": self.host.writing * 1e6,
+                "recording": self.host.recording * 1e6,
+                "waiting": self.host.waiting * 1e6,
+                "reading": self.host.reading * 1e6,
+            },
+            "kernels": kernels.collect::<Vec<_>>(),
+        })
+    }
+}
+
+impl std::fmt::Display for Profile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (device, micro) = (self.device(), |seconds: f64| seconds * 1e6);
+        writeln!(
+            f,
+            "A step of {} rows takes {:.1} us: {} dispatches that take {:.1} us one by one.",
+            self.batch,
+            micro(self.step),
+            self.dispatches(),
+            micro(device)
+        )?;
+        for k in &self.kernels {
+            let name = match k.variant {
+                "twin" | "only" => k.kernel.to_owned(),
+                variant => format!("{} ({variant})", k.kernel),
+            };
+            let (us, part) = (micro(k.seconds), 100.0 * k.seconds / device.max(1e-12));
+            writeln!(f, "  {name:<44} {:>3} x {us:>11.1} us {part:>5.1} %", k.dispatches)?;
+        }
+        let host = self.host;
+        if host != HostTime::default() {
+            write!(
+                f,
+                "The host, by step: writing {:.1} us, recording {:.1} us, waiting for the device {:.1} us, reading {:.1} us.",
+                micro(host.writing),
+                micro(host.recording),
+                micro(host.waiting),
+                micro(host.reading)
+            )
+        } else {
+            write!(f, "Host and device are one: nobody waits.")
+        }
+    }
+}
