@@ -28,6 +28,9 @@ pub struct CpuExecutor<T = f32> {
     memory: Vec<Memory<T>>,
 }
 
+/// Bytes of a program's buffers up to which no loop of it pays for threads.
+const SMALL: u64 = 1 << 18;
+
 /// More bindings than any kernel has; a test holds kernels to eight.
 const MAX_BINDINGS: usize = 8;
 
@@ -144,10 +147,18 @@ impl<T: Real> Executor for CpuExecutor<T> {
     }
 
     fn run(&mut self, runs: &[Run]) -> Result<()> {
-        for run in runs {
-            for _ in 0..run.times {
-                self.step(run.routine.0, |_| {});
+        let is_small = self.program.bytes() <= SMALL;
+        let mut work = || {
+            for run in runs {
+                for _ in 0..run.times {
+                    self.step(run.routine.0, |_| {});
+                }
             }
+        };
+        // From within the pool its threads are called at once; a small program never starts it.
+        match is_small {
+            true => work(),
+            false => rayon::scope(|_| work()),
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 //! the sum of those before.
 
 use super::product::product_kernel;
-use super::{Activation, Real};
+use super::{Activation, Begin, Product, Real};
 
 product_kernel! {
     name: "dense_forward",
@@ -56,26 +56,29 @@ fn twin<T: Real>(p: &Params, input: &[T], weights: &[T], output: &mut [T]) {
     let (rows, inputs, units) = (p.rows as usize, p.inputs as usize, p.units as usize);
     let (kernel, bias) = weights[..(inputs + p.bias as usize) * units].split_at(inputs * units);
     let output = &mut output[..rows * units];
-    match (p.adds, p.bias) {
-        (0, 0) => output.fill(T::ZERO),
-        (0, _) => output.chunks_exact_mut(units).for_each(|row| row.copy_from_slice(bias)),
-        (_, 0) => {}
-        (_, _) => output.chunks_exact_mut(units).for_each(|row| {
-            row.iter_mut().zip(bias).for_each(|(sum, &bias)| *sum += bias);
-        }),
-    }
-    if inputs > 0 {
-        T::gemm(
-            [rows, units, inputs],
-            &input[p.first as usize..],
-            [p.stride as usize, 1],
-            kernel,
-            [units, 1],
-            output,
-            [units, 1],
-            true,
-        );
-    }
     let activation = Activation::from_code(p.activation);
-    super::for_rows(output, 1, |_, values| activation.apply_all(values));
+    let begin = match (p.adds, p.bias) {
+        (0, 0) => Begin::Zero,
+        (0, _) => Begin::Row(bias),
+        (_, 0) => Begin::Kept,
+        (_, _) => {
+            output.chunks_exact_mut(units).for_each(|row| {
+                row.iter_mut().zip(bias).for_each(|(sum, &bias)| *sum += bias);
+            });
+            Begin::Kept
+        }
+    };
+    T::product(
+        &Product {
+            size: [rows, units, inputs],
+            a: &input[p.first as usize..],
+            a_strides: [p.stride as usize, 1],
+            b: kernel,
+            b_strides: [units, 1],
+            begin,
+        },
+        output,
+        units,
+        &|_, _, values| activation.apply_all(values),
+    );
 }

@@ -2,7 +2,7 @@
 //! `d_input = (d_output W^T) * activation'(input)`.
 
 use super::product::product_kernel;
-use super::{Activation, Real};
+use super::{Activation, Begin, Product, Real};
 
 product_kernel! {
     name: "dense_gradient_input",
@@ -53,6 +53,7 @@ fn twin<T: Real>(p: &Params, input: &[T], weights: &[T], d_output: &[T], d_input
     let (rows, inputs, units) = (p.rows as usize, p.inputs as usize, p.units as usize);
     let (first, stride) = (p.first as usize, p.stride as usize);
     let d_input = &mut d_input[..rows * stride];
+    let activation = Activation::from_code(p.activation);
     if units == 1 && stride == inputs {
         // An outer product, for which a blocked product is no help.
         super::for_rows(d_input, inputs, |first, rows| {
@@ -60,33 +61,27 @@ fn twin<T: Real>(p: &Params, input: &[T], weights: &[T], d_output: &[T], d_input
                 super::vectorised(|| row.iter_mut().zip(weights).for_each(|(to, &w)| *to = d * w));
             }
         });
-    } else {
-        T::gemm(
-            [rows, inputs, units],
-            d_output,
-            [units, 1],
-            weights,
-            [1, units],
-            &mut d_input[first..],
-            [stride, 1],
-            false,
-        );
-    }
-    let activation = Activation::from_code(p.activation);
-    if activation == Activation::Linear {
-        return;
-    }
-    if stride == inputs {
-        super::for_rows(d_input, 1, |first, gradients| {
-            activation.scale_by_derivative(gradients, &input[first..][..gradients.len()]);
-        });
-        return;
-    }
-    super::for_rows(d_input, stride, |first_row, rows| {
-        let inputs_of_rows = input[first_row * stride..].chunks_exact(stride);
-        for (row, input) in rows.chunks_exact_mut(stride).zip(inputs_of_rows) {
-            let columns = first..first + inputs;
-            activation.scale_by_derivative(&mut row[columns.clone()], &input[columns]);
+        if activation != Activation::Linear {
+            super::for_rows(d_input, 1, |first, gradients| {
+                activation.scale_by_derivative(gradients, &input[first..][..gradients.len()]);
+            });
         }
-    });
+        return;
+    }
+    T::product(
+        &Product {
+            size: [rows, inputs, units],
+            a: d_output,
+            a_strides: [units, 1],
+            b: weights,
+            b_strides: [1, units],
+            begin: Begin::Zero,
+        },
+        &mut d_input[first..],
+        stride,
+        &|row, column, gradients| {
+            let ys = &input[row * stride + first + column..][..gradients.len()];
+            activation.scale_by_derivative(gradients, ys);
+        },
+    );
 }

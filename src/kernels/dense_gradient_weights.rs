@@ -1,7 +1,7 @@
 //! Dense layer, gradient of kernel and bias at once: `gradient = [input 1]^T d_output`.
 
-use super::Real;
 use super::product::product_kernel;
+use super::{Begin, Product, Real};
 
 product_kernel! {
     name: "dense_gradient_weights",
@@ -51,15 +51,18 @@ fn twin<T: Real>(p: &Params, input: &[T], d_output: &[T], gradient: &mut [T]) {
     let (kernel, bias) = gradient.split_at_mut(inputs * units);
     let d_output = &d_output[..rows * units];
     if inputs > 0 {
-        T::gemm(
-            [inputs, units, rows],
-            &input[p.first as usize..],
-            [1, p.stride as usize],
-            d_output,
-            [units, 1],
+        T::product(
+            &Product {
+                size: [inputs, units, rows],
+                a: &input[p.first as usize..],
+                a_strides: [1, p.stride as usize],
+                b: d_output,
+                b_strides: [units, 1],
+                begin: Begin::Zero,
+            },
             kernel,
-            [units, 1],
-            false,
+            units,
+            &|_, _, _| {},
         );
     }
     if bias.is_empty() {

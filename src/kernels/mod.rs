@@ -8,6 +8,7 @@
 
 #[macro_use]
 mod define;
+mod gemm;
 mod real;
 
 pub mod activation;
@@ -50,6 +51,7 @@ pub use define::{
     Access, Adapter, Binding, BufferId, Dispatch, Element, Field, Kernel, Slot, Span, Variant,
     spread,
 };
+pub use gemm::{Begin, Finish, Product};
 pub use real::{Real, dot, for_costly_rows, for_rows, sum, vectorised};
 
 /// Every kernel: what tests and benches walk through. A new kernel adds its line here.

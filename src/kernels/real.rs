@@ -8,6 +8,8 @@ use std::fmt::Debug;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 
+use super::gemm::{Finish, Product};
+
 /// A real number of the twins.
 pub trait Real:
     Copy
@@ -58,75 +60,14 @@ pub trait Real:
     }
     /// Runs the kernel's twin of this precision.
     fn call_twin(kernel: &super::Kernel, params: &[u8], slots: &mut [super::Slot<'_, Self>]);
-    /// `c [m, n] = a [m, k] b [k, n]`, plus `c` where `accumulate`. `*_strides` are (row, column)
-    /// strides in elements; the slices hold every element that the strides reach.
-    #[allow(clippy::too_many_arguments)]
-    fn gemm(
-        size: [usize; 3],
-        a: &[Self],
-        a_strides: [usize; 2],
-        b: &[Self],
-        b_strides: [usize; 2],
+    /// C (rows `c_stride` elements apart) = what it begins with + A B; then `finish` is called with each
+    /// row, in pieces. See [`super::gemm`].
+    fn product(
+        product: &Product<'_, Self>,
         c: &mut [Self],
-        c_strides: [usize; 2],
-        accumulate: bool,
+        c_stride: usize,
+        finish: Finish<'_, Self>,
     );
-}
-
-/// Checks the bounds that `gemm` needs, then calls one of the gemm crates.
-macro_rules! gemm {
-    ($module:path) => {
-        fn gemm(
-            [m, n, k]: [usize; 3],
-            a: &[Self],
-            a_strides: [usize; 2],
-            b: &[Self],
-            b_strides: [usize; 2],
-            c: &mut [Self],
-            c_strides: [usize; 2],
-            accumulate: bool,
-        ) {
-            use $module as gemm;
-            let reach = |rows: usize, columns: usize, [rs, cs]: [usize; 2]| {
-                if rows == 0 || columns == 0 { 0 } else { (rows - 1) * rs + (columns - 1) * cs + 1 }
-            };
-            assert!(reach(m, k, a_strides) <= a.len(), "gemm: a is too short");
-            assert!(reach(k, n, b_strides) <= b.len(), "gemm: b is too short");
-            assert!(reach(m, n, c_strides) <= c.len(), "gemm: c is too short");
-            // Threads pay from about a million multiply-adds on.
-            let parallelism = if m * n * k < 1 << 20 {
-                gemm_common::Parallelism::None
-            } else {
-                gemm_common::Parallelism::Rayon(0)
-            };
-            // SAFETY: the three asserts hold every element that is reached within its slice, and
-            // `c` is borrowed mutably, so it does not overlap `a` or `b`.
-            #[allow(unsafe_code)]
-            unsafe {
-                gemm::get_gemm_fn()(
-                    m,
-                    n,
-                    k,
-                    c.as_mut_ptr(),
-                    c_strides[1] as isize,
-                    c_strides[0] as isize,
-                    accumulate,
-                    a.as_ptr(),
-                    a_strides[1] as isize,
-                    a_strides[0] as isize,
-                    b.as_ptr(),
-                    b_strides[1] as isize,
-                    b_strides[0] as isize,
-                    1.0,
-                    1.0,
-                    false,
-                    false,
-                    false,
-                    parallelism,
-                );
-            }
-        }
-    };
 }
 
 // The constants stand as Cephes published them.
@@ -220,7 +161,9 @@ impl Real for f32 {
     fn call_twin(kernel: &super::Kernel, params: &[u8], slots: &mut [super::Slot<'_, f32>]) {
         (kernel.twin_f32)(params, slots);
     }
-    gemm!(gemm_f32::gemm::f32);
+    fn product(p: &Product<'_, f32>, c: &mut [f32], c_stride: usize, finish: Finish<'_, f32>) {
+        super::gemm::single::product(p, c, c_stride, finish);
+    }
 }
 
 impl Real for f64 {
@@ -259,7 +202,9 @@ impl Real for f64 {
     fn call_twin(kernel: &super::Kernel, params: &[u8], slots: &mut [super::Slot<'_, f64>]) {
         (kernel.twin_f64)(params, slots);
     }
-    gemm!(gemm_f64::gemm::f64);
+    fn product(p: &Product<'_, f64>, c: &mut [f64], c_stride: usize, finish: Finish<'_, f64>) {
+        super::gemm::double::product(p, c, c_stride, finish);
+    }
 }
 
 /// Elements from which a loop is worth threads: below, a thread's start costs more than the work.

@@ -7,7 +7,7 @@
 use nalgebra::{DMatrix, SymmetricEigen};
 
 use crate::error::{Error, Result};
-use crate::kernels::Real;
+use crate::kernels::{Begin, Product, Real};
 
 /// Axes of the largest variance.
 #[derive(Clone, Debug)]
@@ -114,7 +114,8 @@ fn product(
     b_strides: [usize; 2],
 ) -> Vec<f64> {
     let mut c = vec![0.0; m * n];
-    f64::gemm([m, n, k], a, a_strides, b, b_strides, &mut c, [n, 1], false);
+    let product = Product { size: [m, n, k], a, a_strides, b, b_strides, begin: Begin::Zero };
+    f64::product(&product, &mut c, n, &|_, _, _| {});
     c
 }
 

@@ -1,0 +1,590 @@
+//! The CPU backend's matrix product: C `[m, n]` = A `[m, k]` B `[k, n]`, blocked after Goto and van de
+//! Geijn ("Anatomy of High-Performance Matrix Multiplication", 2008).
+//!
+//! k is cut into parts of at most [`DEPTH`]. Of each part B is packed into panels of two vectors'
+//! width, so that the innermost loop reads it in order; A is read where it lies, one element
+//! broadcast to two vectors, or packed where its rows would meet in the cache. A tile of C
+//! ([`ROWS`] rows or fewer, one panel's width) stays in registers for a part of k. Threads take
+//! whole rows of C, or columns where there are few rows. Each element is summed in one order,
+//! whatever the number of threads.
+//!
+//! It stands in place of the `gemm` crate, which is not faster on two threads than on one at the
+//! sizes of small models (docs/rejected.md has the figures).
+
+use std::cell::Cell;
+
+use pulp::{Simd, WithSimd};
+use rayon::prelude::*;
+
+use super::Real;
+
+/// Longest part of k: a panel of B and a tile's rows of A stay in the first cache.
+const DEPTH: usize = 320;
+
+/// Multiply-adds from which threads pay.
+const THREADS_FROM: usize = 1 << 19;
+
+/// Elements of B from which threads pay for packing it.
+const PACK_THREADS_FROM: usize = 1 << 15;
+
+/// Elements of B that are packed at once.
+const PACKED: usize = 1 << 20;
+
+/// Columns up to which a product is a few sums over rows of A, for which panels would be too wide.
+const THIN: usize = 8;
+
+/// How k and n are cut.
+struct Shape {
+    /// Parts of k, and those that are packed at once.
+    parts: usize,
+    at_once: usize,
+    /// Length of a part; the last may be shorter.
+    depth: usize,
+    /// Panels of n.
+    panels: usize,
+    width: usize,
+}
+
+impl Shape {
+    fn new([_, n, k]: [usize; 3], width: usize) -> Shape {
+        let parts = k.div_ceil(DEPTH).max(1);
+        let (depth, panels) = (k.div_ceil(parts), n.div_ceil(width));
+        let at_once = (PACKED / (panels * width * depth).max(1)).clamp(1, parts);
+        Shape { parts, at_once, depth, panels, width }
+    }
+
+    fn part_len(&self) -> usize {
+        self.panels * self.width * self.depth
+    }
+
+    fn depth_of(&self, part: usize, k: usize) -> usize {
+        self.depth.min(k.saturating_sub(part * self.depth))
+    }
+}
+
+/// What C holds before the sum.
+#[derive(Clone, Copy, Debug)]
+pub enum Begin<'a, T> {
+    /// Zeros.
+    Zero,
+    /// What it holds.
+    Kept,
+    /// This row, in each row.
+    Row(&'a [T]),
+}
+
+/// A product's operands. Strides are (row, column) in elements; the slices hold every element that
+/// the strides reach.
+#[derive(Clone, Copy, Debug)]
+pub struct Product<'a, T> {
+    /// m, n, k.
+    pub size: [usize; 3],
+    /// A.
+    pub a: &'a [T],
+    /// Its strides.
+    pub a_strides: [usize; 2],
+    /// B.
+    pub b: &'a [T],
+    /// Its strides.
+    pub b_strides: [usize; 2],
+    /// What C begins with.
+    pub begin: Begin<'a, T>,
+}
+
+/// Called when columns of a row of C are complete: the row, the first of the columns, the values.
+pub type Finish<'a, T> = &'a (dyn Fn(usize, usize, &mut [T]) + Sync);
+
+/// C, shared by threads that write different elements of it.
+#[derive(Clone, Copy)]
+struct Shared<T>(*mut T);
+
+// SAFETY: the pointer is only used by `Work::block`, whose calls get disjoint rows or columns.
+#[allow(unsafe_code)]
+unsafe impl<T> Send for Shared<T> {}
+// SAFETY: as above.
+#[allow(unsafe_code)]
+unsafe impl<T> Sync for Shared<T> {}
+
+impl<T> Shared<T> {
+    /// (A method, so that closures take the whole, which is `Sync`, and not the pointer in it.)
+    fn pointer(self) -> *mut T {
+        self.0
+    }
+}
+
+/// A product of few columns whose A lies by rows: each element is the dot product of a row of A and a
+/// column of B.
+fn thin_rows<T: Real>(p: &Product<'_, T>, c: &mut [T], c_stride: usize, finish: Finish<'_, T>) {
+    let [m, n, k] = p.size;
+    let [rs, cs] = p.b_strides;
+    let columns: Vec<T> = (0..n * k).map(|i| p.b[i % k * rs + i / k * cs]).collect();
+    let c = &mut c[..(m - 1) * c_stride + n];
+    super::for_costly_rows(c, c_stride, n * k, |first, rows| {
+        for (i, c) in rows.chunks_mut(c_stride).enumerate() {
+            let (row, c) = (first + i, &mut c[..n]);
+            let a = &p.a[row * p.a_strides[0]..][..k];
+            super::vectorised(|| {
+                for (j, c) in c.iter_mut().enumerate() {
+                    let sum = super::dot(a, &columns[j * k..][..k]);
+                    *c = match p.begin {
+                        Begin::Zero => sum,
+                        Begin::Kept => *c + sum,
+                        Begin::Row(row) => row[j] + sum,
+                    };
+                }
+            });
+            finish(row, 0, c);
+        }
+    });
+}
+
+/// A product of few columns whose A lies by columns: a sum over k of rows of A^T, each times an element
+/// of B.
+fn thin_columns<T: Real>(p: &Product<'_, T>, c: &mut [T], finish: Finish<'_, T>) {
+    /// Elements of a row of A^T that are summed at once.
+    const BLOCK: usize = 256;
+    let [m, n, k] = p.size;
+    let [rs, cs] = p.b_strides;
+    let block = |i: usize, c: &mut [T]| {
+        let (start, count) = (i * BLOCK, c.len() / n);
+        let mut sums = [[T::ZERO; BLOCK]; THIN];
+        super::vectorised(|| {
+            for d in 0..k {
+                let a = &p.a[d * p.a_strides[1] + start..][..count];
+                for (j, sums) in sums[..n].iter_mut().enumerate() {
+                    let b = p.b[d * rs + j * cs];
+                    sums[..count].iter_mut().zip(a).for_each(|(sum, &a)| *sum += a * b);
+                }
+            }
+        });
+        for (i, c) in c.chunks_exact_mut(n).enumerate() {
+            for (j, c) in c.iter_mut().enumerate() {
+                *c = match p.begin {
+                    Begin::Zero => sums[j][i],
+                    Begin::Kept => *c + sums[j][i],
+                    Begin::Row(row) => row[j] + sums[j][i],
+                };
+            }
+            finish(start + i, 0, c);
+        }
+    };
+    let c = &mut c[..m * n];
+    match m * n * k < THREADS_FROM {
+        true => c.chunks_mut(BLOCK * n).enumerate().for_each(|(i, c)| block(i, c)),
+        false => c.par_chunks_mut(BLOCK * n).enumerate().for_each(|(i, c)| block(i, c)),
+    }
+}
+
+macro_rules! blocked {
+    ($module:ident, $T:ty, $vector:ident, $lanes:ident, $splat:ident, $mul_add:ident, $add:ident) => {
+        pub(super) mod $module {
+            use super::*;
+
+            thread_local! {
+                /// Memory for packed operands, kept from call to call: B's, and A's.
+                static PACKED: [Cell<Vec<$T>>; 2] = const { [const { Cell::new(Vec::new()) }; 2] };
+            }
+
+            /// Lends a thread's memory for packing, `len` elements of it.
+            fn with_packed<R>(which: usize, len: usize, work: impl FnOnce(&mut [$T]) -> R) -> R {
+                // Taken out meanwhile: a thread that waits may begin another product.
+                let mut memory = PACKED.with(|cells| cells[which].take());
+                if memory.len() < len {
+                    memory.resize(len, 0.0);
+                }
+                let result = work(&mut memory[..len]);
+                PACKED.with(|cells| cells[which].set(memory));
+                result
+            }
+
+            /// C (row stride `c_stride`) = `begin` + A B, then `finish` for each row.
+            pub fn product(
+                p: &Product<'_, $T>,
+                c: &mut [$T],
+                c_stride: usize,
+                finish: Finish<'_, $T>,
+            ) {
+                let reach = |rows: usize, columns: usize, [rs, cs]: [usize; 2]| {
+                    if rows == 0 || columns == 0 {
+                        0
+                    } else {
+                        (rows - 1) * rs + (columns - 1) * cs + 1
+                    }
+                };
+                let [m, n, k] = p.size;
+                assert!(reach(m, k, p.a_strides) <= p.a.len(), "product: a is too short");
+                assert!(reach(k, n, p.b_strides) <= p.b.len(), "product: b is too short");
+                assert!(reach(m, n, [c_stride, 1]) <= c.len(), "product: c is too short");
+                assert!(c_stride >= n, "product: rows of c overlap");
+                if let Begin::Row(row) = p.begin {
+                    assert!(n <= row.len(), "product: the first row is too short");
+                }
+                if m == 0 || n == 0 {
+                    return;
+                }
+                if n <= THIN && k >= THIN && p.a_strides[1] == 1 {
+                    return thin_rows(p, c, c_stride, finish);
+                }
+                if n <= THIN && k >= THIN && p.a_strides[0] == 1 && c_stride == n {
+                    return thin_columns(p, c, finish);
+                }
+                pulp::Arch::new().dispatch(Whole { p, c, c_stride, finish });
+            }
+
+            struct Whole<'a, 'b> {
+                p: &'a Product<'a, $T>,
+                c: &'b mut [$T],
+                c_stride: usize,
+                finish: Finish<'a, $T>,
+            }
+
+            impl WithSimd for Whole<'_, '_> {
+                type Output = ();
+
+                #[inline(always)]
+                fn with_simd<S: Simd>(self, simd: S) {
+                    let Whole { p, c, c_stride, finish } = self;
+                    let [m, n, k] = p.size;
+                    let width = 2 * S::$lanes;
+                    let threads = match m * n * k {
+                        0..THREADS_FROM => 1,
+                        _ => rayon::current_num_threads(),
+                    };
+                    let shape = Shape::new(p.size, width);
+                    let shared = Shared(c.as_mut_ptr());
+                    let tile = rows_of_a_tile::<S>();
+                    // A few tasks a thread, of whole tiles.
+                    let rows = m.div_ceil(2 * threads).next_multiple_of(tile).min(8 * tile);
+                    let columns = shape.panels.div_ceil(2 * threads);
+                    for first in (0..shape.parts).step_by(shape.at_once) {
+                        let parts = first..shape.parts.min(first + shape.at_once);
+                        let len = parts.len() * shape.part_len();
+                        with_packed(0, len, |packed| {
+                            let pack = |i: usize, panel: &mut [$T]| {
+                                let (part, panel_index) =
+                                    (parts.start + i / shape.panels, i % shape.panels);
+                                let (from, depth) = (part * shape.depth, shape.depth_of(part, k));
+                                let (column, panel) =
+                                    (panel_index * width, &mut panel[..width * depth]);
+                                simd.vectorize(Pack { p, from, depth, width, column, panel });
+                            };
+                            let size = (width * shape.depth).max(1);
+                            let count = parts.len() * shape.panels;
+                            if threads == 1 || len < PACK_THREADS_FROM {
+                                packed
+                                    .chunks_mut(size)
+                                    .enumerate()
+                                    .for_each(|(i, panel)| pack(i, panel));
+                            } else {
+                                let some = count.div_ceil(2 * threads);
+                                packed.par_chunks_mut(some * size).enumerate().for_each(
+                                    |(i, panels)| {
+                                        for (j, panel) in panels.chunks_mut(size).enumerate() {
+                                            pack(i * some + j, panel);
+                                        }
+                                    },
+                                );
+                            }
+                            let packed = &*packed;
+                            let run =
+                                |rows: std::ops::Range<usize>, columns: std::ops::Range<usize>| {
+                                    for part in parts.clone() {
+                                        let packed =
+                                            &packed[(part - parts.start) * shape.part_len()..];
+                                        let work = Work {
+                                            p,
+                                            packed,
+                                            stride: width * shape.depth,
+                                            from: part * shape.depth,
+                                            depth: shape.depth_of(part, k),
+                                            begin: if part == 0 { p.begin } else { Begin::Kept },
+                                            finish: (part + 1 == shape.parts).then_some(finish),
+                                            c: shared,
+                                            c_stride,
+                                        };
+                                        let (rows, columns) = (rows.clone(), columns.clone());
+                                        simd.vectorize(Block { simd, work: &work, rows, columns });
+                                    }
+                                };
+                            if threads == 1 {
+                                for row in (0..m).step_by(rows) {
+                                    run(row..m.min(row + rows), 0..shape.panels);
+                                }
+                            } else if m > 2 * tile || shape.panels == 1 {
+                                (0..m.div_ceil(rows)).into_par_iter().for_each(|i| {
+                                    run(i * rows..m.min((i + 1) * rows), 0..shape.panels);
+                                });
+                            } else {
+                                (0..shape.panels.div_ceil(columns)).into_par_iter().for_each(|i| {
+                                    run(0..m, i * columns..shape.panels.min((i + 1) * columns));
+                                });
+                            }
+                        });
+                    }
+                }
+            }
+
+            /// Rows of a tile: with two vectors each and the operands they fill the registers, of which
+            /// AVX-512 and NEON have 32, and AVX2 16.
+            #[inline(always)]
+            fn rows_of_a_tile<S: Simd>() -> usize {
+                match size_of::<S::$vector>() {
+                    64 => 12,
+                    _ => 6,
+                }
+            }
+
+            /// Packs one panel of B: `[depth, width]`, zeros beyond B's last column.
+            struct Pack<'a, 'b> {
+                p: &'a Product<'a, $T>,
+                from: usize,
+                depth: usize,
+                width: usize,
+                column: usize,
+                panel: &'b mut [$T],
+            }
+
+            impl pulp::NullaryFnOnce for Pack<'_, '_> {
+                type Output = ();
+
+                #[inline(always)]
+                fn call(self) {
+                    let Pack { p, from, depth, width, column, panel } = self;
+                    let columns = width.min(p.size[1] - column);
+                    let [rs, cs] = p.b_strides;
+                    if cs == 1 {
+                        for (i, row) in panel.chunks_exact_mut(width).enumerate() {
+                            row[..columns]
+                                .copy_from_slice(&p.b[(from + i) * rs + column..][..columns]);
+                            row[columns..].fill(0.0);
+                        }
+                        return;
+                    }
+                    if columns < width {
+                        panel.fill(0.0);
+                    }
+                    // Blocks of sixteen, so that what is written stays in the first cache.
+                    for i in (0..depth).step_by(16) {
+                        let end = depth.min(i + 16);
+                        for j in 0..columns {
+                            let start = (column + j) * cs + (from + i) * rs;
+                            if rs == 1 {
+                                let source = &p.b[start..][..end - i];
+                                for (d, &value) in source.iter().enumerate() {
+                                    panel[(i + d) * width + j] = value;
+                                }
+                            } else {
+                                for d in 0..end - i {
+                                    panel[(i + d) * width + j] = p.b[start + d * rs];
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+
+            /// One part of k.
+            struct Work<'a> {
+                p: &'a Product<'a, $T>,
+                packed: &'a [$T],
+                /// Elements from one packed panel to the next.
+                stride: usize,
+                from: usize,
+                depth: usize,
+                begin: Begin<'a, $T>,
+                finish: Option<Finish<'a, $T>>,
+                c: Shared<$T>,
+                c_stride: usize,
+            }
+
+            /// Some rows and some panels of C.
+            struct Block<'a, S> {
+                simd: S,
+                work: &'a Work<'a>,
+                rows: std::ops::Range<usize>,
+                columns: std::ops::Range<usize>,
+            }
+
+            impl<S: Simd> pulp::NullaryFnOnce for Block<'_, S> {
+                type Output = ();
+
+                #[inline(always)]
+                fn call(self) {
+                    let Block { simd, work, rows, columns } = self;
+                    let (p, depth) = (work.p, work.depth);
+                    let [rs, cs] = p.a_strides;
+                    // Rows a multiple of 1 KiB apart meet in a few lines of the cache; and where there
+                    // are many panels, each element of A is read many times.
+                    let packs = cs == 1
+                        && depth > 16
+                        && ((rs * size_of::<$T>()).is_multiple_of(1024) && columns.len() > 1
+                            || columns.len() > 16);
+                    if !packs {
+                        return tiles(
+                            simd,
+                            work,
+                            &p.a[work.from * cs..],
+                            [rs, cs],
+                            0,
+                            rows,
+                            columns,
+                        );
+                    }
+                    let count = rows.len();
+                    with_packed(1, count * depth, |packed| {
+                        // A^T of these rows: the elements of one column of A lie together.
+                        for i in (0..depth).step_by(16) {
+                            let end = depth.min(i + 16);
+                            for (r, row) in rows.clone().enumerate() {
+                                let source = &p.a[row * rs + work.from + i..][..end - i];
+                                for (d, &value) in source.iter().enumerate() {
+                                    packed[(i + d) * count + r] = value;
+                                }
+                            }
+                        }
+                        tiles(simd, work, packed, [1, count], rows.start, rows, columns);
+                    });
+                }
+            }
+
+            /// The tiles of a block; row `first` of C is the first row of `a`.
+            #[inline(always)]
+            fn tiles<S: Simd>(
+                simd: S,
+                work: &Work<'_>,
+                a: &[$T],
+                strides: [usize; 2],
+                first: usize,
+                rows: std::ops::Range<usize>,
+                columns: std::ops::Range<usize>,
+            ) {
+                let (width, depth) = (2 * S::$lanes, work.depth);
+                let n = work.p.size[1];
+                for panel in columns.clone() {
+                    let b = &work.packed[panel * work.stride..][..width * depth];
+                    let column = panel * width;
+                    let mut row = rows.start;
+                    while row < rows.end {
+                        let left = rows.end - row;
+                        let a = &a[((row - first) * strides[0]).min(a.len())..];
+                        let tile = Tile { work, a, strides, b, row, column };
+                        // One instance for each number of rows, so that none is computed in vain.
+                        row += match (size_of::<S::$vector>(), left) {
+                            (64, 12..) => tile.run::<S, 12>(simd),
+                            (_, 8..) if size_of::<S::$vector>() == 64 => tile.run::<S, 8>(simd),
+                            (_, 6..) => tile.run::<S, 6>(simd),
+                            (_, 4..) => tile.run::<S, 4>(simd),
+                            (_, 2..) => tile.run::<S, 2>(simd),
+                            _ => tile.run::<S, 1>(simd),
+                        };
+                    }
+                }
+                let Some(finish) = work.finish else { return };
+                let columns = columns.start * width..n.min(columns.end * width);
+                for row in rows {
+                    // SAFETY: this block's own rows and columns, within C by `product`'s asserts.
+                    #[allow(unsafe_code)]
+                    let values = unsafe {
+                        let start = work.c.pointer().add(row * work.c_stride + columns.start);
+                        std::slice::from_raw_parts_mut(start, columns.len())
+                    };
+                    finish(row, columns.start, values);
+                }
+            }
+
+            struct Tile<'a> {
+                work: &'a Work<'a>,
+                /// From the tile's first row on.
+                a: &'a [$T],
+                strides: [usize; 2],
+                /// The panel.
+                b: &'a [$T],
+                row: usize,
+                column: usize,
+            }
+
+            impl Tile<'_> {
+                /// R rows of a panel's width; returns R.
+                #[inline(always)]
+                fn run<S: Simd, const R: usize>(self, simd: S) -> usize {
+                    let Tile { work, a, strides: [rs, cs], b, row, column } = self;
+                    let (b, _) = S::as_simd(b);
+                    let depth = work.depth;
+                    assert!(depth == 0 || (R - 1) * rs + (depth - 1) * cs < a.len(), "a tile of A");
+                    let zero = simd.$splat(0.0);
+                    let mut sums = [[zero; 2]; R];
+                    for (k, b) in b.chunks_exact(2).take(depth).enumerate() {
+                        for r in 0..R {
+                            // SAFETY: r <= R - 1 and k <= depth - 1, so the assert above holds it.
+                            #[allow(unsafe_code)]
+                            let value = unsafe { *a.get_unchecked(r * rs + k * cs) };
+                            let value = simd.$splat(value);
+                            sums[r][0] = simd.$mul_add(value, b[0], sums[r][0]);
+                            sums[r][1] = simd.$mul_add(value, b[1], sums[r][1]);
+                        }
+                    }
+                    let columns = (2 * S::$lanes).min(work.p.size[1] - column);
+                    for (r, sums) in sums.iter().enumerate() {
+                        // SAFETY: this block's own rows and columns, within C by `product`'s asserts.
+                        #[allow(unsafe_code)]
+                        let c = unsafe {
+                            let start = work.c.pointer().add((row + r) * work.c_stride + column);
+                            std::slice::from_raw_parts_mut(start, columns)
+                        };
+                        let first: Option<&[$T]> = match work.begin {
+                            Begin::Zero => None,
+                            Begin::Kept => Some(&[]),
+                            Begin::Row(row) => Some(&row[column..][..columns]),
+                        };
+                        if columns == 2 * S::$lanes {
+                            let (c, _) = S::as_mut_simd(c);
+                            match first {
+                                None => c.copy_from_slice(sums),
+                                Some([]) => {
+                                    c[0] = simd.$add(c[0], sums[0]);
+                                    c[1] = simd.$add(c[1], sums[1]);
+                                }
+                                Some(first) => {
+                                    let (first, _) = S::as_simd(first);
+                                    c[0] = simd.$add(first[0], sums[0]);
+                                    c[1] = simd.$add(first[1], sums[1]);
+                                }
+                            }
+                            continue;
+                        }
+                        let sums: &[$T] = bytemuck::cast_slice(sums);
+                        match first {
+                            None => c.copy_from_slice(&sums[..columns]),
+                            Some([]) => c.iter_mut().zip(sums).for_each(|(c, &sum)| *c += sum),
+                            Some(first) => {
+                                for ((c, &sum), &first) in c.iter_mut().zip(sums).zip(first) {
+                                    *c = first + sum;
+                                }
+                            }
+                        }
+                    }
+                    R
+                }
+            }
+
+            /// Slices as vectors.
+            trait Vectors: Simd {
+                fn as_simd(values: &[$T]) -> (&[Self::$vector], &[$T]) {
+                    let lanes = Self::$lanes;
+                    let whole = values.len() / lanes * lanes;
+                    (bytemuck::cast_slice(&values[..whole]), &values[whole..])
+                }
+                fn as_mut_simd(values: &mut [$T]) -> (&mut [Self::$vector], &mut [$T]) {
+                    let lanes = Self::$lanes;
+                    let whole = values.len() / lanes * lanes;
+                    let (whole, rest) = values.split_at_mut(whole);
+                    (bytemuck::cast_slice_mut(whole), rest)
+                }
+            }
+            impl<S: Simd> Vectors for S {}
+        }
+    };
+}
+
+blocked!(single, f32, f32s, F32_LANES, splat_f32s, mul_add_e_f32s, add_f32s);
+blocked!(double, f64, f64s, F64_LANES, splat_f64s, mul_add_e_f64s, add_f64s);
