@@ -66,23 +66,38 @@ impl Activation {
     /// Applies the function in place.
     pub(crate) fn apply_all<T: Real>(self, values: &mut [T]) {
         // One loop an activation, so that each vectorises.
-        super::vectorised(|| match self {
-            Activation::Linear => {}
-            Activation::Relu => values.iter_mut().for_each(|v| *v = v.max(T::ZERO)),
-            Activation::Tanh => values.iter_mut().for_each(|v| *v = v.tanh()),
-            Activation::Sigmoid => values.iter_mut().for_each(|v| *v = v.sigmoid()),
-        });
+        super::vectorised(
+            #[inline(always)]
+            || match self {
+                Activation::Linear => {}
+                Activation::Relu => values.iter_mut().for_each(|v| *v = v.max(T::ZERO)),
+                Activation::Tanh => values.iter_mut().for_each(
+                    #[inline(always)]
+                    |v| *v = v.tanh(),
+                ),
+                Activation::Sigmoid => values.iter_mut().for_each(
+                    #[inline(always)]
+                    |v| *v = v.sigmoid(),
+                ),
+            },
+        );
     }
 
     /// Multiplies `gradients` by the derivative at the values `ys`.
     pub(crate) fn scale_by_derivative<T: Real>(self, gradients: &mut [T], ys: &[T]) {
         let pairs = gradients.iter_mut().zip(ys);
-        super::vectorised(|| match self {
-            Activation::Linear => {}
-            Activation::Relu => pairs.for_each(|(g, &y)| {
-                *g = if y > T::ZERO { *g } else { T::ZERO };
-            }),
-            _ => pairs.for_each(|(g, &y)| *g *= self.derivative(y)),
-        });
+        super::vectorised(
+            #[inline(always)]
+            || match self {
+                Activation::Linear => {}
+                Activation::Relu => pairs.for_each(|(g, &y)| {
+                    *g = if y > T::ZERO { *g } else { T::ZERO };
+                }),
+                Activation::Tanh => pairs.for_each(|(g, &y)| *g *= Activation::Tanh.derivative(y)),
+                Activation::Sigmoid => {
+                    pairs.for_each(|(g, &y)| *g *= Activation::Sigmoid.derivative(y));
+                }
+            },
+        );
     }
 }

@@ -63,13 +63,16 @@ fn twin<T: Real>(
     let (c1, c2) = (T::from_f32(p.complement_1), T::from_f32(p.complement_2));
     let epsilon = T::from_f32(p.epsilon);
     let block = |weights: &mut [T], gradients: &[T], ms: &mut [T], vs: &mut [T]| {
-        super::vectorised(|| {
-            for (((p, &g), m), v) in weights.iter_mut().zip(gradients).zip(ms).zip(vs) {
-                *m = b1 * *m + c1 * g;
-                *v = b2 * *v + c2 * (g * g);
-                *p -= rate * *m / (v.sqrt() + epsilon);
-            }
-        });
+        super::vectorised(
+            #[inline(always)]
+            || {
+                for (((p, &g), m), v) in weights.iter_mut().zip(gradients).zip(ms).zip(vs) {
+                    *m = b1 * *m + c1 * g;
+                    *v = b2 * *v + c2 * (g * g);
+                    *p -= rate * *m / (v.sqrt() + epsilon);
+                }
+            },
+        );
     };
     const BLOCK: usize = 1 << 15;
     if count < 2 * BLOCK {

@@ -4,7 +4,7 @@
 //! when z > 0 where y > 0.5, element by element, as Keras' `binary_accuracy`.
 
 use super::state::{BATCH_SLOT, advance};
-use super::{Real, sum, vectorised};
+use super::{Real, for_stretches, sum, vectorised};
 
 kernel! {
     name: "binary_crossentropy",
@@ -52,27 +52,25 @@ fn twin<T: Real>(
 ) {
     let count = (p.rows * p.outputs) as usize;
     let scale = T::ONE / T::from_usize(count);
-    let stretch = count.div_ceil(p.groups as usize);
     let history = &mut history[(state[BATCH_SLOT] * p.groups * 2) as usize..];
-    for (group, totals) in history.chunks_exact_mut(2).take(p.groups as usize).enumerate() {
-        let start = (group * stretch).min(count);
-        let range = start..(start + stretch).min(count);
-        let (logits, targets) = (&logits[range.clone()], &targets[range.clone()]);
-        let d_logits = &mut d_logits[range];
-        let pairs = || logits.iter().copied().zip(targets.iter().copied());
-        vectorised(|| {
-            for (d, (z, y)) in d_logits.iter_mut().zip(pairs()) {
-                *d = (z.sigmoid() - y) * scale;
-            }
-        });
-        vectorised(|| {
-            totals[0] = sum(logits.len(), |i| {
-                let (z, y) = (logits[i], targets[i]);
-                z.max(T::ZERO) - z * y + (-z.abs()).exp().ln_1p()
-            });
-        });
-        let half = T::from_f32(0.5);
-        totals[1] = T::from_usize(pairs().filter(|&(z, y)| (z > T::ZERO) == (y > half)).count());
-    }
+    let d_logits = &mut d_logits[..count];
+    for_stretches(d_logits, history, p.groups as usize, |start, d_logits, totals| {
+        let logits = logits.get(start..start + d_logits.len()).unwrap_or_default();
+        let targets = targets.get(start..start + d_logits.len()).unwrap_or_default();
+        vectorised(
+            #[inline(always)]
+            || {
+                for ((d, &z), &y) in d_logits.iter_mut().zip(logits).zip(targets) {
+                    *d = (z.sigmoid() - y) * scale;
+                }
+                totals[0] =
+                    sum(logits, targets, |z, y| z.max(T::ZERO) - z * y + (-z.abs()).exp().ln_1p());
+                let half = T::from_f32(0.5);
+                let is_right = |z: T, y: T| (z > T::ZERO) == (y > half);
+                totals[1] =
+                    sum(logits, targets, |z, y| if is_right(z, y) { T::ONE } else { T::ZERO });
+            },
+        );
+    });
     advance(state, p.rows);
 }

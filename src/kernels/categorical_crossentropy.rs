@@ -77,22 +77,40 @@ fn twin<T: Real>(
         let z = &logits[row * outputs..][..outputs];
         let answer = first_largest(z);
         let largest = z[answer];
-        super::vectorised(|| d.iter_mut().zip(z).for_each(|(d, &z)| *d = (z - largest).exp()));
-        let normalizer = super::vectorised(|| sum(outputs, |j| d[j]));
+        super::vectorised(
+            #[inline(always)]
+            || d.iter_mut().zip(z).for_each(|(d, &z)| *d = (z - largest).exp()),
+        );
+        let normalizer = super::vectorised(
+            #[inline(always)]
+            || sum(d, d, |d, _| d),
+        );
         if p.sparse == 1 {
             let truth = targets[row].to_f32() as usize;
-            super::vectorised(|| d.iter_mut().for_each(|d| *d = *d / normalizer * scale));
+            super::vectorised(
+                #[inline(always)]
+                || d.iter_mut().for_each(|d| *d = *d / normalizer * scale),
+            );
             d[truth] -= scale;
             return (normalizer.ln() - (z[truth] - largest), answer == truth);
         }
         let y = &targets[row * outputs..][..outputs];
-        let weight = super::vectorised(|| sum(outputs, |j| y[j]));
-        let inner = super::vectorised(|| sum(outputs, |j| y[j] * (z[j] - largest)));
-        super::vectorised(|| {
-            for (d, &y) in d.iter_mut().zip(y) {
-                *d = (*d / normalizer * weight - y) * scale;
-            }
-        });
+        let weight = super::vectorised(
+            #[inline(always)]
+            || sum(y, y, |y, _| y),
+        );
+        let inner = super::vectorised(
+            #[inline(always)]
+            || sum(y, z, |y, z| y * (z - largest)),
+        );
+        super::vectorised(
+            #[inline(always)]
+            || {
+                for (d, &y) in d.iter_mut().zip(y) {
+                    *d = (*d / normalizer * weight - y) * scale;
+                }
+            },
+        );
         (normalizer.ln() * weight - inner, answer == first_largest(y))
     };
     let d_logits = &mut d_logits[..rows * outputs];

@@ -58,7 +58,10 @@ fn twin<T: Real>(p: &Params, input: &[T], weights: &[T], d_output: &[T], d_input
         // An outer product, for which a blocked product is no help.
         super::for_rows(d_input, inputs, |first, rows| {
             for (row, &d) in rows.chunks_exact_mut(inputs).zip(&d_output[first..]) {
-                super::vectorised(|| row.iter_mut().zip(weights).for_each(|(to, &w)| *to = d * w));
+                super::vectorised(
+                    #[inline(always)]
+                    || row.iter_mut().zip(weights).for_each(|(to, &w)| *to = d * w),
+                );
             }
         });
         if activation != Activation::Linear {

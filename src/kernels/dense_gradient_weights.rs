@@ -70,6 +70,9 @@ fn twin<T: Real>(p: &Params, input: &[T], d_output: &[T], gradient: &mut [T]) {
     }
     bias.fill(T::ZERO);
     for row in d_output.chunks_exact(units) {
-        super::vectorised(|| bias.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value));
+        super::vectorised(
+            #[inline(always)]
+            || bias.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value),
+        );
     }
 }

@@ -36,12 +36,15 @@ fn twin<T: Real>(p: &Params, state: &[u32], input: &[T], output: &mut [T]) {
     let scale = T::from_f32(p.scale);
     let step = state[BATCH_STEP];
     for_rows(&mut output[..p.count as usize], 1, |first, outputs| {
-        super::vectorised(|| {
-            let pairs = outputs.iter_mut().zip(&input[first..]);
-            for ((output, &input), i) in pairs.zip(first as u32..) {
-                let kept = random_bits(p.seed, p.stream, step, i) >= p.threshold;
-                *output = if kept { input * scale } else { T::ZERO };
-            }
-        });
+        super::vectorised(
+            #[inline(always)]
+            || {
+                let pairs = outputs.iter_mut().zip(&input[first..]);
+                for ((output, &input), i) in pairs.zip(first as u32..) {
+                    let kept = random_bits(p.seed, p.stream, step, i) >= p.threshold;
+                    *output = if kept { input * scale } else { T::ZERO };
+                }
+            },
+        );
     });
 }

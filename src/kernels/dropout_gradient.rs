@@ -44,13 +44,18 @@ fn twin<T: Real>(p: &Params, state: &[u32], input: &[T], d_output: &[T], d_input
     let activation = Activation::from_code(p.activation);
     let step = state[BATCH_STEP];
     for_rows(&mut d_input[..p.count as usize], 1, |first, gradients| {
-        super::vectorised(|| {
-            let values = input[first..].iter().zip(&d_output[first..]);
-            for ((gradient, (&y, &d)), i) in gradients.iter_mut().zip(values).zip(first as u32..) {
-                let kept = random_bits(p.seed, p.stream, step, i) >= p.threshold;
-                let derivative = scale * activation.derivative(y);
-                *gradient = if kept { d * derivative } else { T::ZERO };
-            }
-        });
+        super::vectorised(
+            #[inline(always)]
+            || {
+                let values = input[first..].iter().zip(&d_output[first..]);
+                for ((gradient, (&y, &d)), i) in
+                    gradients.iter_mut().zip(values).zip(first as u32..)
+                {
+                    let kept = random_bits(p.seed, p.stream, step, i) >= p.threshold;
+                    let derivative = scale * activation.derivative(y);
+                    *gradient = if kept { d * derivative } else { T::ZERO };
+                }
+            },
+        );
     });
 }

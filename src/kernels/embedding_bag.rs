@@ -81,23 +81,27 @@ fn twin<T: Real>(
     for_costly_rows(&mut output[..rows * units], units, units * length, |first, outputs| {
         for (row, sums) in (first..).zip(outputs.chunks_exact_mut(units)) {
             let ids = &ids[row * length..][..length];
-            super::vectorised(|| {
-                if p.adds == 0 {
-                    sums.fill(T::ZERO);
-                }
-                for &id in ids {
-                    let inside = id.checked_sub(p.first).filter(|&at| id != 0 && at < p.table_rows);
-                    let Some(at) = inside else { continue };
-                    let values = &table[at as usize * units..][..units];
-                    sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum += value);
-                }
-                if p.ends == 1 {
-                    sums.iter_mut().for_each(|sum| *sum *= scales[row]);
-                }
-                if p.ends == 1 && p.bias == 1 {
-                    sums.iter_mut().zip(bias).for_each(|(sum, &bias)| *sum += bias);
-                }
-            });
+            super::vectorised(
+                #[inline(always)]
+                || {
+                    if p.adds == 0 {
+                        sums.fill(T::ZERO);
+                    }
+                    for &id in ids {
+                        let inside =
+                            id.checked_sub(p.first).filter(|&at| id != 0 && at < p.table_rows);
+                        let Some(at) = inside else { continue };
+                        let values = &table[at as usize * units..][..units];
+                        sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum += value);
+                    }
+                    if p.ends == 1 {
+                        sums.iter_mut().for_each(|sum| *sum *= scales[row]);
+                    }
+                    if p.ends == 1 && p.bias == 1 {
+                        sums.iter_mut().zip(bias).for_each(|(sum, &bias)| *sum += bias);
+                    }
+                },
+            );
             if p.ends == 1 {
                 activation.apply_all(sums);
             }

@@ -49,17 +49,20 @@ pub(super) fn add_position<T: Real>(
     scales: &[T],
     sums: &mut [T],
 ) {
-    super::vectorised(|| match length {
-        0 => {
-            let row = &d_output[position * units..][..units];
-            sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value);
-        }
-        length => {
-            let bag = position / length as usize;
-            let (row, scale) = (&d_output[bag * units..][..units], scales[bag]);
-            sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += scale * value);
-        }
-    });
+    super::vectorised(
+        #[inline(always)]
+        || match length {
+            0 => {
+                let row = &d_output[position * units..][..units];
+                sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value);
+            }
+            length => {
+                let bag = position / length as usize;
+                let (row, scale) = (&d_output[bag * units..][..units], scales[bag]);
+                sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += scale * value);
+            }
+        },
+    );
 }
 
 fn twin<T: Real>(p: &Params, ids: &[u32], d_output: &[T], scales: &[T], gradient: &mut [T]) {

@@ -99,20 +99,23 @@ fn update<T: Real>(
             continue;
         }
         let at = (run[0] - first) as usize * units;
-        super::vectorised(|| {
-            total.fill(T::ZERO);
-            for &position in places {
-                let row = (position / p.length) as usize;
-                let factor = factors[if p.by_row == 1 { row } else { position as usize }];
-                let vector = &vectors[row * units..][..units];
-                total.iter_mut().zip(vector).for_each(|(sum, &value)| *sum += factor * value);
-            }
-            let squares = &mut squares[at..][..units];
-            let row = table[at..][..units].iter_mut();
-            for ((value, square), &g) in row.zip(squares).zip(&total) {
-                *square += g * g;
-                *value -= rate * g / square.sqrt();
-            }
-        });
+        super::vectorised(
+            #[inline(always)]
+            || {
+                total.fill(T::ZERO);
+                for &position in places {
+                    let row = (position / p.length) as usize;
+                    let factor = factors[if p.by_row == 1 { row } else { position as usize }];
+                    let vector = &vectors[row * units..][..units];
+                    total.iter_mut().zip(vector).for_each(|(sum, &value)| *sum += factor * value);
+                }
+                let squares = &mut squares[at..][..units];
+                let row = table[at..][..units].iter_mut();
+                for ((value, square), &g) in row.zip(squares).zip(&total) {
+                    *square += g * g;
+                    *value -= rate * g / square.sqrt();
+                }
+            },
+        );
     }
 }

@@ -86,12 +86,14 @@ fn open<'a>(state: &mut [u32], order: &'a [u32], rows: u32) -> &'a [u32] {
     &order[state[CURSOR] as usize..][..rows as usize]
 }
 
-fn copy_rows<E: Copy>(rows: &[u32], from: &[E], to: &mut [E], width: u32) {
+fn copy_rows<E: Copy + Send + Sync>(rows: &[u32], from: &[E], to: &mut [E], width: u32) {
     let width = width as usize;
     if width == 0 {
         return;
     }
-    for (&row, to) in rows.iter().zip(to.chunks_exact_mut(width)) {
-        to.copy_from_slice(&from[row as usize * width..][..width]);
-    }
+    super::for_rows(&mut to[..rows.len() * width], width, |first, to| {
+        for (&row, to) in rows[first..].iter().zip(to.chunks_exact_mut(width)) {
+            to.copy_from_slice(&from[row as usize * width..][..width]);
+        }
+    });
 }

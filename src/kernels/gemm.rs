@@ -117,22 +117,32 @@ impl<T> Shared<T> {
 fn thin_rows<T: Real>(p: &Product<'_, T>, c: &mut [T], c_stride: usize, finish: Finish<'_, T>) {
     let [m, n, k] = p.size;
     let [rs, cs] = p.b_strides;
-    let columns: Vec<T> = (0..n * k).map(|i| p.b[i % k * rs + i / k * cs]).collect();
+    let mut columns = Vec::new();
+    let columns = match (n, rs) {
+        (1, 1) => &p.b[..k],
+        _ => {
+            columns.extend((0..n * k).map(|i| p.b[i % k * rs + i / k * cs]));
+            &columns[..]
+        }
+    };
     let c = &mut c[..(m - 1) * c_stride + n];
     super::for_costly_rows(c, c_stride, n * k, |first, rows| {
         for (i, c) in rows.chunks_mut(c_stride).enumerate() {
             let (row, c) = (first + i, &mut c[..n]);
             let a = &p.a[row * p.a_strides[0]..][..k];
-            super::vectorised(|| {
-                for (j, c) in c.iter_mut().enumerate() {
-                    let sum = super::dot(a, &columns[j * k..][..k]);
-                    *c = match p.begin {
-                        Begin::Zero => sum,
-                        Begin::Kept => *c + sum,
-                        Begin::Row(row) => row[j] + sum,
-                    };
-                }
-            });
+            super::vectorised(
+                #[inline(always)]
+                || {
+                    for (j, c) in c.iter_mut().enumerate() {
+                        let sum = super::dot(a, &columns[j * k..][..k]);
+                        *c = match p.begin {
+                            Begin::Zero => sum,
+                            Begin::Kept => *c + sum,
+                            Begin::Row(row) => row[j] + sum,
+                        };
+                    }
+                },
+            );
             finish(row, 0, c);
         }
     });
@@ -148,15 +158,18 @@ fn thin_columns<T: Real>(p: &Product<'_, T>, c: &mut [T], finish: Finish<'_, T>)
     let block = |i: usize, c: &mut [T]| {
         let (start, count) = (i * BLOCK, c.len() / n);
         let mut sums = [[T::ZERO; BLOCK]; THIN];
-        super::vectorised(|| {
-            for d in 0..k {
-                let a = &p.a[d * p.a_strides[1] + start..][..count];
-                for (j, sums) in sums[..n].iter_mut().enumerate() {
-                    let b = p.b[d * rs + j * cs];
-                    sums[..count].iter_mut().zip(a).for_each(|(sum, &a)| *sum += a * b);
+        super::vectorised(
+            #[inline(always)]
+            || {
+                for d in 0..k {
+                    let a = &p.a[d * p.a_strides[1] + start..][..count];
+                    for (j, sums) in sums[..n].iter_mut().enumerate() {
+                        let b = p.b[d * rs + j * cs];
+                        sums[..count].iter_mut().zip(a).for_each(|(sum, &a)| *sum += a * b);
+                    }
                 }
-            }
-        });
+            },
+        );
         for (i, c) in c.chunks_exact_mut(n).enumerate() {
             for (j, c) in c.iter_mut().enumerate() {
                 *c = match p.begin {

@@ -52,7 +52,7 @@ pub use define::{
     spread,
 };
 pub use gemm::{Begin, Finish, Product};
-pub use real::{Real, dot, for_costly_rows, for_rows, sum, vectorised};
+pub use real::{Real, dot, for_costly_rows, for_rows, for_stretches, sum, vectorised};
 
 /// Every kernel: what tests and benches walk through. A new kernel adds its line here.
 pub static ALL: &[&Kernel] = &[

@@ -4,7 +4,7 @@
 //! `2 (p - y) activation'(p) / (rows outputs)`.
 
 use super::state::{BATCH_SLOT, advance};
-use super::{Activation, Real, sum, vectorised};
+use super::{Activation, Real, for_stretches, sum, vectorised};
 
 kernel! {
     name: "mse",
@@ -48,29 +48,31 @@ fn twin<T: Real>(
 ) {
     let count = (p.rows * p.outputs) as usize;
     let activation = Activation::from_code(p.activation);
-    let (logits, targets) = (&logits[..count], &targets[..count]);
-    let d_logits = &mut d_logits[..count];
-    let stretch = count.div_ceil(p.groups as usize);
     let scale = T::from_f32(2.0) / T::from_usize(count);
     let history = &mut history[(state[BATCH_SLOT] * p.groups * 2) as usize..];
-    for (group, totals) in history.chunks_exact_mut(2).take(p.groups as usize).enumerate() {
-        let start = (group * stretch).min(count);
-        let range = start..(start + stretch).min(count);
-        let (logits, targets) = (&logits[range.clone()], &targets[range.clone()]);
-        let d_logits = &mut d_logits[range];
-        d_logits.copy_from_slice(logits);
-        activation.apply_all(d_logits);
-        vectorised(|| {
-            totals[0] = sum(targets.len(), |i| {
-                let difference = d_logits[i] - targets[i];
-                difference * difference
-            });
-            for (d, &y) in d_logits.iter_mut().zip(targets) {
-                let p = *d;
-                *d = (p - y) * activation.derivative(p) * scale;
-            }
-        });
-        totals[1] = T::ZERO;
-    }
+    let d_logits = &mut d_logits[..count];
+    for_stretches(d_logits, history, p.groups as usize, |start, d_logits, totals| {
+        const BLOCK: usize = 512;
+        let mut total = T::ZERO;
+        for (i, d_logits) in d_logits.chunks_mut(BLOCK).enumerate() {
+            let at = start + i * BLOCK;
+            let mut answers = [T::ZERO; BLOCK];
+            let answers = &mut answers[..d_logits.len()];
+            answers.copy_from_slice(&logits[at..][..answers.len()]);
+            activation.apply_all(answers);
+            let targets = &targets[at..][..answers.len()];
+            vectorised(
+                #[inline(always)]
+                || {
+                    total += sum(answers, targets, |p, y| (p - y) * (p - y));
+                    for ((d, &p), &y) in d_logits.iter_mut().zip(&*answers).zip(targets) {
+                        *d = (p - y) * scale;
+                    }
+                },
+            );
+            activation.scale_by_derivative(d_logits, answers);
+        }
+        totals.copy_from_slice(&[total, T::ZERO]);
+    });
     advance(state, p.rows);
 }

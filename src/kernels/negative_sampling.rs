@@ -63,14 +63,17 @@ fn twin<T: Real>(
     let ids = &ids[..samples * targets];
     // The products of each sample first, then their loss, then what they give to `hidden`.
     for_costly_rows(&mut factors[..samples * targets], targets, units * targets, |first, rows| {
-        super::vectorised(|| {
-            for (s, row) in (first..).zip(rows.chunks_exact_mut(targets)) {
-                let h = &hidden[s * units..][..units];
-                for (factor, &id) in row.iter_mut().zip(&ids[s * targets..]) {
-                    *factor = dot(h, &table[id as usize * units..][..units]);
+        super::vectorised(
+            #[inline(always)]
+            || {
+                for (s, row) in (first..).zip(rows.chunks_exact_mut(targets)) {
+                    let h = &hidden[s * units..][..units];
+                    for (factor, &id) in row.iter_mut().zip(&ids[s * targets..]) {
+                        *factor = dot(h, &table[id as usize * units..][..units]);
+                    }
                 }
-            }
-        });
+            },
+        );
     });
     let history = &mut history[(state[BATCH_SLOT] * p.groups * 2) as usize..];
     let groups = ids.chunks(256 * targets).zip(factors.chunks_mut(256 * targets));
@@ -94,16 +97,19 @@ fn twin<T: Real>(
     }
     let factors = &*factors;
     for_costly_rows(&mut d_hidden[..samples * units], units, units * targets, |first, rows| {
-        super::vectorised(|| {
-            for (s, row) in (first..).zip(rows.chunks_exact_mut(units)) {
-                row.fill(T::ZERO);
-                let factors = &factors[s * targets..][..targets];
-                for (&factor, &id) in factors.iter().zip(&ids[s * targets..]) {
-                    let vector = &table[id as usize * units..][..units];
-                    row.iter_mut().zip(vector).for_each(|(d, &value)| *d += factor * value);
+        super::vectorised(
+            #[inline(always)]
+            || {
+                for (s, row) in (first..).zip(rows.chunks_exact_mut(units)) {
+                    row.fill(T::ZERO);
+                    let factors = &factors[s * targets..][..targets];
+                    for (&factor, &id) in factors.iter().zip(&ids[s * targets..]) {
+                        let vector = &table[id as usize * units..][..units];
+                        row.iter_mut().zip(vector).for_each(|(d, &value)| *d += factor * value);
+                    }
                 }
-            }
-        });
+            },
+        );
     });
     advance(state, p.words);
 }

@@ -100,7 +100,9 @@ impl Real for f32 {
         p = p * r + 1.666_666_5e-1;
         p = p * r + 5.000_000_1e-1;
         let y = p * (r * r) + r + 1.0;
-        y * f32::from_bits(((k as i32 + 127) << 23) as u32)
+        // 2^k: k as the low bits of a float, since a saturating cast does not vectorise.
+        let bits = (k + 12_582_912.0).to_bits().wrapping_add(127);
+        y * f32::from_bits(bits << 23)
     }
     #[inline(always)]
     fn ln(self) -> f32 {
@@ -235,22 +237,56 @@ pub fn for_costly_rows<T: Send>(
     out.par_chunks_mut(rows * width).enumerate().for_each(|(i, piece)| work(i * rows, piece));
 }
 
-/// Runs a loop compiled for the widest vectors that this processor has.
+/// Runs `work` on each piece of `out` and of `totals` (two numbers a piece), cut into `groups` equal
+/// stretches, on all threads where `out` is large: how losses are shared among workgroups.
+pub fn for_stretches<T: Send>(
+    out: &mut [T],
+    totals: &mut [T],
+    groups: usize,
+    work: impl Fn(usize, &mut [T], &mut [T]) + Send + Sync,
+) {
+    let stretch = out.len().div_ceil(groups.max(1)).max(1);
+    let (used, unused) = totals[..2 * groups].split_at_mut(2 * out.len().div_ceil(stretch));
+    for (i, totals) in unused.chunks_exact_mut(2).enumerate() {
+        work(out.len() + i, &mut [], totals);
+    }
+    if out.len() < PARALLEL {
+        for (i, (out, totals)) in out.chunks_mut(stretch).zip(used.chunks_exact_mut(2)).enumerate()
+        {
+            work(i * stretch, out, totals);
+        }
+        return;
+    }
+    use rayon::prelude::*;
+    let pairs = out.par_chunks_mut(stretch).zip(used.par_chunks_exact_mut(2));
+    pairs.enumerate().for_each(|(i, (out, totals))| work(i * stretch, out, totals));
+}
+
+/// Runs a loop compiled for the widest vectors that this processor has. Mark the closure
+/// `#[inline(always)]`: one that is called and not inlined is compiled for the oldest processor.
 #[inline(always)]
 pub fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(work)
 }
 
-/// Sum in a fixed order: eight lanes over blocks of 4,096, then the blocks, so that the error
-/// grows with the logarithm of the count and the loop vectorises.
+/// Sum of `term(a[i], b[i])` in a fixed order: sixteen lanes over blocks of 4,096, then the blocks, so
+/// that the error grows with the logarithm of the count and the loop vectorises. Call it within
+/// [`vectorised`].
 #[inline(always)]
-pub fn sum<T: Real>(count: usize, term: impl Fn(usize) -> T) -> T {
+pub fn sum<T: Real>(a: &[T], b: &[T], term: impl Fn(T, T) -> T) -> T {
+    const LANES: usize = 16;
     let mut total = T::ZERO;
-    for block in (0..count).step_by(4096) {
-        let mut lanes = [T::ZERO; 8];
-        let end = count.min(block + 4096);
-        for i in block..end {
-            lanes[(i - block) % 8] += term(i);
+    for (a, b) in a.chunks(4096).zip(b.chunks(4096)) {
+        let mut lanes = [T::ZERO; LANES];
+        let (a_rows, b_rows) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+        let rest = a_rows.remainder().iter().zip(b_rows.remainder());
+        for (a, b) in a_rows.zip(b_rows) {
+            for i in 0..LANES {
+                lanes[i] += term(a[i], b[i]);
+            }
+        }
+        for (lane, (&a, &b)) in lanes.iter_mut().zip(rest) {
+            *lane += term(a, b);
         }
         total += lanes.into_iter().sum::<T>();
     }

@@ -39,10 +39,13 @@ fn twin<T: Real>(
 ) {
     let (rate, momentum) = (schedule[state[BATCH_SLOT] as usize], T::from_f32(p.momentum));
     let pairs = weights.iter_mut().zip(velocities).zip(&gradients[..p.count as usize]);
-    super::vectorised(|| {
-        for ((weight, velocity), &gradient) in pairs {
-            *velocity = momentum * *velocity - rate * gradient;
-            *weight += *velocity;
-        }
-    });
+    super::vectorised(
+        #[inline(always)]
+        || {
+            for ((weight, velocity), &gradient) in pairs {
+                *velocity = momentum * *velocity - rate * gradient;
+                *weight += *velocity;
+            }
+        },
+    );
 }
