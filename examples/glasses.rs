@@ -84,7 +84,7 @@ fn psnr_in_bar(images: &[f32], truth: &[f32]) -> f64 {
 }
 
 fn run(config: &RunConfig, device: &Device) -> Result<Model> {
-    let outcome = train(config, device, &mut |_, _| {}, &mut |_| {})?;
+    let outcome = train(config, device, &mut |_, _, _| Ok(()), &mut |_| {})?;
     println!(
         "  trained on {} rows: loss {:.5}",
         outcome.training_rows,

@@ -1,7 +1,6 @@
-// output[p, :] = table[ids[p], :] for p in 0..positions; rows of `units` elements. The binding holds
-// `rows` rows of the table from `first` on: a table larger than a binding is gathered in pieces,
-// each of which writes the positions whose ids it holds.
-// One invocation up to four neighbouring columns of one position.
+// Gathers rows of an embedding table: output[p, :] = table[ids[p] - first, :]. The table may be one
+// piece of several, which holds `rows` rows from `first` on: positions whose id lies elsewhere are
+// left to the other pieces. Rows of items: see shared/rows.wgsl.
 
 struct Params {
     positions: u32,
@@ -12,31 +11,27 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> ids: array<u32>;
-@group(0) @binding(2) var<storage, read> table: array<f32>;
-@group(0) @binding(3) var<storage, read_write> output: array<f32>;
+@group(0) @binding(2) var<storage, read> table: array<Item>;
+@group(0) @binding(3) var<storage, read_write> output: array<Item>;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(8, 32)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,
     @builtin(num_workgroups) workgroups: vec3u,
-    @builtin(local_invocation_index) local: u32,
+    @builtin(local_invocation_id) local: vec3u,
 ) {
-    let i = linear_index(workgroup, workgroups, local);
-    let blocks = (params.units + 3u) / 4u;
-    let position = i / blocks;
+    let position = row_index(workgroup, workgroups, local);
     if position >= params.positions {
         return;
     }
-    let column = (i % blocks) * 4u;
-    let count = min(4u, params.units - column);
     // Below `first` it wraps to a number that no table reaches.
     let row = ids[position] - params.first;
     if row >= params.rows {
         return;
     }
-    let read_at = row * params.units + column;
-    let write_at = position * params.units + column;
-    for (var j = 0u; j < count; j++) {
-        output[write_at + j] = table[read_at + j];
+    let columns = params.units / WIDE;
+    let end = column_end(workgroup, columns);
+    for (var c = column_begin(workgroup, local); c < end; c += ROW_LANES) {
+        output[position * columns + c] = table[row * columns + c];
     }
 }

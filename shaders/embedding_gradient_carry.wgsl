@@ -1,45 +1,55 @@
-// Joins the runs that cross tiles: where a run began in a tile and went on, gradient[id, :] is
-// tails[tile, :] plus heads[next tiles, :] in order. One invocation a column of a tile; those of
-// tiles where no such run begins do nothing. The binding `gradient` holds `rows` rows of the table
-// from `first` on; runs of other ids are left to other pieces.
+// Joins the runs that cross tiles: where a run began in a tile and went on, its row of the gradient is
+// tails[tile, :] plus heads[next tiles, :] in order; see embedding_gradient_runs.wgsl. Invocations
+// of tiles where no such run begins do nothing. Rows of items: see shared/rows.wgsl.
 
 struct Params {
     positions: u32,
     units: u32,
     first: u32,
     rows: u32,
+    compact: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> sorted_ids: array<u32>;
-@group(0) @binding(2) var<storage, read> heads: array<f32>;
-@group(0) @binding(3) var<storage, read> tails: array<f32>;
-@group(0) @binding(4) var<storage, read_write> gradient: array<f32>;
+@group(0) @binding(2) var<storage, read> heads: array<Item>;
+@group(0) @binding(3) var<storage, read> tails: array<Item>;
+@group(0) @binding(4) var<storage, read_write> gradient: array<Item>;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(8, 32)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,
     @builtin(num_workgroups) workgroups: vec3u,
-    @builtin(local_invocation_index) local: u32,
+    @builtin(local_invocation_id) local: vec3u,
 ) {
-    let i = linear_index(workgroup, workgroups, local);
-    let tile = i / params.units;
-    let column = i % params.units;
+    let tile = row_index(workgroup, workgroups, local);
     let start = tile * TILE;
-    var next = start + TILE;
-    if next >= params.positions {
+    let end = start + TILE;
+    if end >= params.positions {
         return;
     }
-    let id = sorted_ids[next - 1u];
+    let id = sorted_ids[end - 1u];
     let began_before = start > 0u && sorted_ids[start - 1u] == id;
-    let row = id - params.first;
-    if began_before || sorted_ids[next] != id || row >= params.rows {
+    if began_before || sorted_ids[end] != id {
         return;
     }
-    var total = tails[tile * params.units + column];
-    while next < params.positions && sorted_ids[next] == id {
-        total += heads[(next / TILE) * params.units + column];
-        next += TILE;
+    var at = id - params.first;
+    if params.compact == 1u {
+        at = end - 1u;
+        while at > start && sorted_ids[at - 1u] == id {
+            at -= 1u;
+        }
     }
-    gradient[row * params.units + column] = total;
+    if at >= params.rows {
+        return;
+    }
+    let columns = params.units / WIDE;
+    let columns_end = column_end(workgroup, columns);
+    for (var c = column_begin(workgroup, local); c < columns_end; c += ROW_LANES) {
+        var total = tails[tile * columns + c];
+        for (var next = end; next < params.positions && sorted_ids[next] == id; next += TILE) {
+            total += heads[(next / TILE) * columns + c];
+        }
+        gradient[at * columns + c] = total;
+    }
 }

@@ -37,6 +37,9 @@ static CASES: &[(&Kernel, Make)] = &[
     (&embedding_gradient::KERNEL, embedding_gradient_case),
     (&embedding_gradient_carry::KERNEL, embedding_gradient_carry_case),
     (&embedding_gradient_runs::KERNEL, embedding_gradient_runs_case),
+    (&embedding_adam::KERNEL, embedding_adam_case),
+    (&embedding_catch_up::KERNEL, embedding_catch_up_case),
+    (&embedding_mark::KERNEL, embedding_mark_case),
     (&embedding_update::KERNEL, embedding_update_case),
     (&fill::KERNEL, fill_case),
     (&gather_batch::ids::KERNEL, gather_ids_case),
@@ -413,8 +416,10 @@ fn embedding_gradient_runs_case(mut c: Case, [a, rows, units, b]: Sizes) -> Case
         let span = c.reals(vec![0.0; count]);
         c.expect(span, summed(embedding_gradient_runs::TILE))
     };
+    let compact = b % 2;
+    let gradient_rows = if compact == 1 { positions } else { held };
     let (gradient, heads, tails) =
-        (zeros(held * units), zeros(tiles * units), zeros(tiles * units));
+        (zeros(gradient_rows * units), zeros(tiles * units), zeros(tiles * units));
     let bindings = embedding_gradient_runs::Bindings {
         sorted_ids: c.words(ids),
         sorted_positions: c.words(places),
@@ -429,7 +434,8 @@ fn embedding_gradient_runs_case(mut c: Case, [a, rows, units, b]: Sizes) -> Case
         units: units as u32,
         length: length as u32,
         first: first as u32,
-        rows: held as u32,
+        rows: if compact == 1 { u32::MAX } else { held as u32 },
+        compact: compact as u32,
     };
     c.finish(embedding_gradient_runs::dispatch(params, bindings))
 }
@@ -443,15 +449,103 @@ fn embedding_gradient_carry_case(mut c: Case, [a, rows, units, b]: Sizes) -> Cas
         sorted_ids: c.words(ids),
         heads: c.random(tiles * units, 1.0),
         tails: c.random(tiles * units, 1.0),
-        gradient: c.output(held * units, summed(tiles)),
+        gradient: c.output(if b % 2 == 1 { positions } else { held } * units, summed(tiles)),
     };
     let params = embedding_gradient_carry::Params {
         positions: positions as u32,
         units: units as u32,
         first: first as u32,
-        rows: held as u32,
+        rows: if b % 2 == 1 { u32::MAX } else { held as u32 },
+        compact: (b % 2) as u32,
     };
     c.finish(embedding_gradient_carry::dispatch(params, bindings))
+}
+
+fn embedding_adam_case(mut c: Case, [a, rows, units, b]: Sizes) -> Case {
+    let positions = a * b;
+    let [first, held] = piece(rows, b);
+    let [ids, _] = sorted_pairs(&mut c, positions, rows);
+    let second: Vec<f32> = (0..held * units).map(|_| c.rng.random_range(0.0..1.0)).collect();
+    let bindings = embedding_adam::Bindings {
+        state: c.state(0, 2),
+        schedule: c.reals(vec![0.0, 0.0, 1e-2]),
+        sorted_ids: c.words(ids),
+        gradients: c.random(positions * units, 1.0),
+        weights: c.random(held * units, 1.0),
+        first_moments: c.random(held * units, 1.0),
+        second_moments: c.reals(second),
+    };
+    c.expect(bindings.weights, EXACT);
+    c.expect(bindings.first_moments, EXACT);
+    c.expect(bindings.second_moments, EXACT);
+    let params = embedding_adam::Params {
+        positions: positions as u32,
+        units: units as u32,
+        first: first as u32,
+        rows: held as u32,
+        beta_1: 0.9,
+        beta_2: 0.999,
+        complement_1: 0.1,
+        complement_2: 0.001,
+        epsilon: 1e-7,
+    };
+    c.finish(embedding_adam::dispatch(params, bindings))
+}
+
+fn embedding_catch_up_case(mut c: Case, [a, rows, units, b]: Sizes) -> Case {
+    let positions = a * b;
+    let [first, held] = piece(rows, b);
+    let [ids, _] = sorted_pairs(&mut c, positions, rows);
+    let all = b % 2;
+    // Half of the rows have never had a gradient.
+    let moments = |c: &mut Case, low: f32| -> Span {
+        let fresh = |i: usize| (i / units) % 2 == 1;
+        let draw = |i| if fresh(i) { 0.0 } else { c.rng.random_range(low..1.0) };
+        let values = (0..held * units).map(draw).collect();
+        c.reals(values)
+    };
+    let (first_moments, second_moments) = (moments(&mut c, -1.0), moments(&mut c, 1e-3));
+    // Up to forty steps have been missed.
+    let (step, missed) = (9_000, 40);
+    let steps = (0..rows).map(|_| step - c.rng.random_range(0..=missed)).collect();
+    let rates = (0..embedding_catch_up::RATES).map(|i| 1e-3 + i as f32 * 1e-7).collect();
+    let bindings = embedding_catch_up::Bindings {
+        state: c.words(vec![0, step, 0, step + 1, 0, 0, 0, 0]),
+        rates: c.reals(rates),
+        sorted_ids: c.words(ids),
+        steps: c.words(steps),
+        weights: c.random(held * units, 1.0),
+        first_moments,
+        second_moments,
+    };
+    c.expect(bindings.weights, summed(40));
+    c.expect(bindings.first_moments, summed(40));
+    c.expect(bindings.second_moments, summed(40));
+    let params = embedding_catch_up::Params {
+        positions: if all == 1 { held } else { positions } as u32,
+        units: units as u32,
+        first: first as u32,
+        rows: held as u32,
+        all: all as u32,
+        beta_1: 0.9,
+        beta_2: 0.999,
+        epsilon: 1e-7,
+    };
+    c.finish(embedding_catch_up::dispatch(params, bindings))
+}
+
+fn embedding_mark_case(mut c: Case, [positions, rows, _, code]: Sizes) -> Case {
+    let [ids, _] = sorted_pairs(&mut c, positions, rows);
+    let all = code % 2;
+    let bindings = embedding_mark::Bindings {
+        state: c.words(vec![0, 7, 0, 9, 0, 0, 0, 0]),
+        ids: c.words(ids),
+        steps: c.words(vec![3; rows]),
+    };
+    c.expect(bindings.steps, 0.0);
+    let count = if all == 1 { rows } else { positions } as u32;
+    let params = embedding_mark::Params { count, all: all as u32 };
+    c.finish(embedding_mark::dispatch(params, bindings))
 }
 
 fn embedding_update_case(mut c: Case, [positions, rows, units, code]: Sizes) -> Case {

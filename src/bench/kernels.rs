@@ -406,6 +406,7 @@ pub fn cases() -> Vec<Case> {
             length: 0,
             first: 0,
             rows: table as u32,
+            compact: 0,
         };
         let dispatch = embedding_gradient_runs::dispatch(params, bindings);
         let elements = positions * (2 + units) + table * units;
@@ -423,9 +424,68 @@ pub fn cases() -> Vec<Case> {
             units: units as u32,
             first: 0,
             rows: table as u32,
+            compact: 0,
         };
         let dispatch = embedding_gradient_carry::dispatch(params, bindings);
         b.finish("32768 ids of 20000 x 64".into(), dispatch, 3 * tiles * units, 0.0)
+    });
+    add(&|b| {
+        let bindings = embedding_adam::Bindings {
+            state: b.state(),
+            schedule: b.reals(64),
+            sorted_ids: b.words(sorted()),
+            gradients: b.reals(positions * units),
+            weights: b.reals(table * units),
+            first_moments: b.reals(table * units),
+            second_moments: b.reals(table * units),
+        };
+        let params = embedding_adam::Params {
+            positions: positions as u32,
+            units: units as u32,
+            first: 0,
+            rows: table as u32,
+            beta_1: 0.9,
+            beta_2: 0.999,
+            complement_1: 0.1,
+            complement_2: 0.001,
+            epsilon: 1e-7,
+        };
+        let dispatch = embedding_adam::dispatch(params, bindings);
+        b.finish("32768 ids of 20000 x 64".into(), dispatch, positions + 7 * table * units, 0.0)
+    });
+    // All rows are up to date: what it costs a step that finds nothing to replay.
+    add(&|b| {
+        let bindings = embedding_catch_up::Bindings {
+            state: b.words(vec![0, 0, 0, 1, 0, 0, 0, 0]),
+            rates: b.reals(embedding_catch_up::RATES),
+            sorted_ids: b.words(sorted()),
+            steps: b.words(vec![0; table]),
+            weights: b.reals(table * units),
+            first_moments: b.reals(table * units),
+            second_moments: b.reals(table * units),
+        };
+        let params = embedding_catch_up::Params {
+            positions: positions as u32,
+            units: units as u32,
+            first: 0,
+            rows: table as u32,
+            all: 0,
+            beta_1: 0.9,
+            beta_2: 0.999,
+            epsilon: 1e-7,
+        };
+        let dispatch = embedding_catch_up::dispatch(params, bindings);
+        b.finish("32768 ids, nothing missed".into(), dispatch, 2 * positions, 0.0)
+    });
+    add(&|b| {
+        let bindings = embedding_mark::Bindings {
+            state: b.state(),
+            ids: b.words(sorted()),
+            steps: b.words(vec![0; table]),
+        };
+        let params = embedding_mark::Params { count: positions as u32, all: 0 };
+        let dispatch = embedding_mark::dispatch(params, bindings);
+        b.finish("32768 ids".into(), dispatch, 2 * positions, 0.0)
     });
     let runs = radix_count::runs(positions);
     add(&|b| {

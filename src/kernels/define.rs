@@ -190,6 +190,14 @@ pub fn spread(invocations: usize) -> [u32; 3] {
     [groups.div_ceil(y) as u32, y as u32, 1]
 }
 
+/// Workgroups for a kernel over `rows` rows of `items` items, eight invocations a row, as
+/// `shared/rows.wgsl` undoes it.
+pub fn spread_rows(rows: usize, items: usize) -> [u32; 3] {
+    let groups = rows.div_ceil(32).max(1);
+    let z = groups.div_ceil(65_535);
+    [items.div_ceil(32).max(1) as u32, groups.div_ceil(z) as u32, z as u32]
+}
+
 /// The file of a shader, relative to `shaders/`.
 macro_rules! wgsl {
     ($path:literal) => {
@@ -293,6 +301,45 @@ macro_rules! kernel {
             variants: ["only": { source: $source, workgroups: $workgroups, }],
             choose: |_, _| 0,
             twin: $twin,
+        }
+    };
+    // Over rows of items (`shared/rows.wgsl`): vec4f where the width is a multiple of 4, else f32.
+    (
+        name: $name:literal,
+        params: $params:tt,
+        bindings: $bindings:tt,
+        items: { width: $width:expr, rows: $rows:expr, source: [$($source:expr),* $(,)?], },
+        twin: $twin:path,
+    ) => {
+        kernel! {
+            name: $name,
+            params: $params,
+            bindings: $bindings,
+            variants: [
+                "vec4": {
+                    source: &["alias Item = vec4f;\nconst WIDE: u32 = 4u;\n", wgsl!("shared/rows.wgsl"), $($source),*],
+                    workgroups: |p| $crate::kernels::spread_rows(rows(p), width(p) / 4),
+                    computes: |p| width(p).is_multiple_of(4),
+                },
+                "scalar": {
+                    source: &["alias Item = f32;\nconst WIDE: u32 = 1u;\n", wgsl!("shared/rows.wgsl"), $($source),*],
+                    workgroups: |p| $crate::kernels::spread_rows(rows(p), width(p)),
+                },
+            ],
+            choose: |p, _| if width(p).is_multiple_of(4) { 0 } else { 1 },
+            twin: $twin,
+        }
+
+        /// Numbers in a row.
+        fn width(p: &Params) -> usize {
+            let width: fn(&Params) -> u32 = $width;
+            width(p) as usize
+        }
+
+        /// Rows.
+        fn rows(p: &Params) -> usize {
+            let rows: fn(&Params) -> usize = $rows;
+            rows(p)
         }
     };
     (@element f32) => { Element::F32 };

@@ -1,7 +1,7 @@
 //! Embedding: `output[p, :] = table[ids[p], :]`, of a whole table or of a piece of its rows: each
 //! piece writes the positions whose ids it holds.
 
-use super::{Real, for_rows, spread};
+use super::{Real, for_rows};
 
 kernel! {
     name: "embedding_gather",
@@ -23,8 +23,11 @@ kernel! {
         /// `[positions, units]`
         output: write f32,
     },
-    source: &[wgsl!("shared/index.wgsl"), wgsl!("embedding_gather.wgsl")],
-    workgroups: |p| spread(p.positions as usize * p.units.div_ceil(4) as usize),
+    items: {
+        width: |p| p.units,
+        rows: |p| p.positions as usize,
+        source: [wgsl!("embedding_gather.wgsl")],
+    },
     twin: twin,
 }
 

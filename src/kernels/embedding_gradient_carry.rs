@@ -1,7 +1,7 @@
 //! Gradient of an embedding from sorted ids, second half: joins the runs that cross tiles.
 
+use super::Real;
 use super::embedding_gradient_runs::TILE;
-use super::{Real, spread};
 
 kernel! {
     name: "embedding_gradient_carry",
@@ -12,8 +12,10 @@ kernel! {
         units: u32,
         /// First row of the table whose gradient the binding holds.
         first: u32,
-        /// Rows that it holds.
+        /// Rows that it holds; all there are where `compact`.
         rows: u32,
+        /// 1: a run's row of `gradient` is the place of its first pair; 0: its id.
+        compact: u32,
     },
     bindings: {
         /// `[positions]`, ascending
@@ -22,11 +24,14 @@ kernel! {
         heads: read f32,
         /// `[tiles, units]`
         tails: read f32,
-        /// `[rows, units]`
+        /// `[rows, units]`; where `compact` `[positions, units]`.
         gradient: write f32,
     },
-    source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/runs.wgsl"), wgsl!("embedding_gradient_carry.wgsl")],
-    workgroups: |p| spread((p.positions as usize).div_ceil(TILE) * p.units as usize),
+    items: {
+        width: |p| p.units,
+        rows: |p| (p.positions as usize).div_ceil(TILE),
+        source: [wgsl!("shared/runs.wgsl"), wgsl!("embedding_gradient_carry.wgsl")],
+    },
     twin: twin,
 }
 
@@ -41,7 +46,11 @@ fn twin<T: Real>(p: &Params, sorted_ids: &[u32], heads: &[T], tails: &[T], gradi
         if start > 0 && sorted_ids[start - 1] == id {
             continue;
         }
-        let Some(row) = id.checked_sub(p.first).filter(|&row| row < p.rows) else { continue };
+        let row = match p.compact {
+            1 => (start..next).find(|&i| sorted_ids[i] == id).map(|i| i as u32),
+            _ => id.checked_sub(p.first).filter(|&row| row < p.rows),
+        };
+        let Some(row) = row else { continue };
         let sums = &mut gradient[row as usize * units..][..units];
         sums.copy_from_slice(&tails[tile * units..][..units]);
         for head in (next..positions).step_by(TILE).take_while(|&p| sorted_ids[p] == id) {

@@ -5,8 +5,8 @@
 //! began to `tails`, and [`super::embedding_gradient_carry`] joins them. Every sum has one fixed
 //! order, and the work is linear in the ids, however often one of them stands.
 
+use super::Real;
 use super::embedding_gradient::add_position;
-use super::{Real, spread};
 
 /// Sorted pairs that one invocation walks; `TILE` of `shaders/shared/runs.wgsl`.
 pub const TILE: usize = 64;
@@ -22,8 +22,10 @@ kernel! {
         length: u32,
         /// First row of the table whose gradient the binding holds.
         first: u32,
-        /// Rows that it holds.
+        /// Rows that it holds; all there are where `compact`.
         rows: u32,
+        /// 1: a run's row of `gradient` is the place of its first pair; 0: its id.
+        compact: u32,
     },
     bindings: {
         /// `[positions]`, ascending
@@ -34,15 +36,18 @@ kernel! {
         d_output: read f32,
         /// `[rows]`: what each bag's sum was multiplied by.
         scales: read f32,
-        /// `[rows, units]`; zero before.
+        /// `[rows, units]`, zero before; where `compact` `[positions, units]`.
         gradient: write f32,
         /// `[tiles, units]`
         heads: write f32,
         /// `[tiles, units]`
         tails: write f32,
     },
-    source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/runs.wgsl"), wgsl!("embedding_gradient_runs.wgsl")],
-    workgroups: |p| spread((p.positions as usize).div_ceil(TILE) * p.units.div_ceil(4) as usize),
+    items: {
+        width: |p| p.units,
+        rows: |p| (p.positions as usize).div_ceil(TILE),
+        source: [wgsl!("shared/runs.wgsl"), wgsl!("embedding_gradient_runs.wgsl")],
+    },
     twin: twin,
 }
 
@@ -58,31 +63,54 @@ fn twin<T: Real>(
     tails: &mut [T],
 ) {
     let (positions, units) = (p.positions as usize, p.units as usize);
-    let mut start = 0;
-    while start < positions {
-        let id = sorted_ids[start];
-        let tile = start / TILE;
-        let limit = positions.min((tile + 1) * TILE);
-        let end = (start..limit).find(|&i| sorted_ids[i] != id).unwrap_or(limit);
-        let positions_of_run = &sorted_positions[start..end];
-        let row = id.checked_sub(p.first).filter(|&row| row < p.rows);
-        let came_in = start > 0 && sorted_ids[start - 1] == id;
-        let goes_on = end < positions && sorted_ids[end] == id;
-        start = end;
-        let Some(row) = row else { continue };
-        let sums = if came_in {
-            &mut heads[tile * units..][..units]
-        } else if goes_on {
-            &mut tails[tile * units..][..units]
-        } else {
-            &mut gradient[row as usize * units..][..units]
-        };
-        sums.fill(T::ZERO);
-        if p.length > 0 && id == 0 {
-            continue;
+    let tiles = positions.div_ceil(TILE);
+    let (heads, tails) = (&mut heads[..tiles * units], &mut tails[..tiles * units]);
+    let one = |tile: usize, heads: &mut [T], tails: &mut [T], gradient: &mut [T]| {
+        let (mut start, limit) = (tile * TILE, positions.min((tile + 1) * TILE));
+        while start < limit {
+            let id = sorted_ids[start];
+            let end = (start..limit).find(|&i| sorted_ids[i] != id).unwrap_or(limit);
+            let positions_of_run = &sorted_positions[start..end];
+            // Rows of `gradient` count from the tile's first where it is compact.
+            let row = match p.compact {
+                1 => Some((start - tile * TILE) as u32),
+                _ => id.checked_sub(p.first).filter(|&row| row < p.rows),
+            };
+            let came_in = start > 0 && sorted_ids[start - 1] == id;
+            let goes_on = end < positions && sorted_ids[end] == id;
+            start = end;
+            let Some(row) = row else { continue };
+            let sums = if came_in {
+                &mut *heads
+            } else if goes_on {
+                &mut *tails
+            } else {
+                &mut gradient[row as usize * units..][..units]
+            };
+            sums.fill(T::ZERO);
+            if p.length > 0 && id == 0 {
+                continue;
+            }
+            for &position in positions_of_run {
+                add_position(p.length, units, position as usize, d_output, scales, sums);
+            }
         }
-        for &position in positions_of_run {
-            add_position(p.length, units, position as usize, d_output, scales, sums);
-        }
+    };
+    let edges = heads.chunks_exact_mut(units).zip(tails.chunks_exact_mut(units)).enumerate();
+    if p.compact == 0 {
+        // In tiles' order: two of them may share a row.
+        return edges.for_each(|(tile, (heads, tails))| one(tile, heads, tails, gradient));
     }
+    let gradient = &mut gradient[..positions * units];
+    if positions * units < 1 << 16 {
+        let tiles = edges.zip(gradient.chunks_mut(TILE * units));
+        return tiles.for_each(|((tile, (heads, tails)), sums)| one(tile, heads, tails, sums));
+    }
+    use rayon::prelude::*;
+    heads
+        .par_chunks_exact_mut(units)
+        .zip(tails.par_chunks_exact_mut(units))
+        .zip(gradient.par_chunks_mut(TILE * units))
+        .enumerate()
+        .for_each(|(tile, ((heads, tails), sums))| one(tile, heads, tails, sums));
 }

@@ -48,74 +48,88 @@ fn twin<T: Real>(
     table: &mut [T],
     squares: &mut [T],
 ) {
+    let units = p.units as usize;
     let ids = &sorted_ids[..p.positions as usize];
-    update(p, ids, sorted_positions, [vectors, factors], table, squares, 0);
+    let rate = T::from_f32(p.rate);
+    for_runs(ids, units, 0, [table, squares], |start, run, [table, squares]| {
+        if run[0] == 0 {
+            return;
+        }
+        super::vectorised(
+            #[inline(always)]
+            || {
+                // Some of the row's columns at a time: their sums lie here.
+                for columns in (0..units).step_by(COLUMNS) {
+                    let columns = columns..units.min(columns + COLUMNS);
+                    let mut total = [T::ZERO; COLUMNS];
+                    for &position in &sorted_positions[start..start + run.len()] {
+                        let row = (position / p.length) as usize;
+                        let factor = factors[if p.by_row == 1 { row } else { position as usize }];
+                        let vector = &vectors[row * units..][columns.clone()];
+                        total
+                            .iter_mut()
+                            .zip(vector)
+                            .for_each(|(sum, &value)| *sum += factor * value);
+                    }
+                    let row = table[columns.clone()].iter_mut();
+                    for ((value, square), &g) in row.zip(&mut squares[columns]).zip(&total) {
+                        *square += g * g;
+                        *value -= rate * g / square.sqrt();
+                    }
+                }
+            },
+        );
+    });
 }
 
-/// Updates the rows that `ids` name, on all threads where there are many: ids are sorted, so the two
-/// halves of a batch, cut between two ids, write different halves of the table. `table` and
-/// `squares` begin with row `first`.
-fn update<T: Real>(
-    p: &Params,
+/// Columns whose sums fit a few vectors.
+const COLUMNS: usize = 128;
+
+/// Calls `work` with each run of equal ids: the place of its first pair, the ids, and the rows that
+/// they name in tables whose first row is `first`. On all threads where there are many: ids are
+/// sorted, so the two halves of a batch, cut between two ids, write different halves of the tables.
+pub(super) fn for_runs<T: Real, const N: usize>(
     ids: &[u32],
-    positions: &[u32],
-    [vectors, factors]: [&[T]; 2],
-    table: &mut [T],
-    squares: &mut [T],
+    units: usize,
     first: u32,
+    tables: [&mut [T]; N],
+    work: impl Fn(usize, &[u32], [&mut [T]; N]) + Send + Sync,
 ) {
-    let units = p.units as usize;
-    if ids.len() * units > 1 << 16 {
+    split(ids, units, first, 0, tables, &work);
+}
+
+fn split<T: Real, const N: usize>(
+    ids: &[u32],
+    units: usize,
+    first: u32,
+    start: usize,
+    mut tables: [&mut [T]; N],
+    work: &(impl Fn(usize, &[u32], [&mut [T]; N]) + Send + Sync),
+) {
+    if ids.len() * units > 1 << 15 {
         let cut = ids.partition_point(|&id| id < ids[ids.len() / 2]);
         if cut > 0 {
             let at = (ids[cut] - first) as usize * units;
-            let (low_table, high_table) = table.split_at_mut(at);
-            let (low_squares, high_squares) = squares.split_at_mut(at);
-            let ((low, high), places) = (ids.split_at(cut), positions.split_at(cut));
+            let mut low: [&mut [T]; N] = std::array::from_fn(|_| &mut [][..]);
+            let mut high: [&mut [T]; N] = std::array::from_fn(|_| &mut [][..]);
+            for ((table, low), high) in tables.into_iter().zip(&mut low).zip(&mut high) {
+                (*low, *high) = table.split_at_mut(at);
+            }
             rayon::join(
-                || update(p, low, places.0, [vectors, factors], low_table, low_squares, first),
-                || {
-                    update(
-                        p,
-                        high,
-                        places.1,
-                        [vectors, factors],
-                        high_table,
-                        high_squares,
-                        ids[cut],
-                    )
-                },
+                || split(&ids[..cut], units, first, start, low, work),
+                || split(&ids[cut..], units, ids[cut], start + cut, high, work),
             );
             return;
         }
     }
-    let rate = T::from_f32(p.rate);
-    let mut total = vec![T::ZERO; units];
-    let mut rest = positions;
+    let mut start = start;
     for run in ids.chunk_by(|a, b| a == b) {
-        let (places, others) = rest.split_at(run.len());
-        rest = others;
-        if run[0] == 0 {
-            continue;
-        }
         let at = (run[0] - first) as usize * units;
-        super::vectorised(
-            #[inline(always)]
-            || {
-                total.fill(T::ZERO);
-                for &position in places {
-                    let row = (position / p.length) as usize;
-                    let factor = factors[if p.by_row == 1 { row } else { position as usize }];
-                    let vector = &vectors[row * units..][..units];
-                    total.iter_mut().zip(vector).for_each(|(sum, &value)| *sum += factor * value);
-                }
-                let squares = &mut squares[at..][..units];
-                let row = table[at..][..units].iter_mut();
-                for ((value, square), &g) in row.zip(squares).zip(&total) {
-                    *square += g * g;
-                    *value -= rate * g / square.sqrt();
-                }
-            },
-        );
+        let mut rows: [&mut [T]; N] = std::array::from_fn(|_| &mut [][..]);
+        for (table, row) in tables.iter_mut().zip(&mut rows) {
+            *row = &mut table[at..][..units];
+        }
+        work(start, run, rows);
+        start += run.len();
     }
 }

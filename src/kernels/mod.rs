@@ -21,11 +21,14 @@ pub mod dense_gradient_input;
 pub mod dense_gradient_weights;
 pub mod dropout;
 pub mod dropout_gradient;
+pub mod embedding_adam;
 pub mod embedding_bag;
+pub mod embedding_catch_up;
 pub mod embedding_gather;
 pub mod embedding_gradient;
 pub mod embedding_gradient_carry;
 pub mod embedding_gradient_runs;
+pub mod embedding_mark;
 pub mod embedding_update;
 pub mod fill;
 pub mod gather_batch;
@@ -49,7 +52,7 @@ pub mod word_samples;
 pub use activation::Activation;
 pub use define::{
     Access, Adapter, Binding, BufferId, Dispatch, Element, Field, Kernel, Slot, Span, Variant,
-    spread,
+    spread, spread_rows,
 };
 pub use gemm::{Begin, Finish, Product};
 pub use real::{Real, dot, for_costly_rows, for_rows, for_stretches, sum, vectorised};
@@ -65,11 +68,14 @@ pub static ALL: &[&Kernel] = &[
     &dense_gradient_weights::KERNEL,
     &dropout::KERNEL,
     &dropout_gradient::KERNEL,
+    &embedding_adam::KERNEL,
     &embedding_bag::KERNEL,
+    &embedding_catch_up::KERNEL,
     &embedding_gather::KERNEL,
     &embedding_gradient::KERNEL,
     &embedding_gradient_carry::KERNEL,
     &embedding_gradient_runs::KERNEL,
+    &embedding_mark::KERNEL,
     &embedding_update::KERNEL,
     &fill::KERNEL,
     &gather_batch::ids::KERNEL,

@@ -348,6 +348,7 @@ impl RunConfig {
             schedule: training.schedule,
             early_stopping: (patience > 0).then_some(EarlyStopping { patience }),
             frozen_layers: 0,
+            lazy_updates: true,
         }
     }
 }

@@ -27,7 +27,7 @@ const SHARED_FROM: usize = 1 << 25;
 #[derive(Clone, Debug)]
 pub(super) struct Segment {
     pub weights: Span,
-    /// None in frozen segments, and where gradients share one buffer.
+    /// None in frozen segments, in those of a lazy table, and where gradients share one buffer.
     pub gradients: Option<Span>,
     pub moments: Vec<Span>,
     pub best: Option<Span>,
@@ -100,9 +100,25 @@ pub(super) struct Recording {
     pub frozen: usize,
     /// The buffer that gradients share, where they do.
     pub shared_gradients: Option<Span>,
+    /// The first layer's table, where only the rows that a batch names are updated.
+    pub lazy: Option<Lazy>,
     pub feeds: Vec<Feed>,
     /// Outputs of a prediction, `[resident rows, outputs]`.
     pub store: Option<Span>,
+}
+
+/// A table whose rows are brought up to date when they come up, and all of them before anybody reads
+/// the weights: see `kernels/embedding_catch_up.rs`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lazy {
+    /// `[RATES]`: the rate of step t at t % RATES.
+    pub rates: Span,
+    /// `[table rows]`: the step through which each row is up to date.
+    pub steps: Span,
+    /// `[positions, units]`: gradients of the batch's ids.
+    sums: Span,
+    /// Brings every row up to the last step done.
+    pub settle: RoutineId,
 }
 
 impl Recording {
@@ -139,6 +155,8 @@ pub(super) struct Request<'a> {
     pub keep_best: bool,
     /// Layers that stay as they are.
     pub frozen: usize,
+    /// Whether a large table's rows are updated only where a batch names them, if that is exact.
+    pub lazy: bool,
     pub max_binding: usize,
 }
 
@@ -206,8 +224,9 @@ impl<'a> Recorder<'a> {
         let history = program.buffer("history", Element::F32, MAX_SLOTS * widest * 2);
         let nothing = program.buffer("nothing", Element::F32, 1);
 
+        let lazy = trains && can_be_lazy(request, batch);
         let Placed { segments, pieces, shared_gradients } =
-            place_parameters(&mut program, request, &shapes, trains)?;
+            place_parameters(&mut program, request, &shapes, trains, lazy)?;
 
         let batch_inputs =
             program.buffer("batch inputs", element(model.input()), batch * model.input().width());
@@ -251,7 +270,8 @@ impl<'a> Recorder<'a> {
 
         let sort = match (trains, model.layers().first()) {
             (true, Some(Layer::Embedding { rows, units } | Layer::Bag { rows, units, .. }))
-                if pieces[0].iter().filter(|piece| piece.rows > 0).count() > 1
+                if lazy
+                    || pieces[0].iter().filter(|piece| piece.rows > 0).count() > 1
                     || !embedding_gradient::is_direct(batch * shapes[0].width(), *rows, *units) =>
             {
                 let positions = batch * shapes[0].width();
@@ -264,7 +284,34 @@ impl<'a> Recorder<'a> {
             _ => None,
         };
 
+        let lazy = match (lazy, sort, model.layers().first()) {
+            (
+                true,
+                Some(SortBuffers { sort, .. }),
+                Some(&(Layer::Embedding { rows, units } | Layer::Bag { rows, units, .. })),
+            ) => {
+                let rates = program.buffer("rates", Element::F32, embedding_catch_up::RATES);
+                let steps = program.buffer("row steps", Element::U32, rows);
+                let sums = batch * shapes[0].width() * units;
+                let sums = program.buffer("run sums", Element::F32, sums);
+                let mut settle = Vec::new();
+                for piece in pieces[0].iter().filter(|piece| piece.rows > 0) {
+                    let table = (&segments[piece.segment], piece);
+                    let ids = sort.sorted(rows)[0];
+                    let spans = [state, rates, ids, steps];
+                    settle.extend(catch_up(request, table, piece.rows, units, spans, true));
+                }
+                let params = embedding_mark::Params { count: rows as u32, all: 1 };
+                let ids = sort.sorted(rows)[0];
+                let bindings = embedding_mark::Bindings { state, ids, steps };
+                settle.push(embedding_mark::dispatch(params, bindings));
+                let settle = program.add_routine("settle", settle)?;
+                Some(Lazy { rates, steps, sums, settle })
+            }
+            _ => None,
+        };
         let recording = Recording {
+            lazy,
             program,
             state,
             schedule,
@@ -347,6 +394,9 @@ impl<'a> Recorder<'a> {
     fn step(&self, feed: &Feed, spec: FeedSpec, rows: usize) -> Vec<Dispatch> {
         let trains = spec.purpose == Purpose::Training;
         let mut step = vec![self.gather(feed, spec, rows)];
+        if let (true, Some(lazy)) = (trains, self.recording.lazy) {
+            self.catch_up(lazy, rows, &mut step);
+        }
         let inputs = self.disturb(feed, spec, rows, &mut step);
         let values = self.forward(rows, spec.purpose, inputs, &mut step);
         let outputs = values[values.len() - 1].span;
@@ -750,15 +800,20 @@ impl<'a> Recorder<'a> {
             }
             return;
         };
-        let [sorted_ids, sorted_positions] = sort.sort.record(ids, count, rows, step);
         let (heads, tails) = (sort.heads, sort.tails);
-        for piece in pieces {
-            let gradient = self.weight_gradient(piece);
-            let (first, rows) = (piece.first as u32, piece.rows as u32);
-            let params = fill::Params { count: gradient.len as u32, value: 0.0 };
-            step.push(fill::dispatch(params, fill::Bindings { values: gradient }));
+        if let Some(lazy) = self.recording.lazy {
+            // The ids were sorted before the forward pass.
+            let [sorted_ids, sorted_positions] = sort.sort.sorted(rows);
+            let (gradient, rows, first) = (lazy.sums, u32::MAX, 0);
             step.push(embedding_gradient_runs::dispatch(
-                embedding_gradient_runs::Params { positions: count, units, length, first, rows },
+                embedding_gradient_runs::Params {
+                    positions: count,
+                    units,
+                    length,
+                    first,
+                    rows,
+                    compact: 1,
+                },
                 embedding_gradient_runs::Bindings {
                     sorted_ids,
                     sorted_positions,
@@ -770,11 +825,119 @@ impl<'a> Recorder<'a> {
                 },
             ));
             step.push(embedding_gradient_carry::dispatch(
-                embedding_gradient_carry::Params { positions: count, units, first, rows },
+                embedding_gradient_carry::Params {
+                    positions: count,
+                    units,
+                    first,
+                    rows,
+                    compact: 1,
+                },
+                embedding_gradient_carry::Bindings { sorted_ids, heads, tails, gradient },
+            ));
+            for piece in pieces {
+                self.lazy_update(lazy, piece, count, units, sorted_ids, step);
+            }
+            let params = embedding_mark::Params { count, all: 0 };
+            let (state, steps) = (self.recording.state, lazy.steps);
+            let bindings = embedding_mark::Bindings { state, ids: sorted_ids, steps };
+            step.push(embedding_mark::dispatch(params, bindings));
+            return;
+        }
+        let [sorted_ids, sorted_positions] = sort.sort.record(ids, count, rows, step);
+        for piece in pieces {
+            let gradient = self.weight_gradient(piece);
+            let (first, rows) = (piece.first as u32, piece.rows as u32);
+            let params = fill::Params { count: gradient.len as u32, value: 0.0 };
+            step.push(fill::dispatch(params, fill::Bindings { values: gradient }));
+            step.push(embedding_gradient_runs::dispatch(
+                embedding_gradient_runs::Params {
+                    positions: count,
+                    units,
+                    length,
+                    first,
+                    rows,
+                    compact: 0,
+                },
+                embedding_gradient_runs::Bindings {
+                    sorted_ids,
+                    sorted_positions,
+                    d_output,
+                    scales,
+                    gradient,
+                    heads,
+                    tails,
+                },
+            ));
+            step.push(embedding_gradient_carry::dispatch(
+                embedding_gradient_carry::Params {
+                    positions: count,
+                    units,
+                    first,
+                    rows,
+                    compact: 0,
+                },
                 embedding_gradient_carry::Bindings { sorted_ids, heads, tails, gradient },
             ));
             self.update_piece(piece, gradient, step);
         }
+    }
+
+    /// Records the sort of a batch's ids, and the steps that their rows have missed.
+    fn catch_up(&self, lazy: Lazy, rows: usize, step: &mut Vec<Dispatch>) {
+        let (Some(sort), Some(table_rows)) = (self.sort, self.request.model.embedding_rows())
+        else {
+            return;
+        };
+        let positions = rows * self.shapes[0].width();
+        let ids = self.batch_inputs;
+        let [sorted_ids, _] = sort.sort.record(ids, positions as u32, table_rows, step);
+        for piece in self.recording.pieces[0].iter().filter(|piece| piece.rows > 0) {
+            let table = (&self.recording.segments[piece.segment], piece);
+            let units = piece.len / piece.rows;
+            let spans = [self.recording.state, lazy.rates, sorted_ids, lazy.steps];
+            step.extend(catch_up(self.request, table, positions, units, spans, false));
+        }
+    }
+
+    /// Records Adam on the rows of a table's piece that the batch names.
+    fn lazy_update(
+        &self,
+        lazy: Lazy,
+        piece: &Piece,
+        positions: u32,
+        units: u32,
+        sorted_ids: Span,
+        step: &mut Vec<Dispatch>,
+    ) {
+        let segment = &self.recording.segments[piece.segment];
+        let (Some(Optimizer::Adam { beta_1, beta_2, epsilon, .. }), &[first, second]) =
+            (self.request.optimizer, &segment.moments[..])
+        else {
+            return;
+        };
+        let part = |span: Span| span.part(piece.offset, piece.len);
+        step.push(embedding_adam::dispatch(
+            embedding_adam::Params {
+                positions,
+                units,
+                first: piece.first as u32,
+                rows: piece.rows as u32,
+                beta_1: beta_1 as f32,
+                beta_2: beta_2 as f32,
+                complement_1: (1.0 - beta_1) as f32,
+                complement_2: (1.0 - beta_2) as f32,
+                epsilon: epsilon as f32,
+            },
+            embedding_adam::Bindings {
+                state: self.recording.state,
+                schedule: self.recording.schedule,
+                sorted_ids,
+                gradients: lazy.sums,
+                weights: part(segment.weights),
+                first_moments: part(first),
+                second_moments: part(second),
+            },
+        ));
     }
 
     /// Where gradients share a buffer, records the update of a piece that has its own there.
@@ -878,6 +1041,67 @@ fn bag_at(model: &Model, i: usize) -> Option<(usize, Combine)> {
     }
 }
 
+/// Whether the first layer's table can be updated only where a batch names its rows: its optimizer's
+/// missed steps can be replayed exactly, and its gradient is not cheaper as a whole.
+fn can_be_lazy(request: &Request<'_>, batch: usize) -> bool {
+    let Some(&(Layer::Embedding { rows, units } | Layer::Bag { rows, units, .. })) =
+        request.model.layers().first()
+    else {
+        return false;
+    };
+    let positions = batch * request.model.input().width();
+    let is_exact = match request.optimizer {
+        Some(Optimizer::Adam { beta_1, beta_2, .. }) => {
+            embedding_catch_up::is_exact(beta_1, beta_2)
+        }
+        _ => false,
+    };
+    request.lazy
+        && request.frozen == 0
+        && is_exact
+        && !embedding_gradient::is_direct(positions, rows, units)
+        && positions <= 4 * rows
+        && (positions * units).max(rows) <= request.max_binding
+}
+
+/// The steps that rows of a table's piece have missed: those of a batch's sorted ids, or `all` rows.
+fn catch_up(
+    request: &Request<'_>,
+    (segment, piece): (&Segment, &Piece),
+    positions: usize,
+    units: usize,
+    [state, rates, sorted_ids, steps]: [Span; 4],
+    all: bool,
+) -> Option<Dispatch> {
+    let (Some(Optimizer::Adam { beta_1, beta_2, epsilon, .. }), &[first, second]) =
+        (request.optimizer, &segment.moments[..])
+    else {
+        return None;
+    };
+    let part = |span: Span| span.part(piece.offset, piece.len);
+    Some(embedding_catch_up::dispatch(
+        embedding_catch_up::Params {
+            positions: positions as u32,
+            units: units as u32,
+            first: piece.first as u32,
+            rows: piece.rows as u32,
+            all: all as u32,
+            beta_1: beta_1 as f32,
+            beta_2: beta_2 as f32,
+            epsilon: epsilon as f32,
+        },
+        embedding_catch_up::Bindings {
+            state,
+            rates,
+            sorted_ids,
+            steps,
+            weights: part(segment.weights),
+            first_moments: part(first),
+            second_moments: part(second),
+        },
+    ))
+}
+
 /// Type of a model's inputs on a device.
 fn element(input: Input) -> Element {
     match input {
@@ -909,13 +1133,17 @@ fn place_parameters(
     request: &Request<'_>,
     shapes: &[Shape],
     trains: bool,
+    lazy: bool,
 ) -> Result<Placed> {
     let limit = request.max_binding / ALIGNMENT * ALIGNMENT;
-    // Length of each segment, and whether it learns.
-    let mut lengths: Vec<(usize, bool)> = Vec::new();
+    // Length of each segment, and how it learns.
+    let mut lengths: Vec<(usize, Learns)> = Vec::new();
     let mut pieces = Vec::new();
     for (i, layer) in request.model.layers().iter().enumerate() {
-        let learns = trains && i >= request.frozen;
+        let learns = match trains && i >= request.frozen {
+            true => Learns::AsAWhole,
+            false => Learns::Never,
+        };
         let (rows, units, bias) = match *layer {
             Layer::Embedding { rows, units } => (rows, units, Bias::None),
             Layer::Bag { rows, units, .. } => (rows, units, Bias::Apart),
@@ -935,6 +1163,7 @@ fn place_parameters(
             )));
         }
         let mut place = |first: usize, rows: usize, bias: bool| {
+            let learns = if lazy && i == 0 && rows > 0 { Learns::ByRow } else { learns };
             let len = (rows + bias as usize) * units;
             let padded = len.next_multiple_of(ALIGNMENT);
             let room = limit.min(SHARED_FROM);
@@ -955,9 +1184,17 @@ fn place_parameters(
                 .collect(),
         );
     }
-    let total: usize = lengths.iter().filter(|(_, learns)| *learns).map(|(len, _)| len).sum();
-    let shares = trains && total > limit.min(SHARED_FROM);
-    let largest = pieces.iter().skip(request.frozen).flatten().map(|piece: &Piece| piece.len).max();
+    let total = |which: &dyn Fn(Learns) -> bool| -> usize {
+        lengths.iter().filter(|(_, learns)| which(*learns)).map(|(len, _)| len).sum()
+    };
+    let large = limit.min(SHARED_FROM);
+    let shares = trains && total(&|learns| learns == Learns::AsAWhole) > large;
+    let keeps_best = request.keep_best && total(&|learns| learns != Learns::Never) <= large;
+    let dense = pieces.iter().skip(request.frozen).flatten();
+    let largest = dense
+        .filter(|piece: &&Piece| lengths[piece.segment].1 == Learns::AsAWhole)
+        .map(|piece| piece.len)
+        .max();
     let shared_gradients =
         shares.then(|| program.buffer("gradients", Element::F32, largest.unwrap_or(1)));
     let moments = request.optimizer.map_or(0, |optimizer| optimizer.moments());
@@ -966,16 +1203,28 @@ fn place_parameters(
         let mut reals = |name: String| program.buffer(name, Element::F32, len);
         segments.push(Segment {
             weights: reals(format!("weights {i}")),
-            gradients: (learns && !shares).then(|| reals(format!("gradients {i}"))),
+            gradients: (learns == Learns::AsAWhole && !shares)
+                .then(|| reals(format!("gradients {i}"))),
             moments: match learns {
-                true => (0..moments).map(|m| reals(format!("moment {m}, {i}"))).collect(),
-                false => Vec::new(),
+                Learns::ByRow | Learns::AsAWhole => {
+                    (0..moments).map(|m| reals(format!("moment {m}, {i}"))).collect()
+                }
+                Learns::Never => Vec::new(),
             },
-            best: (request.keep_best && learns && !shares)
+            best: (keeps_best && learns != Learns::Never)
                 .then(|| reals(format!("best weights {i}"))),
         });
     }
     Ok(Placed { segments, pieces, shared_gradients })
+}
+
+/// How a segment's parameters learn.
+#[derive(Clone, Copy, PartialEq)]
+enum Learns {
+    Never,
+    /// A lazy table.
+    ByRow,
+    AsAWhole,
 }
 
 /// Where a layer's bias lies.

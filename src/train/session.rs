@@ -11,6 +11,7 @@ use crate::backend::{Device, Executor, HostTime};
 use crate::data::{Dataset, Inputs, Targets};
 use crate::error::{Error, Result};
 use crate::kernels::Span;
+use crate::kernels::embedding_catch_up::RATES;
 use crate::kernels::state::{BASE, BATCH_STEP, CURSOR};
 use crate::model::{Input, Loss, Model, Parameter};
 use crate::program::{Program, Run};
@@ -78,6 +79,8 @@ pub struct Session<'a> {
     step: u64,
     /// Optimizer steps of the whole run, for the schedule.
     steps: u64,
+    /// The step through which every row of a lazy table is up to date.
+    settled: u64,
 }
 
 /// A data set with its feed.
@@ -135,6 +138,7 @@ impl<'a> Session<'a> {
             seed: trainer.seed,
             keep_best: validation.is_some() && trainer.early_stopping.is_some(),
             frozen: trainer.frozen_layers,
+            lazy: trainer.lazy_updates,
             max_binding,
         };
         let (recording, executor) = place(&request, prepare)?;
@@ -148,6 +152,7 @@ impl<'a> Session<'a> {
             validation: validation.map(|dataset| Source { dataset, feed: 1, uploaded: false }),
             step: 0,
             steps: per_epoch * trainer.epochs as u64,
+            settled: 0,
         })
     }
 
@@ -174,6 +179,7 @@ impl<'a> Session<'a> {
             validation: Some(source()),
             step: 0,
             steps: 0,
+            settled: 0,
         })
     }
 
@@ -269,6 +275,7 @@ impl<'a> Session<'a> {
         let Some(dataset) = self.validation.as_ref().map(|source| source.dataset) else {
             return Ok(None);
         };
+        self.settle()?;
         let rows: Vec<u32> = (0..dataset.rows() as u32).collect();
         let total = self.windows(Purpose::Evaluation, &rows)?;
         Ok(Some(self.metrics(total, dataset)))
@@ -277,7 +284,7 @@ impl<'a> Session<'a> {
     /// Whether [`Session::keep_best`] keeps weights on the device. Large models have no room for
     /// them there; the trainer keeps them in the model that it was given.
     pub(super) fn keeps_best_on_device(&self) -> bool {
-        self.recording.shared_gradients.is_none()
+        self.recording.segments.iter().any(|segment| segment.best.is_some())
     }
 
     /// Keeps the weights as they are, on the device, for [`Session::restore_best`].
@@ -285,6 +292,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// [`Error::Device`] when the device fails.
     pub fn keep_best(&mut self) -> Result<()> {
+        self.settle()?;
         for segment in &self.recording.segments {
             if let Some(best) = segment.best {
                 self.executor.copy(segment.weights, best)?;
@@ -298,6 +306,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// [`Error::Device`] when the device fails.
     pub fn restore_best(&mut self) -> Result<()> {
+        self.settle()?;
         for segment in &self.recording.segments {
             if let Some(best) = segment.best {
                 self.executor.copy(best, segment.weights)?;
@@ -322,6 +331,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// [`Error::Device`] when the device fails.
     pub(super) fn read_into(&mut self, role: Role, parameters: &mut [Parameter]) -> Result<()> {
+        self.settle()?;
         let skipped = parameters.len() - self.parameters_of(role).len();
         let spans = self.recording.spans(role)?;
         let executor = self.executor.as_mut();
@@ -354,6 +364,7 @@ impl<'a> Session<'a> {
         if !own.eq(parameters.iter().map(|p| (&p.name, &p.shape))) {
             return Err(Error::Model("the saved parameters are those of another model".into()));
         }
+        self.settle()?;
         write_parameters(&self.recording.spans(role)?, parameters, self.executor.as_mut())
     }
 
@@ -381,7 +392,41 @@ impl<'a> Session<'a> {
             self.write(*role, parameters)?;
         }
         self.step = state.step;
+        if let Some(lazy) = self.recording.lazy {
+            let steps = vec![self.step as u32; lazy.steps.len];
+            self.executor.write_words(lazy.steps, &steps)?;
+        }
+        self.settled = self.step;
         Ok(())
+    }
+
+    /// Brings every row of a lazy table up to the last step done.
+    fn settle(&mut self) -> Result<()> {
+        let Some(lazy) = self.recording.lazy.filter(|_| self.settled < self.step) else {
+            return Ok(());
+        };
+        // An evaluation may have moved the counters since.
+        reset_counters(&self.recording, self.step, self.executor.as_mut())?;
+        self.executor.run(&[Run { routine: lazy.settle, times: 1 }])?;
+        self.settled = self.step;
+        Ok(())
+    }
+
+    /// Before `slots` steps of a window: writes their rates for a lazy table, and settles it where a
+    /// row's lag could exceed the rates that are kept.
+    fn write_rates(&mut self, rates: &[f32]) -> Result<()> {
+        self.executor.write_reals(self.recording.schedule, rates)?;
+        let Some(lazy) = self.recording.lazy else { return Ok(()) };
+        if self.step - self.settled + rates.len() as u64 >= RATES as u64 {
+            self.settle()?;
+        }
+        let at = (self.step as usize + 1) % RATES;
+        let (to_end, rest) = rates.split_at(rates.len().min(RATES - at));
+        self.executor.write_reals(lazy.rates.part(at, to_end.len()), to_end)?;
+        match rest.is_empty() {
+            true => Ok(()),
+            false => self.executor.write_reals(lazy.rates, rest),
+        }
     }
 
     /// The order in which an epoch takes the training rows.
@@ -461,7 +506,7 @@ impl<'a> Session<'a> {
                 self.trainer.optimizer.rate(self.trainer.schedule, self.step + 1 + i, self.steps)
             };
             let rates: Vec<f32> = (0..slots as u64).map(rate).collect();
-            self.executor.write_reals(self.recording.schedule, &rates)?;
+            self.write_rates(&rates)?;
         }
         reset_counters(&self.recording, self.step, self.executor.as_mut())?;
 
@@ -624,6 +669,7 @@ pub(super) fn place_for_answers(
         seed,
         keep_best: false,
         frozen: 0,
+        lazy: false,
         max_binding: device.max_binding_elements(),
     };
     place(&request, |program| device.prepare(program))

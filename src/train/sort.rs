@@ -25,6 +25,17 @@ impl Sort {
         }
     }
 
+    /// Where [`Sort::record`] puts its results.
+    pub fn sorted(&self, rows: usize) -> [Span; 2] {
+        let last = (Self::passes(rows) - 1) % 2;
+        [self.keys[last as usize], self.values[last as usize]]
+    }
+
+    /// Passes of eight bits that ids below `rows` need.
+    fn passes(rows: usize) -> u32 {
+        (usize::BITS - (rows - 1).leading_zeros()).div_ceil(8).max(1)
+    }
+
     /// Records the sort of `count` ids below `rows`; returns them sorted, with their positions.
     pub fn record(
         &self,
@@ -33,11 +44,10 @@ impl Sort {
         rows: usize,
         step: &mut Vec<Dispatch>,
     ) -> [Span; 2] {
-        let bits = usize::BITS - (rows - 1).leading_zeros();
         let counts = self.counts;
         // The pairs go from a to b and back; the first pass reads the batch itself.
         let (mut keys, mut values) = (ids, self.values[1]);
-        for pass in 0..bits.div_ceil(8).max(1) {
+        for pass in 0..Self::passes(rows) {
             let shift = 8 * pass;
             let to = (pass % 2) as usize;
             let first = (pass == 0) as u32;

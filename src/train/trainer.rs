@@ -44,6 +44,10 @@ pub struct Trainer {
     pub early_stopping: Option<EarlyStopping>,
     /// The first layers, this many, keep their weights.
     pub frozen_layers: usize,
+    /// Whether Adam updates a large embedding's rows only when a batch names them, and replays the
+    /// steps that they missed when they come up again: the same weights, to the bit on most devices,
+    /// at a step's cost that does not grow with the table. For comparisons it can be turned off.
+    pub lazy_updates: bool,
 }
 
 impl Default for Trainer {
@@ -57,6 +61,7 @@ impl Default for Trainer {
             schedule: Schedule::default(),
             early_stopping: None,
             frozen_layers: 0,
+            lazy_updates: true,
         }
     }
 }

@@ -1,0 +1,136 @@
+//! The steps of Adam with a gradient of zero that rows of a table have missed, replayed in registers
+//! with the operations of [`super::adam`]: the result is that of an Adam that touches every row at
+//! every step, bit for bit, and a row costs memory traffic only when it comes up.
+//!
+//! Bound to the ids of a batch it brings their rows up to the step before the batch's; bound to all
+//! rows, to the last step done, before anybody reads the weights. [`super::embedding_mark`] notes
+//! the step afterwards.
+//!
+//! Weights that a replayed step no longer moves are not moved by the later ones either, if m /
+//! sqrt(v) falls faster than a rate can grow ([`is_exact`]); only the moments decay on.
+
+use super::embedding_adam::held;
+use super::embedding_update::for_runs;
+use super::state::{BATCH_STEP, STEP};
+use super::{Real, for_costly_rows};
+
+/// Rates that are kept: rows may lag by no more steps. `RATES` of the shader.
+pub const RATES: usize = 8192;
+
+kernel! {
+    name: "embedding_catch_up",
+    params: {
+        /// Ids in the batch; where `all` the rows that the bindings hold.
+        positions: u32,
+        /// Width of the table.
+        units: u32,
+        /// First row of the table that the bindings hold.
+        first: u32,
+        /// Rows that they hold.
+        rows: u32,
+        /// 1: all rows; 0: those of a batch.
+        all: u32,
+        /// Decay of the first moment.
+        beta_1: f32,
+        /// Decay of the second moment.
+        beta_2: f32,
+        /// Added to the root of the second moment.
+        epsilon: f32,
+    },
+    bindings: {
+        /// The counters.
+        state: read u32,
+        /// `[RATES]`: the rate of step t at `t % RATES`.
+        rates: read f32,
+        /// `[positions]`, ascending; not read where `all`.
+        sorted_ids: read u32,
+        /// `[table rows]`: the step through which each row is up to date.
+        steps: read u32,
+        /// `[rows, units]`
+        weights: write f32,
+        /// `[rows, units]`
+        first_moments: write f32,
+        /// `[rows, units]`
+        second_moments: write f32,
+    },
+    items: {
+        width: |p| p.units,
+        rows: |p| p.positions as usize,
+        source: [wgsl!("shared/state.wgsl"), wgsl!("embedding_catch_up.wgsl")],
+    },
+    twin: twin,
+}
+
+/// Whether replayed steps equal those of a dense Adam: m / sqrt(v) falls by b1 / sqrt(b2) a step, and
+/// the bias correction raises a rate by less than 5 % a step.
+pub fn is_exact(beta_1: f64, beta_2: f64) -> bool {
+    beta_1 * 1.05 < beta_2.sqrt()
+}
+
+#[allow(clippy::too_many_arguments)]
+fn twin<T: Real>(
+    p: &Params,
+    state: &[u32],
+    rates: &[T],
+    sorted_ids: &[u32],
+    steps: &[u32],
+    weights: &mut [T],
+    first_moments: &mut [T],
+    second_moments: &mut [T],
+) {
+    let units = p.units as usize;
+    let (b1, b2) = (T::from_f32(p.beta_1), T::from_f32(p.beta_2));
+    let epsilon = T::from_f32(p.epsilon);
+    let replay = |id: u32, through: u32, weights: &mut [T], ms: &mut [T], vs: &mut [T]| {
+        let done = steps[id as usize];
+        let is_fresh = |values: &[T]| values.iter().all(|&value| value == T::ZERO);
+        if done >= through || is_fresh(ms) && is_fresh(vs) {
+            return;
+        }
+        let mut moves = true;
+        super::vectorised(
+            #[inline(always)]
+            || {
+                for step in done + 1..=through {
+                    let rate = rates[step as usize % RATES];
+                    ms.iter_mut().for_each(|m| *m = b1 * *m);
+                    vs.iter_mut().for_each(|v| *v = b2 * *v);
+                    if moves {
+                        let mut moved = 0;
+                        for ((p, &m), &v) in weights.iter_mut().zip(&*ms).zip(&*vs) {
+                            let next = *p - rate * m / (v.sqrt() + epsilon);
+                            moved |= (next != *p) as u32;
+                            *p = next;
+                        }
+                        moves = moved != 0;
+                    }
+                }
+            },
+        );
+    };
+    if p.all == 0 {
+        let through = state[BATCH_STEP] - 1;
+        let (_, ids) = held(&sorted_ids[..p.positions as usize], p.first, p.rows);
+        let tables = [weights, first_moments, second_moments];
+        return for_runs(ids, units, p.first, tables, |_, run, [weights, ms, vs]| {
+            replay(run[0], through, weights, ms, vs);
+        });
+    }
+    // All rows: blocks of them, each with its part of the moments.
+    let through = state[STEP];
+    let len = p.rows as usize * units;
+    let block = 64 * units;
+    let moments =
+        first_moments[..len].chunks_mut(block).zip(second_moments[..len].chunks_mut(block));
+    let mut blocks: Vec<_> = weights[..len].chunks_mut(block).zip(moments).collect();
+    let count = blocks.len();
+    for_costly_rows(&mut blocks, 1, block.min(len / count.max(1)), |first, blocks| {
+        for (i, (weights, (ms, vs))) in blocks.iter_mut().enumerate() {
+            let row = p.first + ((first + i) * 64) as u32;
+            let rows = weights.chunks_exact_mut(units).zip(ms.chunks_exact_mut(units));
+            for (j, ((weights, ms), vs)) in rows.zip(vs.chunks_exact_mut(units)).enumerate() {
+                replay(row + j as u32, through, weights, ms, vs);
+            }
+        }
+    });
+}
