@@ -417,3 +417,58 @@ fn evaluations_of_noisy_rows_are_reproducible() {
         }
     }
 }
+
+/// Rows that a batch does not name are not touched, and come out as if they had been at every step:
+/// with validation after every epoch, with rows that come up once in a run, and with a table cut
+/// into pieces.
+#[test]
+fn lazy_updates_give_the_bits_of_dense_ones() {
+    let (rows, length) = (2_000, 20);
+    let zipf = |count: usize| {
+        let rank = |i: usize| (((i * 7_919) % 10_007) as f64 / 10_007.0).powi(4);
+        let values = (0..count * length).map(|i| (rank(i) * rows as f64) as u32).collect();
+        let targets = (0..count).map(|i| ((i * 7) % 3) as f32).collect();
+        let targets = Targets::Values { values: targets, width: 1 };
+        Dataset::new(Inputs::Ids { values, length }, targets, "zipf").expect("rows")
+    };
+    let (training, validation) = (zipf(333), zipf(50));
+    let bag = |rows| {
+        let layers = vec![
+            Layer::Bag { rows, units: 8, combine: Combine::Sqrt, activation: Activation::Relu },
+            Layer::Dense { units: 3, activation: Activation::Softmax },
+        ];
+        Model::new(Input::Ids { length }, layers, Loss::CategoricalCrossentropy, 5).expect("a model")
+    };
+    for device in [gpu(), &Device::cpu()] {
+        for (start, max_binding) in
+            [(classifier(rows, length), 1 << 20), (bag(rows), 1 << 20), (bag(rows), 6_400)]
+        {
+            let run = |lazy_updates: bool, validated: bool| {
+                let schedule = Schedule::Cosine;
+                let trainer = Trainer { lazy_updates, schedule, ..trainer() };
+                let validation = validated.then_some(&validation);
+                let prepare = |program: &program::Program| device.prepare(program);
+                let mut session =
+                    Session::open(&start, &trainer, &training, validation, max_binding, prepare)
+                        .expect("a session");
+                let mut losses = Vec::new();
+                for epoch in 0..6 {
+                    losses.extend(session.train(epoch..epoch + 1).expect("an epoch"));
+                    losses.extend(session.evaluate().expect("an evaluation"));
+                }
+                let mut bits: Vec<u32> = Vec::new();
+                for role in [Role::Weights, Role::FirstMoments, Role::SecondMoments] {
+                    for parameter in session.read(role).expect("a role") {
+                        bits.extend(parameter.values.iter().map(|value| value.to_bits()));
+                    }
+                }
+                (losses, bits)
+            };
+            for validated in [true, false] {
+                let (lazy, dense) = (run(true, validated), run(false, validated));
+                assert_eq!(lazy.0, dense.0, "losses on {}", device.name());
+                assert!(lazy.1 == dense.1, "weights and moments on {}", device.name());
+            }
+        }
+    }
+}
