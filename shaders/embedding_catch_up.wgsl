@@ -33,56 +33,72 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> first_moments: array<Item>;
 @group(0) @binding(7) var<storage, read_write> second_moments: array<Item>;
 
+// As in embedding_adam.wgsl.
+const WALK: u32 = select(1u, 64u, SOFTWARE);
+
+// The id whose row pair or row p stands for.
+fn id_at(p: u32) -> u32 {
+    if params.all == 1u {
+        return p + params.first;
+    }
+    return sorted_ids[p];
+}
+
+// Whether the row has missed a step and is not another pair's.
+fn lags(p: u32, through: u32) -> bool {
+    let id = id_at(p);
+    let repeats = params.all == 0u && p > 0u && sorted_ids[max(p, 1u) - 1u] == id;
+    return !repeats && id - params.first < params.rows && steps[id] < through;
+}
+
 @compute @workgroup_size(8, 32)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,
     @builtin(num_workgroups) workgroups: vec3u,
     @builtin(local_invocation_id) local: vec3u,
 ) {
-    let p = row_index(workgroup, workgroups, local);
-    if p >= params.positions {
-        return;
-    }
-    var id = p + params.first;
-    var through = state[STEP];
-    if params.all == 0u {
-        id = sorted_ids[p];
-        through = state[BATCH_STEP] - 1u;
-        if p > 0u && sorted_ids[p - 1u] == id {
-            return;
-        }
-    }
-    let row = id - params.first;
-    if row >= params.rows {
-        return;
-    }
-    let done = steps[id];
-    if done >= through {
-        return;
-    }
+    let through = select(state[BATCH_STEP] - 1u, state[STEP], params.all == 1u);
     let columns = params.units / WIDE;
-    let end = column_end(workgroup, columns);
-    for (var c = column_begin(workgroup, local); c < end; c += ROW_LANES) {
-        let i = row * columns + c;
-        var m = first_moments[i];
-        var v = second_moments[i];
-        // Rows that have never had a gradient.
-        if all(m == Item(0.0)) && all(v == Item(0.0)) {
-            continue;
+    var p = row_index(workgroup, workgroups, local) * WALK;
+    let end = min(p + WALK, params.positions);
+    loop {
+        while p < end && !lags(p, through) {
+            p++;
         }
-        var weight = weights[i];
-        var moves = true;
-        for (var step = done + 1u; step <= through; step++) {
-            m = params.beta_1 * m;
-            v = params.beta_2 * v;
-            if moves {
-                let moved = weight - rates[step % RATES] * m / (sqrt(v) + params.epsilon);
-                moves = any(moved != weight);
-                weight = moved;
+        if p >= end {
+            break;
+        }
+        let id = id_at(p);
+        for (var i = 0u; i < ROW_ITEMS; i++) {
+            let c = column_at(workgroup, local, i);
+            if c >= columns {
+                break;
             }
+            replay((id - params.first) * columns + c, steps[id] + 1u, through);
         }
-        first_moments[i] = m;
-        second_moments[i] = v;
-        weights[i] = weight;
+        p++;
     }
+}
+
+fn replay(at: u32, begin: u32, through: u32) {
+    var m = first_moments[at];
+    var v = second_moments[at];
+    // Rows that have never had a gradient.
+    if all(m == Item(0.0)) && all(v == Item(0.0)) {
+        return;
+    }
+    var weight = weights[at];
+    var moves = true;
+    for (var step = begin; step <= through; step++) {
+        m = params.beta_1 * m;
+        v = params.beta_2 * v;
+        if moves {
+            let moved = weight - rates[step % RATES] * m / (sqrt(v) + params.epsilon);
+            moves = any(moved != weight);
+            weight = moved;
+        }
+    }
+    first_moments[at] = m;
+    second_moments[at] = v;
+    weights[at] = weight;
 }

@@ -1,6 +1,6 @@
 // Gathers rows of an embedding table: output[p, :] = table[ids[p] - first, :]. The table may be one
 // piece of several, which holds `rows` rows from `first` on: positions whose id lies elsewhere are
-// left to the other pieces. Rows of items: see shared/rows.wgsl.
+// left to the other pieces. (Where SOFTWARE it is whole.) Rows of items: see shared/rows.wgsl.
 
 struct Params {
     positions: u32,
@@ -20,18 +20,25 @@ fn main(
     @builtin(num_workgroups) workgroups: vec3u,
     @builtin(local_invocation_id) local: vec3u,
 ) {
-    let position = row_index(workgroup, workgroups, local);
-    if position >= params.positions {
+    var position = row_index(workgroup, workgroups, local);
+    if SOFTWARE {
+        position = min(position, params.positions - 1u);
+    } else if position >= params.positions {
         return;
     }
     // Below `first` it wraps to a number that no table reaches.
     let row = ids[position] - params.first;
-    if row >= params.rows {
+    if !SOFTWARE && row >= params.rows {
         return;
     }
     let columns = params.units / WIDE;
-    let end = column_end(workgroup, columns);
-    for (var c = column_begin(workgroup, local); c < end; c += ROW_LANES) {
+    for (var i = 0u; i < ROW_ITEMS; i++) {
+        var c = column_at(workgroup, local, i);
+        if SOFTWARE {
+            c = min(c, columns - 1u);
+        } else if c >= columns {
+            return;
+        }
         output[position * columns + c] = table[row * columns + c];
     }
 }

@@ -44,8 +44,11 @@ fn main(
         return;
     }
     let columns = params.units / WIDE;
-    let columns_end = column_end(workgroup, columns);
-    for (var c = column_begin(workgroup, local); c < columns_end; c += ROW_LANES) {
+    for (var i = 0u; i < ROW_ITEMS; i++) {
+        let c = column_at(workgroup, local, i);
+        if c >= columns {
+            return;
+        }
         var total = tails[tile * columns + c];
         for (var next = end; next < params.positions && sorted_ids[next] == id; next += TILE) {
             total += heads[(next / TILE) * columns + c];

@@ -29,6 +29,32 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> heads: array<Item>;
 @group(0) @binding(7) var<storage, read_write> tails: array<Item>;
 
+// A run's sum for one column, and where it ended: at another id or at `end`.
+struct Sum {
+    total: Item,
+    next: u32,
+}
+
+fn sum_run(begin: u32, end: u32, id: u32, columns: u32, c: u32) -> Sum {
+    var total = Item(0.0);
+    var p = begin;
+    loop {
+        var row = sorted_positions[p];
+        if params.length > 0u {
+            row /= params.length;
+            let scale = select(scales[row], 0.0, id == 0u);
+            total = fma(Item(scale), d_output[row * columns + c], total);
+        } else {
+            total += d_output[row * columns + c];
+        }
+        p++;
+        if p >= end || sorted_ids[p] != id {
+            break;
+        }
+    }
+    return Sum(total, p);
+}
+
 @compute @workgroup_size(8, 32)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,
@@ -42,45 +68,37 @@ fn main(
     }
     let end = min(start + TILE, params.positions);
     let columns = params.units / WIDE;
-    let columns_end = column_end(workgroup, columns);
-    for (var c = column_begin(workgroup, local); c < columns_end; c += ROW_LANES) {
-        var total = Item(0.0);
-        var id = sorted_ids[start];
-        var begin = start;
-        var came_in = start > 0u && sorted_ids[start - 1u] == id;
-        for (var p = start; p < end; p++) {
-            var row = sorted_positions[p];
-            if params.length > 0u {
-                row /= params.length;
-                let scale = select(scales[row], 0.0, id == 0u);
-                total = fma(Item(scale), d_output[row * columns + c], total);
-            } else {
-                total += d_output[row * columns + c];
-            }
-            let is_last = p + 1u >= params.positions;
-            let next = sorted_ids[min(p + 1u, params.positions - 1u)];
-            let goes_on = !is_last && next == id;
-            if goes_on && p + 1u < end {
-                continue;
-            }
+    let before = sorted_ids[max(start, 1u) - 1u];
+    let behind = sorted_ids[min(end, params.positions - 1u)];
+    for (var i = 0u; i < ROW_ITEMS; i++) {
+        let c = column_at(workgroup, local, i);
+        if c >= columns {
+            return;
+        }
+        var p = start;
+        var id = sorted_ids[p];
+        if start > 0u && before == id {
+            let sum = sum_run(p, end, id, columns, c);
             // Below `first` it wraps to a number that no table reaches.
-            var at = id - params.first;
-            if params.compact == 1u {
-                at = begin;
+            if params.compact == 1u || id - params.first < params.rows {
+                heads[tile * columns + c] = sum.total;
+            }
+            p = sum.next;
+        }
+        while p < end {
+            id = sorted_ids[p];
+            let sum = sum_run(p, end, id, columns, c);
+            let at = select(id - params.first, p, params.compact == 1u);
+            p = sum.next;
+            if p == end && end < params.positions && behind == id {
+                if at < params.rows {
+                    tails[tile * columns + c] = sum.total;
+                }
+                break;
             }
             if at < params.rows {
-                if came_in {
-                    heads[tile * columns + c] = total;
-                } else if goes_on {
-                    tails[tile * columns + c] = total;
-                } else {
-                    gradient[at * columns + c] = total;
-                }
+                gradient[at * columns + c] = sum.total;
             }
-            total = Item(0.0);
-            came_in = false;
-            id = next;
-            begin = p + 1u;
         }
     }
 }

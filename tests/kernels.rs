@@ -304,7 +304,7 @@ fn embedding_gather_case(mut c: Case, [positions, rows, units, code]: Sizes) -> 
         positions: positions as u32,
         units: units as u32,
         first: first as u32,
-        rows: held as u32,
+        rows: if held == rows { u32::MAX } else { held as u32 },
     };
     c.finish(embedding_gather::dispatch(params, bindings))
 }

@@ -437,7 +437,8 @@ fn lazy_updates_give_the_bits_of_dense_ones() {
             Layer::Bag { rows, units: 8, combine: Combine::Sqrt, activation: Activation::Relu },
             Layer::Dense { units: 3, activation: Activation::Softmax },
         ];
-        Model::new(Input::Ids { length }, layers, Loss::CategoricalCrossentropy, 5).expect("a model")
+        Model::new(Input::Ids { length }, layers, Loss::CategoricalCrossentropy, 5)
+            .expect("a model")
     };
     for device in [gpu(), &Device::cpu()] {
         for (start, max_binding) in

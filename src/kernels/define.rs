@@ -190,12 +190,12 @@ pub fn spread(invocations: usize) -> [u32; 3] {
     [groups.div_ceil(y) as u32, y as u32, 1]
 }
 
-/// Workgroups for a kernel over `rows` rows of `items` items, eight invocations a row, as
-/// `shared/rows.wgsl` undoes it.
-pub fn spread_rows(rows: usize, items: usize) -> [u32; 3] {
+/// Workgroups for a kernel over `rows` rows whose eight invocations each have `lanes` / 8 parts of them
+/// along x, as `shared/rows.wgsl` undoes it.
+pub fn spread_rows(rows: usize, lanes: usize) -> [u32; 3] {
     let groups = rows.div_ceil(32).max(1);
     let z = groups.div_ceil(65_535);
-    [items.div_ceil(32).max(1) as u32, groups.div_ceil(z) as u32, z as u32]
+    [lanes.div_ceil(8).max(1) as u32, groups.div_ceil(z) as u32, z as u32]
 }
 
 /// The file of a shader, relative to `shaders/`.
@@ -303,12 +303,20 @@ macro_rules! kernel {
             twin: $twin,
         }
     };
-    // Over rows of items (`shared/rows.wgsl`): vec4f where the width is a multiple of 4, else f32.
+    // Over rows of items (`shared/rows.wgsl`): vec4f where the width is a multiple of 4, else f32; each
+    // with a form for software adapters. `walk` says how many rows the eight invocations of a row
+    // take there, `software` what that form computes.
     (
         name: $name:literal,
         params: $params:tt,
         bindings: $bindings:tt,
-        items: { width: $width:expr, rows: $rows:expr, source: [$($source:expr),* $(,)?], },
+        items: {
+            width: $width:expr,
+            rows: $rows:expr,
+            $(walk: $walk:expr,)?
+            $(software: $software:expr,)?
+            source: [$($source:expr),* $(,)?],
+        },
         twin: $twin:path,
     ) => {
         kernel! {
@@ -317,18 +325,33 @@ macro_rules! kernel {
             bindings: $bindings,
             variants: [
                 "vec4": {
-                    source: &["alias Item = vec4f;\nconst WIDE: u32 = 4u;\n", wgsl!("shared/rows.wgsl"), $($source),*],
-                    workgroups: |p| $crate::kernels::spread_rows(rows(p), width(p) / 4),
+                    source: &["alias Item = vec4f;\nconst WIDE: u32 = 4u;\nconst SOFTWARE: bool = false;\n", wgsl!("shared/rows.wgsl"), $($source),*],
+                    workgroups: |p| $crate::kernels::spread_rows(rows(p), (width(p) / 4).div_ceil(4)),
                     computes: |p| width(p).is_multiple_of(4),
                 },
                 "scalar": {
-                    source: &["alias Item = f32;\nconst WIDE: u32 = 1u;\n", wgsl!("shared/rows.wgsl"), $($source),*],
-                    workgroups: |p| $crate::kernels::spread_rows(rows(p), width(p)),
+                    source: &["alias Item = f32;\nconst WIDE: u32 = 1u;\nconst SOFTWARE: bool = false;\n", wgsl!("shared/rows.wgsl"), $($source),*],
+                    workgroups: |p| $crate::kernels::spread_rows(rows(p), width(p).div_ceil(4)),
+                },
+                "vec4_software": {
+                    source: &["alias Item = vec4f;\nconst WIDE: u32 = 4u;\nconst SOFTWARE: bool = true;\n", wgsl!("shared/rows.wgsl"), $($source),*],
+                    workgroups: |p| $crate::kernels::spread_rows(rows(p).div_ceil(WALK), width(p) / 4),
+                    computes: |p| width(p).is_multiple_of(4) && software(p),
+                },
+                "scalar_software": {
+                    source: &["alias Item = f32;\nconst WIDE: u32 = 1u;\nconst SOFTWARE: bool = true;\n", wgsl!("shared/rows.wgsl"), $($source),*],
+                    workgroups: |p| $crate::kernels::spread_rows(rows(p).div_ceil(WALK), width(p)),
+                    computes: software,
                 },
             ],
-            choose: |p, _| if width(p).is_multiple_of(4) { 0 } else { 1 },
+            choose: |p, adapter| {
+                let is_software = adapter != $crate::kernels::Adapter::Hardware && software(p);
+                2 * is_software as usize + !width(p).is_multiple_of(4) as usize
+            },
             twin: $twin,
         }
+
+        const WALK: usize = 1 $(- 1 + $walk)?;
 
         /// Numbers in a row.
         fn width(p: &Params) -> usize {
@@ -340,6 +363,17 @@ macro_rules! kernel {
         fn rows(p: &Params) -> usize {
             let rows: fn(&Params) -> usize = $rows;
             rows(p)
+        }
+
+        /// Whether the form for software adapters computes these parameters.
+        fn software(_p: &Params) -> bool {
+            $(
+                let software: fn(&Params) -> bool = $software;
+                if !software(_p) {
+                    return false;
+                }
+            )?
+            true
         }
     };
     (@element f32) => { Element::F32 };

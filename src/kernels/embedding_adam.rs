@@ -50,6 +50,7 @@ kernel! {
     items: {
         width: |p| p.units,
         rows: |p| p.positions as usize,
+        walk: 64,
         source: [wgsl!("shared/state.wgsl"), wgsl!("embedding_adam.wgsl")],
     },
     twin: twin,

@@ -56,6 +56,7 @@ kernel! {
     items: {
         width: |p| p.units,
         rows: |p| p.positions as usize,
+        walk: 64,
         source: [wgsl!("shared/state.wgsl"), wgsl!("embedding_catch_up.wgsl")],
     },
     twin: twin,

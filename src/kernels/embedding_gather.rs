@@ -12,7 +12,7 @@ kernel! {
         units: u32,
         /// First row of the table that the binding holds.
         first: u32,
-        /// Rows that it holds.
+        /// Rows that it holds; `u32::MAX` says that it is the whole table.
         rows: u32,
     },
     bindings: {
@@ -26,6 +26,7 @@ kernel! {
     items: {
         width: |p| p.units,
         rows: |p| p.positions as usize,
+        software: |p| p.rows == u32::MAX,
         source: [wgsl!("embedding_gather.wgsl")],
     },
     twin: twin,

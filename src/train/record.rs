@@ -474,7 +474,10 @@ impl<'a> Recorder<'a> {
                             positions: (rows * reads) as u32,
                             units: units as u32,
                             first: piece.first as u32,
-                            rows: piece.rows as u32,
+                            rows: match self.recording.pieces[i].len() {
+                                1 => u32::MAX,
+                                _ => piece.rows as u32,
+                            },
                         };
                         let (ids, table) = (input.span, self.weights(piece));
                         let bindings = embedding_gather::Bindings { ids, table, output };
