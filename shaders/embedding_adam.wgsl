@@ -28,11 +28,6 @@ struct Params {
 // all the same, but a loop goes on to the next pair that has any.
 const WALK: u32 = select(1u, 64u, SOFTWARE);
 
-fn begins_run(p: u32) -> bool {
-    let id = sorted_ids[p];
-    return id - params.first < params.rows && (p == 0u || sorted_ids[max(p, 1u) - 1u] != id);
-}
-
 @compute @workgroup_size(8, 32)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,
@@ -43,19 +38,32 @@ fn main(
     let columns = params.units / WIDE;
     var p = row_index(workgroup, workgroups, local) * WALK;
     let end = min(p + WALK, params.positions);
+    if p >= end {
+        return;
+    }
+    // No id is all ones: before the first pair stands none.
+    var before = 0xffffffffu;
+    if p > 0u {
+        before = sorted_ids[p - 1u];
+    }
     loop {
-        while p < end && !begins_run(p) {
+        // To the next pair that begins a run of a row held here.
+        var id = before;
+        while p < end {
+            id = sorted_ids[p];
+            if id != before && id - params.first < params.rows {
+                break;
+            }
+            before = id;
             p++;
         }
         if p >= end {
             break;
         }
-        let row = sorted_ids[p] - params.first;
-        for (var i = 0u; i < ROW_ITEMS; i++) {
-            let c = column_at(workgroup, local, i);
-            if c >= columns {
-                break;
-            }
+        before = id;
+        let row = id - params.first;
+        let columns_end = walk_end(workgroup, columns);
+        for (var c = walk_begin(workgroup, local); c < columns_end; c += ROW_LANES) {
             let at = row * columns + c;
             let g = gradients[p * columns + c];
             let m = params.beta_1 * first_moments[at] + params.complement_1 * g;

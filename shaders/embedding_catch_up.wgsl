@@ -36,45 +36,49 @@ struct Params {
 // As in embedding_adam.wgsl.
 const WALK: u32 = select(1u, 64u, SOFTWARE);
 
-// The id whose row pair or row p stands for.
-fn id_at(p: u32) -> u32 {
-    if params.all == 1u {
-        return p + params.first;
-    }
-    return sorted_ids[p];
-}
-
-// Whether the row has missed a step and is not another pair's.
-fn lags(p: u32, through: u32) -> bool {
-    let id = id_at(p);
-    let repeats = params.all == 0u && p > 0u && sorted_ids[max(p, 1u) - 1u] == id;
-    return !repeats && id - params.first < params.rows && steps[id] < through;
-}
-
 @compute @workgroup_size(8, 32)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,
     @builtin(num_workgroups) workgroups: vec3u,
     @builtin(local_invocation_id) local: vec3u,
 ) {
-    let through = select(state[BATCH_STEP] - 1u, state[STEP], params.all == 1u);
+    let is_all = params.all == 1u;
+    let through = select(state[BATCH_STEP] - 1u, state[STEP], is_all);
     let columns = params.units / WIDE;
     var p = row_index(workgroup, workgroups, local) * WALK;
     let end = min(p + WALK, params.positions);
+    if p >= end {
+        return;
+    }
+    // No id is all ones: before the first pair stands none.
+    var before = 0xffffffffu;
+    if p > 0u && !is_all {
+        before = sorted_ids[p - 1u];
+    }
     loop {
-        while p < end && !lags(p, through) {
+        // To the next row that has missed a step, of those held here.
+        var id = before;
+        var done = 0u;
+        while p < end {
+            if is_all {
+                id = p + params.first;
+            } else {
+                id = sorted_ids[p];
+            }
+            done = steps[id];
+            if id != before && done < through && id - params.first < params.rows {
+                break;
+            }
+            before = id;
             p++;
         }
         if p >= end {
             break;
         }
-        let id = id_at(p);
-        for (var i = 0u; i < ROW_ITEMS; i++) {
-            let c = column_at(workgroup, local, i);
-            if c >= columns {
-                break;
-            }
-            replay((id - params.first) * columns + c, steps[id] + 1u, through);
+        before = id;
+        let columns_end = walk_end(workgroup, columns);
+        for (var c = walk_begin(workgroup, local); c < columns_end; c += ROW_LANES) {
+            replay((id - params.first) * columns + c, done + 1u, through);
         }
         p++;
     }

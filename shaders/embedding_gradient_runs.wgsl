@@ -36,14 +36,14 @@ struct Sum {
 }
 
 fn sum_run(begin: u32, end: u32, id: u32, columns: u32, c: u32) -> Sum {
-    var total = Item(0.0);
+    var total: Item;
     var p = begin;
     loop {
         var row = sorted_positions[p];
         if params.length > 0u {
             row /= params.length;
             let scale = select(scales[row], 0.0, id == 0u);
-            total = fma(Item(scale), d_output[row * columns + c], total);
+            total += scale * d_output[row * columns + c];
         } else {
             total += d_output[row * columns + c];
         }

@@ -29,7 +29,9 @@ fn capabilities(kernel: &Kernel, variant: &str) -> Capabilities {
 
 fn element(module: &Module, ty: naga::Handle<naga::Type>) -> Element {
     let scalar = match &module.types[ty].inner {
-        TypeInner::Scalar(scalar) | TypeInner::Vector { scalar, .. } => *scalar,
+        TypeInner::Scalar(scalar)
+        | TypeInner::Vector { scalar, .. }
+        | TypeInner::Matrix { scalar, .. } => *scalar,
         other => panic!("{other:?} is no element"),
     };
     assert_eq!(scalar.width, 4);

@@ -21,18 +21,26 @@ const RUN: u32 = 8u;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) invocation: vec3u) {
-    let block = invocation.x;
     let blocks = params.inputs / 4u;
-    if block >= blocks {
+    var block = invocation.x;
+    // Where lanes are played (LINEAR is chosen there), the last is rather done twice than branched for.
+    if LINEAR {
+        block = min(block, blocks - 1u);
+    } else if block >= blocks {
         return;
     }
     let i = 4u * block;
     let w = vec4f(weights[i], weights[i + 1u], weights[i + 2u], weights[i + 3u]);
-    let first = invocation.y * RUN;
-    for (var row = first; row < min(first + RUN, params.rows); row++) {
+    for (var r = 0u; r < RUN; r++) {
+        var row = invocation.y * RUN + r;
+        if LINEAR {
+            row = min(row, params.rows - 1u);
+        } else if row >= params.rows {
+            return;
+        }
         let at = row * blocks + block;
         var derivative = vec4f(1.0);
-        if params.activation != 0u {
+        if !LINEAR {
             let y = input[at];
             derivative = vec4f(
                 activation_derivative(params.activation, y.x),

@@ -1,4 +1,4 @@
-// Kernels over rows of items (`Item`: vec4f or f32, with WIDE numbers each, set in front): eight
+// Kernels over rows of items (`Item`: vec4f, f32 or mat2x4f, with WIDE numbers each, set in front): eight
 // invocations share a row, so that none divides to find it, and each takes up to four items of it.
 // Rows lie along y and z of the grid, since one dimension stops at 65,535.
 //
@@ -15,4 +15,14 @@ fn row_index(workgroup: vec3u, workgroups: vec3u, local: vec3u) -> u32 {
 // Column `item` of this invocation, for item < ROW_ITEMS.
 fn column_at(workgroup: vec3u, local: vec3u, item: u32) -> u32 {
     return (workgroup.x * ROW_ITEMS + item) * ROW_LANES + local.x;
+}
+
+// For kernels that walk along rows: a row's columns from walk_begin to walk_end, ROW_LANES apart. Where
+// SOFTWARE the eight invocations take all, so that one walk serves them.
+fn walk_begin(workgroup: vec3u, local: vec3u) -> u32 {
+    return workgroup.x * 4u * ROW_LANES + local.x;
+}
+
+fn walk_end(workgroup: vec3u, columns: u32) -> u32 {
+    return select(min((workgroup.x + 1u) * 4u * ROW_LANES, columns), columns, SOFTWARE);
 }

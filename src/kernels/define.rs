@@ -304,7 +304,8 @@ macro_rules! kernel {
         }
     };
     // Over rows of items (`shared/rows.wgsl`): vec4f where the width is a multiple of 4, else f32; each
-    // with a form for software adapters. `walk` says how many rows the eight invocations of a row
+    // with a form for software adapters, and with `wide`, a source that does without vectors'
+    // functions, one of eight numbers. `walk` says how many rows the eight invocations of a row
     // take there, `software` what that form computes.
     (
         name: $name:literal,
@@ -316,6 +317,7 @@ macro_rules! kernel {
             $(walk: $walk:expr,)?
             $(software: $software:expr,)?
             source: [$($source:expr),* $(,)?],
+            $(wide: [$($wide:expr),* $(,)?],)?
         },
         twin: $twin:path,
     ) => {
@@ -335,18 +337,28 @@ macro_rules! kernel {
                 },
                 "vec4_software": {
                     source: &["alias Item = vec4f;\nconst WIDE: u32 = 4u;\nconst SOFTWARE: bool = true;\n", wgsl!("shared/rows.wgsl"), $($source),*],
-                    workgroups: |p| $crate::kernels::spread_rows(rows(p).div_ceil(WALK), width(p) / 4),
+                    workgroups: |p| $crate::kernels::spread_rows(rows(p).div_ceil(WALK), if WALK > 1 { 1 } else { width(p) / 4 }),
                     computes: |p| width(p).is_multiple_of(4) && software(p),
                 },
                 "scalar_software": {
                     source: &["alias Item = f32;\nconst WIDE: u32 = 1u;\nconst SOFTWARE: bool = true;\n", wgsl!("shared/rows.wgsl"), $($source),*],
-                    workgroups: |p| $crate::kernels::spread_rows(rows(p).div_ceil(WALK), width(p)),
+                    workgroups: |p| $crate::kernels::spread_rows(rows(p).div_ceil(WALK), if WALK > 1 { 1 } else { width(p) }),
                     computes: software,
                 },
+                $("wide_software": {
+                    source: &["alias Item = mat2x4f;\nconst WIDE: u32 = 8u;\nconst SOFTWARE: bool = true;\n", wgsl!("shared/rows.wgsl"), $($wide),*],
+                    workgroups: |p| $crate::kernels::spread_rows(rows(p).div_ceil(WALK), width(p) / 8),
+                    computes: |p| width(p).is_multiple_of(8) && software(p),
+                },)?
             ],
             choose: |p, adapter| {
                 let is_software = adapter != $crate::kernels::Adapter::Hardware && software(p);
-                2 * is_software as usize + !width(p).is_multiple_of(4) as usize
+                // Eight numbers an invocation where eight invocations have enough of them.
+                let wide = KERNEL.variants.len() > 4 && width(p).is_multiple_of(64);
+                match is_software && wide {
+                    true => 4,
+                    false => 2 * is_software as usize + !width(p).is_multiple_of(4) as usize,
+                }
             },
             twin: $twin,
         }

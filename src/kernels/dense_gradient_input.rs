@@ -37,6 +37,7 @@ product_kernel! {
     column: {
         source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("column/dense_gradient_input.wgsl")],
         workgroups: |p| [(p.inputs / 4).div_ceil(64), p.rows.div_ceil(8), 1],
+        linear: |p| p.activation == Activation::Linear as u32,
     },
     twin: twin,
 }

@@ -28,6 +28,7 @@ kernel! {
         rows: |p| p.positions as usize,
         software: |p| p.rows == u32::MAX,
         source: [wgsl!("embedding_gather.wgsl")],
+        wide: [wgsl!("embedding_gather.wgsl")],
     },
     twin: twin,
 }

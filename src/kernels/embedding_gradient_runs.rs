@@ -47,6 +47,7 @@ kernel! {
         width: |p| p.units,
         rows: |p| (p.positions as usize).div_ceil(TILE),
         source: [wgsl!("shared/runs.wgsl"), wgsl!("embedding_gradient_runs.wgsl")],
+        wide: [wgsl!("shared/runs.wgsl"), wgsl!("embedding_gradient_runs.wgsl")],
     },
     twin: twin,
 }

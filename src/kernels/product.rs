@@ -34,14 +34,24 @@ pub enum Form {
     Subgroup32,
     /// Layers of one unit.
     Column,
+    /// Layers of one unit, where lanes are played and no activation is asked about.
+    ColumnLinear,
 }
 
 /// The form for a product of m x n elements; `fours` says whether the layer's inputs and units are
-/// multiples of 4, `column` whether its inputs are and it has one unit.
-pub fn choose(m: usize, n: usize, fours: bool, column: bool, adapter: Adapter) -> Form {
+/// multiples of 4, `column` whether its inputs are and it has one unit, `linear` that the form for
+/// linear inputs computes it.
+pub fn choose(
+    [m, n]: [usize; 2],
+    fours: bool,
+    column: bool,
+    linear: bool,
+    adapter: Adapter,
+) -> Form {
     // Enough subgroups to keep a few cores busy.
     let subgroups = |rows: usize| m.div_ceil(rows) * n.div_ceil(32);
     match adapter {
+        Adapter::Software { .. } if column && linear => Form::ColumnLinear,
         _ if column => Form::Column,
         Adapter::Software { eights: true } if fours && subgroups(32) >= 16 => Form::Subgroup32,
         Adapter::Software { eights: true } if fours && subgroups(16) >= 8 => Form::Subgroup16,
@@ -81,7 +91,11 @@ macro_rules! product_kernel {
         whole: $whole:expr,
         source: [$($source:expr),*],
         vec4: [$($vec4:expr),*],
-        column: { source: [$($column:expr),*], workgroups: $column_workgroups:expr, },
+        column: {
+            source: [$($column:expr),*],
+            workgroups: $column_workgroups:expr,
+            $(linear: $linear:expr,)?
+        },
         twin: $twin:path,
     ) => {
         kernel! {
@@ -133,14 +147,18 @@ macro_rules! product_kernel {
                     eights: true,
                 },
                 "column": {
-                    source: &[$($column),*],
+                    source: &["const LINEAR: bool = false;\n", $($column),*],
                     workgroups: $column_workgroups,
                     computes: column,
                 },
+                "column_linear": {
+                    source: &["const LINEAR: bool = true;\n", $($column),*],
+                    workgroups: $column_workgroups,
+                    computes: |p| column(p) && linear(p),
+                },
             ],
             choose: |p, adapter| {
-                let [m, n] = size(p);
-                $crate::kernels::product::choose(m, n, fours(p), column(p), adapter) as usize
+                $crate::kernels::product::choose(size(p), fours(p), column(p), linear(p), adapter) as usize
             },
             twin: $twin,
         }
@@ -148,6 +166,17 @@ macro_rules! product_kernel {
         /// Whether rows of inputs and of units can be read four elements at a time.
         fn fours(p: &Params) -> bool {
             [p.inputs, p.units, p.stride, p.first].iter().all(|size| size.is_multiple_of(4))
+        }
+
+        /// Whether the column form for linear inputs computes `p`.
+        fn linear(_p: &Params) -> bool {
+            $(
+                let linear: fn(&Params) -> bool = $linear;
+                if linear(_p) {
+                    return true;
+                }
+            )?
+            false
         }
 
         /// Whether this is a whole layer of one unit whose inputs can be read four at a time.
