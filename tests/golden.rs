@@ -103,8 +103,22 @@ fn relative_difference(parameters: &[Parameter], arrays: &Value) -> f64 {
 }
 
 /// Losses by epoch, final weights, and gradients and moments of the first two steps.
+/// Follows a run, by a dispatch for each kernel and, where the model is small, by one for many steps.
 fn check(name: &str, open: &dyn Fn(&Golden) -> Session<'_>, loss_tolerance: f64, tolerance: f64) {
-    let golden = load(name);
+    for small_steps in [false, true] {
+        follow(name, small_steps, open, loss_tolerance, tolerance);
+    }
+}
+
+fn follow(
+    name: &str,
+    small_steps: bool,
+    open: &dyn Fn(&Golden) -> Session<'_>,
+    loss_tolerance: f64,
+    tolerance: f64,
+) {
+    let mut golden = load(name);
+    golden.trainer.small_steps = small_steps;
     let truth = &golden.json["numpy_float64"];
 
     let mut session = open(&golden);

@@ -54,6 +54,8 @@ static CASES: &[(&Kernel, Make)] = &[
     (&radix_scan::KERNEL, radix_scan_case),
     (&radix_scatter::KERNEL, radix_scatter_case),
     (&sgd::KERNEL, sgd_case),
+    (&small_steps::ids::KERNEL, small_steps_ids_case),
+    (&small_steps::matrix::KERNEL, small_steps_matrix_case),
     (&softmax::KERNEL, softmax_case),
     (&store_rows::KERNEL, store_rows_case),
     (&word_samples::KERNEL, word_samples_case),
@@ -643,6 +645,103 @@ fn order(c: &mut Case, rows: usize) -> Span {
     }
     c.words(order)
 }
+
+/// A small model of two dense layers, behind an embedding or not, in `state` as `small_steps` has it;
+/// with the number of its weights and of a batch's values, and the layers' widths.
+fn small_model(
+    embeds: bool,
+    batch: usize,
+    width: usize,
+    units: usize,
+    outputs: usize,
+    code: usize,
+) -> (Vec<u32>, usize, usize) {
+    let rows = 11;
+    let reads = if embeds { width * units } else { width };
+    let dense = |reads, units, activation| small_steps::Layer {
+        embeds: false,
+        reads,
+        units,
+        activation,
+        weights: 0,
+        output: 0,
+    };
+    let mut layers =
+        vec![dense(reads, 3, Activation::ALL[code % 4]), dense(3, outputs, Activation::Sigmoid)];
+    if embeds {
+        let table = dense(width, units, Activation::Linear);
+        layers.insert(0, small_steps::Layer { embeds: true, ..table });
+    }
+    let mut weights = 0;
+    for layer in &mut layers {
+        layer.weights = weights;
+        let own = if layer.embeds { rows } else { layer.reads + 1 } * layer.units;
+        weights += own.next_multiple_of(64);
+    }
+    let mut values = if embeds { 0 } else { batch * width };
+    for layer in &mut layers {
+        layer.output = 4 * weights + values;
+        values += batch * layer.gives();
+    }
+    assert!(4 * weights + 2 * values <= small_steps::ROOM, "{weights} weights, {values} values");
+    let mut words = vec![rows as u32];
+    words.extend(layers.iter().flat_map(|layer| layer.words()));
+    (words, weights, values)
+}
+
+macro_rules! small_steps_case {
+    ($name:ident, $kernel:ident, $embeds:expr, $inputs:expr) => {
+        fn $name(mut c: Case, [a, b, units, code]: Sizes) -> Case {
+            let (batch, width, units) = (1 + a % 7, 1 + b % 6, 1 + units % 5);
+            let loss = code % 3;
+            let outputs = 1 + (code / 3) % 4;
+            // An epoch that ends in a ragged batch, twice; the order begins with the second row.
+            let epoch = 2 * batch + 1 + a % 2;
+            let slots = 2 * epoch.div_ceil(batch);
+            let (model, weights, values) = small_model($embeds, batch, width, units, outputs, code);
+            let mut state = vec![0, 5, 1, 0, 0, 0, 1 + slots as u32, epoch as u32];
+            state.extend(model);
+            let order = (0..2 * epoch).map(|i| ((i * 7 + 1) % epoch) as u32).collect();
+            let target = |c: &mut Case| c.rng.random_range(0..2) as f32;
+            let targets = (0..epoch * outputs).map(|_| target(&mut c)).collect();
+            let arena = (0..4 * weights).map(|i| match i / weights {
+                2 => c.rng.random_range(0.1..1.0),
+                _ => c.rng.random_range(-0.5..0.5),
+            });
+            let arena = arena.collect();
+            let inputs: fn(&mut Case, usize) -> Span = $inputs;
+            let bindings = small_steps::$kernel::Bindings {
+                state: c.words(state),
+                order: c.words(order),
+                inputs: inputs(&mut c, epoch * width),
+                targets: c.reals(targets),
+                schedule: c.reals(vec![1e-2; 1 + slots]),
+                arena: c.reals(arena),
+                history: c.output((1 + slots) * 2, summed(100)),
+            };
+            c.expect(bindings.arena, summed(100));
+            c.expect(bindings.state, 0.0);
+            let params = small_steps::$kernel::Params {
+                batch: batch as u32,
+                input_width: width as u32,
+                target_width: outputs as u32,
+                layers: if $embeds { 3 } else { 2 },
+                weights: weights as u32,
+                values: values as u32,
+                loss: loss as u32,
+                sgd: (code % 2) as u32,
+                beta_1: 0.9,
+                beta_2: 0.999,
+                complement_1: 0.1,
+                complement_2: 0.001,
+                epsilon: 1e-7,
+            };
+            c.finish(small_steps::$kernel::dispatch(params, bindings))
+        }
+    };
+}
+small_steps_case!(small_steps_ids_case, ids, true, |c, count| c.ids(count, 11));
+small_steps_case!(small_steps_matrix_case, matrix, false, |c, count| c.random(count, 1.0));
 
 fn gather_ids_case(mut c: Case, [rows, width, targets, skip]: Sizes) -> Case {
     let all = rows + skip;

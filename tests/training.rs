@@ -473,3 +473,80 @@ fn lazy_updates_give_the_bits_of_dense_ones() {
         }
     }
 }
+
+/// Small models do many steps in a dispatch: shuffled epochs with a ragged batch, validation between
+/// them, and every loss.
+#[test]
+fn small_steps_follow_the_general_path() {
+    let dense = |units, activation| Layer::Dense { units, activation };
+    let matrix = |targets: Targets| {
+        let values: Vec<f32> = (0..45 * 6).map(|i| 0.5 + 0.5 * (i as f32 * 0.7).sin()).collect();
+        let inputs = Inputs::Matrix { values, features: 6 };
+        (Input::Matrix { features: 6 }, Dataset::new(inputs, targets, "matrix").expect("rows"))
+    };
+    let classes = (0..45).map(|row| (row % 3) as f32).collect();
+    let (features, autoencoded) = matrix(Targets::Inputs);
+    let (_, classified) = matrix(Targets::Values { values: classes, width: 1 });
+    let binary = |rows: usize| {
+        let values = (0..rows * 4).map(|i| ((i * i + i / 3) % 12) as u32).collect();
+        let targets = (0..rows).map(|i| ((i * 7) % 2) as f32).collect();
+        let targets = Targets::Values { values: targets, width: 1 };
+        Dataset::new(Inputs::Ids { values, length: 4 }, targets, "binary").expect("rows")
+    };
+    let runs = [
+        (
+            Input::Ids { length: 4 },
+            binary(45),
+            Loss::BinaryCrossentropy,
+            vec![
+                Layer::Embedding { rows: 12, units: 5 },
+                Layer::Flatten {},
+                dense(4, Activation::Tanh),
+                dense(1, Activation::Sigmoid),
+            ],
+        ),
+        (
+            features,
+            autoencoded,
+            Loss::Mse,
+            vec![dense(3, Activation::Relu), dense(6, Activation::Sigmoid)],
+        ),
+        (
+            features,
+            classified,
+            Loss::CategoricalCrossentropy,
+            vec![dense(5, Activation::Relu), dense(3, Activation::Softmax)],
+        ),
+    ];
+    for (input, dataset, loss, layers) in runs {
+        let start = Model::new(input, layers, loss, 3).expect("a model");
+        for optimizer in
+            [Optimizer::adam(1e-2), Optimizer::Sgd { learning_rate: 0.1, momentum: 0.9 }]
+        {
+            for device in [gpu(), &Device::cpu()] {
+                let fit = |small_steps: bool| {
+                    let mut model = start.clone();
+                    let trainer = Trainer { small_steps, optimizer, ..trainer() };
+                    let history =
+                        trainer.fit(&mut model, &dataset, Some(&dataset), device).expect("a run");
+                    (history, model)
+                };
+                let ((small, model), (general, other)) = (fit(true), fit(false));
+                assert_eq!(small.loss.len(), general.loss.len());
+                for (a, b) in small.loss.iter().zip(&general.loss) {
+                    assert!((a - b).abs() < 2e-5, "{loss:?} on {}: {a}, {b}", device.name());
+                }
+                for (a, b) in small.val_loss.iter().zip(&general.val_loss) {
+                    assert!((a - b).abs() < 2e-5, "{loss:?} on {}: {a}, {b}", device.name());
+                }
+                for (a, b) in model.parameters().iter().zip(other.parameters()) {
+                    for (a, b) in a.values.iter().zip(&b.values) {
+                        assert!((a - b).abs() < 1e-4, "{loss:?} on {}: {a}, {b}", device.name());
+                    }
+                }
+                // The same bits again.
+                assert!(fit(true).1.parameters() == model.parameters());
+            }
+        }
+    }
+}

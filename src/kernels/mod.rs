@@ -44,6 +44,7 @@ pub mod radix_scan;
 pub mod radix_scatter;
 pub mod random;
 pub mod sgd;
+pub mod small_steps;
 pub mod softmax;
 pub mod state;
 pub mod store_rows;
@@ -90,6 +91,8 @@ pub static ALL: &[&Kernel] = &[
     &radix_scan::KERNEL,
     &radix_scatter::KERNEL,
     &sgd::KERNEL,
+    &small_steps::ids::KERNEL,
+    &small_steps::matrix::KERNEL,
     &softmax::KERNEL,
     &store_rows::KERNEL,
     &word_samples::KERNEL,

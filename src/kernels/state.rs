@@ -17,8 +17,16 @@ pub const BATCH_STEP: usize = 3;
 pub const BATCH_SLOT: usize = 4;
 /// Number in the data set of the order's row 0, where rows are streamed in their own order.
 pub const BASE: usize = 5;
-/// Words in the buffer.
+/// The slot behind the last of a run of `small_steps`. The host sets it before the run.
+pub const LAST_SLOT: usize = 6;
+/// Rows of an epoch, for `small_steps`: the last batch is of what is left.
+pub const EPOCH_ROWS: usize = 7;
+/// Words in the buffer; `small_steps` has more behind them.
 pub const WORDS: usize = 8;
+/// Rows of an embedding, for `small_steps`.
+pub const TABLE_ROWS: usize = 8;
+/// First word of `small_steps`' layers.
+pub const LAYERS: usize = 9;
 
 /// What the end of a forward pass does: `rows` of the order are taken, one slot is written.
 pub(crate) fn advance(state: &mut [u32], rows: u32) {

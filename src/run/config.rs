@@ -349,6 +349,7 @@ impl RunConfig {
             early_stopping: (patience > 0).then_some(EarlyStopping { patience }),
             frozen_layers: 0,
             lazy_updates: true,
+            small_steps: true,
         }
     }
 }

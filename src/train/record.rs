@@ -64,6 +64,8 @@ pub(super) struct Feed {
     pub full: Option<RoutineId>,
     /// A step over the rows that are left, `rows % batch`.
     pub tail: Option<RoutineId>,
+    /// In place of both, up to `small_steps::STEPS` steps over whatever rows come next.
+    pub whole: Option<RoutineId>,
     /// Groups of a history slot.
     pub groups: usize,
 }
@@ -100,6 +102,8 @@ pub(super) struct Recording {
     pub frozen: usize,
     /// The buffer that gradients share, where they do.
     pub shared_gradients: Option<Span>,
+    /// What stands in `state` from TABLE_ROWS on, where a small model's steps share a dispatch.
+    pub small: Option<Vec<u32>>,
     /// The first layer's table, where only the rows that a batch names are updated.
     pub lazy: Option<Lazy>,
     pub feeds: Vec<Feed>,
@@ -155,6 +159,8 @@ pub(super) struct Request<'a> {
     pub keep_best: bool,
     /// Layers that stay as they are.
     pub frozen: usize,
+    /// Whether a small model's steps share a dispatch.
+    pub small: bool,
     /// Whether a large table's rows are updated only where a batch names them, if that is exact.
     pub lazy: bool,
     pub max_binding: usize,
@@ -198,6 +204,7 @@ struct Recorder<'a> {
     sort: Option<SortBuffers>,
     /// Stands for targets where there are none.
     nothing: Span,
+    small: Option<Small>,
 }
 
 /// Buffers of a large embedding's gradient.
@@ -217,16 +224,19 @@ impl<'a> Recorder<'a> {
         let batch = request.feeds.iter().map(|feed| feed.batch).max().unwrap_or(1);
         let outputs = model.outputs();
 
-        let state = program.buffer("state", Element::U32, state::WORDS);
+        let small = if trains { small_layers(request, &shapes) } else { None };
+        let words =
+            small.as_ref().map_or(0, |small| 1 + small.layers.len() * small_steps::LAYER_WORDS);
+        let state = program.buffer("state", Element::U32, state::WORDS + words);
         let schedule = program.buffer("schedule", Element::F32, MAX_SLOTS);
         let groups = |feed: &FeedSpec| groups(model.loss(), feed.batch, outputs);
         let widest = request.feeds.iter().map(groups).max().unwrap_or(1);
         let history = program.buffer("history", Element::F32, MAX_SLOTS * widest * 2);
         let nothing = program.buffer("nothing", Element::F32, 1);
 
-        let lazy = trains && can_be_lazy(request, batch);
+        let lazy = trains && small.is_none() && can_be_lazy(request, batch);
         let Placed { segments, pieces, shared_gradients } =
-            place_parameters(&mut program, request, &shapes, trains, lazy)?;
+            place_parameters(&mut program, request, &shapes, trains, lazy, small.is_some())?;
 
         let batch_inputs =
             program.buffer("batch inputs", element(model.input()), batch * model.input().width());
@@ -310,7 +320,13 @@ impl<'a> Recorder<'a> {
             }
             _ => None,
         };
+        let small_words = small.as_ref().map(|small| {
+            let table_rows = model.embedding_rows().unwrap_or(0) as u32;
+            let words = small.layers.iter().flat_map(|layer| layer.words());
+            std::iter::once(table_rows).chain(words).collect()
+        });
         let recording = Recording {
+            small: small_words,
             lazy,
             program,
             state,
@@ -335,6 +351,7 @@ impl<'a> Recorder<'a> {
             gradients,
             sort,
             nothing,
+            small,
         })
     }
 
@@ -376,8 +393,16 @@ impl<'a> Recorder<'a> {
             batch: spec.batch,
             full: None,
             tail: None,
+            whole: None,
             groups: groups(model.loss(), spec.batch, outputs),
         };
+        let small = self.small.take_if(|_| spec.purpose == Purpose::Training);
+        if let Some(small) = small {
+            let steps = vec![self.small_steps(&feed, spec, &small)];
+            feed.whole = Some(self.recording.program.add_routine("small steps", steps)?);
+            self.recording.feeds.push(feed);
+            return Ok(());
+        }
         if spec.rows >= spec.batch {
             let step = self.step(&feed, spec, spec.batch);
             feed.full = Some(self.recording.program.add_routine(purpose, step)?);
@@ -388,6 +413,56 @@ impl<'a> Recorder<'a> {
         }
         self.recording.feeds.push(feed);
         Ok(())
+    }
+
+    /// Many steps of a small model.
+    fn small_steps(&self, feed: &Feed, spec: FeedSpec, small: &Small) -> Dispatch {
+        let model = self.request.model;
+        let recording = &self.recording;
+        let (sgd, hyper) = match self.request.optimizer {
+            Some(Optimizer::Sgd { momentum, .. }) => (1, [momentum, 0.0, 0.0]),
+            Some(Optimizer::Adam { beta_1, beta_2, epsilon, .. }) => (0, [beta_1, beta_2, epsilon]),
+            None => (0, [0.0; 3]),
+        };
+        let weights = recording.segments[0].weights;
+        let (state, order, inputs) = (recording.state, feed.order, feed.inputs);
+        let targets = feed.targets.unwrap_or(self.nothing);
+        let (schedule, history) = (recording.schedule, recording.history);
+        let arena = Span { len: 4 * weights.len, ..weights };
+        macro_rules! dispatch {
+            ($kernel:ident) => {
+                small_steps::$kernel::dispatch(
+                    small_steps::$kernel::Params {
+                        batch: spec.batch as u32,
+                        input_width: model.input().width() as u32,
+                        target_width: spec.target_width.unwrap_or(0) as u32,
+                        layers: small.layers.len() as u32,
+                        weights: weights.len as u32,
+                        values: small.values as u32,
+                        loss: small.loss as u32,
+                        sgd,
+                        beta_1: hyper[0] as f32,
+                        beta_2: hyper[1] as f32,
+                        complement_1: (1.0 - hyper[0]) as f32,
+                        complement_2: (1.0 - hyper[1]) as f32,
+                        epsilon: hyper[2] as f32,
+                    },
+                    small_steps::$kernel::Bindings {
+                        state,
+                        order,
+                        inputs,
+                        targets,
+                        schedule,
+                        arena,
+                        history,
+                    },
+                )
+            };
+        }
+        match model.input() {
+            Input::Ids { .. } => dispatch!(ids),
+            Input::Matrix { .. } => dispatch!(matrix),
+        }
     }
 
     /// One step over `rows` rows.
@@ -1044,6 +1119,67 @@ fn bag_at(model: &Model, i: usize) -> Option<(usize, Combine)> {
     }
 }
 
+/// A model whose steps share a dispatch.
+struct Small {
+    layers: Vec<small_steps::Layer>,
+    /// Values of a batch.
+    values: usize,
+    loss: small_steps::Loss,
+}
+
+/// The model as `small_steps` takes it, if it is one of embedding and dense layers that fits, and so
+/// small that a dispatch costs more than a step's work.
+fn small_layers(request: &Request<'_>, shapes: &[Shape]) -> Option<Small> {
+    /// Multiply-adds of a forward pass up to which one workgroup is faster than many dispatches.
+    const WORK: usize = 1 << 14;
+    let model = request.model;
+    let feed = request.feeds.iter().find(|feed| feed.purpose == Purpose::Training)?;
+    let loss = match model.loss() {
+        Loss::BinaryCrossentropy => small_steps::Loss::BinaryCrossentropy,
+        Loss::CategoricalCrossentropy => small_steps::Loss::CategoricalCrossentropy,
+        Loss::Mse => small_steps::Loss::Mse,
+        Loss::NegativeSampling => return None,
+    };
+    let is_matrix = matches!(model.input(), Input::Matrix { .. });
+    if !request.small
+        || request.frozen > 0
+        || model.noise.is_some()
+        || request.optimizer.is_none()
+        || feed.target_width.is_none() && !is_matrix
+        || groups(model.loss(), feed.batch, model.outputs()) > 1
+    {
+        return None;
+    }
+    let mut layers = Vec::new();
+    // Each layer's weights begin a multiple of the alignment in, as `place_parameters` has them.
+    let (mut weights, mut work) = (0, 0);
+    for (i, layer) in model.layers().iter().enumerate() {
+        let (embeds, reads, units, activation, own) = match *layer {
+            Layer::Embedding { rows, units } => {
+                (true, shapes[i].width(), units, kernels::Activation::Linear, rows * units)
+            }
+            Layer::Dense { units, activation } => {
+                let reads = shapes[i].width();
+                let activation = activation.elementwise().unwrap_or_default();
+                (false, reads, units, activation, (reads + 1) * units)
+            }
+            Layer::Flatten {} => continue,
+            Layer::Dropout { rate } if rate == 0.0 => continue,
+            Layer::Dropout { .. } | Layer::MeanPool {} | Layer::Bag { .. } => return None,
+        };
+        layers.push(small_steps::Layer { embeds, reads, units, activation, weights, output: 0 });
+        weights += own.next_multiple_of(ALIGNMENT);
+        work += if embeds { 0 } else { feed.batch * own };
+    }
+    let mut values = if is_matrix { feed.batch * model.input().width() } else { 0 };
+    for layer in &mut layers {
+        layer.output = 4 * weights + values;
+        values += feed.batch * layer.gives();
+    }
+    let fits = 4 * weights + 2 * values <= small_steps::ROOM && work <= WORK;
+    (fits && !layers.is_empty()).then_some(Small { layers, values, loss })
+}
+
 /// Whether the first layer's table can be updated only where a batch names its rows: its optimizer's
 /// missed steps can be replayed exactly, and its gradient is not cheaper as a whole.
 fn can_be_lazy(request: &Request<'_>, batch: usize) -> bool {
@@ -1137,6 +1273,7 @@ fn place_parameters(
     shapes: &[Shape],
     trains: bool,
     lazy: bool,
+    small: bool,
 ) -> Result<Placed> {
     let limit = request.max_binding / ALIGNMENT * ALIGNMENT;
     // Length of each segment, and how it learns.
@@ -1201,6 +1338,18 @@ fn place_parameters(
     let shared_gradients =
         shares.then(|| program.buffer("gradients", Element::F32, largest.unwrap_or(1)));
     let moments = request.optimizer.map_or(0, |optimizer| optimizer.moments());
+    if let (true, &[(len, _)]) = (small, &lengths[..]) {
+        // `small_steps` takes all that belongs to the weights as one buffer.
+        let arena = program.buffer("arena", Element::F32, 4 * len);
+        let best = keeps_best.then(|| program.buffer("best weights", Element::F32, len));
+        let segments = vec![Segment {
+            weights: arena.part(0, len),
+            gradients: Some(arena.part(3 * len, len)),
+            moments: (1..=moments).map(|m| arena.part(m * len, len)).collect(),
+            best,
+        }];
+        return Ok(Placed { segments, pieces, shared_gradients: None });
+    }
     let mut segments = Vec::new();
     for (i, (len, learns)) in lengths.into_iter().enumerate() {
         let mut reals = |name: String| program.buffer(name, Element::F32, len);

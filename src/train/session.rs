@@ -12,7 +12,8 @@ use crate::data::{Dataset, Inputs, Targets};
 use crate::error::{Error, Result};
 use crate::kernels::Span;
 use crate::kernels::embedding_catch_up::RATES;
-use crate::kernels::state::{BASE, BATCH_STEP, CURSOR};
+use crate::kernels::small_steps;
+use crate::kernels::state::{BASE, BATCH_STEP, CURSOR, LAST_SLOT, TABLE_ROWS};
 use crate::model::{Input, Loss, Model, Parameter};
 use crate::program::{Program, Run};
 
@@ -138,6 +139,7 @@ impl<'a> Session<'a> {
             seed: trainer.seed,
             keep_best: validation.is_some() && trainer.early_stopping.is_some(),
             frozen: trainer.frozen_layers,
+            small: trainer.small_steps,
             lazy: trainer.lazy_updates,
             max_binding,
         };
@@ -233,6 +235,7 @@ impl<'a> Session<'a> {
         let feed = self.recording.feeds[self.training.feed].clone();
         let Some((routine, batch)) = feed
             .full
+            .or(feed.whole)
             .map(|routine| (routine, feed.batch))
             .or(feed.tail.map(|routine| (routine, feed.rows % feed.batch)))
         else {
@@ -263,6 +266,12 @@ impl<'a> Session<'a> {
             reading: part(after.reading, before.reading),
         };
         reset_counters(&self.recording, self.step, self.executor.as_mut())?;
+        if feed.whole.is_some() {
+            // One dispatch does all of them.
+            let mut timings = self.executor.profile(routine, 1)?;
+            timings.iter_mut().for_each(|timing| timing.seconds /= repeats as f64);
+            return Ok(Profile::new(batch, step, host, &timings));
+        }
         let timings = self.executor.profile(routine, STEPS[1].min(repeats))?;
         Ok(Profile::new(batch, step, host, &timings))
     }
@@ -511,7 +520,12 @@ impl<'a> Session<'a> {
         reset_counters(&self.recording, self.step, self.executor.as_mut())?;
 
         let mut runs = Vec::new();
-        for _ in 0..repeats {
+        if let Some(routine) = feed.whole {
+            let ends = self.recording.state.part(LAST_SLOT, 2);
+            self.executor.write_words(ends, &[slots as u32, part as u32])?;
+            runs.push(Run { routine, times: slots.div_ceil(small_steps::STEPS) });
+        }
+        for _ in 0..if feed.whole.is_some() { 0 } else { repeats } {
             runs.extend(feed.full.map(|routine| Run { routine, times: full }));
             if tail > 0 {
                 let Some(routine) = feed.tail.filter(|_| tail == feed.rows % feed.batch) else {
@@ -652,6 +666,9 @@ pub(super) fn place(
     let mut executor = prepare(&recording.program)?;
     let spans = recording.spans(Role::Weights)?;
     write_parameters(&spans, request.model.parameters(), executor.as_mut())?;
+    if let Some(words) = &recording.small {
+        executor.write_words(recording.state.part(TABLE_ROWS, words.len()), words)?;
+    }
     Ok((recording, executor))
 }
 
@@ -669,6 +686,7 @@ pub(super) fn place_for_answers(
         seed,
         keep_best: false,
         frozen: 0,
+        small: false,
         lazy: false,
         max_binding: device.max_binding_elements(),
     };

@@ -48,6 +48,9 @@ pub struct Trainer {
     /// steps that they missed when they come up again: the same weights, to the bit on most devices,
     /// at a step's cost that does not grow with the table. For comparisons it can be turned off.
     pub lazy_updates: bool,
+    /// Whether a model that fits one workgroup's memory does its steps in one dispatch: the same up to
+    /// rounding, without a dispatch for each kernel. For comparisons it can be turned off.
+    pub small_steps: bool,
 }
 
 impl Default for Trainer {
@@ -62,6 +65,7 @@ impl Default for Trainer {
             early_stopping: None,
             frozen_layers: 0,
             lazy_updates: true,
+            small_steps: true,
         }
     }
 }

@@ -1,0 +1,403 @@
+//! Many whole training steps of a small model in one dispatch: weights, moments, gradients and the
+//! batch's values stay in one workgroup's memory ([`ROOM`] numbers). The general path takes eight
+//! dispatches a step for the tutorial's model, each of which costs more than its work.
+//!
+//! A step computes what the kernels of the general path compute, and gives their results up to f32's
+//! rounding; sums have one fixed order. Two kernels from one shader: [`ids`] (u32) and [`matrix`].
+
+use super::state::{CURSOR, EPOCH_ROWS, LAST_SLOT, LAYERS, SLOT, STEP, TABLE_ROWS};
+use super::{Activation, Adapter, Real};
+
+/// Numbers that fit a workgroup's memory: four times the weights and twice the batch's values.
+pub const ROOM: usize = 3840;
+
+/// Steps of one dispatch at most.
+pub const STEPS: usize = 256;
+
+/// Words of a layer in `state`.
+pub const LAYER_WORDS: usize = 6;
+
+/// The losses that the kernel knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Loss {
+    /// As [`super::binary_crossentropy`].
+    BinaryCrossentropy = 0,
+    /// As [`super::categorical_crossentropy`].
+    CategoricalCrossentropy = 1,
+    /// As [`super::mse`].
+    Mse = 2,
+}
+
+/// A layer, as `state` holds it.
+#[derive(Clone, Copy, Debug)]
+pub struct Layer {
+    /// An embedding of each id of a row; else dense.
+    pub embeds: bool,
+    /// Inputs of a row: values, or ids.
+    pub reads: usize,
+    /// Units, of each id where it embeds.
+    pub units: usize,
+    /// The last layer's is applied by the loss.
+    pub activation: Activation,
+    /// Where its weights begin.
+    pub weights: usize,
+    /// Where its outputs lie, in the kernel's memory.
+    pub output: usize,
+}
+
+impl Layer {
+    /// Its words in `state`.
+    pub fn words(&self) -> [u32; LAYER_WORDS] {
+        let numbers = [self.reads, self.units, self.activation as usize, self.weights, self.output];
+        let [reads, units, activation, weights, output] = numbers.map(|number| number as u32);
+        [!self.embeds as u32, reads, units, activation, weights, output]
+    }
+
+    fn read(words: &[u32]) -> Layer {
+        Layer {
+            embeds: words[0] == 0,
+            reads: words[1] as usize,
+            units: words[2] as usize,
+            activation: Activation::from_code(words[3]),
+            weights: words[4] as usize,
+            output: words[5] as usize,
+        }
+    }
+
+    /// Values of a row that it gives.
+    pub fn gives(&self) -> usize {
+        if self.embeds { self.reads * self.units } else { self.units }
+    }
+}
+
+/// The element type of an input binding in a twin.
+macro_rules! kernel_input {
+    (u32 $T:ident) => {
+        u32
+    };
+    (f32 $T:ident) => {
+        $T
+    };
+}
+
+macro_rules! small_steps {
+    ($element:ident, $alias:literal, $id:expr, $value:expr) => {
+        kernel! {
+            name: "small_steps",
+            params: {
+                /// Rows of a batch.
+                batch: u32,
+                /// Elements of an input row.
+                input_width: u32,
+                /// Elements of a target row; 0 where the inputs are the targets.
+                target_width: u32,
+                /// Layers that stand in `state`.
+                layers: u32,
+                /// Weights, with those that fill gaps.
+                weights: u32,
+                /// Values of a batch, with the batch itself where it is a matrix.
+                values: u32,
+                /// [`Loss`].
+                loss: u32,
+                /// 1: [`super::super::sgd`], with the momentum as `beta_1`; 0: [`super::super::adam`].
+                sgd: u32,
+                /// Decay of the first moment.
+                beta_1: f32,
+                /// Decay of the second moment.
+                beta_2: f32,
+                /// 1 - beta_1, rounded once.
+                complement_1: f32,
+                /// 1 - beta_2, rounded once.
+                complement_2: f32,
+                /// Added to the root of the second moment.
+                epsilon: f32,
+            },
+            bindings: {
+                /// The counters, and the model from [`LAYERS`] on.
+                state: write u32,
+                /// Row numbers in the order in which the epochs take them.
+                order: read u32,
+                /// `[all rows, input_width]`
+                inputs: read $element,
+                /// `[all rows, target_width]`
+                targets: read f32,
+                /// `[slots]`: the rate of each step.
+                schedule: read f32,
+                /// `[4, weights]`: weights, first moments, second moments, gradients.
+                arena: write f32,
+                /// `[slots, 2]`: sums of losses and of what is right.
+                history: write f32,
+            },
+            variants: [
+                "group": {
+                    source: &[$alias, "const GROUP: u32 = 64u;\n", wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("small_steps.wgsl")],
+                    workgroups: |_| [1, 1, 1],
+                },
+                // One vector of a CPU that plays lanes: its barriers cost nothing.
+                "vector": {
+                    source: &[$alias, "const GROUP: u32 = 8u;\n", wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("small_steps.wgsl")],
+                    workgroups: |_| [1, 1, 1],
+                },
+            ],
+            choose: |_, adapter| (adapter != Adapter::Hardware) as usize,
+            twin: twin,
+        }
+
+        #[allow(clippy::too_many_arguments)]
+        fn twin<T: Real>(
+            p: &Params,
+            state: &mut [u32],
+            order: &[u32],
+            inputs: &[kernel_input!($element T)],
+            targets: &[T],
+            schedule: &[T],
+            arena: &mut [T],
+            history: &mut [T],
+        ) {
+            let (width, target_width) = (p.input_width as usize, p.target_width as usize);
+            let hyper = [p.beta_1, p.beta_2, p.complement_1, p.complement_2, p.epsilon];
+            let layers = state[LAYERS..].chunks_exact(LAYER_WORDS).take(p.layers as usize);
+            let mut run = Steps {
+                layers: layers.map(Layer::read).collect(),
+                table_rows: state[TABLE_ROWS] as usize,
+                weights: p.weights as usize,
+                loss: p.loss,
+                sgd: p.sgd == 1,
+                hyper: hyper.map(T::from_f32),
+                values: vec![T::ZERO; p.values as usize],
+                gradients: vec![T::ZERO; p.values as usize],
+                ids: Vec::new(),
+                targets: Vec::new(),
+            };
+            let epoch_rows = state[EPOCH_ROWS] as usize;
+            let last = state[LAST_SLOT].min(state[SLOT] + STEPS as u32);
+            while state[SLOT] < last {
+                let (cursor, slot) = (state[CURSOR] as usize, state[SLOT] as usize);
+                let rows = (p.batch as usize).min(epoch_rows - cursor % epoch_rows);
+                run.ids.clear();
+                run.targets.clear();
+                for (r, &row) in order[cursor..cursor + rows].iter().enumerate() {
+                    let row = row as usize;
+                    let input = &inputs[row * width..][..width];
+                    let id: fn(kernel_input!($element T)) -> Option<usize> = $id;
+                    run.ids.extend(input.iter().filter_map(|&input| id(input)));
+                    let value: fn(kernel_input!($element T)) -> Option<T> = $value;
+                    let given = input.iter().filter_map(|&input| value(input));
+                    run.values[r * width..].iter_mut().zip(given).for_each(|(to, from)| *to = from);
+                    run.targets.extend_from_slice(&targets[row * target_width..][..target_width]);
+                }
+                let total = run.step(rows, schedule[slot], arena);
+                history[2 * slot..][..2].copy_from_slice(&total);
+                state[CURSOR] += rows as u32;
+                state[STEP] += 1;
+                state[SLOT] += 1;
+            }
+        }
+    };
+}
+
+/// Inputs are ids.
+pub mod ids {
+    use super::*;
+    small_steps!(
+        u32,
+        "alias Input = u32;\nconst IDS: bool = true;\n",
+        |id| Some(id as usize),
+        |_| None
+    );
+}
+
+/// Inputs are a matrix.
+pub mod matrix {
+    use super::*;
+    small_steps!(f32, "alias Input = f32;\nconst IDS: bool = false;\n", |_| None, Some);
+}
+
+/// The twin's memory: the shader's, with the places of outputs counted from the values' first.
+struct Steps<T> {
+    layers: Vec<Layer>,
+    table_rows: usize,
+    weights: usize,
+    loss: u32,
+    sgd: bool,
+    hyper: [T; 5],
+    values: Vec<T>,
+    gradients: Vec<T>,
+    ids: Vec<usize>,
+    targets: Vec<T>,
+}
+
+impl<T: Real> Steps<T> {
+    /// Where a layer's outputs begin among the values.
+    fn output(&self, layer: &Layer) -> usize {
+        layer.output - 4 * self.weights
+    }
+
+    /// Where layer `l` reads among the values.
+    fn input(&self, l: usize) -> usize {
+        l.checked_sub(1).map_or(0, |before| self.output(&self.layers[before]))
+    }
+
+    /// One step; returns the sums of losses and of what is right.
+    fn step(&mut self, rows: usize, rate: T, arena: &mut [T]) -> [T; 2] {
+        let (weights, rest) = arena.split_at_mut(self.weights);
+        let (first, rest) = rest.split_at_mut(self.weights);
+        let (second, gradients) = rest.split_at_mut(self.weights);
+        for l in 0..self.layers.len() {
+            self.forward(l, rows, weights);
+        }
+        let total = self.losses(rows);
+        for l in (0..self.layers.len()).rev() {
+            self.backward(l, rows, weights, gradients);
+        }
+        let [b1, b2, c1, c2, epsilon] = self.hyper;
+        let sgd = self.sgd;
+        super::vectorised(
+            #[inline(always)]
+            || {
+                let moments = first.iter_mut().zip(second);
+                for ((p, &g), (m, v)) in weights.iter_mut().zip(&*gradients).zip(moments) {
+                    if sgd {
+                        *m = b1 * *m - rate * g;
+                        *p += *m;
+                    } else {
+                        *m = b1 * *m + c1 * g;
+                        *v = b2 * *v + c2 * (g * g);
+                        *p -= rate * *m / (v.sqrt() + epsilon);
+                    }
+                }
+            },
+        );
+        total
+    }
+
+    fn forward(&mut self, l: usize, rows: usize, weights: &[T]) {
+        let layer = self.layers[l];
+        let (input, output, units) = (self.input(l), self.output(&layer), layer.units);
+        if layer.embeds {
+            for (p, &id) in self.ids.iter().enumerate() {
+                let row = &weights[layer.weights + id * units..][..units];
+                self.values[output + p * units..][..units].copy_from_slice(row);
+            }
+            return;
+        }
+        let is_last = l + 1 == self.layers.len();
+        let activation = if is_last { Activation::Linear } else { layer.activation };
+        let (kernel, bias) =
+            weights[layer.weights..][..(layer.reads + 1) * units].split_at(layer.reads * units);
+        // Outputs lie behind what they are computed from.
+        let (before, outputs) = self.values.split_at_mut(output);
+        let outputs = &mut outputs[..rows * units];
+        for (row, z) in outputs.chunks_exact_mut(units).enumerate() {
+            let x = &before[input + row * layer.reads..][..layer.reads];
+            if units == 1 {
+                z[0] = super::vectorised(
+                    #[inline(always)]
+                    || super::dot(x, kernel),
+                ) + bias[0];
+                continue;
+            }
+            z.fill(T::ZERO);
+            for (&x, w) in x.iter().zip(kernel.chunks_exact(units)) {
+                z.iter_mut().zip(w).for_each(|(z, &w)| *z += x * w);
+            }
+            z.iter_mut().zip(bias).for_each(|(z, &b)| *z += b);
+        }
+        activation.apply_all(outputs);
+    }
+
+    fn losses(&mut self, rows: usize) -> [T; 2] {
+        let layer = self.layers[self.layers.len() - 1];
+        let (at, outputs) = (self.output(&layer), layer.units);
+        let mut totals = [T::ZERO; 2];
+        let one = |is: bool| if is { T::ONE } else { T::ZERO };
+        let count = T::from_usize(rows * outputs);
+        for row in 0..rows {
+            let z = &self.values[at + row * outputs..][..outputs];
+            let d = &mut self.gradients[at + row * outputs..][..outputs];
+            let y: Vec<T> = match self.targets.len() / rows {
+                0 => self.values[row * outputs..][..outputs].to_vec(),
+                1 if outputs > 1 => {
+                    let class = self.targets[row].to_f32() as usize;
+                    (0..outputs).map(|j| one(j == class)).collect()
+                }
+                width => self.targets[row * width..][..width].to_vec(),
+            };
+            if self.loss == Loss::CategoricalCrossentropy as u32 {
+                let largest_of =
+                    |v: &[T]| (1..v.len()).fold(0, |best, j| if v[j] > v[best] { j } else { best });
+                let (answer, truth) = (largest_of(z), largest_of(&y));
+                let largest = z[answer];
+                let normalizer: T = z.iter().map(|&z| (z - largest).exp()).sum();
+                let weight: T = y.iter().copied().sum();
+                let inner: T = y.iter().zip(z).map(|(&y, &z)| y * (z - largest)).sum();
+                for ((d, &z), &y) in d.iter_mut().zip(z).zip(&y) {
+                    let probability = (z - largest).exp() / normalizer;
+                    *d = (probability * weight - y) / T::from_usize(rows);
+                }
+                totals[0] += normalizer.ln() * weight - inner;
+                totals[1] += one(answer == truth);
+                continue;
+            }
+            for ((d, &z), &y) in d.iter_mut().zip(z).zip(&y) {
+                if self.loss == Loss::BinaryCrossentropy as u32 {
+                    totals[0] += z.max(T::ZERO) - z * y + (-z.abs()).exp().ln_1p();
+                    totals[1] += one((z > T::ZERO) == (y > T::from_f32(0.5)));
+                    *d = (z.sigmoid() - y) / count;
+                } else {
+                    let p = layer.activation.apply(z);
+                    totals[0] += (p - y) * (p - y);
+                    let scale = T::from_f32(2.0) / count * layer.activation.derivative(p);
+                    *d = (p - y) * scale;
+                }
+            }
+        }
+        totals
+    }
+
+    fn backward(&mut self, l: usize, rows: usize, weights: &[T], gradients: &mut [T]) {
+        let layer = self.layers[l];
+        let (input, output, units) = (self.input(l), self.output(&layer), layer.units);
+        if layer.embeds {
+            let gradient = &mut gradients[layer.weights..][..self.table_rows * units];
+            gradient.fill(T::ZERO);
+            for (p, &id) in self.ids.iter().enumerate() {
+                let d = &self.gradients[output + p * units..][..units];
+                gradient[id * units..][..units].iter_mut().zip(d).for_each(|(g, &d)| *g += d);
+            }
+            return;
+        }
+        let reads = layer.reads;
+        let (d_before, d_output) = self.gradients.split_at_mut(output);
+        let d_output = &d_output[..rows * units];
+        let gradient = &mut gradients[layer.weights..][..(reads + 1) * units];
+        gradient.fill(T::ZERO);
+        let (kernel, bias) = gradient.split_at_mut(reads * units);
+        for (row, d) in d_output.chunks_exact(units).enumerate() {
+            let x = &self.values[input + row * reads..][..reads];
+            if units == 1 {
+                kernel.iter_mut().zip(x).for_each(|(g, &x)| *g += x * d[0]);
+            } else {
+                for (g, &x) in kernel.chunks_exact_mut(units).zip(x) {
+                    g.iter_mut().zip(d).for_each(|(g, &d)| *g += x * d);
+                }
+            }
+            bias.iter_mut().zip(d).for_each(|(g, &d)| *g += d);
+        }
+        let Some(before) = l.checked_sub(1).map(|before| self.layers[before]) else { return };
+        let activation = if before.embeds { Activation::Linear } else { before.activation };
+        let kernel = &weights[layer.weights..][..reads * units];
+        let d_input = &mut d_before[input..][..rows * reads];
+        for (d_input, d) in d_input.chunks_exact_mut(reads).zip(d_output.chunks_exact(units)) {
+            if units == 1 {
+                d_input.iter_mut().zip(kernel).for_each(|(to, &w)| *to = d[0] * w);
+            } else {
+                for (to, w) in d_input.iter_mut().zip(kernel.chunks_exact(units)) {
+                    *to = d.iter().zip(w).map(|(&d, &w)| d * w).sum();
+                }
+            }
+        }
+        activation.scale_by_derivative(d_input, &self.values[input..][..rows * reads]);
+    }
+}
