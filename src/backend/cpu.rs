@@ -1,5 +1,6 @@
 //! The CPU backend: runs a program by the kernels' twins, in f32 or, as the tests' oracle, f64.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::{Executor, Timing, median};
@@ -18,6 +19,43 @@ impl<T> Default for Memory<T> {
     fn default() -> Self {
         Memory::Words(Vec::new())
     }
+}
+
+/// Runs `work` in rayon's pool, from where its threads are called at once, and keeps them awake
+/// meanwhile: a thread that has gone to sleep takes longer to wake than a small product takes.
+fn in_the_pool(work: impl FnOnce() + Send) {
+    /// Threads that are kept awake at most.
+    const AWAKE: usize = 16;
+    /// Looks for work before the processor is left to others.
+    const LOOKS: u32 = 2_000;
+    /// Set when the work is done, or has panicked.
+    struct Done<'a>(&'a AtomicBool);
+    impl Drop for Done<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Release);
+        }
+    }
+    let done = AtomicBool::new(false);
+    rayon::scope(|scope| {
+        let threads = rayon::current_num_threads();
+        for _ in 1..if threads <= AWAKE { threads } else { 1 } {
+            scope.spawn(|_| {
+                let mut looks = 0;
+                while !done.load(Ordering::Acquire) {
+                    if rayon::yield_now() == Some(rayon::Yield::Executed) {
+                        looks = 0;
+                    } else if looks < LOOKS {
+                        looks += 1;
+                        (0..20).for_each(|_| std::hint::spin_loop());
+                    } else {
+                        std::thread::yield_now();
+                    }
+                }
+            });
+        }
+        let _done = Done(&done);
+        work();
+    });
 }
 
 /// A program with its buffers in the process's memory. The trainer takes `CpuExecutor<f32>`;
@@ -158,7 +196,7 @@ impl<T: Real> Executor for CpuExecutor<T> {
         // From within the pool its threads are called at once; a small program never starts it.
         match is_small {
             true => work(),
-            false => rayon::scope(|_| work()),
+            false => in_the_pool(work),
         }
         Ok(())
     }

@@ -12,6 +12,7 @@
 //! sizes of small models (docs/rejected.md has the figures).
 
 use std::cell::Cell;
+use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
@@ -28,33 +29,24 @@ const THREADS_FROM: usize = 1 << 19;
 const PACK_THREADS_FROM: usize = 1 << 15;
 
 /// Elements of B that are packed at once.
-const PACKED: usize = 1 << 20;
+const AT_ONCE: usize = 1 << 20;
 
 /// Columns up to which a product is a few sums over rows of A, for which panels would be too wide.
 const THIN: usize = 8;
 
-/// How k and n are cut.
+/// How k is cut, and the width of a panel.
+#[derive(Clone, Copy)]
 struct Shape {
-    /// Parts of k, and those that are packed at once.
     parts: usize,
-    at_once: usize,
     /// Length of a part; the last may be shorter.
     depth: usize,
-    /// Panels of n.
-    panels: usize,
     width: usize,
 }
 
 impl Shape {
-    fn new([_, n, k]: [usize; 3], width: usize) -> Shape {
+    fn new(k: usize, width: usize) -> Shape {
         let parts = k.div_ceil(DEPTH).max(1);
-        let (depth, panels) = (k.div_ceil(parts), n.div_ceil(width));
-        let at_once = (PACKED / (panels * width * depth).max(1)).clamp(1, parts);
-        Shape { parts, at_once, depth, panels, width }
-    }
-
-    fn part_len(&self) -> usize {
-        self.panels * self.width * self.depth
+        Shape { parts, depth: k.div_ceil(parts), width }
     }
 
     fn depth_of(&self, part: usize, k: usize) -> usize {
@@ -258,81 +250,126 @@ macro_rules! blocked {
                 fn with_simd<S: Simd>(self, simd: S) {
                     let Whole { p, c, c_stride, finish } = self;
                     let [m, n, k] = p.size;
-                    let width = 2 * S::$lanes;
+                    let (width, tile) = (2 * S::$lanes, rows_of_a_tile::<S>());
+                    let c = Shared(c.as_mut_ptr());
+                    let region =
+                        Region { simd, p, c, c_stride, finish, shape: Shape::new(k, width) };
+                    let panels = n.div_ceil(width);
                     let threads = match m * n * k {
                         0..THREADS_FROM => 1,
                         _ => rayon::current_num_threads(),
                     };
-                    let shape = Shape::new(p.size, width);
-                    let shared = Shared(c.as_mut_ptr());
-                    let tile = rows_of_a_tile::<S>();
-                    // A few tasks a thread, of whole tiles.
-                    let rows = m.div_ceil(2 * threads).next_multiple_of(tile).min(8 * tile);
-                    let columns = shape.panels.div_ceil(2 * threads);
-                    for first in (0..shape.parts).step_by(shape.at_once) {
-                        let parts = first..shape.parts.min(first + shape.at_once);
-                        let len = parts.len() * shape.part_len();
+                    let part = |count: usize, unit: usize, t: usize| {
+                        let cut = |t: usize| (count.div_ceil(unit) * t / threads * unit).min(count);
+                        cut(t)..cut(t + 1)
+                    };
+                    let tasks = (0..threads).into_par_iter();
+                    if threads == 1 {
+                        region.compute(0..m, 0..panels, 1);
+                    } else if threads <= 4 && m >= 4 * threads * tile {
+                        // Each packs all of B: what another core has just written costs more to read.
+                        // For that reason rows are cut first: a batch's stay with one core.
+                        tasks.for_each(|t| region.compute(part(m, tile, t), 0..panels, 1));
+                    } else if panels.is_multiple_of(threads) || panels >= 4 * threads {
+                        tasks.for_each(|t| region.compute(0..m, part(panels, 1, t), 1));
+                    } else if threads <= 4 && m >= threads * tile {
+                        tasks.for_each(|t| region.compute(part(m, tile, t), 0..panels, 1));
+                    } else {
+                        region.compute(0..m, 0..panels, threads);
+                    }
+                }
+            }
+
+            /// Rows and panels of C, by `threads` threads that share packed panels.
+            #[derive(Clone, Copy)]
+            struct Region<'a, S> {
+                simd: S,
+                p: &'a Product<'a, $T>,
+                c: Shared<$T>,
+                c_stride: usize,
+                finish: Finish<'a, $T>,
+                shape: Shape,
+            }
+
+            impl<S: Simd> Region<'_, S> {
+                fn compute(&self, rows: Range<usize>, panels: Range<usize>, threads: usize) {
+                    let Region { simd, p, shape, .. } = *self;
+                    let (k, width) = (p.size[2], shape.width);
+                    let size = (width * shape.depth).max(1);
+                    // A part of k: its packed panels of B.
+                    let part_len = panels.len() * size;
+                    let at_once = (AT_ONCE / part_len.max(1)).clamp(1, shape.parts);
+                    for first in (0..shape.parts).step_by(at_once) {
+                        let parts = first..shape.parts.min(first + at_once);
+                        let len = parts.len() * part_len;
                         with_packed(0, len, |packed| {
                             let pack = |i: usize, panel: &mut [$T]| {
-                                let (part, panel_index) =
-                                    (parts.start + i / shape.panels, i % shape.panels);
+                                let part = parts.start + i / panels.len();
+                                let column = (panels.start + i % panels.len()) * width;
                                 let (from, depth) = (part * shape.depth, shape.depth_of(part, k));
-                                let (column, panel) =
-                                    (panel_index * width, &mut panel[..width * depth]);
+                                let panel = &mut panel[..width * depth];
                                 simd.vectorize(Pack { p, from, depth, width, column, panel });
                             };
-                            let size = (width * shape.depth).max(1);
-                            let count = parts.len() * shape.panels;
+                            let count = parts.len() * panels.len();
                             if threads == 1 || len < PACK_THREADS_FROM {
-                                packed
-                                    .chunks_mut(size)
-                                    .enumerate()
-                                    .for_each(|(i, panel)| pack(i, panel));
+                                let chunks = packed.chunks_mut(size).enumerate();
+                                chunks.for_each(|(i, panel)| pack(i, panel));
                             } else {
                                 let some = count.div_ceil(2 * threads);
-                                packed.par_chunks_mut(some * size).enumerate().for_each(
-                                    |(i, panels)| {
-                                        for (j, panel) in panels.chunks_mut(size).enumerate() {
-                                            pack(i * some + j, panel);
-                                        }
-                                    },
-                                );
-                            }
-                            let packed = &*packed;
-                            let run =
-                                |rows: std::ops::Range<usize>, columns: std::ops::Range<usize>| {
-                                    for part in parts.clone() {
-                                        let packed =
-                                            &packed[(part - parts.start) * shape.part_len()..];
-                                        let work = Work {
-                                            p,
-                                            packed,
-                                            stride: width * shape.depth,
-                                            from: part * shape.depth,
-                                            depth: shape.depth_of(part, k),
-                                            begin: if part == 0 { p.begin } else { Begin::Kept },
-                                            finish: (part + 1 == shape.parts).then_some(finish),
-                                            c: shared,
-                                            c_stride,
-                                        };
-                                        let (rows, columns) = (rows.clone(), columns.clone());
-                                        simd.vectorize(Block { simd, work: &work, rows, columns });
+                                let chunks = packed.par_chunks_mut(some * size).enumerate();
+                                chunks.for_each(|(i, panels)| {
+                                    for (j, panel) in panels.chunks_mut(size).enumerate() {
+                                        pack(i * some + j, panel);
                                     }
-                                };
-                            if threads == 1 {
-                                for row in (0..m).step_by(rows) {
-                                    run(row..m.min(row + rows), 0..shape.panels);
-                                }
-                            } else if m > 2 * tile || shape.panels == 1 {
-                                (0..m.div_ceil(rows)).into_par_iter().for_each(|i| {
-                                    run(i * rows..m.min((i + 1) * rows), 0..shape.panels);
-                                });
-                            } else {
-                                (0..shape.panels.div_ceil(columns)).into_par_iter().for_each(|i| {
-                                    run(0..m, i * columns..shape.panels.min((i + 1) * columns));
                                 });
                             }
+                            self.blocks(packed, &parts, &rows, &panels, threads);
                         });
+                    }
+                }
+
+                /// Some parts of k, whose panels are packed.
+                fn blocks(
+                    &self,
+                    packed: &[$T],
+                    parts: &Range<usize>,
+                    rows: &Range<usize>,
+                    panels: &Range<usize>,
+                    threads: usize,
+                ) {
+                    let Region { simd, p, c, c_stride, finish, shape } = *self;
+                    let stride = shape.width * shape.depth;
+                    let run = |rows: Range<usize>, some: Range<usize>| {
+                        for part in parts.clone() {
+                            let work = Work {
+                                p,
+                                packed: &packed[(part - parts.start) * panels.len() * stride..],
+                                stride,
+                                first_panel: panels.start,
+                                from: part * shape.depth,
+                                depth: shape.depth_of(part, p.size[2]),
+                                begin: if part == 0 { p.begin } else { Begin::Kept },
+                                finish: (part + 1 == shape.parts).then_some(finish),
+                                c,
+                                c_stride,
+                            };
+                            let (rows, columns) = (rows.clone(), some.clone());
+                            simd.vectorize(Block { simd, work: &work, rows, columns });
+                        }
+                    };
+                    // A few tasks a thread, of whole tiles.
+                    let tile = rows_of_a_tile::<S>();
+                    let each =
+                        rows.len().div_ceil(2 * threads).next_multiple_of(tile).min(8 * tile);
+                    let cut = |i: usize| (rows.start + i * each).min(rows.end);
+                    let count = rows.len().div_ceil(each);
+                    if threads == 1 {
+                        (0..count).for_each(|i| run(cut(i)..cut(i + 1), panels.clone()));
+                    } else if count >= threads {
+                        let tasks = (0..count).into_par_iter();
+                        tasks.for_each(|i| run(cut(i)..cut(i + 1), panels.clone()));
+                    } else {
+                        panels.clone().into_par_iter().for_each(|i| run(rows.clone(), i..i + 1));
                     }
                 }
             }
@@ -402,6 +439,8 @@ macro_rules! blocked {
                 packed: &'a [$T],
                 /// Elements from one packed panel to the next.
                 stride: usize,
+                /// The first of them.
+                first_panel: usize,
                 from: usize,
                 depth: usize,
                 begin: Begin<'a, $T>,
@@ -414,8 +453,8 @@ macro_rules! blocked {
             struct Block<'a, S> {
                 simd: S,
                 work: &'a Work<'a>,
-                rows: std::ops::Range<usize>,
-                columns: std::ops::Range<usize>,
+                rows: Range<usize>,
+                columns: Range<usize>,
             }
 
             impl<S: Simd> pulp::NullaryFnOnce for Block<'_, S> {
@@ -468,13 +507,14 @@ macro_rules! blocked {
                 a: &[$T],
                 strides: [usize; 2],
                 first: usize,
-                rows: std::ops::Range<usize>,
-                columns: std::ops::Range<usize>,
+                rows: Range<usize>,
+                columns: Range<usize>,
             ) {
                 let (width, depth) = (2 * S::$lanes, work.depth);
                 let n = work.p.size[1];
                 for panel in columns.clone() {
-                    let b = &work.packed[panel * work.stride..][..width * depth];
+                    let b =
+                        &work.packed[(panel - work.first_panel) * work.stride..][..width * depth];
                     let column = panel * width;
                     let mut row = rows.start;
                     while row < rows.end {

@@ -233,7 +233,12 @@ pub fn for_costly_rows<T: Send>(
         return work(0, out);
     }
     use rayon::prelude::*;
-    let rows = (PARALLEL / 4).div_ceil(cost);
+    // One piece a thread where they are few: a batch's rows then stay with one core, in whose cache
+    // they are.
+    let rows = match rayon::current_num_threads() {
+        threads @ 1..=4 => (out.len() / width.max(1)).div_ceil(threads),
+        _ => (PARALLEL / 4).div_ceil(cost),
+    };
     out.par_chunks_mut(rows * width).enumerate().for_each(|(i, piece)| work(i * rows, piece));
 }
 
