@@ -9,7 +9,10 @@
 // ids are left to other pieces. Or (`compact` = 1) it is the place of the run's first pair: only
 // those rows of `gradient` [positions, units] mean anything.
 //
-// Bags (`length` > 0) are as in embedding_gradient.wgsl. Rows of items: see shared/rows.wgsl.
+// Bags (`length` > 0) are as in embedding_gradient.wgsl. Where `outer` = 1 the table is read by a dense
+// layer of one unit: position p, the t-th of row b, has the gradient scales[b] d_output[t, :], with
+// the gradient of the row's logit as scales and the layer's weights [length, units] as d_output, so
+// that the product is never written down. Rows of items: see shared/rows.wgsl.
 
 struct Params {
     positions: u32,
@@ -18,6 +21,7 @@ struct Params {
     first: u32,
     rows: u32,
     compact: u32,
+    outer: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -29,6 +33,14 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> heads: array<Item>;
 @group(0) @binding(7) var<storage, read_write> tails: array<Item>;
 
+// position / length. Lanes that are played divide integers one by one; the quotient of floats is off by
+// less than one for fewer than five million rows.
+fn row_of(position: u32) -> u32 {
+    let row = i32(f32(position) * (1.0 / f32(params.length)));
+    let rest = i32(position) - row * i32(params.length);
+    return u32(select(select(row, row - 1, rest < 0), row + 1, rest >= i32(params.length)));
+}
+
 // A run's sum for one column, and where it ended: at another id or at `end`.
 struct Sum {
     total: Item,
@@ -39,13 +51,15 @@ fn sum_run(begin: u32, end: u32, id: u32, columns: u32, c: u32) -> Sum {
     var total: Item;
     var p = begin;
     loop {
-        var row = sorted_positions[p];
+        let position = sorted_positions[p];
         if params.length > 0u {
-            row /= params.length;
-            let scale = select(scales[row], 0.0, id == 0u);
-            total += scale * d_output[row * columns + c];
+            let row = row_of(position);
+            let place = position - row * params.length;
+            let is_padding = id == 0u && params.outer == 0u;
+            let scale = select(scales[row], 0.0, is_padding);
+            total += scale * d_output[select(row, place, params.outer == 1u) * columns + c];
         } else {
-            total += d_output[row * columns + c];
+            total += d_output[position * columns + c];
         }
         p++;
         if p >= end || sorted_ids[p] != id {

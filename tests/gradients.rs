@@ -23,7 +23,9 @@ fn loss(model: &Model, trainer: &Trainer, dataset: &Dataset) -> f64 {
 }
 
 fn check(name: &str, model: &Model, dataset: &Dataset, tolerance: f64) {
-    let trainer = Trainer { batch_size: dataset.rows(), shuffle: false, ..Trainer::default() };
+    // Lazy tables keep no gradient of the whole table.
+    let (batch_size, shuffle, lazy_updates) = (dataset.rows(), false, false);
+    let trainer = Trainer { batch_size, shuffle, lazy_updates, ..Trainer::default() };
     let rows: Vec<u32> = (0..dataset.rows() as u32).collect();
     let mut first = session(model, &trainer, dataset);
     first.train_rows(&rows).expect("a step");
@@ -116,6 +118,19 @@ fn large_embeddings_have_the_gradient_of_their_loss() {
     let dataset = Dataset::new(ids(60, 40, 700), targets, "ids").expect("rows");
     assert!(!kernels::embedding_gradient::is_direct(60 * 40, 700, 3));
     check("large embedding", &model, &dataset, 1e-3);
+
+    // Read by one unit, the gradient of what it reads is never written down.
+    let layers = vec![
+        Layer::Embedding { rows: 700, units: 3 },
+        Layer::Flatten {},
+        dense(1, Activation::Sigmoid),
+    ];
+    let mut model = Model::new(input, layers, Loss::BinaryCrossentropy, 3).expect("a model");
+    let table = Parameter { values: wave(2100), ..model.parameters()[0].clone() };
+    model.set_parameters(vec![table]).expect("the same shape");
+    let targets = Targets::Values { values: (0..60).map(|i| (i % 2) as f32).collect(), width: 1 };
+    let dataset = Dataset::new(ids(60, 40, 700), targets, "ids").expect("rows");
+    check("large embedding, read by one unit", &model, &dataset, 1e-3);
 }
 
 #[test]

@@ -413,6 +413,8 @@ fn embedding_gradient_runs_case(mut c: Case, [a, rows, units, b]: Sizes) -> Case
     let tiles = positions.div_ceil(embedding_gradient_runs::TILE);
     let [first, held] = piece(rows, b);
     let [length, d_rows] = bags(positions, b);
+    let outer = length > 0 && rows % 2 == 1;
+    let d_rows_read = if outer { length } else { d_rows };
     let [ids, places] = sorted_pairs(&mut c, positions, rows);
     let mut zeros = |count| {
         let span = c.reals(vec![0.0; count]);
@@ -425,7 +427,7 @@ fn embedding_gradient_runs_case(mut c: Case, [a, rows, units, b]: Sizes) -> Case
     let bindings = embedding_gradient_runs::Bindings {
         sorted_ids: c.words(ids),
         sorted_positions: c.words(places),
-        d_output: c.random(d_rows * units, 1.0),
+        d_output: c.random(d_rows_read * units, 1.0),
         scales: c.random(d_rows, 1.0),
         gradient,
         heads,
@@ -438,6 +440,7 @@ fn embedding_gradient_runs_case(mut c: Case, [a, rows, units, b]: Sizes) -> Case
         first: first as u32,
         rows: if compact == 1 { u32::MAX } else { held as u32 },
         compact: compact as u32,
+        outer: outer as u32,
     };
     c.finish(embedding_gradient_runs::dispatch(params, bindings))
 }

@@ -441,9 +441,20 @@ fn lazy_updates_give_the_bits_of_dense_ones() {
             .expect("a model")
     };
     for device in [gpu(), &Device::cpu()] {
-        for (start, max_binding) in
-            [(classifier(rows, length), 1 << 20), (bag(rows), 1 << 20), (bag(rows), 6_400)]
-        {
+        let column = {
+            let layers = vec![
+                Layer::Embedding { rows, units: 8 },
+                Layer::Flatten {},
+                Layer::Dense { units: 1, activation: Activation::Sigmoid },
+            ];
+            Model::new(Input::Ids { length }, layers, Loss::Mse, 5).expect("a model")
+        };
+        for (start, max_binding) in [
+            (classifier(rows, length), 1 << 20),
+            (column, 1 << 20),
+            (bag(rows), 1 << 20),
+            (bag(rows), 6_400),
+        ] {
             let run = |lazy_updates: bool, validated: bool| {
                 let schedule = Schedule::Cosine;
                 let trainer = Trainer { lazy_updates, schedule, ..trainer() };

@@ -460,6 +460,7 @@ pub fn cases() -> Vec<Case> {
             first: 0,
             rows: table as u32,
             compact: 0,
+            outer: 0,
         };
         let dispatch = embedding_gradient_runs::dispatch(params, bindings);
         let elements = positions * (2 + units) + table * units;

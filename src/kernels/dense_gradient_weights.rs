@@ -68,11 +68,15 @@ fn twin<T: Real>(p: &Params, input: &[T], d_output: &[T], gradient: &mut [T]) {
     if bias.is_empty() {
         return;
     }
-    bias.fill(T::ZERO);
-    for row in d_output.chunks_exact(units) {
-        super::vectorised(
-            #[inline(always)]
-            || bias.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value),
-        );
-    }
+    // Few columns are not worth threads.
+    super::for_costly_rows(bias, 1, rows, |first, bias| {
+        bias.fill(T::ZERO);
+        for row in d_output.chunks_exact(units) {
+            let row = &row[first..][..bias.len()];
+            super::vectorised(
+                #[inline(always)]
+                || bias.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value),
+            );
+        }
+    });
 }

@@ -26,15 +26,18 @@ kernel! {
         rows: u32,
         /// 1: a run's row of `gradient` is the place of its first pair; 0: its id.
         compact: u32,
+        /// 1: position p, the t-th of row b, has the gradient `scales[b] d_output[t, :]`.
+        outer: u32,
     },
     bindings: {
         /// `[positions]`, ascending
         sorted_ids: read u32,
         /// `[positions]`
         sorted_positions: read u32,
-        /// `[positions, units]`; of bags `[rows, units]`.
+        /// `[positions, units]`; of bags `[rows, units]`; where `outer` `[length, units]`, the weights of
+        /// the dense layer of one unit that reads the table.
         d_output: read f32,
-        /// `[rows]`: what each bag's sum was multiplied by.
+        /// `[rows]`: what each bag's sum was multiplied by; where `outer` the logits' gradients.
         scales: read f32,
         /// `[rows, units]`, zero before; where `compact` `[positions, units]`.
         gradient: write f32,
@@ -89,6 +92,22 @@ fn twin<T: Real>(
                 &mut gradient[row as usize * units..][..units]
             };
             sums.fill(T::ZERO);
+            if p.outer == 1 {
+                let length = p.length as usize;
+                super::vectorised(
+                    #[inline(always)]
+                    || {
+                        for &position in positions_of_run {
+                            let (b, t) = (position as usize / length, position as usize % length);
+                            let weights = &d_output[t * units..][..units];
+                            let scale = scales[b];
+                            let pairs = sums.iter_mut().zip(weights);
+                            pairs.for_each(|(sum, &value)| *sum += scale * value);
+                        }
+                    },
+                );
+                continue;
+            }
             if p.length > 0 && id == 0 {
                 continue;
             }

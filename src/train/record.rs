@@ -724,7 +724,9 @@ impl<'a> Recorder<'a> {
                 (Layer::Dense { units, .. }, _) => {
                     let pieces = &self.recording.pieces[i];
                     // The gradient of the input first: it needs the weights before their update.
-                    for piece in pieces.iter().filter(|piece| piece.rows > 0) {
+                    let is_outer = (0..i).any(|table| self.column_behind(table).is_some());
+                    let products = if is_outer { &[][..] } else { &pieces[..] };
+                    for piece in products.iter().filter(|piece| piece.rows > 0) {
                         let Some(d_input) = d_input else { break };
                         let params = dense_gradient_input::Params {
                             rows: rows as u32,
@@ -742,7 +744,9 @@ impl<'a> Recorder<'a> {
                     for piece in pieces {
                         self.dense_gradient(rows, reads, units, piece, input.span, d_output, step);
                     }
-                    d_output = d_input.unwrap_or(d_output);
+                    if !is_outer {
+                        d_output = d_input.unwrap_or(d_output);
+                    }
                 }
                 (Layer::MeanPool {}, Some(d_input)) => {
                     let length = self.shapes[0].width() as u32;
@@ -859,9 +863,18 @@ impl<'a> Recorder<'a> {
     ) {
         let model = self.request.model;
         let is_bag = bag_at(model, layer).or(bag_at(model, layer + 1)).is_some();
-        let length = if is_bag { self.shapes[0].width() as u32 } else { 0 };
+        let outer = self.column_behind(layer);
+        let length = if is_bag || outer.is_some() { self.shapes[0].width() as u32 } else { 0 };
         let pieces = self.recording.pieces[layer].iter().filter(|piece| piece.rows > 0);
-        let (ids, scales) = (self.batch_inputs, self.bag_scales);
+        // The logits' gradient and the weights stand for their product.
+        let (ids, [scales, d_output]) = (
+            self.batch_inputs,
+            match outer {
+                Some(weights) => [d_output, weights],
+                None => [self.bag_scales, d_output],
+            },
+        );
+        let outer = outer.is_some() as u32;
         let (count, units) = (positions as u32, units as u32);
         let Some(sort) = self.sort else {
             for piece in pieces {
@@ -891,6 +904,7 @@ impl<'a> Recorder<'a> {
                     first,
                     rows,
                     compact: 1,
+                    outer,
                 },
                 embedding_gradient_runs::Bindings {
                     sorted_ids,
@@ -935,6 +949,7 @@ impl<'a> Recorder<'a> {
                     first,
                     rows,
                     compact: 0,
+                    outer,
                 },
                 embedding_gradient_runs::Bindings {
                     sorted_ids,
@@ -958,6 +973,26 @@ impl<'a> Recorder<'a> {
             ));
             self.update_piece(piece, gradient, step);
         }
+    }
+
+    /// The weights of the dense layer of one unit that ends the model and reads the sorted table `layer`
+    /// through nothing but a flatten: the gradient of what it reads is a product that need not be
+    /// written down.
+    fn column_behind(&self, layer: usize) -> Option<Span> {
+        let layers = self.request.model.layers();
+        let behind = match layers.get(layer..)? {
+            [Layer::Embedding { .. }, Layer::Flatten {}, Layer::Dense { units: 1, .. }] => {
+                layer + 2
+            }
+            _ => return None,
+        };
+        let whole = match &self.recording.pieces[behind][..] {
+            [piece] => self.weights(piece),
+            _ => return None,
+        };
+        // Weights that are updated at once are not what the forward pass read.
+        let is_late = self.recording.shared_gradients.is_none();
+        (self.sort.is_some() && is_late).then_some(whole)
     }
 
     /// Records the sort of a batch's ids, and the steps that their rows have missed.
