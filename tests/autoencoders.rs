@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::cli::{Folder, json, npy};
+use common::cli::{Folder, json, npy, text};
 
 /// Stripes of two directions and several phases: images that a few numbers can code.
 fn stripes(count: usize, side: usize) -> Vec<u8> {
@@ -350,4 +350,30 @@ fn bad_data_are_told_and_nothing_is_overwritten() {
     folder.ok(&["train", "text", folder.reviews().to_str().expect("UTF-8"), "-o", "c"]);
     folder.fails(1, &["encode", "c", "reviews.csv", "-o", "codes.npy"], &["no autoencoder"]);
     folder.fails(1, &["translate", "c", "stripes", "-o", "out"], &["no images"]);
+}
+
+/// The fastest variants and the compiled pipelines are remembered; neither that, nor that they were
+/// forgotten or spoiled, changes a bit of a result.
+#[test]
+fn what_is_remembered_changes_no_bit() {
+    let folder = Folder::new();
+    folder.write("stripes", idx(256, 28));
+    let layers = ["--layers", "128,4", "--batch-size", "128", "--epochs", "2"];
+    let train = |model: &str| {
+        let files = ["train", "autoencoder", "stripes", "--device", "gpu", "-o", model];
+        folder.ok(&[&files[..], &layers].concat());
+        std::fs::read(folder.path(model)).expect("a model")
+    };
+    let first = train("a");
+    let tuning = folder.path("cache").join("tuning.json");
+    let remembered = std::fs::read(&tuning).expect("choices are written down");
+    // A checksum of eight bytes comes first.
+    assert!(text(&remembered[8..]).contains("dense_forward"));
+    assert!(first == train("b"), "remembered");
+    let spoiled: Vec<u8> = remembered.iter().map(|byte| byte.wrapping_add(1)).collect();
+    std::fs::write(&tuning, spoiled).expect("written");
+    assert!(first == train("c"), "spoiled");
+    let other = text(&remembered[8..]).replace("subgroup_", "no such variant ");
+    std::fs::write(&tuning, other).expect("written");
+    assert!(first == train("d"), "of another kind");
 }

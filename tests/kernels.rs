@@ -857,9 +857,16 @@ fn store_rows_case(mut c: Case, [rows, width, skip, _]: Sizes) -> Case {
     c.finish(store_rows::dispatch(params, bindings))
 }
 
-/// One size: 1, a prime, a power of two, or ragged.
+/// One size: 1, a prime, a power of two, a multiple of four, or ragged.
 fn size() -> impl Strategy<Value = usize> {
-    prop_oneof![Just(1), Just(31), Just(64), Just(127), 1usize..140]
+    prop_oneof![
+        Just(1),
+        Just(31),
+        Just(64),
+        Just(127),
+        (1usize..35).prop_map(|n| 4 * n),
+        1usize..140
+    ]
 }
 
 /// Four sizes whose product stays small enough for a software adapter.
@@ -877,6 +884,25 @@ proptest! {
         for (_, make) in CASES {
             if let Err(message) = make(Case::new(seed), sizes).check() {
                 prop_assert!(false, "{message} at sizes {sizes:?}, seed {seed}");
+            }
+        }
+    }
+}
+
+/// Measuring chooses among the forms of a product, so all must give the same bits.
+#[test]
+fn forms_of_a_product_give_the_same_bits() {
+    let makes: [Make; 3] =
+        [dense_forward_case, dense_gradient_input_case, dense_gradient_weights_case];
+    for sizes in [[64, 128, 96, 1], [37, 100, 52, 3], [130, 36, 4, 2], [33, 21, 19, 1]] {
+        for make in makes {
+            let case = make(Case::new(7), sizes);
+            let dispatch = &case.program.routines[0].dispatches[0];
+            let kernel = dispatch.kernel;
+            let forms = kernel.variants.iter().filter(|v| (v.computes)(&dispatch.params));
+            let first = case.bits(kernel.variants[0].name);
+            for form in forms.filter(|form| !form.name.starts_with("column")) {
+                assert!(first == case.bits(form.name), "{} ({})", kernel.name, form.name);
             }
         }
     }

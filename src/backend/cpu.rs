@@ -27,7 +27,7 @@ fn in_the_pool(work: impl FnOnce() + Send) {
     /// Threads that are kept awake at most.
     const AWAKE: usize = 16;
     /// Looks for work before the processor is left to others.
-    const LOOKS: u32 = 2_000;
+    const LOOKS: u32 = 200;
     /// Set when the work is done, or has panicked.
     struct Done<'a>(&'a AtomicBool);
     impl Drop for Done<'_> {

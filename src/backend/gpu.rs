@@ -10,9 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::tuner::Tuner;
 use super::{Executor, HostTime, Timing, median};
 use crate::error::{Error, Result};
-use crate::kernels::{Access, Adapter, Kernel, Span};
+use crate::kernels::{Access, Adapter, Dispatch, Kernel, Span};
 use crate::program::{Program, RoutineId, Run};
 
 /// Target time of one submission.
@@ -71,6 +72,9 @@ pub(super) struct Gpu {
     lost: Arc<AtomicBool>,
     /// The first error that no scope caught.
     failure: Arc<Mutex<Option<String>>>,
+    tuner: Tuner,
+    /// Compiled pipelines from earlier runs, where the adapter gives them out.
+    cache: Option<(wgpu::PipelineCache, String)>,
     /// By kernel (its address) and variant.
     pipelines: Mutex<HashMap<(usize, usize), Arc<wgpu::ComputePipeline>>>,
 }
@@ -93,8 +97,7 @@ impl Gpu {
         .or_worse_values_from(&available);
         let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("wgslearn"),
-            required_features: adapter.features()
-                & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SUBGROUP),
+            required_features: adapter.features() & WANTED,
             required_limits: limits.clone(),
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()
@@ -111,6 +114,8 @@ impl Gpu {
                 first.get_or_insert(error.to_string());
             }
         }));
+        let tuner = Tuner::new(&info);
+        let cache = open_cache(&device, &info);
         Ok(Gpu {
             device,
             queue,
@@ -119,6 +124,8 @@ impl Gpu {
             card_memory,
             lost,
             failure,
+            tuner,
+            cache,
             pipelines: Mutex::default(),
         })
     }
@@ -186,10 +193,39 @@ impl Gpu {
         variant: usize,
     ) -> Result<Arc<wgpu::ComputePipeline>> {
         let key = (std::ptr::from_ref(kernel) as usize, variant);
-        let mut pipelines = self.pipelines.lock().map_err(|_| poisoned())?;
-        if let Some(pipeline) = pipelines.get(&key) {
+        if let Some(pipeline) = self.pipelines.lock().map_err(|_| poisoned())?.get(&key) {
             return Ok(pipeline.clone());
         }
+        // Made unlocked: several threads make different ones.
+        let pipeline = Arc::new(self.make_pipeline(kernel, variant)?);
+        let mut pipelines = self.pipelines.lock().map_err(|_| poisoned())?;
+        Ok(pipelines.entry(key).or_insert(pipeline).clone())
+    }
+
+    /// Makes the pipelines that are not there yet, on all threads.
+    fn make_pipelines(&self, wanted: impl Iterator<Item = (&'static Kernel, usize)>) -> Result<()> {
+        let known = self.pipelines.lock().map_err(|_| poisoned())?;
+        let mut missing: Vec<(&'static Kernel, usize)> = Vec::new();
+        for (kernel, variant) in wanted {
+            let is_listed = |&(k, v): &(&Kernel, usize)| std::ptr::eq(k, kernel) && v == variant;
+            if !known.contains_key(&(std::ptr::from_ref(kernel) as usize, variant))
+                && !missing.iter().any(is_listed)
+            {
+                missing.push((kernel, variant));
+            }
+        }
+        drop(known);
+        use rayon::prelude::*;
+        missing
+            .into_par_iter()
+            .try_for_each(|(kernel, variant)| self.pipeline(kernel, variant).map(drop))
+    }
+
+    fn make_pipeline(
+        &self,
+        kernel: &'static Kernel,
+        variant: usize,
+    ) -> Result<wgpu::ComputePipeline> {
         let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let mut source = kernel.variants[variant].source.concat();
         if self.params_in_storage() {
@@ -247,7 +283,7 @@ impl Gpu {
                 zero_initialize_workgroup_memory: false,
                 ..Default::default()
             },
-            cache: None,
+            cache: self.cache.as_ref().map(|(cache, _)| cache),
         });
         if let Some(error) = pollster::block_on(scope.pop()) {
             return Err(Error::Device(format!(
@@ -255,10 +291,49 @@ impl Gpu {
                 kernel.name, kernel.variants[variant].name, self.info.name
             )));
         }
-        let pipeline = Arc::new(pipeline);
-        pipelines.insert(key, pipeline.clone());
         Ok(pipeline)
     }
+}
+
+impl Drop for Gpu {
+    fn drop(&mut self) {
+        self.tuner.save();
+        if let Some((cache, file)) = &self.cache
+            && let Some(bytes) = cache.get_data()
+            && super::cache::read(file).is_none_or(|known| known != bytes)
+        {
+            super::cache::write(file, &bytes);
+        }
+    }
+}
+
+/// What is used where an adapter has it: timestamps for measuring, subgroups on software adapters, and
+/// its compiled pipelines.
+const WANTED: wgpu::Features = wgpu::Features::TIMESTAMP_QUERY
+    .union(wgpu::Features::SUBGROUP)
+    .union(wgpu::Features::PIPELINE_CACHE);
+
+/// Opens the cache of compiled pipelines, with what earlier runs left in it; the file's name beside it.
+fn open_cache(
+    device: &wgpu::Device,
+    info: &wgpu::AdapterInfo,
+) -> Option<(wgpu::PipelineCache, String)> {
+    if !device.features().contains(wgpu::Features::PIPELINE_CACHE) || !super::cache::is_on() {
+        return None;
+    }
+    let file = format!("{}.pipelines", wgpu::util::pipeline_cache_key(info)?);
+    let data = super::cache::read(&file);
+    // SAFETY: the file holds what `get_data` gave, behind a checksum; wgpu and the driver check that
+    // it is of this device and driver, and begin an empty cache where it is not.
+    #[allow(unsafe_code)]
+    let cache = unsafe {
+        device.create_pipeline_cache(&wgpu::PipelineCacheDescriptor {
+            label: Some("wgslearn"),
+            data: data.as_deref(),
+            fallback: true,
+        })
+    };
+    Some((cache, file))
 }
 
 /// Bytes of the largest heap of a Vulkan adapter's own memory, of which wgpu says nothing.
@@ -392,51 +467,128 @@ impl GpuExecutor {
         }
         gpu.queue.write_buffer(&params, 0, &bytes);
 
-        let eights = gpu.adapter_kind() == Adapter::Software { eights: true };
-        let mut routines = Vec::new();
-        let mut place = 0;
+        let host_time = HostTime::default();
+        let seconds = vec![0.0; program.routines.len()];
+        let routines = Vec::new();
+        let mut executor =
+            Self { gpu, buffers, routines, seconds, unsubmitted: 0, staging: None, host_time };
+        // Which variant each dispatch takes; then the pipelines, all at once; then the bind groups.
+        let mut chosen = Vec::new();
+        for (i, dispatch) in dispatches().enumerate() {
+            chosen.push(executor.choose(dispatch, &params, (i * stride) as u64, variant)?);
+        }
+        executor.gpu.make_pipelines(dispatches().zip(&chosen).map(|(d, &i)| (d.kernel, i)))?;
+        let mut place = 0..;
         for routine in &program.routines {
             let mut prepared = Vec::new();
-            for dispatch in &routine.dispatches {
-                let kernel = dispatch.kernel;
-                let chosen = variant
-                    .and_then(|name| kernel.variants.iter().position(|v| v.name == name))
-                    .filter(|&i| (kernel.variants[i].computes)(&dispatch.params))
-                    .filter(|&i| !kernel.variants[i].eights || eights)
-                    .unwrap_or_else(|| (kernel.choose)(&dispatch.params, gpu.adapter_kind()));
-                let pipeline = gpu.pipeline(kernel, chosen)?;
-                let binding =
-                    |binding: usize, buffer, offset: u64, bytes: u64| wgpu::BindGroupEntry {
-                        binding: binding as u32,
-                        resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-                            buffer,
-                            offset,
-                            size: std::num::NonZero::new(bytes),
-                        }),
-                    };
-                let params_size = dispatch.params.len() as u64;
-                let mut entries = vec![binding(0, &params, place as u64, params_size)];
-                entries.extend(dispatch.bindings.iter().enumerate().map(|(i, span)| {
-                    let buffer = &buffers[span.buffer.0];
-                    binding(i + 1, buffer, span.offset as u64 * 4, span.len as u64 * 4)
-                }));
-                let group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
-                    label: Some(kernel.name),
-                    layout: &pipeline.get_bind_group_layout(0),
-                    entries: &entries,
-                });
-                let workgroups = (kernel.variants[chosen].workgroups)(&dispatch.params);
-                prepared.push(Prepared { kernel, variant: chosen, pipeline, group, workgroups });
-                place += stride;
+            for (dispatch, place) in routine.dispatches.iter().zip(&mut place) {
+                let offset = (place * stride) as u64;
+                prepared.push(executor.bind(dispatch, chosen[place], &params, offset)?);
             }
-            routines.push(prepared);
+            executor.routines.push(prepared);
         }
-        gpu.check()?;
-        let seconds = vec![0.0; routines.len()];
-        let host_time = HostTime::default();
-        Ok(Self { gpu, buffers, routines, seconds, unsubmitted: 0, staging: None, host_time })
+        executor.gpu.check()?;
+        Ok(executor)
     }
 
+    /// The variant of a dispatch's kernel: of this name, or the fastest, or by the kernel's rule.
+    /// `params` has its parameters at `offset`.
+    fn choose(
+        &mut self,
+        dispatch: &Dispatch,
+        params: &wgpu::Buffer,
+        offset: u64,
+        name: Option<&str>,
+    ) -> Result<usize> {
+        let (kernel, adapter) = (dispatch.kernel, self.gpu.adapter_kind());
+        let eights = adapter == Adapter::Software { eights: true };
+        let runs = |i: &usize| {
+            let variant = &kernel.variants[*i];
+            (variant.computes)(&dispatch.params) && (!variant.eights || eights)
+        };
+        if let Some(name) = name {
+            let named = kernel.variants.iter().position(|v| v.name == name).filter(runs);
+            return Ok(named.unwrap_or_else(|| (kernel.choose)(&dispatch.params, adapter)));
+        }
+        let mut candidates = (kernel.candidates)(&dispatch.params, adapter);
+        candidates.retain(runs);
+        let gpu = self.gpu.clone();
+        let mut failure = None;
+        let fastest = gpu.tuner.choose(kernel, &dispatch.params, &candidates, &mut |candidate| {
+            let seconds = self.measure(dispatch, candidate, params, offset);
+            seconds.map_err(|error| failure = Some(error)).ok()
+        });
+        match failure {
+            Some(error) => Err(error),
+            None => Ok(fastest.unwrap_or_else(|| (kernel.choose)(&dispatch.params, adapter))),
+        }
+    }
+
+    /// Seconds of a dispatch by one variant, over its own buffers, which hold zeros and do again.
+    fn measure(
+        &mut self,
+        dispatch: &Dispatch,
+        variant: usize,
+        params: &wgpu::Buffer,
+        offset: u64,
+    ) -> Result<f64> {
+        let prepared = self.bind(dispatch, variant, params, offset)?;
+        self.routines.push(vec![prepared]);
+        let routine = self.routines.len() - 1;
+        let mut best = f64::MAX;
+        let started = Instant::now();
+        // The first compiles.
+        for i in 0..4 {
+            let seconds = self.run_alone(routine, 0)?;
+            best = if i == 0 { best } else { best.min(seconds) };
+            if i > 0 && started.elapsed() > Duration::from_millis(100) {
+                break;
+            }
+        }
+        self.routines.pop();
+        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+        for (span, binding) in dispatch.bindings.iter().zip(dispatch.kernel.bindings) {
+            if binding.access == Access::Write {
+                let (offset, size) = (span.offset as u64 * 4, span.len as u64 * 4);
+                encoder.clear_buffer(&self.buffers[span.buffer.0], offset, Some(size));
+            }
+        }
+        self.gpu.queue.submit([encoder.finish()]);
+        self.gpu.check()?;
+        Ok(best)
+    }
+
+    /// A dispatch with its pipeline and bind group.
+    fn bind(
+        &self,
+        dispatch: &Dispatch,
+        variant: usize,
+        params: &wgpu::Buffer,
+        offset: u64,
+    ) -> Result<Prepared> {
+        let kernel = dispatch.kernel;
+        let pipeline = self.gpu.pipeline(kernel, variant)?;
+        let binding = |binding: usize, buffer, offset: u64, bytes: u64| wgpu::BindGroupEntry {
+            binding: binding as u32,
+            resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                buffer,
+                offset,
+                size: std::num::NonZero::new(bytes),
+            }),
+        };
+        let mut entries = vec![binding(0, params, offset, dispatch.params.len() as u64)];
+        entries.extend(dispatch.bindings.iter().enumerate().map(|(i, span)| {
+            let buffer = &self.buffers[span.buffer.0];
+            binding(i + 1, buffer, span.offset as u64 * 4, span.len as u64 * 4)
+        }));
+        let group = self.gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(kernel.name),
+            layout: &pipeline.get_bind_group_layout(0),
+            entries: &entries,
+        });
+        let workgroups = (kernel.variants[variant].workgroups)(&dispatch.params);
+        Ok(Prepared { kernel, variant, pipeline, group, workgroups })
+    }
     fn write(&mut self, span: Span, bytes: &[u8]) -> Result<()> {
         let started = Instant::now();
         for (i, piece) in bytes.chunks(WRITE).enumerate() {

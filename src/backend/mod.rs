@@ -1,8 +1,10 @@
 //! Backends: what runs a [`crate::program::Program`]. `gpu` is any wgpu adapter, `cpu` the kernels' twins.
 
+mod cache;
 mod cpu;
 mod device;
 mod gpu;
+mod tuner;
 
 pub use cpu::CpuExecutor;
 pub use device::{AdapterLine, Device, DeviceKind, list_adapters, no_gpu_remark};

@@ -84,6 +84,11 @@ pub struct Kernel {
     pub variants: &'static [Variant],
     /// The variant to use, an index into `variants`.
     pub choose: fn(params: &[u8], adapter: Adapter) -> usize,
+    /// Variants, indices into `variants`, among which measuring may choose: all give the same bits.
+    /// Fewer than two where it does not pay.
+    pub candidates: fn(params: &[u8], adapter: Adapter) -> Vec<usize>,
+    /// Parameters for which one choice is good, in a word.
+    pub size_class: fn(params: &[u8]) -> String,
     /// The CPU twin in single precision: the CPU backend.
     pub twin_f32: fn(params: &[u8], slots: &mut [Slot<'_, f32>]),
     /// The CPU twin in double precision: the oracle.
@@ -215,6 +220,7 @@ macro_rules! kernel {
         bindings: { $($(#[$binding_doc:meta])* $binding:ident: $access:ident $element:ident,)* },
         variants: [ $($variant:literal: { source: $source:expr, workgroups: $workgroups:expr, $(computes: $computes:expr,)? $(eights: $eights:expr,)? }),+ $(,)? ],
         choose: $choose:expr,
+        $(candidates: $candidates:expr, size_class: $size_class:expr,)?
         twin: $twin:path,
     ) => {
         /// The kernel's parameters, field for field those of the shader.
@@ -270,6 +276,25 @@ macro_rules! kernel {
                 choose: |bytes, adapter| {
                     let choose: fn(&Params, $crate::kernels::Adapter) -> usize = $choose;
                     choose(&bytemuck::pod_read_unaligned(bytes), adapter)
+                },
+                candidates: |_bytes, _adapter| {
+                    $(
+                        let candidates: fn(&Params, $crate::kernels::Adapter) -> Vec<usize> =
+                            $candidates;
+                        if true {
+                            return candidates(&bytemuck::pod_read_unaligned(_bytes), _adapter);
+                        }
+                    )?
+                    Vec::new()
+                },
+                size_class: |_bytes| {
+                    $(
+                        let size_class: fn(&Params) -> String = $size_class;
+                        if true {
+                            return size_class(&bytemuck::pod_read_unaligned(_bytes));
+                        }
+                    )?
+                    String::new()
                 },
                 twin_f32: run::<f32>,
                 twin_f64: run::<f64>,

@@ -34,6 +34,7 @@ product_kernel! {
         output: write f32,
     },
     size: |p| [p.rows, p.units],
+    terms: |p| p.inputs,
     whole: |p| p.stride == p.inputs && p.adds == 0 && p.bias == 1,
     source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("dense_forward.wgsl")],
     vec4: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("vec4/dense_forward.wgsl")],

@@ -31,6 +31,7 @@ product_kernel! {
         d_input: write f32,
     },
     size: |p| [p.rows, p.inputs],
+    terms: |p| p.units,
     whole: |p| p.stride == p.inputs,
     source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("dense_gradient_input.wgsl")],
     vec4: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("vec4/dense_gradient_input.wgsl")],

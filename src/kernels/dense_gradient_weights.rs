@@ -28,6 +28,7 @@ product_kernel! {
         gradient: write f32,
     },
     size: |p| [p.inputs + p.bias, p.units],
+    terms: |p| p.rows,
     whole: |p| p.stride == p.inputs && p.bias == 1,
     source: [wgsl!("dense_gradient_weights.wgsl")],
     vec4: [wgsl!("vec4/dense_gradient_weights.wgsl")],

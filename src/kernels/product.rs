@@ -70,6 +70,37 @@ pub fn subgroup_workgroups(m: usize, n: usize, rows: usize) -> [u32; 3] {
     [n.div_ceil(32) as u32, m.div_ceil(rows) as u32, 1]
 }
 
+/// The forms among which measuring may choose, for a product of m x n elements and k terms: none
+/// where it is too small to matter.
+pub fn candidates(
+    [m, n]: [usize; 2],
+    k: usize,
+    fours: bool,
+    column: bool,
+    adapter: Adapter,
+) -> Vec<usize> {
+    const FROM: usize = 1 << 20;
+    let forms: &[Form] = match adapter {
+        _ if column || m * n * k < FROM => &[],
+        Adapter::Software { eights: true } if fours => {
+            &[Form::Subgroup8, Form::Subgroup16, Form::Subgroup32, Form::Vec4]
+        }
+        Adapter::Software { .. } if fours => &[Form::Vec4, Form::Registers8x8],
+        Adapter::Software { .. } => &[Form::Registers8x8, Form::Registers2x2],
+        Adapter::Hardware if fours => {
+            &[Form::Tiles, Form::Vec4, Form::Registers8x8, Form::Registers2x2]
+        }
+        Adapter::Hardware => &[Form::Tiles, Form::Registers8x8, Form::Registers2x2],
+    };
+    forms.iter().map(|&form| form as usize).collect()
+}
+
+/// Products whose sizes have the same binary logarithms share a choice.
+pub fn size_class([m, n]: [usize; 2], k: usize, fours: bool) -> String {
+    let class = |size: usize| size.max(1).next_power_of_two();
+    format!("{}x{}x{}{}", class(m), class(n), class(k), if fours { " by fours" } else { "" })
+}
+
 /// Workgroups of `shared/product_registers.wgsl` with tiles of `tile_m` x `tile_n`.
 pub fn register_workgroups(m: usize, n: usize, tile_m: usize, tile_n: usize) -> [u32; 3] {
     [n.div_ceil(8 * tile_n) as u32, m.div_ceil(8 * tile_m) as u32, 1]
@@ -88,6 +119,7 @@ macro_rules! product_kernel {
         params: $params:tt,
         bindings: $bindings:tt,
         size: $size:expr,
+        terms: $terms:expr,
         whole: $whole:expr,
         source: [$($source:expr),*],
         vec4: [$($vec4:expr),*],
@@ -160,7 +192,17 @@ macro_rules! product_kernel {
             choose: |p, adapter| {
                 $crate::kernels::product::choose(size(p), fours(p), column(p), linear(p), adapter) as usize
             },
+            candidates: |p, adapter| {
+                $crate::kernels::product::candidates(size(p), terms(p), fours(p), column(p), adapter)
+            },
+            size_class: |p| $crate::kernels::product::size_class(size(p), terms(p), fours(p)),
             twin: $twin,
+        }
+
+        /// Products that an element sums.
+        fn terms(p: &Params) -> usize {
+            let terms: fn(&Params) -> u32 = $terms;
+            terms(p) as usize
         }
 
         /// Whether rows of inputs and of units can be read four elements at a time.

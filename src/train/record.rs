@@ -1199,7 +1199,7 @@ fn small_layers(request: &Request<'_>, shapes: &[Shape]) -> Option<Small> {
                 (false, reads, units, activation, (reads + 1) * units)
             }
             Layer::Flatten {} => continue,
-            Layer::Dropout { rate } if rate == 0.0 => continue,
+            Layer::Dropout { rate: 0.0 } => continue,
             Layer::Dropout { .. } | Layer::MeanPool {} | Layer::Bag { .. } => return None,
         };
         layers.push(small_steps::Layer { embeds, reads, units, activation, weights, output: 0 });

@@ -34,6 +34,8 @@ impl Folder {
         let mut child = Command::new(env!("CARGO_BIN_EXE_wgslearn"))
             .args(arguments)
             .current_dir(self.folder.path())
+            // What runs remember, they remember here.
+            .env("WGSLEARN_CACHE", self.folder.path().join("cache"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -117,6 +117,17 @@ impl Case {
         executor.run(&[run]).expect("the case runs");
     }
 
+    /// What the case's outputs are, bit for bit, by a variant on the adapter.
+    pub fn bits(&self, variant: &str) -> Vec<Vec<u32>> {
+        let mut executor = gpu().prepare_variant(&self.program, variant).expect("it compiles");
+        self.load(executor.as_mut());
+        let bits = |&(span, _): &(Span, f64)| {
+            let values = executor.read_reals(span).expect("read");
+            values.iter().map(|value| value.to_bits()).collect()
+        };
+        self.after.iter().map(bits).collect()
+    }
+
     /// Runs the case by the f64 twin, the f32 twin and every variant on the adapter, and compares.
     pub fn check(&self) -> Result<(), String> {
         let kernel = self.program.routines[0].dispatches[0].kernel;
