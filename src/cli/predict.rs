@@ -33,7 +33,7 @@ pub(super) struct Options {
 }
 
 /// Lines that are answered at once when they are there.
-const CHUNK: usize = 4096;
+const CHUNK: usize = 16_384;
 
 pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let model = Model::load(&options.model)?;
@@ -50,7 +50,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     };
     if options.data == Path::new("-") {
         let mut predictor = LinePredictor::new(&model, &device)?;
-        let mut input = BufReader::with_capacity(1 << 16, std::io::stdin().lock());
+        let mut input = BufReader::with_capacity(1 << 20, std::io::stdin().lock());
         let mut first = 1;
         loop {
             let lines = read_chunk(&mut input, first)?;

@@ -193,7 +193,7 @@ fn load_texts(config: &RunConfig) -> Result<Loaded> {
         true => Vec::new(),
         false => classes(&data.train, &examples.labels, &examples.lines, data)?,
     };
-    let encoder = TextEncoder::fit(examples.texts.iter().map(String::as_str), &config.text)?;
+    let encoder = TextEncoder::fit(&examples.texts, &config.text)?;
     let training = encode_texts(&encoder, &labels, examples, &data.train, data.skip_unknown)?;
     let validation = match &data.validation {
         None => None,
@@ -224,10 +224,9 @@ fn encode_texts(
     skip_unknown: bool,
 ) -> Result<Dataset> {
     let width = encoder.width();
-    let mut values = Vec::with_capacity(examples.texts.len() * width);
-    let mut kept = Vec::with_capacity(examples.texts.len());
-    for (text, &line) in examples.texts.iter().zip(&examples.lines) {
-        let known = encoder.encode(text, &mut values).known > 0;
+    let (mut values, encoded) = encoder.encode_all(&examples.texts);
+    let kept: Vec<bool> = encoded.iter().map(|encoded| encoded.known > 0).collect();
+    for ((text, &line), &known) in examples.texts.iter().zip(&examples.lines).zip(&kept) {
         if !known && !skip_unknown {
             let shown: String = text.chars().take(40).collect();
             return Err(Error::line(
@@ -238,10 +237,10 @@ fn encode_texts(
                 ),
             ));
         }
-        if !known {
-            values.truncate(values.len() - width);
-        }
-        kept.push(known);
+    }
+    if kept.contains(&false) {
+        let rows = values.chunks_exact(width).zip(&kept).filter(|(_, kept)| **kept);
+        values = rows.flat_map(|(row, _)| row).copied().collect();
     }
     let inputs = Inputs::Ids { values, length: width };
     let source = path.display().to_string();

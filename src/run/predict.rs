@@ -91,9 +91,9 @@ impl LinePredictor {
         let width = self.model.input().width();
         let inputs = match (&self.model.encoder, self.model.input()) {
             (Encoder::Text(encoder), _) => {
-                let mut values = Vec::with_capacity(lines.len() * encoder.width());
-                for (line, unknown) in lines.iter().zip(&mut unknown) {
-                    *unknown = encoder.encode(line, &mut values).known == 0;
+                let (values, encoded) = encoder.encode_all(lines);
+                for (unknown, encoded) in unknown.iter_mut().zip(encoded) {
+                    *unknown = encoded.known == 0;
                 }
                 Inputs::Ids { values, length: encoder.width() }
             }

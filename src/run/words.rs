@@ -44,7 +44,7 @@ pub fn train_words(
         vocab_size: config.vocab_size,
         ..TextOptions::default()
     };
-    let encoder = TextEncoder::fit(examples.texts.iter().map(String::as_str), &options)?;
+    let encoder = TextEncoder::fit(&examples.texts, &options)?;
     let mut tokens = Vec::new();
     let mut counts = vec![0; encoder.rows()];
     let mut lowered = String::new();

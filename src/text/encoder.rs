@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::FixedState;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::hashing::{hash_md5, ngram_bucket};
@@ -74,7 +76,7 @@ pub enum Words {
 #[serde(from = "Stored", into = "Stored")]
 pub struct TextEncoder {
     stored: Stored,
-    ids: HashMap<String, u32>,
+    ids: HashMap<String, u32, FixedState>,
 }
 
 /// A [`TextEncoder`] as it is written to a model file.
@@ -95,7 +97,7 @@ impl From<Stored> for TextEncoder {
             Words::Vocabulary(words) => {
                 words.iter().zip(UNKNOWN + 1..).map(|(word, id)| (word.clone(), id)).collect()
             }
-            Words::Hashed { .. } => HashMap::new(),
+            Words::Hashed { .. } => HashMap::default(),
         };
         TextEncoder { stored, ids }
     }
@@ -128,7 +130,7 @@ impl TextEncoder {
     /// ```
     /// use wgslearn::text::{TextEncoder, TextOptions};
     ///
-    /// let encoder = TextEncoder::fit(["good work", "good!"], &TextOptions::default())?;
+    /// let encoder = TextEncoder::fit(&["good work", "good!"], &TextOptions::default())?;
     /// let mut row = Vec::new();
     /// encoder.encode("Good grief", &mut row);
     /// assert_eq!(row, [2, 1]);
@@ -137,10 +139,7 @@ impl TextEncoder {
     ///
     /// # Errors
     /// [`Error::Usage`] when an option is out of range.
-    pub fn fit<'t>(
-        texts: impl IntoIterator<Item = &'t str>,
-        options: &TextOptions,
-    ) -> Result<TextEncoder> {
+    pub fn fit<T: AsRef<str> + Sync>(texts: &[T], options: &TextOptions) -> Result<TextEncoder> {
         if options.hash_size == 1 {
             return Err(Error::usage(
                 "a hash size of 1 leaves no id beside padding; take 2 or more",
@@ -149,26 +148,25 @@ impl TextEncoder {
         if options.word_ngrams == 0 || (options.word_ngrams > 1 && options.ngram_buckets == 0) {
             return Err(Error::usage("word n-grams need at least 1 word and 1 bucket"));
         }
-        // Counts in order of first appearance, so that ties keep it, as in Keras' Tokenizer.
-        let mut counts: HashMap<String, (usize, usize)> = HashMap::new();
-        let mut lowered = String::new();
+        // Each stretch of texts is counted by itself, then joined in order.
+        let mut counts: Counts = HashMap::default();
         let mut longest = 0;
-        for text in texts {
-            let mut length = 0;
-            for_each_word(text, &mut lowered, |word| {
-                length += 1;
-                if options.hash_size > 0 {
-                    return;
-                }
-                match counts.get_mut(word) {
-                    Some((count, _)) => *count += 1,
-                    None => {
-                        let first = counts.len();
-                        counts.insert(word.to_owned(), (1, first));
-                    }
-                }
-            });
+        let parts: Vec<(Counts, usize)> = texts
+            .par_chunks(STRETCH)
+            .map(|texts| count_words(texts, options.hash_size == 0))
+            .collect();
+        for (part, length) in parts {
             longest = longest.max(length);
+            if counts.is_empty() {
+                counts = part;
+                continue;
+            }
+            let mut part: Vec<_> = part.into_iter().collect();
+            part.sort_unstable_by_key(|(_, (_, first))| *first);
+            for (word, (count, _)) in part {
+                let first = counts.len();
+                counts.entry(word).or_insert((0, first)).0 += count;
+            }
         }
         let words = if options.hash_size > 0 {
             Words::Hashed { size: options.hash_size }
@@ -245,12 +243,39 @@ impl TextEncoder {
 
     /// Appends a document's row of ids to `row`.
     pub fn encode(&self, text: &str, row: &mut Vec<u32>) -> Encoded {
+        self.encode_in(text, &mut Scratch::default(), row)
+    }
+
+    /// The rows of ids of many documents, one behind the other, and what became of each one's words;
+    /// on all threads.
+    pub fn encode_all<T: AsRef<str> + Sync>(&self, texts: &[T]) -> (Vec<u32>, Vec<Encoded>) {
+        let parts: Vec<(Vec<u32>, Vec<Encoded>)> = texts
+            .par_chunks(STRETCH)
+            .map(|texts| {
+                let mut scratch = Scratch::default();
+                let mut rows = Vec::with_capacity(texts.len() * self.width());
+                let encode = |text: &T| self.encode_in(text.as_ref(), &mut scratch, &mut rows);
+                let encoded = texts.iter().map(encode).collect();
+                (rows, encoded)
+            })
+            .collect();
+        let mut rows = Vec::with_capacity(texts.len() * self.width());
+        let mut encoded = Vec::with_capacity(texts.len());
+        for (part, some) in parts {
+            rows.extend_from_slice(&part);
+            encoded.extend_from_slice(&some);
+        }
+        (rows, encoded)
+    }
+
+    fn encode_in(&self, text: &str, scratch: &mut Scratch, row: &mut Vec<u32>) -> Encoded {
         let Stored { length, word_ngrams, ngram_buckets, padding, truncation, .. } = self.stored;
-        let mut lowered = String::new();
-        let mut words: Vec<String> = Vec::new();
-        let mut ids: Vec<u32> = Vec::with_capacity(self.width());
+        let Scratch { lowered, ids, words, ends, joined } = scratch;
+        ids.clear();
+        words.clear();
+        ends.clear();
         let mut known = 0;
-        for_each_word(text, &mut lowered, |word| {
+        for_each_word(text, lowered, |word| {
             let id = match &self.stored.words {
                 Words::Hashed { size } => hash_md5(word, *size),
                 Words::Vocabulary(_) => self.ids.get(word).copied().unwrap_or(UNKNOWN),
@@ -259,12 +284,13 @@ impl TextEncoder {
             known += (is_hashed || id != UNKNOWN) as usize;
             ids.push(id);
             if word_ngrams > 1 {
-                words.push(word.to_owned());
+                words.push_str(word);
+                ends.push(words.len());
             }
         });
         let count = ids.len();
         if word_ngrams == 1 {
-            pad(&ids, length, padding, truncation, row);
+            pad(ids, length, padding, truncation, row);
             return Encoded { words: count, known };
         }
         // Cut the words first, so that a long document keeps n-grams of what it keeps.
@@ -273,18 +299,59 @@ impl TextEncoder {
             Side::Pre => cut..count,
             Side::Post => 0..count - cut,
         };
-        let words: Vec<&str> = words[range.clone()].iter().map(String::as_str).collect();
-        let mut ids = ids[range].to_vec();
+        let start = |i: usize| i.checked_sub(1).map_or(0, |before| ends[before]);
+        let words: Vec<&str> = range.clone().map(|i| &words[start(i)..ends[i]]).collect();
+        ids.truncate(range.end);
+        ids.drain(..range.start);
         let first = self.word_ids() as u32;
-        let mut joined = String::new();
         for n in 2..=word_ngrams {
-            ids.extend(
-                words.windows(n).map(|w| first + ngram_bucket(w, ngram_buckets, &mut joined)),
-            );
+            ids.extend(words.windows(n).map(|w| first + ngram_bucket(w, ngram_buckets, joined)));
         }
-        pad(&ids, self.width(), padding, truncation, row);
+        pad(ids, self.width(), padding, truncation, row);
         Encoded { words: count, known }
     }
+}
+
+/// Texts that a thread takes at once.
+const STRETCH: usize = 1024;
+
+/// How often each word stands, and its place among the words by first appearance: ties keep that order,
+/// as in Keras' Tokenizer.
+type Counts = HashMap<String, (usize, usize), FixedState>;
+
+/// The words of some texts (none where they are not wanted), and how many the longest has.
+fn count_words<T: AsRef<str>>(texts: &[T], wanted: bool) -> (Counts, usize) {
+    let mut counts: Counts = HashMap::default();
+    let (mut lowered, mut longest) = (String::new(), 0);
+    for text in texts {
+        let mut length = 0;
+        for_each_word(text.as_ref(), &mut lowered, |word| {
+            length += 1;
+            if !wanted {
+                return;
+            }
+            match counts.get_mut(word) {
+                Some((count, _)) => *count += 1,
+                None => {
+                    let first = counts.len();
+                    counts.insert(word.to_owned(), (1, first));
+                }
+            }
+        });
+        longest = longest.max(length);
+    }
+    (counts, longest)
+}
+
+/// Memory that encoding one document after the other uses again.
+#[derive(Default)]
+struct Scratch {
+    lowered: String,
+    ids: Vec<u32>,
+    /// The words without anything between, and where each ends.
+    words: String,
+    ends: Vec<usize>,
+    joined: String,
 }
 
 #[cfg(test)]
@@ -300,22 +367,22 @@ mod tests {
     #[test]
     fn words_are_ranked_by_frequency_then_first_appearance() {
         let texts = ["the cat sat", "the dog sat", "the end"];
-        let encoder = TextEncoder::fit(texts, &TextOptions::default()).expect("options");
+        let encoder = TextEncoder::fit(&texts, &TextOptions::default()).expect("options");
         assert_eq!(row(&encoder, "the sat cat"), [2, 3, 4]);
         assert_eq!(row(&encoder, "the dog end"), [2, 5, 6]);
         assert_eq!(encoder.rows(), 7);
         let few = TextOptions { vocab_size: 2, ..TextOptions::default() };
-        let encoder = TextEncoder::fit(texts, &few).expect("options");
+        let encoder = TextEncoder::fit(&texts, &few).expect("options");
         assert_eq!(row(&encoder, "the sat cat"), [2, 3, 1]);
         let often = TextOptions { min_count: 2, ..TextOptions::default() };
-        let encoder = TextEncoder::fit(texts, &often).expect("options");
+        let encoder = TextEncoder::fit(&texts, &often).expect("options");
         assert_eq!((row(&encoder, "the sat cat"), encoder.rows()), (vec![2, 3, 1], 4));
     }
 
     #[test]
     fn ngrams_follow_the_words_in_buckets_of_their_own() {
         let options = TextOptions { word_ngrams: 2, ngram_buckets: 10, ..TextOptions::default() };
-        let encoder = TextEncoder::fit(["a b c", "a b"], &options).expect("options");
+        let encoder = TextEncoder::fit(&["a b c", "a b"], &options).expect("options");
         assert_eq!((encoder.width(), encoder.rows()), (5, 5 + 10));
         let long = row(&encoder, "a b c");
         assert_eq!(long[..3], [2, 3, 4]);
@@ -329,7 +396,7 @@ mod tests {
     #[test]
     fn a_stored_encoder_encodes_the_same() {
         let options = TextOptions { word_ngrams: 3, ngram_buckets: 99, ..TextOptions::default() };
-        let encoder = TextEncoder::fit(["one two three", "two"], &options).expect("options");
+        let encoder = TextEncoder::fit(&["one two three", "two"], &options).expect("options");
         let json = serde_json::to_string(&encoder).expect("json");
         let again: TextEncoder = serde_json::from_str(&json).expect("json");
         assert_eq!(row(&encoder, "three two four"), row(&again, "three two four"));

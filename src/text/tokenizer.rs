@@ -25,9 +25,33 @@ pub(super) fn for_each_word(text: &str, lowered: &mut String, mut each: impl FnM
     } else {
         lowered.push_str(&text.to_lowercase());
     }
-    let is_break = |c: char| c == ' ' || (c.is_ascii() && DEFAULT_FILTERS.contains(c));
-    lowered.split(is_break).filter(|word| !word.is_empty()).for_each(&mut each);
+    // Breaks are ASCII, so no byte of another character is one, and words end where characters do.
+    let mut start = 0;
+    for (i, &byte) in lowered.as_bytes().iter().enumerate() {
+        if BREAKS[byte as usize] {
+            if start < i {
+                each(&lowered[start..i]);
+            }
+            start = i + 1;
+        }
+    }
+    if start < lowered.len() {
+        each(&lowered[start..]);
+    }
 }
+
+/// Whether a byte stands between words: a space, or one of [`DEFAULT_FILTERS`].
+const BREAKS: [bool; 256] = {
+    let mut breaks = [false; 256];
+    breaks[b' ' as usize] = true;
+    let filters = DEFAULT_FILTERS.as_bytes();
+    let mut i = 0;
+    while i < filters.len() {
+        breaks[filters[i] as usize] = true;
+        i += 1;
+    }
+    breaks
+};
 
 #[cfg(test)]
 mod tests {
