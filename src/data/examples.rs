@@ -199,6 +199,18 @@ fn read_labelled_lines(path: &Path, bytes: &[u8], columns: &TextColumns) -> Resu
         if text.trim().is_empty() {
             continue;
         }
+        // The usual line: one label, then the text.
+        if let Some(rest) = text.strip_prefix(PREFIX)
+            && let Some((label, rest)) = rest.split_once(' ')
+            && columns.label.is_some()
+            && !label.contains(char::is_whitespace)
+            && !rest.contains(PREFIX)
+        {
+            examples.labels.push(label.to_owned());
+            examples.texts.push(rest.trim().to_owned());
+            examples.lines.push(line);
+            continue;
+        }
         let mut words: Vec<&str> = text.split_whitespace().collect();
         let labels: Vec<&str> = words.iter().filter_map(|word| word.strip_prefix(PREFIX)).collect();
         if columns.label.is_some() {

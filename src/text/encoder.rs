@@ -151,8 +151,9 @@ impl TextEncoder {
         // Each stretch of texts is counted by itself, then joined in order.
         let mut counts: Counts = HashMap::default();
         let mut longest = 0;
+        let stretch = texts.len().div_ceil(4 * rayon::current_num_threads()).max(STRETCH);
         let parts: Vec<(Counts, usize)> = texts
-            .par_chunks(STRETCH)
+            .par_chunks(stretch)
             .map(|texts| count_words(texts, options.hash_size == 0))
             .collect();
         for (part, length) in parts {
