@@ -1,6 +1,9 @@
-// The device's multiply-add ceiling: each invocation runs `iterations` rounds of 16 independent
-// multiply-adds x = x / 2 + 1 / 4 (as four vec4f, each two deep) and keeps the sum, so that
+// The device's multiply-add ceiling: each invocation runs `iterations` times ROUNDS rounds of 16
+// independent multiply-adds x = x / 2 + 1 / 4 (as four vec4f, each two deep) and keeps the sum, so that
 // nothing can be left out. The values tend to 1 / 2.
+
+// Rounds of an iteration, unrolled: where lanes are played, what a loop changes is stored through a mask.
+const ROUNDS: u32 = 8u;
 
 struct Params {
     count: u32,
@@ -26,10 +29,12 @@ fn main(
     var c = vec4f(start + 0.5);
     var d = vec4f(start + 0.75);
     for (var k = 0u; k < params.iterations; k++) {
-        a = fma(a, vec4f(0.5), vec4f(0.25));
-        b = fma(b, vec4f(0.5), vec4f(0.25));
-        c = fma(c, vec4f(0.5), vec4f(0.25));
-        d = fma(d, vec4f(0.5), vec4f(0.25));
+        for (var round = 0u; round < ROUNDS; round++) {
+            a = fma(a, vec4f(0.5), vec4f(0.25));
+            b = fma(b, vec4f(0.5), vec4f(0.25));
+            c = fma(c, vec4f(0.5), vec4f(0.25));
+            d = fma(d, vec4f(0.5), vec4f(0.25));
+        }
     }
     let sum = a + b + c + d;
     output[i] = sum.x + sum.y + sum.z + sum.w;

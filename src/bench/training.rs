@@ -5,7 +5,10 @@
 //! - `text`: Embedding(20000, 64) - Flatten(128 ids) - Dense(1), BCE, Adam over every row of the
 //!   table, batch 256, random ids: steps a second;
 //! - `ae`: 784-128-64-32-64-128-784, relu, sigmoid at the end, MSE, Adam, batch 256: samples a second;
-//! - `mm`: C = A B, f32, 1024 x 1024: GFLOP/s.
+//! - `mm`: C = A B, f32, 1024 x 1024: GFLOP/s;
+//! - `lazy`: Embedding(1000000, 128) - MeanPool - Dense(1), Adam, batch 256 of 128 ids by Zipf's law
+//!   (s = 1.1): steps a second where only the rows of a batch are updated;
+//! - `dense`: the same, every row updated at every step. Not among those that run when none is named.
 
 use std::time::Instant;
 
@@ -31,6 +34,10 @@ pub enum Workload {
     Ae,
     /// A matrix product.
     Mm,
+    /// A table of a million rows, updated where a batch names them.
+    Lazy,
+    /// The same, updated as a whole.
+    Dense,
 }
 
 impl Workload {
@@ -41,6 +48,8 @@ impl Workload {
             Workload::Text => "text",
             Workload::Ae => "ae",
             Workload::Mm => "mm",
+            Workload::Lazy => "lazy",
+            Workload::Dense => "dense",
         }
     }
 
@@ -48,7 +57,7 @@ impl Workload {
     pub fn unit(self) -> &'static str {
         match self {
             Workload::Seed => "ms",
-            Workload::Text => "steps/s",
+            Workload::Text | Workload::Lazy | Workload::Dense => "steps/s",
             Workload::Ae => "samples/s",
             Workload::Mm => "GFLOP/s",
         }
@@ -59,9 +68,12 @@ impl std::str::FromStr for Workload {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Workload> {
-        let all = [Workload::Seed, Workload::Text, Workload::Ae, Workload::Mm];
-        all.into_iter().find(|workload| workload.name() == name).ok_or_else(|| {
-            Error::usage(format!("there is no workload \"{name}\"; there are seed, text, ae, mm"))
+        let few = [Workload::Seed, Workload::Text, Workload::Ae, Workload::Mm];
+        let mut all = few.into_iter().chain([Workload::Lazy, Workload::Dense]);
+        all.find(|workload| workload.name() == name).ok_or_else(|| {
+            Error::usage(format!(
+                "there is no workload \"{name}\"; there are seed, text, ae, mm, lazy, dense"
+            ))
         })
     }
 }
@@ -84,9 +96,14 @@ pub fn profile(workload: Workload, device: &Device) -> Result<Option<Profile>> {
             let (model, dataset) = autoencoder()?;
             (model, dataset, BATCH)
         }
+        Workload::Lazy | Workload::Dense => {
+            let (model, dataset) = table(1_000_000, 128, 256, 128)?;
+            (model, dataset, BATCH)
+        }
         Workload::Mm => return Ok(None),
     };
-    let trainer = Trainer { batch_size, shuffle: false, ..Trainer::default() };
+    let lazy_updates = workload != Workload::Dense;
+    let trainer = Trainer { batch_size, shuffle: false, lazy_updates, ..Trainer::default() };
     Session::new(&model, &trainer, &dataset, None, device)?.profile().map(Some)
 }
 
@@ -109,11 +126,17 @@ pub fn training(workload: Workload, device: &Device) -> Result<f64> {
         }
         Workload::Text => {
             let (model, dataset) = text()?;
-            steps_per_second(&model, &dataset, device)
+            Ok(1.0 / seconds_per_step(&model, &dataset, &trainer(), device)?)
+        }
+        Workload::Lazy | Workload::Dense => {
+            let (model, dataset) = table(1_000_000, 128, 256, 128)?;
+            let lazy_updates = workload == Workload::Lazy;
+            let trainer = Trainer { lazy_updates, ..trainer() };
+            Ok(1.0 / seconds_per_step(&model, &dataset, &trainer, device)?)
         }
         Workload::Ae => {
             let (model, dataset) = autoencoder()?;
-            Ok(steps_per_second(&model, &dataset, device)? * BATCH as f64)
+            Ok(BATCH as f64 / seconds_per_step(&model, &dataset, &trainer(), device)?)
         }
         Workload::Mm => {
             let case = dense_case(1024, 1024, 1024);
@@ -192,17 +215,51 @@ fn autoencoder() -> Result<(Model, Dataset)> {
     Ok((Model::new(Input::Matrix { features: 784 }, layers, Loss::Mse, 7)?, dataset))
 }
 
-/// Steps a second of a session that is warm; each round takes half a second or more.
-fn steps_per_second(model: &Model, dataset: &Dataset, device: &Device) -> Result<f64> {
-    let trainer = Trainer {
-        epochs: 1_000_000,
-        batch_size: BATCH,
-        shuffle: false,
-        optimizer: Optimizer::adam(1e-3),
-        ..Trainer::default()
+/// A classifier over a table of `rows` rows, and eight batches of ids that follow Zipf's law.
+pub(super) fn table(
+    rows: usize,
+    units: usize,
+    batch: usize,
+    length: usize,
+) -> Result<(Model, Dataset)> {
+    let mut generator = ChaCha8Rng::seed_from_u64(0);
+    // The cumulated weights of ranks 1, 2, ... to the power of -1.1.
+    let mut weights: Vec<f64> = (1..rows).map(|rank| (rank as f64).powf(-1.1)).collect();
+    let total = weights.iter_mut().fold(0.0, |sum, weight| {
+        *weight += sum;
+        *weight
+    });
+    let draw = |_| {
+        let at = (generator.next_u32() as f64 + 0.5) / 4_294_967_296.0 * total;
+        (weights.partition_point(|&sum| sum < at) + 1).min(rows - 1) as u32
     };
+    let values = (0..8 * batch * length).map(draw).collect();
+    let targets = (0..8 * batch).map(|row| (row % 2) as f32).collect();
+    let targets = Targets::Values { values: targets, width: 1 };
+    let dataset = Dataset::new(Inputs::Ids { values, length }, targets, "table")?;
+    let layers = vec![
+        Layer::Embedding { rows, units },
+        Layer::MeanPool {},
+        Layer::Dense { units: 1, activation: Activation::Sigmoid },
+    ];
+    Ok((Model::new(Input::Ids { length }, layers, Loss::BinaryCrossentropy, 7)?, dataset))
+}
+
+fn trainer() -> Trainer {
+    let optimizer = Optimizer::adam(1e-3);
+    Trainer { batch_size: BATCH, shuffle: false, optimizer, ..Trainer::default() }
+}
+
+/// Seconds of a step of a session that is warm; each round takes half a second or more.
+pub(super) fn seconds_per_step(
+    model: &Model,
+    dataset: &Dataset,
+    trainer: &Trainer,
+    device: &Device,
+) -> Result<f64> {
+    let trainer = Trainer { epochs: 1_000_000, ..trainer.clone() };
     let mut session = Session::new(model, &trainer, dataset, None, device)?;
-    let per_epoch = dataset.rows() / BATCH;
+    let per_epoch = dataset.rows().div_ceil(trainer.batch_size);
     let mut epoch = 0;
     let mut run = |session: &mut Session<'_>, epochs: usize| -> Result<f64> {
         let started = Instant::now();
@@ -213,5 +270,5 @@ fn steps_per_second(model: &Model, dataset: &Dataset, device: &Device) -> Result
     run(&mut session, 1)?;
     let one = run(&mut session, 1)?;
     let epochs = ((0.5 / one).ceil() as usize).clamp(1, 10_000);
-    median(|| Ok((per_epoch * epochs) as f64 / run(&mut session, epochs)?))
+    median(|| Ok(run(&mut session, epochs)? / (per_epoch * epochs) as f64))
 }

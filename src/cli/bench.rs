@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::{print, remark};
-use crate::backend::Device;
+use crate::backend::{Device, DeviceKind};
 use crate::bench;
 
 /// Measure kernels or training workloads on every backend, or on one device
@@ -31,6 +31,12 @@ enum What {
         #[arg(long, default_value = "")]
         filter: String,
     },
+    /// How the time of a step grows with batch, width, vocabulary and depth
+    Scaling {
+        /// Draw the curves into this PNG file
+        #[arg(long, value_name = "FILE")]
+        plot: Option<std::path::PathBuf>,
+    },
     /// The four reference workloads: seed (ms for 50 epochs, warm), text (steps/s), ae
     /// (samples/s), mm (GFLOP/s)
     Training {
@@ -55,6 +61,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
             devices
         }
     };
+    let mut points = Vec::new();
     for device in &devices {
         let (name, backend) = (device.name(), device.kind().name());
         match &options.what {
@@ -90,6 +97,24 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
                     }
                 }
             }
+            What::Scaling { .. } => bench::scaling(device, &mut |point| {
+                points.push((short_name(device), point.clone()));
+                match options.json {
+                    true => print(serde_json::json!({
+                        "over": point.over,
+                        "curve": point.curve,
+                        "size": point.size,
+                        "milliseconds": point.milliseconds,
+                        "device": name,
+                        "backend": backend,
+                    })),
+                    false => print(format_args!(
+                        "{:<11} {:<22} {:>8} {:>11.3} ms  {name}",
+                        point.over, point.curve, point.size, point.milliseconds
+                    )),
+                }
+                .map_err(|error| crate::Error::Training(error.to_string()))
+            })?,
             What::Kernels { filter } => {
                 let limits = bench::Limits::measure(device)?;
                 if !options.json {
@@ -108,5 +133,18 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
             }
         }
     }
+    if let What::Scaling { plot: Some(path) } = &options.what {
+        let png = crate::report::scaling_png(&bench::scaling_panels(&points))?;
+        crate::model::write_whole(path, &png)?;
+        remark(format_args!("The curves are in {}.", path.display()));
+    }
     Ok(())
+}
+
+/// A device's name for a legend.
+fn short_name(device: &Device) -> String {
+    match device.kind() {
+        DeviceKind::Cpu => "CPU backend".into(),
+        DeviceKind::Gpu => device.name().split(" (").next().unwrap_or_default().to_owned(),
+    }
 }

@@ -2,8 +2,11 @@
 
 use super::{Real, for_rows, spread};
 
+/// Times that an iteration goes through an invocation's lanes; `ROUNDS` of the shader.
+const ROUNDS: usize = 8;
+
 /// Multiply-adds of one invocation and iteration.
-pub const LANES: usize = 16;
+pub const LANES: usize = 16 * ROUNDS;
 
 kernel! {
     name: "peak_fma",
@@ -23,29 +26,27 @@ kernel! {
 }
 
 fn twin<T: Real>(p: &Params, output: &mut [T]) {
+    /// Invocations whose lanes fill the vector units' pipelines and no more than their registers.
+    const BLOCK: usize = 8;
     let (half, quarter) = (T::from_f32(0.5), T::from_f32(0.25));
     for_rows(&mut output[..p.count as usize], 1, |first, outputs| {
         super::vectorised(
             #[inline(always)]
             || {
-                // Blocks of 64 invocations keep the vector units busy.
-                for (block, outputs) in outputs.chunks_mut(64).enumerate() {
-                    let mut lanes = [[T::ZERO; 64]; 4];
-                    for (lane, values) in lanes.iter_mut().enumerate() {
-                        for (i, value) in values.iter_mut().enumerate() {
-                            let i = (first + block * 64 + i) % 256;
-                            *value = T::from_usize(i) / T::from_f32(256.0)
-                                + T::from_usize(lane) * quarter;
-                        }
+                for (block, outputs) in outputs.chunks_mut(BLOCK).enumerate() {
+                    let mut lanes = [T::ZERO; 16 * BLOCK];
+                    for (at, value) in lanes.iter_mut().enumerate() {
+                        let (lane, i) = (at / BLOCK, (first + block * BLOCK + at % BLOCK) % 256);
+                        let start = T::from_usize(i) / T::from_f32(256.0);
+                        *value = start + T::from_usize(lane / 4) * quarter;
                     }
-                    for _ in 0..p.iterations {
-                        for values in &mut lanes {
-                            values.iter_mut().for_each(|value| *value = *value * half + quarter);
+                    for _ in 0..p.iterations * ROUNDS as u32 {
+                        for value in &mut lanes {
+                            *value = value.mul_add(half, quarter);
                         }
                     }
                     for (i, output) in outputs.iter_mut().enumerate() {
-                        let sum: T = lanes.iter().map(|values| values[i]).sum();
-                        *output = sum * T::from_f32(4.0);
+                        *output = (0..16).map(|lane| lanes[lane * BLOCK + i]).sum();
                     }
                 }
             },

@@ -51,6 +51,8 @@ pub trait Real:
     fn sqrt(self) -> Self;
     /// Absolute value.
     fn abs(self) -> Self;
+    /// self a + b, rounded once where the processor can.
+    fn mul_add(self, a: Self, b: Self) -> Self;
     /// The larger.
     fn max(self, other: Self) -> Self;
     /// 1 / (1 + e^-x).
@@ -157,6 +159,10 @@ impl Real for f32 {
         self.abs()
     }
     #[inline(always)]
+    fn mul_add(self, a: f32, b: f32) -> f32 {
+        self.mul_add(a, b)
+    }
+    #[inline(always)]
     fn max(self, other: f32) -> f32 {
         if self > other { self } else { other }
     }
@@ -197,6 +203,9 @@ impl Real for f64 {
     }
     fn abs(self) -> f64 {
         self.abs()
+    }
+    fn mul_add(self, a: f64, b: f64) -> f64 {
+        self.mul_add(a, b)
     }
     fn max(self, other: f64) -> f64 {
         if self > other { self } else { other }

@@ -5,6 +5,7 @@ mod grid;
 mod pca;
 mod plot;
 mod regression;
+mod scaling;
 mod scatter;
 
 pub use classification::ClassificationReport;
@@ -12,4 +13,5 @@ pub use grid::{GridGroup, GridRow, grid_png};
 pub use pca::Pca;
 pub use plot::{history_png, history_text};
 pub use regression::RegressionReport;
+pub use scaling::{ScalingPanel, scaling_png};
 pub use scatter::{Cloud, scatter_png};
