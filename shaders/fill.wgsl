@@ -1,4 +1,5 @@
-// Sets `count` elements to one value. One invocation four elements.
+// Sets `count` elements to one value. One invocation one item: `Item` is vec4f or f32, with WIDE numbers,
+// set in front.
 
 struct Params {
     count: u32,
@@ -6,7 +7,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> values: array<f32>;
+@group(0) @binding(1) var<storage, read_write> values: array<Item>;
 
 @compute @workgroup_size(256)
 fn main(
@@ -14,8 +15,8 @@ fn main(
     @builtin(num_workgroups) workgroups: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let start = linear_index(workgroup, workgroups, local) * 4u;
-    for (var i = start; i < min(start + 4u, params.count); i++) {
-        values[i] = params.value;
+    let i = linear_index(workgroup, workgroups, local);
+    if i < params.count / WIDE {
+        values[i] = Item(params.value);
     }
 }

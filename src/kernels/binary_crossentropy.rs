@@ -67,8 +67,12 @@ fn twin<T: Real>(
                     sum(logits, targets, |z, y| z.max(T::ZERO) - z * y + (-z.abs()).exp().ln_1p());
                 let half = T::from_f32(0.5);
                 let is_right = |z: T, y: T| (z > T::ZERO) == (y > half);
-                totals[1] =
-                    sum(logits, targets, |z, y| if is_right(z, y) { T::ONE } else { T::ZERO });
+                totals[1] = sum(
+                    logits,
+                    targets,
+                    #[inline(always)]
+                    |z, y| if is_right(z, y) { T::ONE } else { T::ZERO },
+                );
             },
         );
     });

@@ -47,15 +47,13 @@ fn twin<T: Real>(p: &Params, state: &[u32], input: &[T], d_output: &[T], d_input
         super::vectorised(
             #[inline(always)]
             || {
-                let values = input[first..].iter().zip(&d_output[first..]);
-                for ((gradient, (&y, &d)), i) in
-                    gradients.iter_mut().zip(values).zip(first as u32..)
-                {
+                let pairs = gradients.iter_mut().zip(&d_output[first..]);
+                for ((gradient, &d), i) in pairs.zip(first as u32..) {
                     let kept = random_bits(p.seed, p.stream, step, i) >= p.threshold;
-                    let derivative = scale * activation.derivative(y);
-                    *gradient = if kept { d * derivative } else { T::ZERO };
+                    *gradient = if kept { d * scale } else { T::ZERO };
                 }
             },
         );
+        activation.scale_by_derivative(gradients, &input[first..][..gradients.len()]);
     });
 }

@@ -14,8 +14,18 @@ kernel! {
         /// `[count]`
         values: write f32,
     },
-    source: &[wgsl!("shared/index.wgsl"), wgsl!("fill.wgsl")],
-    workgroups: |p| spread((p.count as usize).div_ceil(4)),
+    variants: [
+        "vec4": {
+            source: &["alias Item = vec4f;\nconst WIDE: u32 = 4u;\n", wgsl!("shared/index.wgsl"), wgsl!("fill.wgsl")],
+            workgroups: |p| spread(p.count as usize / 4),
+            computes: |p| p.count.is_multiple_of(4),
+        },
+        "scalar": {
+            source: &["alias Item = f32;\nconst WIDE: u32 = 1u;\n", wgsl!("shared/index.wgsl"), wgsl!("fill.wgsl")],
+            workgroups: |p| spread(p.count as usize),
+        },
+    ],
+    choose: |p, _| !p.count.is_multiple_of(4) as usize,
     twin: twin,
 }
 

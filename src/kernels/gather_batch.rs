@@ -4,10 +4,10 @@
 //! step in [`super::state`]. Two kernels from one shader: [`ids`] (u32) and [`matrix`] (f32).
 
 use super::state::{BATCH_SLOT, BATCH_STEP, CURSOR, SLOT, STEP};
-use super::{Real, spread};
+use super::{Adapter, Real, spread_rows};
 
 macro_rules! gather {
-    ($element:ident, $name:literal, $alias:literal, $twin:ident) => {
+    ($element:ident, $name:literal, $vec4:literal, $scalar:literal, $twin:ident) => {
         kernel! {
             name: $name,
             params: {
@@ -32,8 +32,30 @@ macro_rules! gather {
                 /// `[rows, target_width]`
                 batch_targets: write f32,
             },
-            source: &[$alias, wgsl!("shared/index.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("gather_batch.wgsl")],
-            workgroups: |p| spread(p.rows as usize * (p.input_width + p.target_width) as usize),
+            variants: [
+                "vec4": {
+                    source: &[$vec4, "const WIDE: u32 = 4u;\nconst SOFTWARE: bool = false;\n", wgsl!("shared/rows.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("gather_batch.wgsl")],
+                    workgroups: |p| spread_rows(p.rows as usize, (p.input_width as usize / 4).div_ceil(4)),
+                    computes: |p| p.input_width.is_multiple_of(4),
+                },
+                "scalar": {
+                    source: &[$scalar, "const WIDE: u32 = 1u;\nconst SOFTWARE: bool = false;\n", wgsl!("shared/rows.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("gather_batch.wgsl")],
+                    workgroups: |p| spread_rows(p.rows as usize, (p.input_width as usize).div_ceil(4)),
+                },
+                "vec4_software": {
+                    source: &[$vec4, "const WIDE: u32 = 4u;\nconst SOFTWARE: bool = true;\n", wgsl!("shared/rows.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("gather_batch.wgsl")],
+                    workgroups: |p| spread_rows(p.rows as usize, p.input_width as usize / 4),
+                    computes: |p| p.input_width.is_multiple_of(4),
+                },
+                "scalar_software": {
+                    source: &[$scalar, "const WIDE: u32 = 1u;\nconst SOFTWARE: bool = true;\n", wgsl!("shared/rows.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("gather_batch.wgsl")],
+                    workgroups: |p| spread_rows(p.rows as usize, p.input_width as usize),
+                },
+            ],
+            choose: |p, adapter| {
+                let is_software = adapter != Adapter::Hardware;
+                2 * is_software as usize + !p.input_width.is_multiple_of(4) as usize
+            },
             twin: $twin,
         }
     };
@@ -42,7 +64,7 @@ macro_rules! gather {
 /// Inputs are ids.
 pub mod ids {
     use super::*;
-    gather!(u32, "gather_batch", "alias Input = u32;\n", twin);
+    gather!(u32, "gather_batch", "alias Item = vec4u;\n", "alias Item = u32;\n", twin);
 
     fn twin<T: Real>(
         p: &Params,
@@ -62,7 +84,7 @@ pub mod ids {
 /// Inputs are a matrix.
 pub mod matrix {
     use super::*;
-    gather!(f32, "gather_batch", "alias Input = f32;\n", twin);
+    gather!(f32, "gather_batch", "alias Item = vec4f;\n", "alias Item = f32;\n", twin);
 
     fn twin<T: Real>(
         p: &Params,

@@ -34,6 +34,9 @@ const AT_ONCE: usize = 1 << 20;
 /// Columns up to which a product is a few sums over rows of A, for which panels would be too wide.
 const THIN: usize = 8;
 
+/// Rows up to which packing B costs more than the product.
+const FEW: usize = 4;
+
 /// How k is cut, and the width of a panel.
 #[derive(Clone, Copy)]
 struct Shape {
@@ -180,6 +183,57 @@ fn thin_columns<T: Real>(p: &Product<'_, T>, c: &mut [T], finish: Finish<'_, T>)
     }
 }
 
+/// A product of few rows, such as one document's: B is read once, where it lies.
+fn few_rows<T: Real>(p: &Product<'_, T>, c: &mut [T], c_stride: usize, finish: Finish<'_, T>) {
+    /// Columns whose sums stay in the first cache.
+    const BLOCK: usize = 256;
+    let [m, n, k] = p.size;
+    let [rs, cs] = p.b_strides;
+    let a = |i: usize| &p.a[i * p.a_strides[0]..][..k];
+    let block = |columns: Range<usize>| -> [[T; BLOCK]; FEW] {
+        let mut sums = [[T::ZERO; BLOCK]; FEW];
+        super::vectorised(
+            #[inline(always)]
+            || {
+                for (i, sums) in sums[..m].iter_mut().enumerate() {
+                    let sums = &mut sums[..columns.len()];
+                    if cs == 1 {
+                        for (d, &a) in a(i).iter().enumerate() {
+                            let b = &p.b[d * rs + columns.start..][..columns.len()];
+                            sums.iter_mut().zip(b).for_each(|(sum, &b)| *sum += a * b);
+                        }
+                    } else {
+                        for (sum, j) in sums.iter_mut().zip(columns.clone()) {
+                            *sum = super::dot(a(i), &p.b[j * cs..][..k]);
+                        }
+                    }
+                }
+            },
+        );
+        sums
+    };
+    let mut write = |columns: Range<usize>, sums: &[[T; BLOCK]; FEW]| {
+        for (i, sums) in sums[..m].iter().enumerate() {
+            let c = &mut c[i * c_stride..][columns.clone()];
+            for ((c, &sum), j) in c.iter_mut().zip(sums).zip(columns.clone()) {
+                *c = match p.begin {
+                    Begin::Zero => sum,
+                    Begin::Kept => *c + sum,
+                    Begin::Row(row) => row[j] + sum,
+                };
+            }
+            finish(i, columns.start, c);
+        }
+    };
+    let cut = |i: usize| i * BLOCK..n.min((i + 1) * BLOCK);
+    let blocks = n.div_ceil(BLOCK);
+    if m * n * k < THREADS_FROM {
+        return (0..blocks).for_each(|i| write(cut(i), &block(cut(i))));
+    }
+    let sums: Vec<_> = (0..blocks).into_par_iter().map(|i| block(cut(i))).collect();
+    sums.iter().enumerate().for_each(|(i, sums)| write(cut(i), sums));
+}
+
 macro_rules! blocked {
     ($module:ident, $T:ty, $vector:ident, $lanes:ident, $splat:ident, $mul_add:ident, $add:ident) => {
         pub(super) mod $module {
@@ -233,6 +287,9 @@ macro_rules! blocked {
                 if n <= THIN && k >= THIN && p.a_strides[0] == 1 && c_stride == n {
                     return thin_columns(p, c, finish);
                 }
+                if m <= FEW && n > THIN && p.a_strides[1] == 1 && p.b_strides.contains(&1) {
+                    return few_rows(p, c, c_stride, finish);
+                }
                 pulp::Arch::new().dispatch(Whole { p, c, c_stride, finish });
             }
 
@@ -266,6 +323,9 @@ macro_rules! blocked {
                     let tasks = (0..threads).into_par_iter();
                     if threads == 1 {
                         region.compute(0..m, 0..panels, 1);
+                    } else if p.b_strides[1] != 1 && panels >= threads {
+                        // B is packed across its rows, which costs more than to share A.
+                        tasks.for_each(|t| region.compute(0..m, part(panels, 1, t), 1));
                     } else if threads <= 4 && m >= 4 * threads * tile {
                         // Each packs all of B: what another core has just written costs more to read.
                         // For that reason rows are cut first: a batch's stay with one core.

@@ -64,7 +64,12 @@ fn twin<T: Real>(
             vectorised(
                 #[inline(always)]
                 || {
-                    total += sum(answers, targets, |p, y| (p - y) * (p - y));
+                    total += sum(
+                        answers,
+                        targets,
+                        #[inline(always)]
+                        |p, y| (p - y) * (p - y),
+                    );
                     for ((d, &p), &y) in d_logits.iter_mut().zip(&*answers).zip(targets) {
                         *d = (p - y) * scale;
                     }
