@@ -304,59 +304,77 @@ pub fn cases() -> Vec<Case> {
     }
 
     let mut add = |make: &dyn Fn(&mut Build) -> Case| cases.push(make(&mut Build::default()));
-    // The tutorial's model: 256 steps over 8 rows of 4 ids.
-    add(&|b| {
-        let (rows, length, table, units, steps) = (8, 4, 20, 8, small_steps::STEPS);
-        let [table_weights, values] = [192, rows * length * units + rows];
-        let weights = table_weights + 64;
-        let layer = |embeds, reads, units, weights, output| small_steps::Layer {
-            embeds,
-            reads,
-            units,
-            activation: Activation::Linear,
-            weights,
-            output,
+    // 256 steps over 8 rows: the tutorial's model, and a stack of two dense layers.
+    macro_rules! small_case {
+        ($kernel:ident, $embeds:expr, $width:expr, $units:expr, $inputs:expr) => {
+            add(&|b| {
+                let (rows, width, units, table, steps) =
+                    (8, $width, $units, 20, small_steps::STEPS);
+                let own = if $embeds { table * units } else { (width + 1) * units };
+                let own = usize::next_multiple_of(own, 64);
+                let middle = if $embeds { width * units } else { units };
+                let batch = if $embeds { 0 } else { rows * width };
+                let weights = own + usize::next_multiple_of(middle + 1, 64);
+                let layer = |embeds, reads, units, weights, output| small_steps::Layer {
+                    embeds,
+                    reads,
+                    units,
+                    activation: Activation::Linear,
+                    weights,
+                    output,
+                };
+                let values = 4 * weights + batch;
+                let layers = [
+                    layer($embeds, width, units, 0, values),
+                    layer(false, middle, 1, own, values + rows * middle),
+                ];
+                let mut state = vec![0, 0, 0, 0, 0, 0, u32::MAX, rows as u32, table as u32];
+                state.extend(layers.iter().flat_map(|layer| layer.words()));
+                let state = b.words(state);
+                // Sets the counters to 0 before each run.
+                let rewind = embedding_mark::dispatch(
+                    embedding_mark::Params { count: state::LAST_SLOT as u32, all: 1 },
+                    embedding_mark::Bindings {
+                        state: b.state(),
+                        ids: b.words(vec![0]),
+                        steps: state,
+                    },
+                );
+                let inputs: fn(&mut Build, usize) -> Span = $inputs;
+                let bindings = small_steps::$kernel::Bindings {
+                    state,
+                    order: b.words((0..steps * rows).map(|i| (i % rows) as u32).collect()),
+                    inputs: inputs(b, rows * width),
+                    targets: b.reals(rows),
+                    schedule: b.reals(steps),
+                    arena: b.reals(4 * weights),
+                    history: b.reals(2 * steps),
+                };
+                let params = small_steps::$kernel::Params {
+                    batch: rows as u32,
+                    input_width: width as u32,
+                    target_width: 1,
+                    layers: 2,
+                    weights: weights as u32,
+                    values: (batch + rows * middle + rows) as u32,
+                    loss: small_steps::Loss::BinaryCrossentropy as u32,
+                    sgd: 0,
+                    beta_1: 0.9,
+                    beta_2: 0.999,
+                    complement_1: 0.1,
+                    complement_2: 0.001,
+                    epsilon: 1e-7,
+                };
+                let dispatch = small_steps::$kernel::dispatch(params, bindings);
+                let dense = middle + if $embeds { 0 } else { width * units };
+                let flops = (steps * rows * dense * 6) as f64;
+                let size = format!("256 steps, 8 x {width} x {units} x 1");
+                b.finish_after(vec![rewind], size, dispatch, 0, flops)
+            });
         };
-        let layers = [
-            layer(true, length, units, 0, 4 * weights),
-            layer(false, length * units, 1, table_weights, 4 * weights + rows * length * units),
-        ];
-        let mut state = vec![0, 0, 0, 0, 0, 0, u32::MAX, rows as u32, table as u32];
-        state.extend(layers.iter().flat_map(|layer| layer.words()));
-        let state = b.words(state);
-        // Sets the counters to 0 before each run.
-        let rewind = embedding_mark::dispatch(
-            embedding_mark::Params { count: state::LAST_SLOT as u32, all: 1 },
-            embedding_mark::Bindings { state: b.state(), ids: b.words(vec![0]), steps: state },
-        );
-        let bindings = small_steps::ids::Bindings {
-            state,
-            order: b.words((0..steps * rows).map(|i| (i % rows) as u32).collect()),
-            inputs: b.ids(rows * length, table),
-            targets: b.reals(rows),
-            schedule: b.reals(steps),
-            arena: b.reals(4 * weights),
-            history: b.reals(2 * steps),
-        };
-        let params = small_steps::ids::Params {
-            batch: rows as u32,
-            input_width: length as u32,
-            target_width: 1,
-            layers: 2,
-            weights: weights as u32,
-            values: values as u32,
-            loss: small_steps::Loss::BinaryCrossentropy as u32,
-            sgd: 0,
-            beta_1: 0.9,
-            beta_2: 0.999,
-            complement_1: 0.1,
-            complement_2: 0.001,
-            epsilon: 1e-7,
-        };
-        let dispatch = small_steps::ids::dispatch(params, bindings);
-        let flops = (steps * rows * length * units * 6) as f64;
-        b.finish_after(vec![rewind], "256 steps of the tutorial".into(), dispatch, 0, flops)
-    });
+    }
+    small_case!(ids, true, 4, 8, |b, count| b.ids(count, 20));
+    small_case!(matrix, false, 8, 8, |b, count| b.reals(count));
     let (rows, length, table, units) = (256usize, 128usize, 20_000usize, 64usize);
     let positions = rows * length;
     let tiles = positions.div_ceil(embedding_gradient_runs::TILE);

@@ -191,6 +191,16 @@ fn read_json_lines(path: &Path, bytes: &[u8], columns: &TextColumns) -> Result<E
     Ok(examples)
 }
 
+/// Whether words stand one space apart, so that splitting and joining them would change nothing.
+fn has_single_spaces(text: &str) -> bool {
+    let other = |c: char| c != ' ' && c.is_whitespace();
+    let has_other = match text.is_ascii() {
+        true => text.bytes().any(|byte| (9..=13).contains(&byte)),
+        false => text.contains(other),
+    };
+    !has_other && !text.contains("  ")
+}
+
 fn read_labelled_lines(path: &Path, bytes: &[u8], columns: &TextColumns) -> Result<Examples> {
     const PREFIX: &str = "__label__";
     let mut examples = Examples::default();
@@ -205,6 +215,7 @@ fn read_labelled_lines(path: &Path, bytes: &[u8], columns: &TextColumns) -> Resu
             && columns.label.is_some()
             && !label.contains(char::is_whitespace)
             && !rest.contains(PREFIX)
+            && has_single_spaces(rest.trim())
         {
             examples.labels.push(label.to_owned());
             examples.texts.push(rest.trim().to_owned());

@@ -57,24 +57,33 @@ fn twin<T: Real>(
     for_stretches(d_logits, history, p.groups as usize, |start, d_logits, totals| {
         let logits = logits.get(start..start + d_logits.len()).unwrap_or_default();
         let targets = targets.get(start..start + d_logits.len()).unwrap_or_default();
-        vectorised(
-            #[inline(always)]
-            || {
-                for ((d, &z), &y) in d_logits.iter_mut().zip(logits).zip(targets) {
-                    *d = (z.sigmoid() - y) * scale;
-                }
-                totals[0] =
-                    sum(logits, targets, |z, y| z.max(T::ZERO) - z * y + (-z.abs()).exp().ln_1p());
-                let half = T::from_f32(0.5);
-                let is_right = |z: T, y: T| (z > T::ZERO) == (y > half);
-                totals[1] = sum(
-                    logits,
-                    targets,
-                    #[inline(always)]
-                    |z, y| if is_right(z, y) { T::ONE } else { T::ZERO },
-                );
-            },
-        );
+        const BLOCK: usize = 512;
+        let half = T::from_f32(0.5);
+        let mut total = [T::ZERO; 2];
+        let blocks = logits.chunks(BLOCK).zip(targets.chunks(BLOCK));
+        for ((logits, targets), d_logits) in blocks.zip(d_logits.chunks_mut(BLOCK)) {
+            // The terms first, in a loop that vectorises; then their sums.
+            let mut losses = [T::ZERO; BLOCK];
+            let mut rights = [T::ZERO; BLOCK];
+            vectorised(
+                #[inline(always)]
+                || {
+                    for ((d, &z), &y) in d_logits.iter_mut().zip(logits).zip(targets) {
+                        *d = (z.sigmoid() - y) * scale;
+                    }
+                    for ((loss, &z), &y) in losses.iter_mut().zip(logits).zip(targets) {
+                        *loss = z.max(T::ZERO) - z * y + (-z.abs()).exp().ln_1p();
+                    }
+                    for ((right, &z), &y) in rights.iter_mut().zip(logits).zip(targets) {
+                        *right = if (z > T::ZERO) == (y > half) { T::ONE } else { T::ZERO };
+                    }
+                    let first = |a: T, _: T| a;
+                    total[0] += sum(&losses[..logits.len()], logits, first);
+                    total[1] += sum(&rights[..logits.len()], logits, first);
+                },
+            );
+        }
+        totals.copy_from_slice(&total);
     });
     advance(state, p.rows);
 }

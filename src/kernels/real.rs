@@ -63,7 +63,7 @@ pub trait Real:
     /// Runs the kernel's twin of this precision.
     fn call_twin(kernel: &super::Kernel, params: &[u8], slots: &mut [super::Slot<'_, Self>]);
     /// C (rows `c_stride` elements apart) = what it begins with + A B; then `finish` is called with each
-    /// row, in pieces. See [`super::gemm`].
+    /// row, in pieces.
     fn product(
         product: &Product<'_, Self>,
         c: &mut [Self],
@@ -134,7 +134,7 @@ impl Real for f32 {
     fn ln_1p(self) -> f32 {
         // Kahan: the rounding of u = 1 + x is undone by the factor x / (u - 1).
         let u = 1.0 + self;
-        if u == 1.0 { self } else { u.ln() * (self / (u - 1.0)) }
+        if u == 1.0 { self } else { Real::ln(u) * (self / (u - 1.0)) }
     }
     #[inline(always)]
     fn tanh(self) -> f32 {
