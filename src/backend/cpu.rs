@@ -208,16 +208,23 @@ impl<T: Real> Executor for CpuExecutor<T> {
     }
 
     fn profile(&mut self, routine: RoutineId, times: usize) -> Result<Vec<Timing>> {
+        let is_small = self.program.bytes() <= SMALL;
         let kernels = self.program.routines[routine.0].dispatches.iter().map(|d| d.kernel);
         let kernels: Vec<_> = kernels.collect();
         let mut seconds = vec![Vec::with_capacity(times); kernels.len()];
-        for _ in 0..times {
-            let mut last = Instant::now();
-            self.step(routine.0, |i| {
-                let now = Instant::now();
-                seconds[i].push((now - last).as_secs_f64());
-                last = now;
-            });
+        let mut work = || {
+            for _ in 0..times {
+                let mut last = Instant::now();
+                self.step(routine.0, |i| {
+                    let now = Instant::now();
+                    seconds[i].push((now - last).as_secs_f64());
+                    last = now;
+                });
+            }
+        };
+        match is_small {
+            true => work(),
+            false => in_the_pool(work),
         }
         let timing = |(kernel, seconds): (&&crate::kernels::Kernel, _)| Timing {
             kernel: kernel.name,

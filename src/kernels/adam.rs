@@ -48,6 +48,39 @@ pub fn rate(learning_rate: f64, beta_1: f64, beta_2: f64, step: u64) -> f64 {
     learning_rate * (1.0 - beta_2.powf(t)).sqrt() / (1.0 - beta_1.powf(t))
 }
 
+/// What a step does to one parameter.
+#[derive(Clone, Copy)]
+pub(super) struct Rule<T> {
+    /// The two decays and their complements, as in [`Params`].
+    pub betas: [T; 2],
+    pub complements: [T; 2],
+    pub epsilon: T,
+}
+
+impl<T: Real> Rule<T> {
+    /// Moves a weight and its moments by a gradient.
+    #[inline(always)]
+    pub fn step(&self, rate: T, g: T, weight: &mut T, m: &mut T, v: &mut T) {
+        *m = (self.betas[0] * *m + self.complements[0] * g).flushed();
+        *v = (self.betas[1] * *v + self.complements[1] * (g * g)).flushed();
+        *weight -= self.change(rate, *m, *v);
+    }
+
+    /// What a weight loses to these moments.
+    #[inline(always)]
+    pub fn change(&self, rate: T, m: T, v: T) -> T {
+        rate * m / (v.sqrt() + self.epsilon)
+    }
+
+    /// [`Rule::step`] for each of some neighbours; call it within [`super::vectorised`].
+    #[inline(always)]
+    pub fn steps(&self, rate: T, gradients: &[T], [weights, ms, vs]: [&mut [T]; 3]) {
+        for (((weight, &g), m), v) in weights.iter_mut().zip(gradients).zip(ms).zip(vs) {
+            self.step(rate, g, weight, m, v);
+        }
+    }
+}
+
 fn twin<T: Real>(
     p: &Params,
     state: &[u32],
@@ -59,19 +92,15 @@ fn twin<T: Real>(
 ) {
     let count = p.count as usize;
     let rate = schedule[state[BATCH_SLOT] as usize];
-    let (b1, b2) = (T::from_f32(p.beta_1), T::from_f32(p.beta_2));
-    let (c1, c2) = (T::from_f32(p.complement_1), T::from_f32(p.complement_2));
-    let epsilon = T::from_f32(p.epsilon);
+    let rule = Rule {
+        betas: [p.beta_1, p.beta_2].map(T::from_f32),
+        complements: [p.complement_1, p.complement_2].map(T::from_f32),
+        epsilon: T::from_f32(p.epsilon),
+    };
     let block = |weights: &mut [T], gradients: &[T], ms: &mut [T], vs: &mut [T]| {
         super::vectorised(
             #[inline(always)]
-            || {
-                for (((p, &g), m), v) in weights.iter_mut().zip(gradients).zip(ms).zip(vs) {
-                    *m = b1 * *m + c1 * g;
-                    *v = b2 * *v + c2 * (g * g);
-                    *p -= rate * *m / (v.sqrt() + epsilon);
-                }
-            },
+            || rule.steps(rate, gradients, [weights, ms, vs]),
         );
     };
     const BLOCK: usize = 1 << 15;
@@ -84,4 +113,22 @@ fn twin<T: Real>(
         .zip(gradients.par_chunks(BLOCK))
         .zip(first_moments.par_chunks_mut(BLOCK).zip(second_moments.par_chunks_mut(BLOCK)))
         .for_each(|((p, g), (m, v))| block(p, g, m, v));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Rule;
+
+    #[test]
+    fn moments_of_a_parameter_without_gradients_end_at_zero() {
+        let rule = Rule { betas: [0.9f32, 0.9], complements: [0.1, 0.1], epsilon: 1e-7 };
+        let [mut weight, mut m, mut v] = [1.0, 0.0, 0.0];
+        rule.step(1e-3, 1.0, &mut weight, &mut m, &mut v);
+        for _ in 0..1000 {
+            rule.step(1e-3, 0.0, &mut weight, &mut m, &mut v);
+            assert!(m == 0.0 || m.is_normal(), "{m:e}");
+            assert!(v == 0.0 || v.is_normal(), "{v:e}");
+        }
+        assert_eq!([m, v], [0.0, 0.0]);
+    }
 }

@@ -6,6 +6,7 @@
 //! ([`super::embedding_gradient_runs`], compact).
 
 use super::Real;
+use super::adam::Rule;
 use super::embedding_update::for_runs;
 use super::state::BATCH_SLOT;
 
@@ -69,22 +70,18 @@ fn twin<T: Real>(
 ) {
     let units = p.units as usize;
     let rate = schedule[state[BATCH_SLOT] as usize];
-    let (b1, b2) = (T::from_f32(p.beta_1), T::from_f32(p.beta_2));
-    let (c1, c2) = (T::from_f32(p.complement_1), T::from_f32(p.complement_2));
-    let epsilon = T::from_f32(p.epsilon);
+    let rule = Rule {
+        betas: [p.beta_1, p.beta_2].map(T::from_f32),
+        complements: [p.complement_1, p.complement_2].map(T::from_f32),
+        epsilon: T::from_f32(p.epsilon),
+    };
     let (before, ids) = held(&sorted_ids[..p.positions as usize], p.first, p.rows);
     let tables = [weights, first_moments, second_moments];
-    for_runs(ids, units, p.first, tables, |start, _, [weights, ms, vs]| {
+    for_runs(ids, units, p.first, tables, |start, _, tables| {
         let gradients = &gradients[(before + start) * units..][..units];
         super::vectorised(
             #[inline(always)]
-            || {
-                for (((p, &g), m), v) in weights.iter_mut().zip(gradients).zip(ms).zip(vs) {
-                    *m = b1 * *m + c1 * g;
-                    *v = b2 * *v + c2 * (g * g);
-                    *p -= rate * *m / (v.sqrt() + epsilon);
-                }
-            },
+            || rule.steps(rate, gradients, tables),
         );
     });
 }

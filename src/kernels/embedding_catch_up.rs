@@ -9,6 +9,7 @@
 //! Weights that a replayed step no longer moves are not moved by the later ones either, if m /
 //! sqrt(v) falls faster than a rate can grow ([`is_exact`]); only the moments decay on.
 
+use super::adam::Rule;
 use super::embedding_adam::held;
 use super::embedding_update::for_runs;
 use super::state::{BATCH_STEP, STEP};
@@ -80,8 +81,11 @@ fn twin<T: Real>(
     second_moments: &mut [T],
 ) {
     let units = p.units as usize;
-    let (b1, b2) = (T::from_f32(p.beta_1), T::from_f32(p.beta_2));
-    let epsilon = T::from_f32(p.epsilon);
+    let rule = Rule {
+        betas: [p.beta_1, p.beta_2].map(T::from_f32),
+        complements: [T::ZERO; 2],
+        epsilon: T::from_f32(p.epsilon),
+    };
     let replay = |id: u32, through: u32, weights: &mut [T], ms: &mut [T], vs: &mut [T]| {
         let done = steps[id as usize];
         let is_fresh = |values: &[T]| values.iter().all(|&value| value == T::ZERO);
@@ -94,12 +98,12 @@ fn twin<T: Real>(
             || {
                 for step in done + 1..=through {
                     let rate = rates[step as usize % RATES];
-                    ms.iter_mut().for_each(|m| *m = b1 * *m);
-                    vs.iter_mut().for_each(|v| *v = b2 * *v);
+                    ms.iter_mut().for_each(|m| *m = (rule.betas[0] * *m).flushed());
+                    vs.iter_mut().for_each(|v| *v = (rule.betas[1] * *v).flushed());
                     if moves {
                         let mut moved = 0;
                         for ((p, &m), &v) in weights.iter_mut().zip(&*ms).zip(&*vs) {
-                            let next = *p - rate * m / (v.sqrt() + epsilon);
+                            let next = *p - rule.change(rate, m, v);
                             moved |= (next != *p) as u32;
                             *p = next;
                         }

@@ -3,10 +3,10 @@
 //!
 //! k is cut into parts of at most [`DEPTH`]. Of each part B is packed into panels of two vectors'
 //! width, so that the innermost loop reads it in order; A is read where it lies, one element
-//! broadcast to two vectors, or packed where its rows would meet in the cache. A tile of C
-//! ([`ROWS`] rows or fewer, one panel's width) stays in registers for a part of k. Threads take
-//! whole rows of C, or columns where there are few rows. Each element is summed in one order,
-//! whatever the number of threads.
+//! broadcast to two vectors, or packed tile by tile where its rows would meet in the cache. A tile
+//! of C (12 rows or fewer, one panel's width) stays in registers for a part of k. Threads take whole
+//! rows of C, or columns where sharing B's packing is worth more. Each element is summed in one
+//! order, whatever the number of threads.
 //!
 //! It stands in place of the `gemm` crate, which is not faster on two threads than on one at the
 //! sizes of small models (docs/rejected.md has the figures).
@@ -28,8 +28,11 @@ const THREADS_FROM: usize = 1 << 19;
 /// Elements of B from which threads pay for packing it.
 const PACK_THREADS_FROM: usize = 1 << 15;
 
-/// Elements of B that are packed at once.
-const AT_ONCE: usize = 1 << 20;
+/// Elements of B that are packed at once: what leaves the second cache to the operands.
+const AT_ONCE: usize = 1 << 16;
+
+/// Elements of a B that lies by columns, from which threads share the packing of it.
+const SHARED_FROM: usize = 1 << 14;
 
 /// Columns up to which a product is a few sums over rows of A, for which panels would be too wide.
 const THIN: usize = 8;
@@ -323,8 +326,11 @@ macro_rules! blocked {
                     let tasks = (0..threads).into_par_iter();
                     if threads == 1 {
                         region.compute(0..m, 0..panels, 1);
-                    } else if p.b_strides[1] != 1 && panels >= threads {
+                    } else if p.b_strides[1] != 1 && panels >= threads && k * n > SHARED_FROM {
                         // B is packed across its rows, which costs more than to share A.
+                        tasks.for_each(|t| region.compute(0..m, part(panels, 1, t), 1));
+                    } else if panels >= 8 * threads && n >= 4 * m {
+                        // To pack all of B would cost more than to share A.
                         tasks.for_each(|t| region.compute(0..m, part(panels, 1, t), 1));
                     } else if threads <= 4 && m >= 4 * threads * tile {
                         // Each packs all of B: what another core has just written costs more to read.
@@ -417,10 +423,10 @@ macro_rules! blocked {
                             simd.vectorize(Block { simd, work: &work, rows, columns });
                         }
                     };
-                    // A few tasks a thread, of whole tiles.
+                    // A few tasks a thread, of few whole tiles: their A stays in the first cache.
                     let tile = rows_of_a_tile::<S>();
                     let each =
-                        rows.len().div_ceil(2 * threads).next_multiple_of(tile).min(8 * tile);
+                        rows.len().div_ceil(2 * threads).next_multiple_of(tile).min(3 * tile);
                     let cut = |i: usize| (rows.start + i * each).min(rows.end);
                     let count = rows.len().div_ceil(each);
                     if threads == 1 {
@@ -525,48 +531,88 @@ macro_rules! blocked {
                     let Block { simd, work, rows, columns } = self;
                     let (p, depth) = (work.p, work.depth);
                     let [rs, cs] = p.a_strides;
-                    // Rows a multiple of 1 KiB apart meet in a few lines of the cache; and where there
-                    // are many panels, each element of A is read many times.
-                    let packs = cs == 1
-                        && depth > 16
-                        && ((rs * size_of::<$T>()).is_multiple_of(1024) && columns.len() > 1
-                            || columns.len() > 16);
+                    // Rows a multiple of 1 KiB apart meet in a few lines of the cache, columns lie in as
+                    // many pages as k has elements, and where there are many panels, each element
+                    // of A is read many times.
+                    let meet = cs == 1 && (rs * size_of::<$T>()).is_multiple_of(1024);
+                    let packs = depth > 16
+                        && (rs == 1 || cs == 1)
+                        && ((meet || cs >= 256) && columns.len() > 1 || columns.len() > 16);
                     if !packs {
-                        return tiles(
-                            simd,
-                            work,
-                            &p.a[work.from * cs..],
-                            [rs, cs],
-                            0,
-                            rows,
-                            columns,
-                        );
+                        let a = A { values: &p.a[work.from * cs..], layout: Layout::InPlace };
+                        return tiles(simd, work, a, rows, columns);
                     }
                     let count = rows.len();
                     with_packed(1, count * depth, |packed| {
-                        // A^T of these rows: the elements of one column of A lie together.
-                        for i in (0..depth).step_by(16) {
-                            let end = depth.min(i + 16);
-                            for (r, row) in rows.clone().enumerate() {
-                                let source = &p.a[row * rs + work.from + i..][..end - i];
-                                for (d, &value) in source.iter().enumerate() {
-                                    packed[(i + d) * count + r] = value;
+                        let tile = rows_of_a_tile::<S>();
+                        let tiles_of_a = packed.chunks_mut(tile * depth);
+                        for (packed, first) in tiles_of_a.zip(rows.clone().step_by(tile)) {
+                            let height = packed.len() / depth;
+                            if cs > 1 {
+                                for (d, row) in packed.chunks_exact_mut(height).enumerate() {
+                                    let source = &p.a[(work.from + d) * cs + first..];
+                                    row.copy_from_slice(&source[..height]);
+                                }
+                                continue;
+                            }
+                            for i in (0..depth).step_by(16) {
+                                let end = depth.min(i + 16);
+                                for r in 0..height {
+                                    let start = (first + r) * rs + work.from + i;
+                                    let source = &p.a[start..][..end - i];
+                                    for (d, &value) in source.iter().enumerate() {
+                                        packed[(i + d) * height + r] = value;
+                                    }
                                 }
                             }
                         }
-                        tiles(simd, work, packed, [1, count], rows.start, rows, columns);
+                        let whole = count / tile * tile;
+                        let layout =
+                            Layout::Packed { first: rows.start, whole, rest: count - whole };
+                        tiles(simd, work, A { values: packed, layout }, rows, columns);
                     });
                 }
             }
 
-            /// The tiles of a block; row `first` of C is the first row of `a`.
+            /// Rows of A over one part of k.
+            #[derive(Clone, Copy)]
+            struct A<'a> {
+                values: &'a [$T],
+                layout: Layout,
+            }
+
+            #[derive(Clone, Copy)]
+            enum Layout {
+                /// All rows, by the product's strides.
+                InPlace,
+                /// Rows from `first` on by tiles, each `[depth, rows of the tile]`: `whole` rows, then
+                /// a tile of the `rest`.
+                Packed { first: usize, whole: usize, rest: usize },
+            }
+
+            impl<'a> A<'a> {
+                /// The values from a row on, and their strides.
+                #[inline(always)]
+                fn row(&self, work: &Work<'_>, row: usize, tile: usize) -> (&'a [$T], [usize; 2]) {
+                    let (start, strides) = match self.layout {
+                        Layout::InPlace => (row * work.p.a_strides[0], work.p.a_strides),
+                        Layout::Packed { first, whole, .. } if row - first < whole => {
+                            ((row - first) * work.depth, [1, tile])
+                        }
+                        Layout::Packed { first, whole, rest } => {
+                            (whole * work.depth + (row - first - whole), [1, rest])
+                        }
+                    };
+                    (&self.values[start.min(self.values.len())..], strides)
+                }
+            }
+
+            /// The tiles of a block.
             #[inline(always)]
             fn tiles<S: Simd>(
                 simd: S,
                 work: &Work<'_>,
-                a: &[$T],
-                strides: [usize; 2],
-                first: usize,
+                a: A<'_>,
                 rows: Range<usize>,
                 columns: Range<usize>,
             ) {
@@ -579,7 +625,7 @@ macro_rules! blocked {
                     let mut row = rows.start;
                     while row < rows.end {
                         let left = rows.end - row;
-                        let a = &a[((row - first) * strides[0]).min(a.len())..];
+                        let (a, strides) = a.row(work, row, rows_of_a_tile::<S>());
                         let tile = Tile { work, a, strides, b, row, column };
                         // One instance for each number of rows, so that none is computed in vain.
                         row += match (size_of::<S::$vector>(), left) {

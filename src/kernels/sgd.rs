@@ -43,7 +43,7 @@ fn twin<T: Real>(
         #[inline(always)]
         || {
             for ((weight, velocity), &gradient) in pairs {
-                *velocity = momentum * *velocity - rate * gradient;
+                *velocity = (momentum * *velocity - rate * gradient).flushed();
                 *weight += *velocity;
             }
         },

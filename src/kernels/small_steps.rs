@@ -5,6 +5,7 @@
 //! A step computes what the kernels of the general path compute, and gives their results up to f32's
 //! rounding; sums have one fixed order. Two kernels from one shader: [`ids`] (u32) and [`matrix`].
 
+use super::adam::Rule;
 use super::state::{CURSOR, EPOCH_ROWS, LAST_SLOT, LAYERS, SLOT, STEP, TABLE_ROWS};
 use super::{Activation, Adapter, Real};
 
@@ -156,7 +157,6 @@ macro_rules! small_steps {
             history: &mut [T],
         ) {
             let (width, target_width) = (p.input_width as usize, p.target_width as usize);
-            let hyper = [p.beta_1, p.beta_2, p.complement_1, p.complement_2, p.epsilon];
             let layers = state[LAYERS..].chunks_exact(LAYER_WORDS).take(p.layers as usize);
             let mut run = Steps {
                 layers: layers.map(Layer::read).collect(),
@@ -164,7 +164,11 @@ macro_rules! small_steps {
                 weights: p.weights as usize,
                 loss: p.loss,
                 sgd: p.sgd == 1,
-                hyper: hyper.map(T::from_f32),
+                adam: Rule {
+                    betas: [p.beta_1, p.beta_2].map(T::from_f32),
+                    complements: [p.complement_1, p.complement_2].map(T::from_f32),
+                    epsilon: T::from_f32(p.epsilon),
+                },
                 values: vec![T::ZERO; p.values as usize],
                 gradients: vec![T::ZERO; p.values as usize],
                 ids: Vec::new(),
@@ -221,7 +225,8 @@ struct Steps<T> {
     weights: usize,
     loss: u32,
     sgd: bool,
-    hyper: [T; 5],
+    /// With the momentum as its first decay where `sgd`.
+    adam: Rule<T>,
     values: Vec<T>,
     gradients: Vec<T>,
     ids: Vec<usize>,
@@ -251,21 +256,16 @@ impl<T: Real> Steps<T> {
         for l in (0..self.layers.len()).rev() {
             self.backward(l, rows, weights, gradients);
         }
-        let [b1, b2, c1, c2, epsilon] = self.hyper;
-        let sgd = self.sgd;
+        let (adam, sgd) = (self.adam, self.sgd);
         super::vectorised(
             #[inline(always)]
             || {
-                let moments = first.iter_mut().zip(second);
-                for ((p, &g), (m, v)) in weights.iter_mut().zip(&*gradients).zip(moments) {
-                    if sgd {
-                        *m = b1 * *m - rate * g;
-                        *p += *m;
-                    } else {
-                        *m = b1 * *m + c1 * g;
-                        *v = b2 * *v + c2 * (g * g);
-                        *p -= rate * *m / (v.sqrt() + epsilon);
-                    }
+                if !sgd {
+                    return adam.steps(rate, gradients, [weights, first, second]);
+                }
+                for ((weight, &g), velocity) in weights.iter_mut().zip(&*gradients).zip(first) {
+                    *velocity = (adam.betas[0] * *velocity - rate * g).flushed();
+                    *weight += *velocity;
                 }
             },
         );
