@@ -1,25 +1,15 @@
 //! The CPU backend: runs a program by the kernels' twins, in f32 or, as the tests' oracle, f64.
 
+use std::marker::PhantomData;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use super::memory::{MAX_BINDINGS, Memory, Part};
 use super::{Executor, Timing, median};
 use crate::error::{Error, Result};
 use crate::kernels::{Access, Element, Real, Slot, Span};
 use crate::program::{Program, RoutineId, Run};
-
-/// Memory of one buffer.
-#[derive(Clone, Debug)]
-enum Memory<T> {
-    Reals(Vec<T>),
-    Words(Vec<u32>),
-}
-
-impl<T> Default for Memory<T> {
-    fn default() -> Self {
-        Memory::Words(Vec::new())
-    }
-}
 
 /// Runs `work` in rayon's pool, from where its threads are called at once, and keeps them awake
 /// meanwhile: a thread that has gone to sleep takes longer to wake than a small product takes.
@@ -63,14 +53,12 @@ fn in_the_pool(work: impl FnOnce() + Send) {
 #[derive(Debug)]
 pub struct CpuExecutor<T = f32> {
     program: Program,
-    memory: Vec<Memory<T>>,
+    memory: Memory,
+    precision: PhantomData<T>,
 }
 
 /// Bytes of a program's buffers up to which no loop of it pays for threads.
 const SMALL: u64 = 1 << 18;
-
-/// More bindings than any kernel has; a test holds kernels to eight.
-const MAX_BINDINGS: usize = 8;
 
 impl<T: Real> CpuExecutor<T> {
     /// Makes the buffers.
@@ -78,69 +66,62 @@ impl<T: Real> CpuExecutor<T> {
     /// # Errors
     /// [`Error::Device`] when the memory for them cannot be had.
     pub fn new(program: &Program) -> Result<Self> {
-        let mut memory = Vec::with_capacity(program.buffers.len());
-        for buffer in &program.buffers {
-            let too_large = |_| {
-                Error::Device(format!(
-                    "the buffer {} of {} elements does not fit in memory (the program needs {} MB in all); take a smaller batch or model",
-                    buffer.name,
-                    buffer.len,
-                    program.bytes() / 1_000_000
-                ))
-            };
-            // A trial reservation turns an abort into an error; zeroed memory is then lazy.
-            memory.push(match buffer.element {
-                Element::F32 => {
-                    Vec::<T>::new().try_reserve_exact(buffer.len).map_err(too_large)?;
-                    Memory::Reals(vec![T::ZERO; buffer.len])
-                }
-                Element::U32 => {
-                    Vec::<u32>::new().try_reserve_exact(buffer.len).map_err(too_large)?;
-                    Memory::Words(vec![0; buffer.len])
-                }
-            });
-        }
-        Ok(Self { program: program.clone(), memory })
+        let size = |element| match element {
+            Element::F32 => size_of::<T>(),
+            Element::U32 => size_of::<u32>(),
+        };
+        let sizes = program.buffers.iter().map(|buffer| buffer.len * size(buffer.element));
+        let memory = Memory::new(sizes).map_err(|reason| {
+            Error::Device(format!(
+                "the program's buffers, {} MB in all, do not fit in memory ({reason}); take a smaller batch or model",
+                program.bytes() / 1_000_000
+            ))
+        })?;
+        Ok(Self { program: program.clone(), memory, precision: PhantomData })
     }
 
     /// An `f32` span in the executor's own precision; nothing where the span is of words.
     pub fn reals(&self, span: Span) -> &[T] {
-        match &self.memory[span.buffer.0] {
-            Memory::Reals(values) => &values[span.offset..][..span.len],
-            Memory::Words(_) => &[],
+        match self.element(span) {
+            Element::F32 => bytemuck::cast_slice(self.memory.get(self.range(span, Element::F32))),
+            Element::U32 => &[],
         }
+    }
+
+    fn element(&self, span: Span) -> Element {
+        self.program.buffers[span.buffer.0].element
+    }
+
+    /// Where a span of these elements lies.
+    fn range(&self, span: Span, element: Element) -> Range<usize> {
+        let size = match element {
+            Element::F32 => size_of::<T>(),
+            Element::U32 => size_of::<u32>(),
+        };
+        self.memory.range(span.buffer.0, span.offset * size..(span.offset + span.len) * size)
     }
 
     /// Runs a routine once, and tells `after` when each of its dispatches is done.
     fn step(&mut self, routine: usize, mut after: impl FnMut(usize)) {
         for (i, dispatch) in self.program.routines[routine].dispatches.iter().enumerate() {
-            // Written buffers are taken out of the table for the call, so that the others can be
-            // borrowed beside them; `Program::add_routine` holds that none is bound twice.
-            let mut taken: [Memory<T>; MAX_BINDINGS] = Default::default();
+            let mut wanted: [(Range<usize>, bool); MAX_BINDINGS] = Default::default();
             let bindings = dispatch.kernel.bindings.iter().zip(&dispatch.bindings);
-            for ((binding, span), taken) in bindings.clone().zip(&mut taken) {
-                if binding.access == Access::Write {
-                    *taken = std::mem::take(&mut self.memory[span.buffer.0]);
-                }
-            }
-            let mut slots: [Slot<'_, T>; MAX_BINDINGS] = Default::default();
-            for (((binding, span), taken), slot) in bindings.clone().zip(&mut taken).zip(&mut slots)
-            {
-                let range = span.offset..span.offset + span.len;
-                *slot = match (binding.access, taken, &self.memory[span.buffer.0]) {
-                    (Access::Write, Memory::Reals(values), _) => Slot::RealsMut(&mut values[range]),
-                    (Access::Write, Memory::Words(values), _) => Slot::WordsMut(&mut values[range]),
-                    (Access::Read, _, Memory::Reals(values)) => Slot::Reals(&values[range]),
-                    (Access::Read, _, Memory::Words(values)) => Slot::Words(&values[range]),
-                };
+            for ((binding, &span), wanted) in bindings.clone().zip(&mut wanted) {
+                *wanted = (self.range(span, binding.element), binding.access == Access::Write);
             }
             let count = dispatch.bindings.len();
-            T::call_twin(dispatch.kernel, &dispatch.params, &mut slots[..count]);
-            for ((binding, span), taken) in bindings.zip(taken) {
-                if binding.access == Access::Write {
-                    self.memory[span.buffer.0] = taken;
-                }
+            let parts = self.memory.parts(&wanted[..count]);
+            let mut slots: [Slot<'_, T>; MAX_BINDINGS] = Default::default();
+            for (((binding, _), part), slot) in bindings.zip(parts).zip(&mut slots) {
+                use bytemuck::{cast_slice, cast_slice_mut};
+                *slot = match (binding.element, part) {
+                    (Element::F32, Part::Read(bytes)) => Slot::Reals(cast_slice(bytes)),
+                    (Element::F32, Part::Write(bytes)) => Slot::RealsMut(cast_slice_mut(bytes)),
+                    (Element::U32, Part::Read(bytes)) => Slot::Words(cast_slice(bytes)),
+                    (Element::U32, Part::Write(bytes)) => Slot::WordsMut(cast_slice_mut(bytes)),
+                };
             }
+            T::call_twin(dispatch.kernel, &dispatch.params, &mut slots[..count]);
             after(i);
         }
     }
@@ -148,16 +129,22 @@ impl<T: Real> CpuExecutor<T> {
 
 impl<T: Real> Executor for CpuExecutor<T> {
     fn write_reals(&mut self, span: Span, values: &[f32]) -> Result<()> {
-        if let Memory::Reals(memory) = &mut self.memory[span.buffer.0] {
-            let memory = &mut memory[span.offset..][..span.len][..values.len()];
-            memory.iter_mut().zip(values).for_each(|(to, &from)| *to = T::from_f32(from));
+        if self.element(span) == Element::F32 {
+            let range = self.range(span, Element::F32);
+            let memory: &mut [T] = bytemuck::cast_slice_mut(self.memory.get_mut(range));
+            memory[..values.len()]
+                .iter_mut()
+                .zip(values)
+                .for_each(|(to, &from)| *to = T::from_f32(from));
         }
         Ok(())
     }
 
     fn write_words(&mut self, span: Span, values: &[u32]) -> Result<()> {
-        if let Memory::Words(memory) = &mut self.memory[span.buffer.0] {
-            memory[span.offset..][..span.len][..values.len()].copy_from_slice(values);
+        if self.element(span) == Element::U32 {
+            let range = self.range(span, Element::U32);
+            let memory: &mut [u32] = bytemuck::cast_slice_mut(self.memory.get_mut(range));
+            memory[..values.len()].copy_from_slice(values);
         }
         Ok(())
     }
@@ -167,20 +154,20 @@ impl<T: Real> Executor for CpuExecutor<T> {
     }
 
     fn read_words(&mut self, span: Span) -> Result<Vec<u32>> {
-        match &self.memory[span.buffer.0] {
-            Memory::Words(values) => Ok(values[span.offset..][..span.len].to_vec()),
-            Memory::Reals(_) => Ok(Vec::new()),
+        match self.element(span) {
+            Element::U32 => {
+                let bytes = self.memory.get(self.range(span, Element::U32));
+                Ok(bytemuck::cast_slice(bytes).to_vec())
+            }
+            Element::F32 => Ok(Vec::new()),
         }
     }
 
     fn copy(&mut self, from: Span, to: Span) -> Result<()> {
-        let source = std::mem::take(&mut self.memory[from.buffer.0]);
-        if let (Memory::Reals(source), Memory::Reals(target)) =
-            (&source, &mut self.memory[to.buffer.0])
-        {
-            target[to.offset..][..to.len].copy_from_slice(&source[from.offset..][..from.len]);
+        if [from, to].map(|span| self.element(span)) == [Element::F32; 2] {
+            let (from, to) = (self.range(from, Element::F32), self.range(to, Element::F32));
+            self.memory.copy(from.start..from.start + to.len(), to.start);
         }
-        self.memory[from.buffer.0] = source;
         Ok(())
     }
 

@@ -4,6 +4,7 @@ mod cache;
 mod cpu;
 mod device;
 mod gpu;
+mod memory;
 mod tuner;
 
 pub use cpu::CpuExecutor;

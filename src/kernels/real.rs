@@ -15,6 +15,7 @@ pub trait Real:
     Copy
     + Debug
     + Default
+    + bytemuck::Pod
     + PartialOrd
     + Send
     + Sync

@@ -1,0 +1,157 @@
+//! The CPU backend's memory: all buffers of a program in one mapping, in the program's order, each
+//! from a multiple of 64 bytes on.
+//!
+//! One mapping, because a system backs large ones by large pages: on 4 KiB pages the translation of
+//! addresses costs a training step a tenth of its time. It is zeroed, and takes memory where it is
+//! first written.
+
+use std::ops::Range;
+
+use memmap2::MmapMut;
+
+/// More bindings than any kernel has; a test holds kernels to eight.
+pub const MAX_BINDINGS: usize = 8;
+
+/// Bytes from which large pages are asked for: on Linux they have 2 MiB.
+#[cfg(target_os = "linux")]
+const LARGE: usize = 4 << 20;
+
+/// Bytes to which a buffer's start is aligned: a line of the caches, and the widest vector.
+const LINE: usize = 64;
+
+/// Lines between buffers. Buffers of equal size would otherwise begin at the same place of a page,
+/// and a processor takes a load from one for the store to another before it.
+const BETWEEN: usize = 5;
+
+/// Buffers as bytes.
+#[derive(Debug)]
+pub struct Memory {
+    map: MmapMut,
+    starts: Vec<usize>,
+}
+
+/// A binding's bytes.
+#[derive(Debug)]
+pub enum Part<'a> {
+    Read(&'a [u8]),
+    Write(&'a mut [u8]),
+}
+
+impl Default for Part<'_> {
+    fn default() -> Self {
+        Part::Read(&[])
+    }
+}
+
+impl Memory {
+    /// Makes buffers of these sizes in bytes, of zeros.
+    ///
+    /// # Errors
+    /// Those of the system, when there is no room.
+    pub fn new(sizes: impl IntoIterator<Item = usize>) -> std::io::Result<Memory> {
+        let mut end = 0usize;
+        let mut starts = Vec::new();
+        for size in sizes {
+            starts.push(end);
+            let lines = size.div_ceil(LINE).saturating_add(BETWEEN);
+            end = end.saturating_add(lines.saturating_mul(LINE));
+        }
+        let map = MmapMut::map_anon(end.max(1))?;
+        #[cfg(target_os = "linux")]
+        if end >= LARGE {
+            // A wish: a system without large pages says so, and nothing is lost.
+            let _ = map.advise(memmap2::Advice::HugePage);
+        }
+        Ok(Memory { map, starts })
+    }
+
+    /// Where a range of a buffer lies.
+    pub fn range(&self, buffer: usize, bytes: Range<usize>) -> Range<usize> {
+        self.starts[buffer] + bytes.start..self.starts[buffer] + bytes.end
+    }
+
+    /// A range, from [`Memory::range`].
+    pub fn get(&self, range: Range<usize>) -> &[u8] {
+        &self.map[range]
+    }
+
+    /// A range to write.
+    pub fn get_mut(&mut self, range: Range<usize>) -> &mut [u8] {
+        &mut self.map[range]
+    }
+
+    /// Copies a range to `to`, the start of another.
+    pub fn copy(&mut self, range: Range<usize>, to: usize) {
+        self.map.copy_within(range, to);
+    }
+
+    /// All bindings of a dispatch at once: their ranges, and whether they are written. What is
+    /// written overlaps nothing else (`Program::add_routine` holds that).
+    pub fn parts<'a>(&'a mut self, wanted: &[(Range<usize>, bool)]) -> [Part<'a>; MAX_BINDINGS] {
+        // The memory is cut at what is written, from its start on; the rest is there to read.
+        let mut order: [usize; MAX_BINDINGS] = std::array::from_fn(|i| i);
+        let order = &mut order[..wanted.len()];
+        order.sort_unstable_by_key(|&i| wanted[i].0.start);
+        let mut parts: [Part<'a>; MAX_BINDINGS] = Default::default();
+        let mut between: [(usize, &'a [u8]); MAX_BINDINGS + 1] = [(0, &[]); MAX_BINDINGS + 1];
+        let (mut rest, mut start, mut cuts) = (&mut self.map[..], 0, 0);
+        for &i in &*order {
+            let (range, is_written) = &wanted[i];
+            if *is_written {
+                let (before, tail) = rest.split_at_mut(range.start - start);
+                let (written, tail) = tail.split_at_mut(range.len());
+                between[cuts] = (start, before);
+                parts[i] = Part::Write(written);
+                (rest, start, cuts) = (tail, range.end, cuts + 1);
+            }
+        }
+        between[cuts] = (start, rest);
+        for (part, (range, is_written)) in parts.iter_mut().zip(wanted) {
+            if !is_written {
+                let cut = between[..=cuts].iter().rev().find(|(start, _)| *start <= range.start);
+                let &(start, bytes) = cut.unwrap_or(&between[0]);
+                *part = Part::Read(&bytes[range.start - start..range.end - start]);
+            }
+        }
+        parts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Memory, Part};
+
+    #[test]
+    fn parts_are_the_ranges_asked_for() {
+        let mut memory = Memory::new([100, 0, 64, 7]).expect("memory");
+        for (buffer, size) in [(0, 100), (2, 64), (3, 7)] {
+            let range = memory.range(buffer, 0..size);
+            assert_eq!(range.start % 64, 0);
+            for (i, byte) in memory.get_mut(range).iter_mut().enumerate() {
+                *byte = (100 * buffer + i) as u8;
+            }
+        }
+        // Written out of order, with a read between and one twice.
+        let wanted = [
+            (memory.range(3, 1..7), true),
+            (memory.range(2, 4..8), false),
+            (memory.range(0, 8..16), true),
+            (memory.range(2, 6..64), false),
+        ];
+        let parts = memory.parts(&wanted);
+        let bytes = |part: &Part<'_>| match part {
+            Part::Read(bytes) => (bytes.to_vec(), false),
+            Part::Write(bytes) => (bytes.to_vec(), true),
+        };
+        let expected = |buffer: usize, from: usize, to: usize| {
+            (from..to).map(|i| (100 * buffer + i) as u8).collect::<Vec<_>>()
+        };
+        assert_eq!(bytes(&parts[0]), (expected(3, 1, 7), true));
+        assert_eq!(bytes(&parts[1]), (expected(2, 4, 8), false));
+        assert_eq!(bytes(&parts[2]), (expected(0, 8, 16), true));
+        assert_eq!(bytes(&parts[3]), (expected(2, 6, 64), false));
+        let (range, to) = (memory.range(2, 0..4), memory.range(0, 0..4));
+        memory.copy(range, to.start);
+        assert_eq!(memory.get(to), expected(2, 0, 4));
+    }
+}
