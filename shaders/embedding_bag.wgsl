@@ -5,7 +5,7 @@
 //
 // The binding holds `table_rows` rows of the table from `first` on: a table larger than a binding is
 // summed in pieces, each adding (`adds`) to the sums of those before, and the last (`ends`) doing
-// the rest. One invocation up to four neighbouring columns of one row.
+// the rest. Rows of items: see shared/rows.wgsl.
 
 struct Params {
     rows: u32,
@@ -22,69 +22,77 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> ids: array<u32>;
-@group(0) @binding(2) var<storage, read> table: array<f32>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read_write> output: array<f32>;
+@group(0) @binding(2) var<storage, read> table: array<Item>;
+@group(0) @binding(3) var<storage, read> bias: array<Item>;
+@group(0) @binding(4) var<storage, read_write> output: array<Item>;
 @group(0) @binding(5) var<storage, read_write> scales: array<f32>;
 
-@compute @workgroup_size(256)
+// Row r's sum for one column of items, and how many of its ids are not 0.
+struct Sum {
+    total: Item,
+    count: u32,
+}
+
+fn sum_row(row: u32, column: u32, columns: u32) -> Sum {
+    var total: Item;
+    if params.adds == 1u {
+        total = output[row * columns + column];
+    }
+    var count = 0u;
+    var l = row * params.length;
+    let end = l + params.length;
+    loop {
+        // To the next id that is no padding and held here.
+        var table_row = params.table_rows;
+        while table_row >= params.table_rows && l < end {
+            let id = ids[l];
+            count += select(0u, 1u, id != 0u);
+            // Below `first` it wraps to a number that no table reaches.
+            table_row = select(id - params.first, params.table_rows, id == 0u);
+            l++;
+        }
+        if table_row >= params.table_rows {
+            break;
+        }
+        total += table[table_row * columns + column];
+    }
+    return Sum(total, count);
+}
+
+@compute @workgroup_size(8, 32)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,
     @builtin(num_workgroups) workgroups: vec3u,
-    @builtin(local_invocation_index) local: u32,
+    @builtin(local_invocation_id) local: vec3u,
 ) {
-    let i = linear_index(workgroup, workgroups, local);
-    let blocks = (params.units + 3u) / 4u;
-    let row = i / blocks;
+    let row = row_index(workgroup, workgroups, local);
     if row >= params.rows {
         return;
     }
-    let column = (i % blocks) * 4u;
-    let width = min(4u, params.units - column);
-    let at = row * params.units + column;
-    var sums = vec4f(0.0);
-    if params.adds == 1u {
-        for (var j = 0u; j < width; j++) {
-            sums[j] = output[at + j];
+    let columns = params.units / WIDE;
+    for (var i = 0u; i < ROW_ITEMS; i++) {
+        let c = column_at(workgroup, local, i);
+        if c >= columns {
+            return;
         }
-    }
-    var count = 0u;
-    for (var l = 0u; l < params.length; l++) {
-        let id = ids[row * params.length + l];
-        count += select(0u, 1u, id != 0u);
-        // Below `first` it wraps to a number that no table reaches.
-        let table_row = id - params.first;
-        if id == 0u || table_row >= params.table_rows {
+        let sum = sum_row(row, c, columns);
+        if params.ends == 0u {
+            output[row * columns + c] = sum.total;
             continue;
         }
-        let read_at = table_row * params.units + column;
-        if width == 4u {
-            sums += vec4f(table[read_at], table[read_at + 1u], table[read_at + 2u], table[read_at + 3u]);
-        } else {
-            for (var j = 0u; j < width; j++) {
-                sums[j] += table[read_at + j];
-            }
-        }
-    }
-    if params.ends == 1u {
         var scale = 1.0;
         if params.combine == 1u {
-            scale = 1.0 / f32(max(count, 1u));
+            scale = 1.0 / f32(max(sum.count, 1u));
         } else if params.combine == 2u {
-            scale = 1.0 / sqrt(f32(max(count, 1u)));
+            scale = 1.0 / sqrt(f32(max(sum.count, 1u)));
         }
-        if column == 0u {
+        if c == 0u {
             scales[row] = scale;
         }
-        for (var j = 0u; j < width; j++) {
-            var z = sums[j] * scale;
-            if params.bias == 1u {
-                z += bias[column + j];
-            }
-            sums[j] = activate(params.activation, z);
+        var z = sum.total * scale;
+        if params.bias == 1u {
+            z += bias[c];
         }
-    }
-    for (var j = 0u; j < width; j++) {
-        output[at + j] = sums[j];
+        output[row * columns + c] = activate_item(params.activation, z);
     }
 }

@@ -50,6 +50,10 @@ fn main(
     if p >= end {
         return;
     }
+    // Ids come sorted: here stands none of the rows that are held.
+    if !is_all && (sorted_ids[end - 1u] < params.first || sorted_ids[p] >= params.first + params.rows) {
+        return;
+    }
     // No id is all ones: before the first pair stands none.
     var before = 0xffffffffu;
     if p > 0u && !is_all {

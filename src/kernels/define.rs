@@ -190,7 +190,12 @@ impl<'a, T: Real> Slot<'a, T> {
 /// Workgroups for `invocations` of a one-dimensional kernel with 256 invocations a group, laid
 /// out in x and y because one dimension stops at 65,535. `shared/index.wgsl` undoes it.
 pub fn spread(invocations: usize) -> [u32; 3] {
-    let groups = invocations.div_ceil(256).max(1);
+    spread_by(256, invocations)
+}
+
+/// As [`spread`], of a kernel with `size` invocations a group.
+pub fn spread_by(size: usize, invocations: usize) -> [u32; 3] {
+    let groups = invocations.div_ceil(size).max(1);
     let y = groups.div_ceil(65_535);
     [groups.div_ceil(y) as u32, y as u32, 1]
 }
@@ -331,7 +336,8 @@ macro_rules! kernel {
     // Over rows of items (`shared/rows.wgsl`): vec4f where the width is a multiple of 4, else f32; each
     // with a form for software adapters, and with `wide`, a source that does without vectors'
     // functions, one of eight numbers. `walk` says how many rows the eight invocations of a row
-    // take there, `software` what that form computes.
+    // take there, `software` what that form computes; `scalar` and `vec4` come in front of
+    // the source of those forms.
     (
         name: $name:literal,
         params: $params:tt,
@@ -341,6 +347,7 @@ macro_rules! kernel {
             rows: $rows:expr,
             $(walk: $walk:expr,)?
             $(software: $software:expr,)?
+            $(scalar: $scalar:expr, vec4: $vec4:expr,)?
             source: [$($source:expr),* $(,)?],
             $(wide: [$($wide:expr),* $(,)?],)?
         },
@@ -352,21 +359,21 @@ macro_rules! kernel {
             bindings: $bindings,
             variants: [
                 "vec4": {
-                    source: &["alias Item = vec4f;\nconst WIDE: u32 = 4u;\nconst SOFTWARE: bool = false;\n", wgsl!("shared/rows.wgsl"), $($source),*],
+                    source: &["alias Item = vec4f;\nconst WIDE: u32 = 4u;\nconst SOFTWARE: bool = false;\n", wgsl!("shared/rows.wgsl"), $($vec4,)? $($source),*],
                     workgroups: |p| $crate::kernels::spread_rows(rows(p), (width(p) / 4).div_ceil(4)),
                     computes: |p| width(p).is_multiple_of(4),
                 },
                 "scalar": {
-                    source: &["alias Item = f32;\nconst WIDE: u32 = 1u;\nconst SOFTWARE: bool = false;\n", wgsl!("shared/rows.wgsl"), $($source),*],
+                    source: &["alias Item = f32;\nconst WIDE: u32 = 1u;\nconst SOFTWARE: bool = false;\n", wgsl!("shared/rows.wgsl"), $($scalar,)? $($source),*],
                     workgroups: |p| $crate::kernels::spread_rows(rows(p), width(p).div_ceil(4)),
                 },
                 "vec4_software": {
-                    source: &["alias Item = vec4f;\nconst WIDE: u32 = 4u;\nconst SOFTWARE: bool = true;\n", wgsl!("shared/rows.wgsl"), $($source),*],
+                    source: &["alias Item = vec4f;\nconst WIDE: u32 = 4u;\nconst SOFTWARE: bool = true;\n", wgsl!("shared/rows.wgsl"), $($vec4,)? $($source),*],
                     workgroups: |p| $crate::kernels::spread_rows(rows(p).div_ceil(WALK), if WALK > 1 { 1 } else { width(p) / 4 }),
                     computes: |p| width(p).is_multiple_of(4) && software(p),
                 },
                 "scalar_software": {
-                    source: &["alias Item = f32;\nconst WIDE: u32 = 1u;\nconst SOFTWARE: bool = true;\n", wgsl!("shared/rows.wgsl"), $($source),*],
+                    source: &["alias Item = f32;\nconst WIDE: u32 = 1u;\nconst SOFTWARE: bool = true;\n", wgsl!("shared/rows.wgsl"), $($scalar,)? $($source),*],
                     workgroups: |p| $crate::kernels::spread_rows(rows(p).div_ceil(WALK), if WALK > 1 { 1 } else { width(p) }),
                     computes: software,
                 },

@@ -2,7 +2,7 @@
 //! activated. It is what a dense layer gives for the bag's row of counts, which is never made, so
 //! that a vocabulary costs what a text's words cost. Id 0 is padding and adds nothing.
 
-use super::{Activation, Real, for_costly_rows, spread};
+use super::{Activation, Real, for_costly_rows};
 
 /// The sum itself.
 pub const SUM: u32 = 0;
@@ -47,11 +47,18 @@ kernel! {
         /// `[rows]`: what each sum was multiplied by.
         scales: write f32,
     },
-    source: &[
-        wgsl!("shared/index.wgsl"), wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"),
-        wgsl!("embedding_bag.wgsl"),
-    ],
-    workgroups: |p| spread(p.rows as usize * p.units.div_ceil(4) as usize),
+    items: {
+        width: |p| p.units,
+        rows: |p| p.rows as usize,
+        scalar: wgsl!("shared/activate_f32.wgsl"),
+        vec4: wgsl!("shared/activate_vec4.wgsl"),
+        source: [
+            wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("embedding_bag.wgsl"),
+        ],
+        wide: [
+            wgsl!("shared/activate_wide.wgsl"), wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("embedding_bag.wgsl"),
+        ],
+    },
     twin: twin,
 }
 

@@ -232,7 +232,8 @@ impl<'a> Recorder<'a> {
         let groups = |feed: &FeedSpec| groups(model.loss(), feed.batch, outputs);
         let widest = request.feeds.iter().map(groups).max().unwrap_or(1);
         let history = program.buffer("history", Element::F32, MAX_SLOTS * widest * 2);
-        let nothing = program.buffer("nothing", Element::F32, 1);
+        // As large as the widest item that a kernel may declare.
+        let nothing = program.buffer("nothing", Element::F32, 8);
 
         let lazy = trains && small.is_none() && can_be_lazy(request, batch);
         let Placed { segments, pieces, shared_gradients } =

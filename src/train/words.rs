@@ -290,7 +290,8 @@ impl WordTrainer {
         let d_hidden = make("hidden gradient", Element::F32, samples * units);
         let scales = make("bag scales", Element::F32, samples);
         let factors = make("factors", Element::F32, samples * targets);
-        let bias = make("nothing", Element::F32, 1);
+        // Read by no one; as large as the widest item that a kernel may declare.
+        let bias = make("nothing", Element::F32, 8);
         let sort = Sort::new(&mut program, samples * targets.max(bag));
 
         let (samples, units) = (samples as u32, units as u32);
