@@ -1,6 +1,6 @@
 // First third of one pass of a stable radix sort of (key, value) pairs by eight bits of the key:
 // counts[digit, run] is how often the digit stands in a run of RUN neighbouring keys.
-// One invocation a run; it alone touches its column of `counts`, so there are no atomics.
+// One workgroup a run, which counts in its own memory; sums of integers know no order.
 
 struct Params {
     count: u32,
@@ -11,21 +11,25 @@ struct Params {
 @group(0) @binding(1) var<storage, read> keys: array<u32>;
 @group(0) @binding(2) var<storage, read_write> counts: array<u32>;
 
+var<workgroup> tally: array<atomic<u32>, 256>;
+
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,
     @builtin(num_workgroups) workgroups: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let run = linear_index(workgroup, workgroups, local);
+    let run = workgroup_index(workgroup, workgroups);
     let runs = (params.count + RUN - 1u) / RUN;
-    if run >= runs {
-        return;
+    atomicStore(&tally[local], 0u);
+    workgroupBarrier();
+    if run < runs {
+        for (var i = run * RUN + local; i < min((run + 1u) * RUN, params.count); i += 256u) {
+            atomicAdd(&tally[(keys[i] >> params.shift) & 255u], 1u);
+        }
     }
-    for (var digit = 0u; digit < 256u; digit++) {
-        counts[digit * runs + run] = 0u;
-    }
-    for (var i = run * RUN; i < min((run + 1u) * RUN, params.count); i++) {
-        counts[((keys[i] >> params.shift) & 255u) * runs + run] += 1u;
+    workgroupBarrier();
+    if run < runs {
+        counts[local * runs + run] = atomicLoad(&tally[local]);
     }
 }

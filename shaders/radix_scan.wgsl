@@ -1,6 +1,6 @@
-// Second third of a pass of the radix sort: `counts` [256, runs] becomes its exclusive prefix
-// sum, the place where each (digit, run) begins. One workgroup: each invocation sums a stretch,
-// one of them sums the stretches, each writes its stretch.
+// Second third of a pass of the radix sort: each digit's row of `counts` [256, runs] becomes its
+// exclusive prefix sum, the digit's keys in the runs before, and totals[digit] its sum.
+// One workgroup a digit: blocks of 256 counts, summed in log2(256) rounds.
 
 struct Params {
     count: u32,
@@ -8,27 +8,36 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> counts: array<u32>;
+@group(0) @binding(2) var<storage, read_write> totals: array<u32>;
 
-var<workgroup> totals: array<u32, 256>;
+var<workgroup> sums: array<u32, 256>;
 
 @compute @workgroup_size(256)
-fn main(@builtin(local_invocation_index) local: u32) {
-    let size = 256u * ((params.count + RUN - 1u) / RUN);
-    let stretch = size / 256u;
-    let start = local * stretch;
-    var total = 0u;
-    for (var i = start; i < start + stretch; i++) {
-        total += counts[i];
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
+    let runs = (params.count + RUN - 1u) / RUN;
+    var before = 0u;
+    for (var block = 0u; block < runs; block += 256u) {
+        let at = workgroup.x * runs + block + local;
+        let is_inside = block + local < runs;
+        var here = 0u;
+        if is_inside {
+            here = counts[at];
+        }
+        sums[local] = here;
+        workgroupBarrier();
+        for (var step = 1u; step < 256u; step *= 2u) {
+            let add = select(0u, sums[max(local, step) - step], local >= step);
+            workgroupBarrier();
+            sums[local] += add;
+            workgroupBarrier();
+        }
+        if is_inside {
+            counts[at] = before + sums[local] - here;
+        }
+        before += sums[255];
+        workgroupBarrier();
     }
-    totals[local] = total;
-    workgroupBarrier();
-    var offset = 0u;
-    for (var i = 0u; i < local; i++) {
-        offset += totals[i];
-    }
-    for (var i = start; i < start + stretch; i++) {
-        let here = counts[i];
-        counts[i] = offset;
-        offset += here;
+    if local == 0u {
+        totals[workgroup.x] = before;
     }
 }

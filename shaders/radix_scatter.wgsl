@@ -1,6 +1,11 @@
-// Last third of a pass of the radix sort: each (key, value) moves to its place. In the first
-// pass (`first` = 1) the values are the positions 0, 1, 2, ... themselves and are not read.
-// One invocation a run, which advances its own places in `counts`.
+// Last third of a pass of the radix sort: each (key, value) moves to its place, which is how many keys
+// have a smaller digit (`totals`), plus how many in runs before have its own (`counts`), plus how many
+// before it in its run. In the first pass (`first` = 1) the values are the positions 0, 1, 2, ...
+// themselves and are not read.
+//
+// One workgroup a run. Its keys' digits are written as eight rows of bits, one for each bit of a digit,
+// 32 keys a word; the keys with a key's digit are the AND of the eight rows, or of their complements
+// where the digit has a zero, and those before it are counted.
 
 struct Params {
     count: u32,
@@ -11,9 +16,15 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> keys: array<u32>;
 @group(0) @binding(2) var<storage, read> values: array<u32>;
-@group(0) @binding(3) var<storage, read_write> counts: array<u32>;
-@group(0) @binding(4) var<storage, read_write> sorted_keys: array<u32>;
-@group(0) @binding(5) var<storage, read_write> sorted_values: array<u32>;
+@group(0) @binding(3) var<storage, read> totals: array<u32>;
+@group(0) @binding(4) var<storage, read_write> counts: array<u32>;
+@group(0) @binding(5) var<storage, read_write> sorted_keys: array<u32>;
+@group(0) @binding(6) var<storage, read_write> sorted_values: array<u32>;
+
+const WORDS: u32 = RUN / 32u;
+
+var<workgroup> places: array<u32, 256>;
+var<workgroup> bits: array<atomic<u32>, 8u * WORDS>;
 
 @compute @workgroup_size(256)
 fn main(
@@ -21,21 +32,53 @@ fn main(
     @builtin(num_workgroups) workgroups: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let run = linear_index(workgroup, workgroups, local);
+    let run = workgroup_index(workgroup, workgroups);
     let runs = (params.count + RUN - 1u) / RUN;
-    if run >= runs {
-        return;
+    // Zero keys are left to workgroups behind the last run.
+    let begin = run * RUN;
+    let keys_here = min(max(params.count, begin) - begin, RUN);
+
+    let total = totals[local];
+    places[local] = total;
+    workgroupBarrier();
+    for (var step = 1u; step < 256u; step *= 2u) {
+        let add = select(0u, places[max(local, step) - step], local >= step);
+        workgroupBarrier();
+        places[local] += add;
+        workgroupBarrier();
     }
-    for (var i = run * RUN; i < min((run + 1u) * RUN, params.count); i++) {
-        let key = keys[i];
-        let bin = ((key >> params.shift) & 255u) * runs + run;
-        let place = counts[bin];
-        counts[bin] = place + 1u;
+    places[local] += counts[local * runs + min(run, runs - 1u)] - total;
+
+    if local < 8u * WORDS {
+        atomicStore(&bits[local], 0u);
+    }
+    workgroupBarrier();
+    for (var k = local; k < keys_here; k += 256u) {
+        let digit = (keys[begin + k] >> params.shift) & 255u;
+        for (var bit = 0u; bit < 8u; bit++) {
+            if ((digit >> bit) & 1u) == 1u {
+                atomicOr(&bits[bit * WORDS + k / 32u], 1u << (k % 32u));
+            }
+        }
+    }
+    workgroupBarrier();
+    for (var k = local; k < keys_here; k += 256u) {
+        let key = keys[begin + k];
+        let digit = (key >> params.shift) & 255u;
+        var place = places[digit];
+        for (var word = 0u; word <= k / 32u; word++) {
+            var same = select(0xffffffffu, (1u << (k % 32u)) - 1u, word == k / 32u);
+            for (var bit = 0u; bit < 8u; bit++) {
+                let row = atomicLoad(&bits[bit * WORDS + word]);
+                same &= select(~row, row, ((digit >> bit) & 1u) == 1u);
+            }
+            place += countOneBits(same);
+        }
         sorted_keys[place] = key;
         if params.first == 1u {
-            sorted_values[place] = i;
+            sorted_values[place] = begin + k;
         } else {
-            sorted_values[place] = values[i];
+            sorted_values[place] = values[begin + k];
         }
     }
 }

@@ -816,10 +816,11 @@ fn radix_count_case(mut c: Case, [a, b, _, shift]: Sizes) -> Case {
 fn radix_scan_case(mut c: Case, [a, b, ..]: Sizes) -> Case {
     let count = a * b;
     let counts = (0..256 * radix_count::runs(count)).map(|_| c.rng.random_range(0..99)).collect();
-    let counts = c.words(counts);
-    c.expect(counts, 0.0);
+    let bindings = radix_scan::Bindings { counts: c.words(counts), totals: c.words(vec![9; 256]) };
+    c.expect(bindings.counts, 0.0);
+    c.expect(bindings.totals, 0.0);
     let params = radix_scan::Params { count: count as u32 };
-    c.finish(radix_scan::dispatch(params, radix_scan::Bindings { counts }))
+    c.finish(radix_scan::dispatch(params, bindings))
 }
 
 fn radix_scatter_case(mut c: Case, [a, b, _, first]: Sizes) -> Case {
@@ -830,11 +831,14 @@ fn radix_scatter_case(mut c: Case, [a, b, _, first]: Sizes) -> Case {
     for (i, key) in keys.iter().enumerate() {
         counts[((key >> 8) & 255) as usize * runs + i / radix_count::RUN] += 1;
     }
-    let mut place = 0;
-    counts.iter_mut().for_each(|count| place += std::mem::replace(count, place));
+    let mut totals = vec![0; 256];
+    for (row, total) in counts.chunks_exact_mut(runs).zip(&mut totals) {
+        row.iter_mut().for_each(|count| *total += std::mem::replace(count, *total));
+    }
     let bindings = radix_scatter::Bindings {
         keys: c.words(keys),
         values: c.ids(count, 1 << 20),
+        totals: c.words(totals),
         counts: c.words(counts),
         sorted_keys: c.words(vec![0; count]),
         sorted_values: c.words(vec![0; count]),

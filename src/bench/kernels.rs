@@ -570,18 +570,21 @@ pub fn cases() -> Vec<Case> {
         b.finish("32768 keys".into(), dispatch, positions + 256 * runs, 0.0)
     });
     add(&|b| {
-        let bindings = radix_scan::Bindings { counts: b.words(vec![0; 256 * runs]) };
+        let (counts, totals) = (b.words(vec![0; 256 * runs]), b.words(vec![0; 256]));
+        let bindings = radix_scan::Bindings { counts, totals };
         let params = radix_scan::Params { count: positions as u32 };
         let dispatch = radix_scan::dispatch(params, bindings);
         b.finish("32768 keys".into(), dispatch, 2 * 256 * runs, 0.0)
     });
     add(&|b| {
-        // The whole pass: the scatter by itself would use its places up.
+        // The whole pass: the scatter by itself would use its counts up.
         let (count, shift) = (positions as u32, 0);
-        let (keys, counts) = (b.ids(positions, table), b.words(vec![0; 256 * runs]));
+        let keys = b.ids(positions, table);
+        let (counts, totals) = (b.words(vec![0; 256 * runs]), b.words(vec![0; 256]));
         let bindings = radix_scatter::Bindings {
             keys,
             values: b.words(vec![0; positions]),
+            totals,
             counts,
             sorted_keys: b.words(vec![0; positions]),
             sorted_values: b.words(vec![0; positions]),
@@ -590,7 +593,10 @@ pub fn cases() -> Vec<Case> {
         let count_params = radix_count::Params { count, shift };
         let before = vec![
             radix_count::dispatch(count_params, radix_count::Bindings { keys, counts }),
-            radix_scan::dispatch(radix_scan::Params { count }, radix_scan::Bindings { counts }),
+            radix_scan::dispatch(
+                radix_scan::Params { count },
+                radix_scan::Bindings { counts, totals },
+            ),
         ];
         let dispatch = radix_scatter::dispatch(params, bindings);
         let elements = 5 * positions + 4 * 256 * runs;

@@ -1,13 +1,14 @@
 //! First third of a pass of the stable radix sort: digits counted by run.
 //!
 //! The sort orders (id, position) pairs by id, eight bits a pass, so that the gradient of an
-//! embedding can sum each id's rows in a fixed order. Each invocation owns a run of [`RUN`]
-//! neighbouring keys: no atomics, no barriers, and the order within a digit is the input's.
+//! embedding can sum each id's rows in a fixed order. Runs of [`RUN`] neighbouring keys are counted
+//! and moved each by itself, and the order within a digit is the input's: the result is the same bits
+//! in every form. A run is a workgroup's on hardware, an invocation's where a CPU plays the lanes.
 
-use super::spread;
+use super::{Adapter, spread_by};
 
-/// Keys that one invocation owns; `RUN` of `shaders/shared/radix.wgsl`.
-pub const RUN: usize = 256;
+/// Keys that are counted together; `RUN` of `shaders/shared/radix.wgsl`.
+pub const RUN: usize = 512;
 
 /// Runs that `count` keys make.
 pub fn runs(count: usize) -> usize {
@@ -28,17 +29,31 @@ kernel! {
         /// `[256, runs]`
         counts: write u32,
     },
-    source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/radix.wgsl"), wgsl!("radix_count.wgsl")],
-    workgroups: |p| spread(runs(p.count as usize)),
+    variants: [
+        "workgroup": {
+            source: &[wgsl!("shared/radix.wgsl"), wgsl!("radix_count.wgsl")],
+            workgroups: |p| spread_by(1, runs(p.count as usize)),
+        },
+        "software": {
+            source: &[wgsl!("shared/radix.wgsl"), wgsl!("software/radix_count.wgsl")],
+            workgroups: |p| spread_by(8, runs(p.count as usize)),
+        },
+    ],
+    choose: |_, adapter| (adapter != Adapter::Hardware) as usize,
     twin: twin,
 }
 
 fn twin(p: &Params, keys: &[u32], counts: &mut [u32]) {
     let runs = runs(p.count as usize);
-    counts[..256 * runs].fill(0);
-    for (run, keys) in keys[..p.count as usize].chunks(RUN).enumerate() {
-        for key in keys {
-            counts[((key >> p.shift) & 255) as usize * runs + run] += 1;
+    // A cache line of each digit's row at a time.
+    for (block, keys) in keys[..p.count as usize].chunks(16 * RUN).enumerate() {
+        let mut tallies = [[0; 256]; 16];
+        for (tally, keys) in tallies.iter_mut().zip(keys.chunks(RUN)) {
+            keys.iter().for_each(|key| tally[((key >> p.shift) & 255) as usize] += 1);
+        }
+        for (digit, row) in counts.chunks_exact_mut(runs).enumerate() {
+            let row = row[16 * block..].iter_mut();
+            row.zip(&tallies).for_each(|(count, tally)| *count = tally[digit]);
         }
     }
 }

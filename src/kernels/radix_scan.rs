@@ -1,7 +1,8 @@
-//! Second third of a pass of the stable radix sort: counts become places, their exclusive
-//! prefix sum in the order (digit, run).
+//! Second third of a pass of the stable radix sort: a digit's counts become their exclusive prefix sum
+//! over the runs, and its total.
 
 use super::radix_count::runs;
+use super::{Adapter, spread_by};
 
 kernel! {
     name: "radix_scan",
@@ -12,15 +13,28 @@ kernel! {
     bindings: {
         /// `[256, runs]`
         counts: write u32,
+        /// `[256]`
+        totals: write u32,
     },
-    source: &[wgsl!("shared/radix.wgsl"), wgsl!("radix_scan.wgsl")],
-    workgroups: |_| [1, 1, 1],
+    variants: [
+        "workgroup": {
+            source: &[wgsl!("shared/radix.wgsl"), wgsl!("radix_scan.wgsl")],
+            workgroups: |_| spread_by(1, 256),
+        },
+        "software": {
+            source: &[wgsl!("shared/radix.wgsl"), wgsl!("software/radix_scan.wgsl")],
+            workgroups: |_| spread_by(8, 256),
+        },
+    ],
+    choose: |_, adapter| (adapter != Adapter::Hardware) as usize,
     twin: twin,
 }
 
-fn twin(p: &Params, counts: &mut [u32]) {
-    let mut place = 0;
-    for count in &mut counts[..256 * runs(p.count as usize)] {
-        place += std::mem::replace(count, place);
+fn twin(p: &Params, counts: &mut [u32], totals: &mut [u32]) {
+    for (row, total) in counts.chunks_exact_mut(runs(p.count as usize)).zip(totals) {
+        *total = 0;
+        for count in row {
+            *total += std::mem::replace(count, *total);
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Last third of a pass of the stable radix sort: each (key, value) moves to its place.
 
-use super::radix_count::{RUN, runs};
-use super::spread;
+use super::radix_count::runs;
+use super::{Adapter, spread_by};
 
 kernel! {
     name: "radix_scatter",
@@ -18,15 +18,26 @@ kernel! {
         keys: read u32,
         /// `[count]`
         values: read u32,
-        /// `[256, runs]`: the places; used up.
+        /// `[256]`: keys with a digit.
+        totals: read u32,
+        /// `[256, runs]`: keys with a digit in the runs before; may be used up.
         counts: write u32,
         /// `[count]`
         sorted_keys: write u32,
         /// `[count]`
         sorted_values: write u32,
     },
-    source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/radix.wgsl"), wgsl!("radix_scatter.wgsl")],
-    workgroups: |p| spread(runs(p.count as usize)),
+    variants: [
+        "workgroup": {
+            source: &[wgsl!("shared/radix.wgsl"), wgsl!("radix_scatter.wgsl")],
+            workgroups: |p| spread_by(1, runs(p.count as usize)),
+        },
+        "software": {
+            source: &[wgsl!("shared/radix.wgsl"), wgsl!("software/radix_scatter.wgsl")],
+            workgroups: |p| spread_by(8, runs(p.count as usize)),
+        },
+    ],
+    choose: |_, adapter| (adapter != Adapter::Hardware) as usize,
     twin: twin,
 }
 
@@ -34,15 +45,28 @@ fn twin(
     p: &Params,
     keys: &[u32],
     values: &[u32],
-    counts: &mut [u32],
+    totals: &[u32],
+    _counts: &mut [u32],
     sorted_keys: &mut [u32],
     sorted_values: &mut [u32],
 ) {
-    let (count, runs) = (p.count as usize, runs(p.count as usize));
-    for (i, &key) in keys[..count].iter().enumerate() {
-        let place = &mut counts[((key >> p.shift) & 255) as usize * runs + i / RUN];
+    // One run after the other: where one ends, the next begins.
+    let mut places = [0; 256];
+    let mut before = 0;
+    for (place, total) in places.iter_mut().zip(totals) {
+        *place = before;
+        before += total;
+    }
+    let mut put = |key: u32, value: u32| {
+        let place = &mut places[((key >> p.shift) & 255) as usize];
         sorted_keys[*place as usize] = key;
-        sorted_values[*place as usize] = if p.first == 1 { i as u32 } else { values[i] };
+        sorted_values[*place as usize] = value;
         *place += 1;
+    };
+    let keys = keys[..p.count as usize].iter().enumerate();
+    if p.first == 1 {
+        keys.for_each(|(at, &key)| put(key, at as u32));
+    } else {
+        keys.zip(values).for_each(|((_, &key), &value)| put(key, value));
     }
 }

@@ -9,6 +9,7 @@ pub(super) struct Sort {
     keys: [Span; 2],
     values: [Span; 2],
     counts: Span,
+    totals: Span,
 }
 
 impl Sort {
@@ -22,6 +23,7 @@ impl Sort {
                 words("sorted positions b", positions),
             ],
             counts: words("digit counts", 256 * radix_count::runs(positions)),
+            totals: words("digit totals", 256),
         }
     }
 
@@ -44,7 +46,7 @@ impl Sort {
         rows: usize,
         step: &mut Vec<Dispatch>,
     ) -> [Span; 2] {
-        let counts = self.counts;
+        let (counts, totals) = (self.counts, self.totals);
         // The pairs go from a to b and back; the first pass reads the batch itself.
         let (mut keys, mut values) = (ids, self.values[1]);
         for pass in 0..Self::passes(rows) {
@@ -57,12 +59,19 @@ impl Sort {
             ));
             step.push(radix_scan::dispatch(
                 radix_scan::Params { count },
-                radix_scan::Bindings { counts },
+                radix_scan::Bindings { counts, totals },
             ));
             let (sorted_keys, sorted_values) = (self.keys[to], self.values[to]);
             step.push(radix_scatter::dispatch(
                 radix_scatter::Params { count, shift, first },
-                radix_scatter::Bindings { keys, values, counts, sorted_keys, sorted_values },
+                radix_scatter::Bindings {
+                    keys,
+                    values,
+                    totals,
+                    counts,
+                    sorted_keys,
+                    sorted_values,
+                },
             ));
             (keys, values) = (sorted_keys, sorted_values);
         }

@@ -1,0 +1,31 @@
+// radix_count (see radix_count.wgsl) where a CPU plays the lanes: one invocation a run, which alone
+// touches its column of `counts`, so that there are neither barriers nor atomics. Workgroups are one
+// vector of eight, since a batch has few runs.
+
+struct Params {
+    count: u32,
+    shift: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> keys: array<u32>;
+@group(0) @binding(2) var<storage, read_write> counts: array<u32>;
+
+@compute @workgroup_size(8)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3u,
+    @builtin(num_workgroups) workgroups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let run = workgroup_index(workgroup, workgroups) * 8u + local;
+    let runs = (params.count + RUN - 1u) / RUN;
+    if run >= runs {
+        return;
+    }
+    for (var digit = 0u; digit < 256u; digit++) {
+        counts[digit * runs + run] = 0u;
+    }
+    for (var i = run * RUN; i < min((run + 1u) * RUN, params.count); i++) {
+        counts[((keys[i] >> params.shift) & 255u) * runs + run] += 1u;
+    }
+}
