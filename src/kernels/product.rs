@@ -1,10 +1,11 @@
 //! The matrix product behind the three dense kernels: its family of shapes, and which one to use.
 //!
-//! C `[m, n]` = A `[m, k]` B `[k, n]` has five sources: `shared/product_registers.wgsl` (register tiles
+//! C `[m, n]` = A `[m, k]` B `[k, n]` has six sources: `shared/product_registers.wgsl` (register tiles
 //! of several shapes, no workgroup memory), `shared/product_vec4.wgsl` (the same with operands
 //! read four at a time, where a layer's widths are multiples of 4), `shared/product_subgroup.wgsl`
 //! (the same for software adapters, whose lanes share what they load),
-//! `shared/product_tiles.wgsl` (blocks in workgroup memory, for real GPUs), and
+//! `shared/product_tiles.wgsl` (blocks in workgroup memory, for real GPUs),
+//! `shared/product_blocks.wgsl` (the same with operands read four at a time), and
 //! `column/dense_*.wgsl` (layers of one unit, the head of every binary classifier). A dense kernel supplies
 //! how elements are read and stored. All add the k products of an element in the order of k with
 //! fused multiply-adds, so that they give the same bits on an adapter.
@@ -16,6 +17,10 @@ use super::Adapter;
 pub enum Form {
     /// Blocks of 64 x 64 in workgroup memory.
     Tiles,
+    /// Blocks of 64 x 64 in workgroup memory, over vec4f.
+    Blocks64,
+    /// Blocks of 128 x 128 in workgroup memory, over vec4f.
+    Blocks128,
     /// Register tiles of 4 x 1.
     Registers4x1,
     /// Register tiles of 1 x 4.
@@ -59,6 +64,9 @@ pub fn choose(
         Adapter::Software { .. } if fours && m >= 4 => Form::Vec4,
         _ if n < 4 => Form::Registers4x1,
         _ if m < 4 => Form::Registers1x4,
+        // Enough blocks to keep a card's hundred and more cores busy.
+        Adapter::Hardware if fours && m.div_ceil(128) * n.div_ceil(128) >= 128 => Form::Blocks128,
+        Adapter::Hardware if fours && m * n >= 1024 => Form::Blocks64,
         Adapter::Hardware if m * n >= 1024 => Form::Tiles,
         Adapter::Hardware => Form::Registers2x2,
         Adapter::Software { .. } => Form::Registers8x8,
@@ -88,7 +96,7 @@ pub fn candidates(
         Adapter::Software { .. } if fours => &[Form::Vec4, Form::Registers8x8],
         Adapter::Software { .. } => &[Form::Registers8x8, Form::Registers2x2],
         Adapter::Hardware if fours => {
-            &[Form::Tiles, Form::Vec4, Form::Registers8x8, Form::Registers2x2]
+            &[Form::Blocks128, Form::Blocks64, Form::Vec4, Form::Tiles, Form::Registers2x2]
         }
         Adapter::Hardware => &[Form::Tiles, Form::Registers8x8, Form::Registers2x2],
     };
@@ -106,9 +114,9 @@ pub fn register_workgroups(m: usize, n: usize, tile_m: usize, tile_n: usize) -> 
     [n.div_ceil(8 * tile_n) as u32, m.div_ceil(8 * tile_m) as u32, 1]
 }
 
-/// Workgroups of `shared/product_tiles.wgsl`.
-pub fn block_workgroups(m: usize, n: usize) -> [u32; 3] {
-    [n.div_ceil(64) as u32, m.div_ceil(64) as u32, 1]
+/// Workgroups of `shared/product_tiles.wgsl` and `shared/product_blocks.wgsl` with blocks of `side`.
+pub fn block_workgroups(m: usize, n: usize, side: usize) -> [u32; 3] {
+    [n.div_ceil(side) as u32, m.div_ceil(side) as u32, 1]
 }
 
 /// Declares a dense kernel over the family: `kernel!` with `size: |p| [m, n]` and the form's
@@ -137,7 +145,17 @@ macro_rules! product_kernel {
             variants: [
                 "tiles": {
                     source: &[$($source,)* wgsl!("shared/product_tiles.wgsl")],
-                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::block_workgroups(m, n) },
+                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::block_workgroups(m, n, 64) },
+                },
+                "blocks_64": {
+                    source: &["const HALVES: u32 = 1u;\n", $($vec4,)* wgsl!("shared/product_blocks.wgsl")],
+                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::block_workgroups(m, n, 64) },
+                    computes: fours,
+                },
+                "blocks_128": {
+                    source: &["const HALVES: u32 = 2u;\n", $($vec4,)* wgsl!("shared/product_blocks.wgsl")],
+                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::block_workgroups(m, n, 128) },
+                    computes: fours,
                 },
                 "registers_4x1": {
                     source: &["const TILE_M: u32 = 4u;\nconst TILE_N: u32 = 1u;\n", $($source,)* wgsl!("shared/product_registers.wgsl")],
