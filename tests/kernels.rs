@@ -58,6 +58,7 @@ static CASES: &[(&Kernel, Make)] = &[
     (&small_steps::matrix::KERNEL, small_steps_matrix_case),
     (&softmax::KERNEL, softmax_case),
     (&store_rows::KERNEL, store_rows_case),
+    (&sum_parts::KERNEL, sum_parts_case),
     (&word_samples::KERNEL, word_samples_case),
 ];
 
@@ -213,10 +214,13 @@ fn dense_gradient_weights_case(mut c: Case, [rows, inputs, units, code]: Sizes) 
     let [before, behind] = margins(code);
     let stride = before + inputs + behind;
     let bias = (behind == 0) as usize;
+    // In one part, or in several, the last one ragged.
+    let part_rows =
+        if rows % 2 == 0 { rows.div_ceil(3).next_multiple_of(16).min(rows) } else { rows };
     let bindings = dense_gradient_weights::Bindings {
         input: c.random(rows * stride, 1.0),
         d_output: c.random(rows * units, 1.0),
-        gradient: c.output((inputs + bias) * units, summed(rows)),
+        gradient: c.output(rows.div_ceil(part_rows) * (inputs + bias) * units, summed(rows)),
     };
     let params = dense_gradient_weights::Params {
         rows: rows as u32,
@@ -225,6 +229,7 @@ fn dense_gradient_weights_case(mut c: Case, [rows, inputs, units, code]: Sizes) 
         stride: stride as u32,
         first: before as u32,
         bias: bias as u32,
+        part_rows: part_rows as u32,
     };
     c.finish(dense_gradient_weights::dispatch(params, bindings))
 }
@@ -806,7 +811,8 @@ fn radix_count_case(mut c: Case, [a, b, _, shift]: Sizes) -> Case {
     let keys = (0..count).map(|_| c.rng.random_range(0..1 << 20)).collect();
     let bindings = radix_count::Bindings {
         keys: c.words(keys),
-        counts: c.words(vec![9; 256 * radix_count::runs(count)]),
+        // Longer than it need be, as it is for a ragged batch.
+        counts: c.words(vec![9; 256 * radix_count::runs(count) + 300]),
     };
     c.expect(bindings.counts, 0.0);
     let params = radix_count::Params { count: count as u32, shift: 8 * (shift % 3) as u32 };
@@ -815,7 +821,8 @@ fn radix_count_case(mut c: Case, [a, b, _, shift]: Sizes) -> Case {
 
 fn radix_scan_case(mut c: Case, [a, b, ..]: Sizes) -> Case {
     let count = a * b;
-    let counts = (0..256 * radix_count::runs(count)).map(|_| c.rng.random_range(0..99)).collect();
+    let counts =
+        (0..256 * radix_count::runs(count) + 300).map(|_| c.rng.random_range(0..99)).collect();
     let bindings = radix_scan::Bindings { counts: c.words(counts), totals: c.words(vec![9; 256]) };
     c.expect(bindings.counts, 0.0);
     c.expect(bindings.totals, 0.0);
@@ -827,7 +834,7 @@ fn radix_scatter_case(mut c: Case, [a, b, _, first]: Sizes) -> Case {
     let count = a * b;
     let keys: Vec<u32> = (0..count).map(|_| c.rng.random_range(0..1 << 20)).collect();
     let runs = radix_count::runs(count);
-    let mut counts = vec![0; 256 * runs];
+    let mut counts = vec![0; 256 * runs + 300];
     for (i, key) in keys.iter().enumerate() {
         counts[((key >> 8) & 255) as usize * runs + i / radix_count::RUN] += 1;
     }
@@ -848,6 +855,16 @@ fn radix_scatter_case(mut c: Case, [a, b, _, first]: Sizes) -> Case {
     let first = (first % 2) as u32;
     let params = radix_scatter::Params { count: count as u32, shift: 8, first };
     c.finish(radix_scatter::dispatch(params, bindings))
+}
+
+fn sum_parts_case(mut c: Case, [a, b, parts, _]: Sizes) -> Case {
+    let count = a * b;
+    let bindings = sum_parts::Bindings {
+        parts: c.random(parts * count, 1.0),
+        sums: c.output(count, summed(parts)),
+    };
+    let params = sum_parts::Params { count: count as u32, parts: parts as u32 };
+    c.finish(sum_parts::dispatch(params, bindings))
 }
 
 fn store_rows_case(mut c: Case, [rows, width, skip, _]: Sizes) -> Case {

@@ -1,6 +1,6 @@
 // dense_gradient_weights (see dense_gradient_weights.wgsl) for a whole layer of one unit
-// whose inputs are a multiple of 4. One invocation four neighbouring inputs, summed over the rows; one more
-// invocation sums the bias's gradient.
+// whose inputs are a multiple of 4. One invocation four neighbouring inputs, summed over the rows of a
+// part (workgroups along y); one more invocation sums the bias's gradient.
 
 struct Params {
     rows: u32,
@@ -9,6 +9,7 @@ struct Params {
     stride: u32,
     first: u32,
     bias: u32,
+    part_rows: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -23,20 +24,23 @@ fn main(@builtin(global_invocation_id) invocation: vec3u) {
     if block > blocks {
         return;
     }
+    let first_row = invocation.y * params.part_rows;
+    let end_row = min(first_row + params.part_rows, params.rows);
+    let to = invocation.y * (params.inputs + 1u);
     if block == blocks {
         var sum = 0.0;
-        for (var row = 0u; row < params.rows; row++) {
+        for (var row = first_row; row < end_row; row++) {
             sum += d_output[row];
         }
-        gradient[params.inputs] = sum;
+        gradient[to + params.inputs] = sum;
         return;
     }
     var sums = vec4f(0.0);
-    for (var row = 0u; row < params.rows; row++) {
+    for (var row = first_row; row < end_row; row++) {
         sums = fma(input[row * blocks + block], vec4f(d_output[row]), sums);
     }
-    gradient[4u * block] = sums.x;
-    gradient[4u * block + 1u] = sums.y;
-    gradient[4u * block + 2u] = sums.z;
-    gradient[4u * block + 3u] = sums.w;
+    gradient[to + 4u * block] = sums.x;
+    gradient[to + 4u * block + 1u] = sums.y;
+    gradient[to + 4u * block + 2u] = sums.z;
+    gradient[to + 4u * block + 3u] = sums.w;
 }

@@ -67,11 +67,16 @@ fn keep(slice: u32, along_k: bool, local: u32, values: vec4f) {
     }
 }
 
+// Where the terms of one element are cut into parts (dense_gradient_weights), `part` is the
+// workgroup's: a product of its own with fewer terms, which the form's functions see to.
+var<private> part: u32;
+
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
+    part = workgroup.z;
     let size = product_size();
     let block_row_4 = workgroup.y * BLOCK_4;
     let block_column_4 = workgroup.x * BLOCK_4;

@@ -4,8 +4,13 @@
 // writes an element by `store(row, column, sum)`. Rows and columns past the edge are clamped to
 // the last one: computed twice, stored once.
 
+// Where the terms of one element are cut into parts (dense_gradient_weights), `part` is the
+// workgroup's: a product of its own with fewer terms, which the form's functions see to.
+var<private> part: u32;
+
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) invocation: vec3u) {
+    part = invocation.z;
     let size = product_size();
     let row = invocation.y * TILE_M;
     let column = invocation.x * TILE_N;

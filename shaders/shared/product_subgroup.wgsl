@@ -64,8 +64,13 @@ fn finish(sums: ptr<function, Block>, row: u32, rows: u32, column_4: u32, last_4
     }
 }
 
+// Where the terms of one element are cut into parts (dense_gradient_weights), `part` is the
+// workgroup's: a product of its own with fewer terms, which the form's functions see to.
+var<private> part: u32;
+
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+    part = group.z;
     let size = product_size();
     let row = group.y * LANES * BLOCKS;
     let column_4 = group.x * LANES + lane;

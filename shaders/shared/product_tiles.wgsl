@@ -10,11 +10,16 @@ const DEPTH: u32 = 16u;
 var<workgroup> a_slice: array<f32, 1040>; // [DEPTH, BLOCK + 1]
 var<workgroup> b_slice: array<f32, 1040>; // [DEPTH, BLOCK + 1]
 
+// Where the terms of one element are cut into parts (dense_gradient_weights), `part` is the
+// workgroup's: a product of its own with fewer terms, which the form's functions see to.
+var<private> part: u32;
+
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
+    part = workgroup.z;
     let size = product_size();
     let block_row = workgroup.y * BLOCK;
     let block_column = workgroup.x * BLOCK;

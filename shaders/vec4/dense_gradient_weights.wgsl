@@ -8,6 +8,7 @@ struct Params {
     stride: u32,
     first: u32,
     bias: u32,
+    part_rows: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -19,7 +20,8 @@ const A_ALONG_K: bool = false;
 const B_ALONG_K: bool = false;
 
 fn product_size() -> vec3u {
-    return vec3u(params.inputs + params.bias, params.units, params.rows);
+    let rows = min(params.part_rows, params.rows - part * params.part_rows);
+    return vec3u(params.inputs + params.bias, params.units, rows);
 }
 
 // The rows from `inputs` on are ones: they give the bias's gradient.
@@ -27,13 +29,14 @@ fn load_a(row_4: u32, k: u32) -> vec4f {
     if row_4 * 4u >= params.inputs {
         return vec4f(1.0);
     }
-    return input[k * (params.stride / 4u) + params.first / 4u + row_4];
+    return input[(part * params.part_rows + k) * (params.stride / 4u) + params.first / 4u + row_4];
 }
 
 fn load_b(column_4: u32, k: u32) -> vec4f {
-    return d_output[k * (params.units / 4u) + column_4];
+    return d_output[(part * params.part_rows + k) * (params.units / 4u) + column_4];
 }
 
 fn store(row: u32, column_4: u32, sums: vec4f) {
-    gradient[row * (params.units / 4u) + column_4] = sums;
+    let rows_before = part * (params.inputs + params.bias);
+    gradient[(rows_before + row) * (params.units / 4u) + column_4] = sums;
 }

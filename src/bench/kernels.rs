@@ -267,6 +267,28 @@ pub fn cases() -> Vec<Case> {
         let params = sgd::Params { count: count as u32, momentum: 0.9 };
         b.finish("4M parameters".into(), sgd::dispatch(params, bindings), 5 * count, 0.0)
     });
+    // The gradient of a narrow layer over many rows, in parts, and their sum.
+    let narrow = dense_gradient_weights::Params::whole(65_536, 64, 32).in_parts();
+    let parts_len = narrow.parts() as usize * narrow.part_len();
+    add(&|b| {
+        let (m, k, n) = (65_536, 64, 32);
+        let bindings = dense_gradient_weights::Bindings {
+            input: b.reals(m * k),
+            d_output: b.reals(m * n),
+            gradient: b.reals(parts_len),
+        };
+        let dispatch = dense_gradient_weights::dispatch(narrow, bindings);
+        let name = format!("{k}x{m} {m}x{n} in {} parts", narrow.parts());
+        let flops = 2.0 * (m * n * k) as f64;
+        b.finish(name, dispatch, m * (k + n) + parts_len, flops)
+    });
+    add(&|b| {
+        let (count, parts) = (narrow.part_len() as u32, narrow.parts());
+        let sums = b.reals(narrow.part_len());
+        let bindings = sum_parts::Bindings { parts: b.reals(parts_len), sums };
+        let dispatch = sum_parts::dispatch(sum_parts::Params { count, parts }, bindings);
+        b.finish(format!("{parts} parts of {count}"), dispatch, parts_len, 0.0)
+    });
     add(&|b| {
         let bindings = fill::Bindings { values: b.reals(count) };
         let params = fill::Params { count: count as u32, value: 0.0 };

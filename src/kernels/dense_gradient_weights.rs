@@ -18,23 +18,26 @@ product_kernel! {
         first: u32,
         /// 1: the gradient ends in the bias's.
         bias: u32,
+        /// Rows that one part of the gradient sums ([`Params::in_parts`]); all, for a gradient in one part.
+        part_rows: u32,
     },
     bindings: {
         /// `[rows, stride]`
         input: read f32,
         /// `[rows, units]`, with respect to the pre-activation.
         d_output: read f32,
-        /// `[inputs + bias, units]`; the last row is the bias's.
+        /// `[parts, inputs + bias, units]`; the last row of a part is the bias's.
         gradient: write f32,
     },
     size: |p| [p.inputs + p.bias, p.units],
-    terms: |p| p.rows,
+    terms: |p| p.part_rows,
     whole: |p| p.stride == p.inputs && p.bias == 1,
+    parts: |p| p.parts(),
     source: [wgsl!("dense_gradient_weights.wgsl")],
     vec4: [wgsl!("vec4/dense_gradient_weights.wgsl")],
     column: {
         source: [wgsl!("column/dense_gradient_weights.wgsl")],
-        workgroups: |p| [(p.inputs / 4 + 1).div_ceil(64), 1, 1],
+        workgroups: |p| [(p.inputs / 4 + 1).div_ceil(64), p.parts(), 1],
     },
     twin: twin,
 }
@@ -42,15 +45,49 @@ product_kernel! {
 impl Params {
     /// A layer in one piece.
     pub fn whole(rows: u32, inputs: u32, units: u32) -> Params {
-        Params { rows, inputs, units, stride: inputs, first: 0, bias: 1 }
+        Params { rows, inputs, units, stride: inputs, first: 0, bias: 1, part_rows: rows }
+    }
+
+    /// Parts of the gradient.
+    pub fn parts(&self) -> u32 {
+        self.rows.div_ceil(self.part_rows)
+    }
+
+    /// Elements of one part.
+    pub fn part_len(&self) -> usize {
+        (self.inputs + self.bias) as usize * self.units as usize
+    }
+
+    /// Most parts that a card has use for (split-K): as many as make 256 blocks of 64 x 64 elements, each
+    /// with at least 512 rows to sum. It grows with the rows.
+    pub fn most_parts(&self) -> u32 {
+        let blocks = (self.inputs + self.bias).div_ceil(64) * self.units.div_ceil(64);
+        (256 / blocks.max(1)).min(self.rows / 512).max(1)
+    }
+
+    /// The same in up to [`Params::most_parts`] parts.
+    pub fn in_parts(self) -> Params {
+        let part_rows = self.rows.div_ceil(self.most_parts()).next_multiple_of(16);
+        Params { part_rows: part_rows.min(self.rows), ..self }
     }
 }
 
 fn twin<T: Real>(p: &Params, input: &[T], d_output: &[T], gradient: &mut [T]) {
-    let (rows, inputs, units) = (p.rows as usize, p.inputs as usize, p.units as usize);
-    let gradient = &mut gradient[..(inputs + p.bias as usize) * units];
+    let (stride, units, part_rows) = (p.stride as usize, p.units as usize, p.part_rows as usize);
+    let gradients = gradient.chunks_exact_mut(p.part_len());
+    for (part, gradient) in gradients.take(p.parts() as usize).enumerate() {
+        let first = part * part_rows;
+        let rows = part_rows.min(p.rows as usize - first);
+        let input = if p.inputs > 0 { &input[first * stride..] } else { input };
+        sum_part(p, input, &d_output[first * units..][..rows * units], gradient);
+    }
+}
+
+/// The gradient over the rows of `d_output`.
+fn sum_part<T: Real>(p: &Params, input: &[T], d_output: &[T], gradient: &mut [T]) {
+    let (inputs, units) = (p.inputs as usize, p.units as usize);
+    let rows = d_output.len() / units;
     let (kernel, bias) = gradient.split_at_mut(inputs * units);
-    let d_output = &d_output[..rows * units];
     if inputs > 0 {
         T::product(
             &Product {

@@ -48,6 +48,7 @@ pub mod small_steps;
 pub mod softmax;
 pub mod state;
 pub mod store_rows;
+pub mod sum_parts;
 pub mod word_samples;
 
 pub use activation::Activation;
@@ -95,5 +96,6 @@ pub static ALL: &[&Kernel] = &[
     &small_steps::matrix::KERNEL,
     &softmax::KERNEL,
     &store_rows::KERNEL,
+    &sum_parts::KERNEL,
     &word_samples::KERNEL,
 ];

@@ -74,8 +74,8 @@ pub fn choose(
 }
 
 /// Workgroups of `shared/product_subgroup.wgsl` of `rows` rows each.
-pub fn subgroup_workgroups(m: usize, n: usize, rows: usize) -> [u32; 3] {
-    [n.div_ceil(32) as u32, m.div_ceil(rows) as u32, 1]
+pub fn subgroup_workgroups(m: usize, n: usize, rows: usize, parts: u32) -> [u32; 3] {
+    [n.div_ceil(32) as u32, m.div_ceil(rows) as u32, parts]
 }
 
 /// The forms among which measuring may choose, for a product of m x n elements and k terms: none
@@ -110,17 +110,24 @@ pub fn size_class([m, n]: [usize; 2], k: usize, fours: bool) -> String {
 }
 
 /// Workgroups of `shared/product_registers.wgsl` with tiles of `tile_m` x `tile_n`.
-pub fn register_workgroups(m: usize, n: usize, tile_m: usize, tile_n: usize) -> [u32; 3] {
-    [n.div_ceil(8 * tile_n) as u32, m.div_ceil(8 * tile_m) as u32, 1]
+pub fn register_workgroups(
+    m: usize,
+    n: usize,
+    tile_m: usize,
+    tile_n: usize,
+    parts: u32,
+) -> [u32; 3] {
+    [n.div_ceil(8 * tile_n) as u32, m.div_ceil(8 * tile_m) as u32, parts]
 }
 
 /// Workgroups of `shared/product_tiles.wgsl` and `shared/product_blocks.wgsl` with blocks of `side`.
-pub fn block_workgroups(m: usize, n: usize, side: usize) -> [u32; 3] {
-    [n.div_ceil(side) as u32, m.div_ceil(side) as u32, 1]
+pub fn block_workgroups(m: usize, n: usize, side: usize, parts: u32) -> [u32; 3] {
+    [n.div_ceil(side) as u32, m.div_ceil(side) as u32, parts]
 }
 
 /// Declares a dense kernel over the family: `kernel!` with `size: |p| [m, n]` and the form's
-/// shader in place of variants, and `whole: |p|` whether `p` is a layer in one piece.
+/// shader in place of variants, `whole: |p|` whether `p` is a layer in one piece, and `parts: |p|` how
+/// many parts the terms of an element are cut into, if any.
 macro_rules! product_kernel {
     (
         name: $name:literal,
@@ -129,6 +136,7 @@ macro_rules! product_kernel {
         size: $size:expr,
         terms: $terms:expr,
         whole: $whole:expr,
+        $(parts: $parts:expr,)?
         source: [$($source:expr),*],
         vec4: [$($vec4:expr),*],
         column: {
@@ -145,54 +153,54 @@ macro_rules! product_kernel {
             variants: [
                 "tiles": {
                     source: &[$($source,)* wgsl!("shared/product_tiles.wgsl")],
-                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::block_workgroups(m, n, 64) },
+                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::block_workgroups(m, n, 64, parts(p)) },
                 },
                 "blocks_64": {
                     source: &["const HALVES: u32 = 1u;\n", $($vec4,)* wgsl!("shared/product_blocks.wgsl")],
-                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::block_workgroups(m, n, 64) },
+                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::block_workgroups(m, n, 64, parts(p)) },
                     computes: fours,
                 },
                 "blocks_128": {
                     source: &["const HALVES: u32 = 2u;\n", $($vec4,)* wgsl!("shared/product_blocks.wgsl")],
-                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::block_workgroups(m, n, 128) },
+                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::block_workgroups(m, n, 128, parts(p)) },
                     computes: fours,
                 },
                 "registers_4x1": {
                     source: &["const TILE_M: u32 = 4u;\nconst TILE_N: u32 = 1u;\n", $($source,)* wgsl!("shared/product_registers.wgsl")],
-                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::register_workgroups(m, n, 4, 1) },
+                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::register_workgroups(m, n, 4, 1, parts(p)) },
                 },
                 "registers_1x4": {
                     source: &["const TILE_M: u32 = 1u;\nconst TILE_N: u32 = 4u;\n", $($source,)* wgsl!("shared/product_registers.wgsl")],
-                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::register_workgroups(m, n, 1, 4) },
+                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::register_workgroups(m, n, 1, 4, parts(p)) },
                 },
                 "registers_8x8": {
                     source: &["const TILE_M: u32 = 8u;\nconst TILE_N: u32 = 8u;\n", $($source,)* wgsl!("shared/product_registers.wgsl")],
-                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::register_workgroups(m, n, 8, 8) },
+                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::register_workgroups(m, n, 8, 8, parts(p)) },
                 },
                 "registers_2x2": {
                     source: &["const TILE_M: u32 = 2u;\nconst TILE_N: u32 = 2u;\n", $($source,)* wgsl!("shared/product_registers.wgsl")],
-                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::register_workgroups(m, n, 2, 2) },
+                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::register_workgroups(m, n, 2, 2, parts(p)) },
                 },
                 "vec4_8x8": {
                     source: &["const TILE_M: u32 = 8u;\nconst TILE_N: u32 = 8u;\n", $($vec4,)* wgsl!("shared/product_vec4.wgsl")],
-                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::register_workgroups(m, n, 8, 8) },
+                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::register_workgroups(m, n, 8, 8, parts(p)) },
                     computes: fours,
                 },
                 "subgroup_8": {
                     source: &["const BLOCKS: u32 = 1u;\n", $($vec4,)* wgsl!("shared/product_subgroup.wgsl")],
-                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::subgroup_workgroups(m, n, 8) },
+                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::subgroup_workgroups(m, n, 8, parts(p)) },
                     computes: fours,
                     eights: true,
                 },
                 "subgroup_16": {
                     source: &["const BLOCKS: u32 = 2u;\n", $($vec4,)* wgsl!("shared/product_subgroup.wgsl")],
-                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::subgroup_workgroups(m, n, 16) },
+                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::subgroup_workgroups(m, n, 16, parts(p)) },
                     computes: fours,
                     eights: true,
                 },
                 "subgroup_32": {
                     source: &["const BLOCKS: u32 = 4u;\n", $($vec4,)* wgsl!("shared/product_subgroup.wgsl")],
-                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::subgroup_workgroups(m, n, 32) },
+                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::subgroup_workgroups(m, n, 32, parts(p)) },
                     computes: fours,
                     eights: true,
                 },
@@ -221,6 +229,17 @@ macro_rules! product_kernel {
         fn terms(p: &Params) -> usize {
             let terms: fn(&Params) -> u32 = $terms;
             terms(p) as usize
+        }
+
+        /// Parts that the terms are cut into, each a workgroup's along z.
+        fn parts(_p: &Params) -> u32 {
+            $(
+                let parts: fn(&Params) -> u32 = $parts;
+                if true {
+                    return parts(_p);
+                }
+            )?
+            1
         }
 
         /// Whether rows of inputs and of units can be read four elements at a time.

@@ -51,7 +51,7 @@ fn twin(p: &Params, keys: &[u32], counts: &mut [u32]) {
         for (tally, keys) in tallies.iter_mut().zip(keys.chunks(RUN)) {
             keys.iter().for_each(|key| tally[((key >> p.shift) & 255) as usize] += 1);
         }
-        for (digit, row) in counts.chunks_exact_mut(runs).enumerate() {
+        for (digit, row) in counts.chunks_exact_mut(runs).take(256).enumerate() {
             let row = row[16 * block..].iter_mut();
             row.zip(&tallies).for_each(|(count, tally)| *count = tally[digit]);
         }

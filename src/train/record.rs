@@ -202,6 +202,8 @@ struct Recorder<'a> {
     /// Gradients with respect to what each layer gives, by layer.
     gradients: Vec<Option<Span>>,
     sort: Option<SortBuffers>,
+    /// Gradients of a layer's weights that are computed in parts.
+    gradient_parts: Span,
     /// Stands for targets where there are none.
     nothing: Span,
     small: Option<Small>,
@@ -295,6 +297,21 @@ impl<'a> Recorder<'a> {
             _ => None,
         };
 
+        // The most that a layer's gradient takes where it is computed in parts.
+        let parts_len = |(i, pieces): (usize, &Vec<Piece>)| {
+            let (Layer::Dense { units, .. }, true) = (&model.layers()[i], trains) else { return 0 };
+            let lens = pieces.iter().map(|piece| {
+                let params = gradient_params(batch, shapes[i].width(), *units, piece);
+                match params.most_parts() {
+                    1 => 0,
+                    parts => parts as usize * params.part_len(),
+                }
+            });
+            lens.max().unwrap_or(0)
+        };
+        let parts_len = pieces.iter().enumerate().map(parts_len).max().unwrap_or(0);
+        let gradient_parts = program.buffer("gradient parts", Element::F32, parts_len);
+
         let lazy = match (lazy, sort, model.layers().first()) {
             (
                 true,
@@ -351,6 +368,7 @@ impl<'a> Recorder<'a> {
             outputs: layer_outputs,
             gradients,
             sort,
+            gradient_parts,
             nothing,
             small,
         })
@@ -791,19 +809,24 @@ impl<'a> Recorder<'a> {
         d_output: Span,
         step: &mut Vec<Dispatch>,
     ) {
-        let params = dense_gradient_weights::Params {
-            rows: rows as u32,
-            inputs: piece.rows as u32,
-            units: units as u32,
-            stride: stride as u32,
-            first: piece.first as u32,
-            bias: piece.bias as u32,
-        };
+        let params = gradient_params(rows, stride, units, piece);
         let gradient = self.weight_gradient(piece);
         // A bias alone reads no input.
         let input = if piece.rows > 0 { input } else { self.nothing };
-        let bindings = dense_gradient_weights::Bindings { input, d_output, gradient };
+        let parts = params.parts();
+        let to = match parts {
+            1 => gradient,
+            parts => self.gradient_parts.part(0, parts as usize * params.part_len()),
+        };
+        let bindings = dense_gradient_weights::Bindings { input, d_output, gradient: to };
         step.push(dense_gradient_weights::dispatch(params, bindings));
+        if parts > 1 {
+            let params = sum_parts::Params { count: params.part_len() as u32, parts };
+            step.push(sum_parts::dispatch(
+                params,
+                sum_parts::Bindings { parts: to, sums: gradient },
+            ));
+        }
         self.update_piece(piece, gradient, step);
     }
 
@@ -1144,6 +1167,25 @@ impl<'a> Recorder<'a> {
         step.push(noise::dispatch(params, noise::Bindings { state, order, input, output }));
         output
     }
+}
+
+/// How the gradient of some rows of a dense layer's weights is computed.
+fn gradient_params(
+    rows: usize,
+    stride: usize,
+    units: usize,
+    piece: &Piece,
+) -> dense_gradient_weights::Params {
+    dense_gradient_weights::Params {
+        rows: rows as u32,
+        inputs: piece.rows as u32,
+        units: units as u32,
+        stride: stride as u32,
+        first: piece.first as u32,
+        bias: piece.bias as u32,
+        part_rows: rows as u32,
+    }
+    .in_parts()
 }
 
 /// Whether layer `i` ends a bag: the layer that has its table, and how the rows become one.

@@ -144,6 +144,8 @@ impl WordTrainer {
         let mut history = History::default();
         let (sender, receiver) = sync_channel(1);
         std::thread::scope(|scope| -> Result<()> {
+            // Dropped on the way out, so that a failure does not leave the sender waiting.
+            let receiver = receiver;
             scope.spawn(move || {
                 for epoch in 0..self.epochs as u32 {
                     // Nobody listens any more only where training has failed.
