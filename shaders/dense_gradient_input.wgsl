@@ -4,7 +4,8 @@
 // shared/product_*.wgsl, with the derivative in the epilogue.
 //
 // A piece of a layer (see dense_forward.wgsl) gives the `inputs` columns from `first` on of `input`
-// and d_input, which have `stride`.
+// and d_input, which have `stride`. Of more units than one dispatch may sum (MOST_TERMS of
+// src/kernels/product.rs) each dispatch adds `terms` from `first_unit` on, and the last the derivative.
 
 struct Params {
     rows: u32,
@@ -13,6 +14,8 @@ struct Params {
     activation: u32,
     stride: u32,
     first: u32,
+    first_unit: u32,
+    terms: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -25,18 +28,25 @@ const A_ROWS_ARE_CONTIGUOUS: bool = true;
 const B_ROWS_ARE_CONTIGUOUS: bool = false;
 
 fn product_size() -> vec3u {
-    return vec3u(params.rows, params.inputs, params.units);
+    return vec3u(params.rows, params.inputs, params.terms);
 }
 
 fn load_a(row: u32, k: u32) -> f32 {
-    return d_output[row * params.units + k];
+    return d_output[row * params.units + params.first_unit + k];
 }
 
 fn load_b(k: u32, column: u32) -> f32 {
-    return weights[column * params.units + k];
+    return weights[column * params.units + params.first_unit + k];
 }
 
 fn store(row: u32, column: u32, sum: f32) {
     let i = row * params.stride + params.first + column;
-    d_input[i] = sum * activation_derivative(params.activation, input[i]);
+    var total = sum;
+    if params.first_unit > 0u {
+        total += d_input[i];
+    }
+    if params.first_unit + params.terms == params.units {
+        total *= activation_derivative(params.activation, input[i]);
+    }
+    d_input[i] = total;
 }

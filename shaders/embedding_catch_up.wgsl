@@ -11,7 +11,7 @@
 // Rows of items: see shared/rows.wgsl.
 
 // Rates that are kept; RATES of src/kernels/embedding_catch_up.rs.
-const RATES: u32 = 8192u;
+const RATES: u32 = 1024u;
 
 struct Params {
     positions: u32,
@@ -33,8 +33,9 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> first_moments: array<Item>;
 @group(0) @binding(7) var<storage, read_write> second_moments: array<Item>;
 
-// As in embedding_adam.wgsl.
-const WALK: u32 = select(1u, 64u, SOFTWARE);
+// As in embedding_adam.wgsl. Software adapters leave an invocation's loops behind after 65,535 turns of all
+// of them together, so it may not walk far: each pair's row may have missed nearly RATES steps.
+const WALK: u32 = select(1u, 8u, SOFTWARE);
 
 @compute @workgroup_size(8, 32)
 fn main(
@@ -88,25 +89,36 @@ fn main(
     }
 }
 
+// A weight and its moments on their way through the steps.
+struct Replay {
+    weight: Item,
+    m: Item,
+    v: Item,
+    moves: bool,
+}
+
+fn replay_one(before: Replay, step: u32) -> Replay {
+    var after = before;
+    after.m = params.beta_1 * before.m;
+    after.v = params.beta_2 * before.v;
+    if before.moves {
+        let moved = before.weight - rates[step % RATES] * after.m / (sqrt(after.v) + params.epsilon);
+        after.moves = any(moved != before.weight);
+        after.weight = moved;
+    }
+    return after;
+}
+
 fn replay(at: u32, begin: u32, through: u32) {
-    var m = first_moments[at];
-    var v = second_moments[at];
+    var row = Replay(weights[at], first_moments[at], second_moments[at], true);
     // Rows that have never had a gradient.
-    if all(m == Item(0.0)) && all(v == Item(0.0)) {
+    if all(row.m == Item(0.0)) && all(row.v == Item(0.0)) {
         return;
     }
-    var weight = weights[at];
-    var moves = true;
     for (var step = begin; step <= through; step++) {
-        m = params.beta_1 * m;
-        v = params.beta_2 * v;
-        if moves {
-            let moved = weight - rates[step % RATES] * m / (sqrt(v) + params.epsilon);
-            moves = any(moved != weight);
-            weight = moved;
-        }
+        row = replay_one(row, step);
     }
-    first_moments[at] = m;
-    second_moments[at] = v;
-    weights[at] = weight;
+    first_moments[at] = row.m;
+    second_moments[at] = row.v;
+    weights[at] = row.weight;
 }

@@ -39,14 +39,17 @@ fn main(
     }
     let column = (i % blocks) * 4u;
     let width = min(4u, params.units - column);
+    // Columns past the last do it again. Without a loop: software adapters leave an invocation's loops
+    // behind after 65,535 turns of all of them together.
+    let columns = min(vec4u(column) + vec4u(0u, 1u, 2u, 3u), vec4u(params.units - 1u));
     var total = vec4f(0.0);
     for (var p = first; p < params.positions && sorted_ids[p] == id; p++) {
         let position = sorted_positions[p];
         let row = position / params.length;
         let factor = factors[select(position, row, params.by_row == 1u)];
-        for (var j = 0u; j < width; j++) {
-            total[j] = fma(factor, vectors[row * params.units + column + j], total[j]);
-        }
+        let at = row * params.units + columns;
+        let vector = vec4f(vectors[at.x], vectors[at.y], vectors[at.z], vectors[at.w]);
+        total = fma(vec4f(factor), vector, total);
     }
     for (var j = 0u; j < width; j++) {
         let at = id * params.units + column + j;

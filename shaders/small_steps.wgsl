@@ -25,6 +25,7 @@ struct Params {
     complement_1: f32,
     complement_2: f32,
     epsilon: f32,
+    steps: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -38,8 +39,6 @@ struct Params {
 
 // Numbers of this size fit a workgroup's 16 KiB beside the rest; ROOM of src/kernels/small_steps.rs.
 const ROOM: u32 = 3840u;
-// Steps of one dispatch at most; STEPS there.
-const STEPS: u32 = 256u;
 const LAYERS: u32 = 9u;
 const BINARY_CROSSENTROPY: u32 = 0u;
 const CATEGORICAL_CROSSENTROPY: u32 = 1u;
@@ -74,7 +73,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     }
     // The host says how many steps the run has; the slots count those that are done.
     if lane == 0u {
-        steps = min(STEPS, state[LAST_SLOT] - min(state[SLOT], state[LAST_SLOT]));
+        steps = min(params.steps, state[LAST_SLOT] - min(state[SLOT], state[LAST_SLOT]));
     }
     let count = workgroupUniformLoad(&steps);
     for (var step = 0u; step < count; step++) {

@@ -241,7 +241,16 @@ fn dense_gradient_input_case(mut c: Case, [rows, inputs, units, code]: Sizes) ->
         input: c.random(rows * stride, 1.0),
         weights: c.random((inputs + 1) * units, 1.0),
         d_output: c.random(rows * units, 1.0),
-        d_input: c.output(rows * stride, summed(units)),
+        d_input: c.random(rows * stride, 1.0),
+    };
+    c.expect(bindings.d_input, summed(units));
+    // All units in one dispatch, or the first, the middle or the last of several.
+    let part = units / 12 * 4;
+    let [first_unit, left] = match rows % 4 {
+        1 => [0, part],
+        2 => [part, part],
+        3 => [part, 0],
+        _ => [0, 0],
     };
     let params = dense_gradient_input::Params {
         rows: rows as u32,
@@ -250,6 +259,8 @@ fn dense_gradient_input_case(mut c: Case, [rows, inputs, units, code]: Sizes) ->
         activation: (code % 4) as u32,
         stride: stride as u32,
         first: before as u32,
+        first_unit: first_unit as u32,
+        terms: (units - first_unit - left) as u32,
     };
     c.finish(dense_gradient_input::dispatch(params, bindings))
 }
@@ -743,6 +754,7 @@ macro_rules! small_steps_case {
                 complement_1: 0.1,
                 complement_2: 0.001,
                 epsilon: 1e-7,
+                steps: 256,
             };
             c.finish(small_steps::$kernel::dispatch(params, bindings))
         }

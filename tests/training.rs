@@ -561,3 +561,72 @@ fn small_steps_follow_the_general_path() {
         }
     }
 }
+
+/// Software adapters leave an invocation's loops behind after 65,535 turns of all of them together, with
+/// a wrong result and no word: sums, replays and runs that are longer must be cut.
+#[test]
+fn nothing_is_too_long_for_an_adapter() {
+    let losses = |model: &Model, trainer: &Trainer, dataset: &Dataset, device: &Device| {
+        let prepare = |program: &program::Program| device.prepare(program);
+        let mut session = Session::open(model, trainer, dataset, Some(dataset), 1 << 22, prepare)
+            .expect("a session");
+        let mut losses: Vec<f64> = Vec::new();
+        for epoch in 0..trainer.epochs {
+            let trained = session.train(epoch..epoch + 1).expect("an epoch");
+            losses.extend(trained.iter().map(|metrics| metrics.loss));
+            losses.push(session.evaluate().expect("an evaluation").expect("rows").loss);
+        }
+        losses
+    };
+    let agree = |a: &[f64], b: &[f64], what: &str| {
+        for (a, b) in a.iter().zip(b) {
+            assert!((a - b).abs() < 1e-4 * b.abs().max(1.0), "{what}: {a} and {b}");
+        }
+    };
+    let dense = |units, activation| Layer::Dense { units, activation };
+    let matrix = |rows: usize, features: usize| {
+        let values = (0..rows * features).map(|i| ((i * i % 977) as f32 * 0.1).sin()).collect();
+        Dataset::new(Inputs::Matrix { values, features }, Targets::Inputs, "waves").expect("rows")
+    };
+    // Wide layers, by fours and not: forward, both gradients, and a wide softmax loss.
+    for features in [70_003, 131_072] {
+        let dataset = matrix(4, features);
+        let layers = vec![dense(4, Activation::Tanh), dense(features, Activation::Linear)];
+        let model = Model::new(Input::Matrix { features }, layers, Loss::Mse, 3).expect("a model");
+        let trainer = Trainer { batch_size: 4, epochs: 3, ..trainer() };
+        let [gpu, cpu] = [gpu(), &Device::cpu()].map(|on| losses(&model, &trainer, &dataset, on));
+        agree(&gpu, &cpu, "wide layers");
+    }
+    // One batch of many rows.
+    let dataset = matrix(70_000, 5);
+    let layers = vec![dense(3, Activation::Relu), dense(5, Activation::Linear)];
+    let model = Model::new(Input::Matrix { features: 5 }, layers, Loss::Mse, 3).expect("a model");
+    let long = Trainer { batch_size: 70_000, epochs: 3, ..trainer() };
+    let [many, cpu] = [gpu(), &Device::cpu()].map(|on| losses(&model, &long, &dataset, on));
+    agree(&many, &cpu, "many rows");
+    // Small models whose steps take many turns each.
+    let dataset = matrix(600, 12);
+    let layers = vec![dense(16, Activation::Tanh), dense(12, Activation::Linear)];
+    let model = Model::new(Input::Matrix { features: 12 }, layers, Loss::Mse, 3).expect("a model");
+    let small = Trainer { batch_size: 2, epochs: 2, ..trainer() };
+    let apart = Trainer { small_steps: false, ..small.clone() };
+    let [together, apart] = [&small, &apart].map(|by| losses(&model, by, &dataset, gpu()));
+    agree(&together, &apart, "small steps");
+    // Rows of a table that come up after more than a thousand steps.
+    let (rows, length) = (300, 4);
+    let values = (0..3_000 * length as usize).map(|i| if i < 1_200 { i as u32 % rows } else { 3 });
+    let inputs = Inputs::Ids { values: values.collect(), length: length as usize };
+    let values = (0..3_000).map(|i| (i % 2) as f32).collect();
+    let dataset = Dataset::new(inputs, Targets::Values { values, width: 1 }, "rare").expect("rows");
+    let layers = vec![
+        Layer::Embedding { rows: rows as usize, units: 64 },
+        Layer::MeanPool {},
+        dense(1, Activation::Sigmoid),
+    ];
+    let input = Input::Ids { length: length as usize };
+    let model = Model::new(input, layers, Loss::BinaryCrossentropy, 3).expect("a model");
+    let lazy = Trainer { batch_size: 2, epochs: 2, shuffle: false, ..trainer() };
+    let eager = Trainer { lazy_updates: false, ..lazy.clone() };
+    let [lazy, eager] = [&lazy, &eager].map(|by| losses(&model, by, &dataset, gpu()));
+    assert_eq!(lazy, eager, "rare rows");
+}

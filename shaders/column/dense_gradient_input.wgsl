@@ -9,6 +9,8 @@ struct Params {
     activation: u32,
     stride: u32,
     first: u32,
+    first_unit: u32,
+    terms: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -8,6 +8,8 @@ struct Params {
     activation: u32,
     stride: u32,
     first: u32,
+    first_unit: u32,
+    terms: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -20,24 +22,31 @@ const A_ALONG_K: bool = true;
 const B_ALONG_K: bool = true;
 
 fn product_size() -> vec3u {
-    return vec3u(params.rows, params.inputs, params.units);
+    return vec3u(params.rows, params.inputs, params.terms);
 }
 
 fn load_a(row: u32, k_4: u32) -> vec4f {
-    return d_output[row * (params.units / 4u) + k_4];
+    return d_output[row * (params.units / 4u) + params.first_unit / 4u + k_4];
 }
 
 fn load_b(column: u32, k_4: u32) -> vec4f {
-    return weights[column * (params.units / 4u) + k_4];
+    return weights[column * (params.units / 4u) + params.first_unit / 4u + k_4];
 }
 
 fn store(row: u32, column_4: u32, sums: vec4f) {
     let i = row * (params.stride / 4u) + params.first / 4u + column_4;
-    let y = input[i];
-    d_input[i] = sums * vec4f(
-        activation_derivative(params.activation, y.x),
-        activation_derivative(params.activation, y.y),
-        activation_derivative(params.activation, y.z),
-        activation_derivative(params.activation, y.w),
-    );
+    var total = sums;
+    if params.first_unit > 0u {
+        total += d_input[i];
+    }
+    if params.first_unit + params.terms == params.units {
+        let y = input[i];
+        total *= vec4f(
+            activation_derivative(params.activation, y.x),
+            activation_derivative(params.activation, y.y),
+            activation_derivative(params.activation, y.z),
+            activation_derivative(params.activation, y.w),
+        );
+    }
+    d_input[i] = total;
 }

@@ -36,9 +36,20 @@ fn find_largest(local: u32, value: f32, place: u32, part: u32) {
     largest_values[local] = value;
     largest_places[local] = place;
     workgroupBarrier();
+    if local < 16u {
+        var best = local * 16u;
+        for (var i = best + 1u; i < (local + 1u) * 16u; i++) {
+            if largest_values[i] > largest_values[best] {
+                best = i;
+            }
+        }
+        largest_values[local * 16u] = largest_values[best];
+        largest_places[local * 16u] = largest_places[best];
+    }
+    workgroupBarrier();
     if local == 0u {
         var best = 0u;
-        for (var i = 1u; i < 256u; i++) {
+        for (var i = 16u; i < 256u; i += 16u) {
             if largest_values[i] > largest_values[best] {
                 best = i;
             }

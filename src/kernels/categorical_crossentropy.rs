@@ -51,13 +51,15 @@ kernel! {
 }
 
 /// Outputs from which on the invocations of a workgroup share a row.
-const WIDE: usize = 1024;
+pub(super) const WIDE: usize = 1024;
 
-/// Workgroups among which rows are shared: at most 64, with 64 rows or more each, or with one where
-/// rows are wide.
+/// Workgroups among which rows are shared: at most 64, with 64 rows or more each; where rows are wide at
+/// most 256, with one or more.
 pub fn groups(rows: usize, outputs: usize) -> usize {
-    let each = if outputs >= WIDE { 1 } else { 64 };
-    (rows / each).clamp(1, 64)
+    match outputs >= WIDE {
+        true => rows.clamp(1, 256),
+        false => (rows / 64).clamp(1, 64),
+    }
 }
 
 fn twin<T: Real>(

@@ -19,6 +19,11 @@ product_kernel! {
         stride: u32,
         /// First column that this piece of the layer gives; 0 for a whole layer.
         first: u32,
+        /// First unit that this dispatch sums, a multiple of 4. From the second dispatch on `d_input`
+        /// holds the sums before.
+        first_unit: u32,
+        /// Units that it sums; the dispatch with the last one applies the derivative.
+        terms: u32,
     },
     bindings: {
         /// `[rows, stride]`: the values of that activation.
@@ -31,7 +36,7 @@ product_kernel! {
         d_input: write f32,
     },
     size: |p| [p.rows, p.inputs],
-    terms: |p| p.units,
+    terms: |p| p.terms,
     whole: |p| p.stride == p.inputs,
     source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("dense_gradient_input.wgsl")],
     vec4: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("vec4/dense_gradient_input.wgsl")],
@@ -47,13 +52,24 @@ impl Params {
     /// A layer in one piece.
     pub fn whole(rows: u32, inputs: u32, units: u32, activation: Activation) -> Params {
         let activation = activation.code();
-        Params { rows, inputs, units, activation, stride: inputs, first: 0 }
+        Params {
+            rows,
+            inputs,
+            units,
+            activation,
+            stride: inputs,
+            first: 0,
+            first_unit: 0,
+            terms: units,
+        }
     }
 }
 
 fn twin<T: Real>(p: &Params, input: &[T], weights: &[T], d_output: &[T], d_input: &mut [T]) {
     let (rows, inputs, units) = (p.rows as usize, p.inputs as usize, p.units as usize);
     let (first, stride) = (p.first as usize, p.stride as usize);
+    let first_unit = p.first_unit as usize;
+    let is_last = p.first_unit + p.terms == p.units;
     let d_input = &mut d_input[..rows * stride];
     let activation = Activation::from_code(p.activation);
     if units == 1 && stride == inputs {
@@ -75,18 +91,20 @@ fn twin<T: Real>(p: &Params, input: &[T], weights: &[T], d_output: &[T], d_input
     }
     T::product(
         &Product {
-            size: [rows, inputs, units],
-            a: d_output,
+            size: [rows, inputs, p.terms as usize],
+            a: &d_output[first_unit..],
             a_strides: [units, 1],
-            b: weights,
+            b: &weights[first_unit..],
             b_strides: [1, units],
-            begin: Begin::Zero,
+            begin: if first_unit > 0 { Begin::Kept } else { Begin::Zero },
         },
         &mut d_input[first..],
         stride,
         &|row, column, gradients| {
-            let ys = &input[row * stride + first + column..][..gradients.len()];
-            activation.scale_by_derivative(gradients, ys);
+            if is_last {
+                let ys = &input[row * stride + first + column..][..gradients.len()];
+                activation.scale_by_derivative(gradients, ys);
+            }
         },
     );
 }

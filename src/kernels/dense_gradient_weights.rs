@@ -1,6 +1,6 @@
 //! Dense layer, gradient of kernel and bias at once: `gradient = [input 1]^T d_output`.
 
-use super::product::product_kernel;
+use super::product::{MOST_TERMS, product_kernel};
 use super::{Begin, Product, Real};
 
 product_kernel! {
@@ -59,10 +59,11 @@ impl Params {
     }
 
     /// Most parts that a card has use for (split-K): as many as make 256 blocks of 64 x 64 elements, each
-    /// with at least 512 rows to sum. It grows with the rows.
+    /// with at least 512 rows to sum; and enough that none sums more than [`MOST_TERMS`]. It grows with
+    /// the rows.
     pub fn most_parts(&self) -> u32 {
         let blocks = (self.inputs + self.bias).div_ceil(64) * self.units.div_ceil(64);
-        (256 / blocks.max(1)).min(self.rows / 512).max(1)
+        (256 / blocks.max(1)).min(self.rows / 512).max(self.rows.div_ceil(MOST_TERMS)).max(1)
     }
 
     /// The same in up to [`Params::most_parts`] parts.

@@ -16,7 +16,7 @@ use super::state::{BATCH_STEP, STEP};
 use super::{Real, for_costly_rows};
 
 /// Rates that are kept: rows may lag by no more steps. `RATES` of the shader.
-pub const RATES: usize = 8192;
+pub const RATES: usize = 1024;
 
 kernel! {
     name: "embedding_catch_up",
@@ -57,7 +57,9 @@ kernel! {
     items: {
         width: |p| p.units,
         rows: |p| p.positions as usize,
-        walk: 64,
+        walk: 8,
+        // Seven walks along a row at most: see WALK there.
+        software: |p| p.units.div_ceil(if p.units.is_multiple_of(4) { 32 } else { 8 }) <= 7,
         source: [wgsl!("shared/state.wgsl"), wgsl!("embedding_catch_up.wgsl")],
     },
     twin: twin,

@@ -12,6 +12,10 @@
 
 use super::Adapter;
 
+/// Terms that one dispatch may sum: software adapters leave an invocation's loops behind after 65,535
+/// turns of all of them together, with a wrong result and no word. Longer sums are several dispatches.
+pub const MOST_TERMS: u32 = 61_440;
+
 /// The variants of `product_kernel!`, in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {

@@ -13,7 +13,36 @@ use super::{Activation, Adapter, Real};
 pub const ROOM: usize = 3840;
 
 /// Steps of one dispatch at most.
-pub const STEPS: usize = 256;
+const STEPS: usize = 256;
+
+/// Steps of `batch` rows that one dispatch may do, and 0 where not even one: software adapters leave an
+/// invocation's loops behind after 65,535 turns of all of them together.
+pub fn steps_at_once(layers: &[Layer], batch: usize, weights: usize, table_rows: usize) -> usize {
+    // By eight invocations, as there.
+    let turns = |elements: usize, each: usize| elements.div_ceil(8) * (1 + each);
+    let turns_of = |layer: &Layer| match layer.embeds {
+        true => {
+            let positions = batch * layer.reads;
+            turns(positions * layer.units, 0) + turns(layer.units, table_rows + positions)
+        }
+        false => {
+            turns(batch * layer.units, layer.reads)
+                + turns((layer.reads + 1) * layer.units, batch)
+                + turns(batch * layer.reads, layer.units)
+        }
+    };
+    let outputs = layers.last().map_or(0, |layer| layer.units);
+    let inputs = layers.first().map_or(0, |layer| layer.reads);
+    let loss = turns(batch, 3 * outputs) + turns(batch * outputs, 0);
+    let step = layers.iter().map(turns_of).sum::<usize>()
+        + loss
+        + turns(batch * inputs, 0)
+        + turns(weights, 0)
+        + 2 * layers.len()
+        + 16;
+    // Both ends of a dispatch copy weights, moments and gradients.
+    (65_000usize.saturating_sub(2 * turns(4 * weights, 0)) / step).min(STEPS)
+}
 
 /// Words of a layer in `state`.
 pub const LAYER_WORDS: usize = 6;
@@ -113,6 +142,8 @@ macro_rules! small_steps {
                 complement_2: f32,
                 /// Added to the root of the second moment.
                 epsilon: f32,
+                /// Steps of this dispatch at most ([`steps_at_once`]).
+                steps: u32,
             },
             bindings: {
                 /// The counters, and the model from [`LAYERS`] on.
@@ -175,7 +206,7 @@ macro_rules! small_steps {
                 targets: Vec::new(),
             };
             let epoch_rows = state[EPOCH_ROWS] as usize;
-            let last = state[LAST_SLOT].min(state[SLOT] + STEPS as u32);
+            let last = state[LAST_SLOT].min(state[SLOT] + p.steps);
             while state[SLOT] < last {
                 let (cursor, slot) = (state[CURSOR] as usize, state[SLOT] as usize);
                 let rows = (p.batch as usize).min(epoch_rows - cursor % epoch_rows);

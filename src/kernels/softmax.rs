@@ -1,6 +1,7 @@
 //! Softmax over each row: `e^(z_j - max z) / sum_i e^(z_i - max z)`.
 
-use super::{Real, for_rows, spread};
+use super::categorical_crossentropy::WIDE;
+use super::{Real, for_rows, spread, spread_by};
 
 kernel! {
     name: "softmax",
@@ -16,8 +17,17 @@ kernel! {
         /// `[rows, outputs]`
         output: write f32,
     },
-    source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/math.wgsl"), wgsl!("softmax.wgsl")],
-    workgroups: |p| spread(p.rows as usize),
+    variants: [
+        "rows": {
+            source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/math.wgsl"), wgsl!("softmax.wgsl")],
+            workgroups: |p| spread(p.rows as usize),
+        },
+        "wide": {
+            source: &[wgsl!("shared/math.wgsl"), wgsl!("shared/reduce.wgsl"), wgsl!("wide/softmax.wgsl")],
+            workgroups: |p| spread_by(1, p.rows as usize),
+        },
+    ],
+    choose: |p, _| (p.outputs as usize >= WIDE) as usize,
     twin: twin,
 }
 

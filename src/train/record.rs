@@ -13,7 +13,7 @@ use super::sort::Sort;
 use super::{Optimizer, Role};
 
 /// Steps whose losses the history buffer holds.
-pub(super) const MAX_SLOTS: usize = 4096;
+pub(super) const MAX_SLOTS: usize = 1024;
 
 /// Rows that an order buffer holds beyond one epoch's, so that short epochs share a submission.
 const ORDER_ROWS: usize = 1 << 18;
@@ -64,7 +64,7 @@ pub(super) struct Feed {
     pub full: Option<RoutineId>,
     /// A step over the rows that are left, `rows % batch`.
     pub tail: Option<RoutineId>,
-    /// In place of both, up to `small_steps::STEPS` steps over whatever rows come next.
+    /// In place of both, up to `Recording::steps_at_once` steps over whatever rows come next.
     pub whole: Option<RoutineId>,
     /// Groups of a history slot.
     pub groups: usize,
@@ -104,6 +104,8 @@ pub(super) struct Recording {
     pub shared_gradients: Option<Span>,
     /// What stands in `state` from TABLE_ROWS on, where a small model's steps share a dispatch.
     pub small: Option<Vec<u32>>,
+    /// Steps of a small model that one dispatch does at most.
+    pub steps_at_once: usize,
     /// The first layer's table, where only the rows that a batch names are updated.
     pub lazy: Option<Lazy>,
     pub feeds: Vec<Feed>,
@@ -345,6 +347,7 @@ impl<'a> Recorder<'a> {
         });
         let recording = Recording {
             small: small_words,
+            steps_at_once: small.as_ref().map_or(1, |small| small.steps_at_once),
             lazy,
             program,
             state,
@@ -465,6 +468,7 @@ impl<'a> Recorder<'a> {
                         complement_1: (1.0 - hyper[0]) as f32,
                         complement_2: (1.0 - hyper[1]) as f32,
                         epsilon: hyper[2] as f32,
+                        steps: small.steps_at_once as u32,
                     },
                     small_steps::$kernel::Bindings {
                         state,
@@ -747,18 +751,26 @@ impl<'a> Recorder<'a> {
                     let products = if is_outer { &[][..] } else { &pieces[..] };
                     for piece in products.iter().filter(|piece| piece.rows > 0) {
                         let Some(d_input) = d_input else { break };
-                        let params = dense_gradient_input::Params {
-                            rows: rows as u32,
-                            inputs: piece.rows as u32,
-                            units: units as u32,
-                            activation: input.activation.code(),
-                            stride: reads as u32,
-                            first: piece.first as u32,
-                        };
-                        let (input, weights) = (input.span, self.weights(piece));
-                        let bindings =
-                            dense_gradient_input::Bindings { input, weights, d_output, d_input };
-                        step.push(dense_gradient_input::dispatch(params, bindings));
+                        for first_unit in (0..units as u32).step_by(product::MOST_TERMS as usize) {
+                            let params = dense_gradient_input::Params {
+                                rows: rows as u32,
+                                inputs: piece.rows as u32,
+                                units: units as u32,
+                                activation: input.activation.code(),
+                                stride: reads as u32,
+                                first: piece.first as u32,
+                                first_unit,
+                                terms: product::MOST_TERMS.min(units as u32 - first_unit),
+                            };
+                            let (input, weights) = (input.span, self.weights(piece));
+                            let bindings = dense_gradient_input::Bindings {
+                                input,
+                                weights,
+                                d_output,
+                                d_input,
+                            };
+                            step.push(dense_gradient_input::dispatch(params, bindings));
+                        }
                     }
                     for piece in pieces {
                         self.dense_gradient(rows, reads, units, piece, input.span, d_output, step);
@@ -1203,6 +1215,8 @@ struct Small {
     /// Values of a batch.
     values: usize,
     loss: small_steps::Loss,
+    /// Steps that one dispatch does at most.
+    steps_at_once: usize,
 }
 
 /// The model as `small_steps` takes it, if it is one of embedding and dense layers that fits, and so
@@ -1254,8 +1268,10 @@ fn small_layers(request: &Request<'_>, shapes: &[Shape]) -> Option<Small> {
         layer.output = 4 * weights + values;
         values += feed.batch * layer.gives();
     }
-    let fits = 4 * weights + 2 * values <= small_steps::ROOM && work <= WORK;
-    (fits && !layers.is_empty()).then_some(Small { layers, values, loss })
+    let table_rows = model.embedding_rows().unwrap_or(0);
+    let steps_at_once = small_steps::steps_at_once(&layers, feed.batch, weights, table_rows);
+    let fits = 4 * weights + 2 * values <= small_steps::ROOM && work <= WORK && steps_at_once > 0;
+    (fits && !layers.is_empty()).then_some(Small { layers, values, loss, steps_at_once })
 }
 
 /// Whether the first layer's table can be updated only where a batch names its rows: its optimizer's
@@ -1380,6 +1396,11 @@ fn place_parameters(
                 limit * 4 / 1_000_000
             )));
         }
+        // A table's rows are gathered, a dense layer's summed.
+        let most = match layer {
+            Layer::Dense { .. } => units.saturating_mul(product::MOST_TERMS as usize),
+            _ => usize::MAX,
+        };
         let mut place = |first: usize, rows: usize, bias: bool| {
             let learns = if lazy && i == 0 && rows > 0 { Learns::ByRow } else { learns };
             let len = (rows + bias as usize) * units;
@@ -1396,7 +1417,7 @@ fn place_parameters(
             Piece { segment, offset, len, first, rows, bias }
         };
         pieces.push(
-            split_rows(rows, units, bias, limit)
+            split_rows(rows, units, bias, limit.min(most))
                 .into_iter()
                 .map(|(first, rows, bias)| place(first, rows, bias))
                 .collect(),

@@ -12,7 +12,6 @@ use crate::data::{Dataset, Inputs, Targets};
 use crate::error::{Error, Result};
 use crate::kernels::Span;
 use crate::kernels::embedding_catch_up::RATES;
-use crate::kernels::small_steps;
 use crate::kernels::state::{BASE, BATCH_STEP, CURSOR, LAST_SLOT, TABLE_ROWS};
 use crate::model::{Input, Loss, Model, Parameter};
 use crate::program::{Program, Run};
@@ -523,7 +522,7 @@ impl<'a> Session<'a> {
         if let Some(routine) = feed.whole {
             let ends = self.recording.state.part(LAST_SLOT, 2);
             self.executor.write_words(ends, &[slots as u32, part as u32])?;
-            runs.push(Run { routine, times: slots.div_ceil(small_steps::STEPS) });
+            runs.push(Run { routine, times: slots.div_ceil(self.recording.steps_at_once) });
         }
         for _ in 0..if feed.whole.is_some() { 0 } else { repeats } {
             runs.extend(feed.full.map(|routine| Run { routine, times: full }));
