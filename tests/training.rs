@@ -630,3 +630,25 @@ fn nothing_is_too_long_for_an_adapter() {
     let [lazy, eager] = [&lazy, &eager].map(|by| losses(&model, by, &dataset, gpu()));
     assert_eq!(lazy, eager, "rare rows");
 }
+
+/// What cannot be cut is refused with a sentence.
+#[test]
+fn a_text_too_long_for_an_adapter_is_refused() {
+    let length = 40_000;
+    let layers = vec![
+        Layer::Bag { rows: 9, units: 1, combine: Combine::Sum, activation: Activation::Linear },
+        Layer::Dense { units: 1, activation: Activation::Sigmoid },
+    ];
+    let input = Input::Ids { length };
+    let model = Model::new(input, layers, Loss::BinaryCrossentropy, 3).expect("a model");
+    let prepare = |program: &program::Program| gpu().prepare(program);
+    let opened =
+        Session::open(&model, &trainer(), &ids(2, length, 9), None, 1 << 22, prepare).map(drop);
+    match opened {
+        Err(error) => {
+            let told = error.to_string();
+            assert!(told.contains("embedding_bag") && told.contains("--device cpu"), "{told}");
+        }
+        Ok(()) => assert!(!gpu().name().contains("llvmpipe"), "it would be wrong"),
+    }
+}

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::tuner::Tuner;
 use super::{Executor, HostTime, Timing, median};
 use crate::error::{Error, Result};
-use crate::kernels::{Access, Adapter, Dispatch, Kernel, Span};
+use crate::kernels::{Access, Adapter, Dispatch, Kernel, MOST_TURNS, Span};
 use crate::program::{Program, RoutineId, Run};
 
 /// Target time of one submission.
@@ -501,6 +501,14 @@ impl GpuExecutor {
         name: Option<&str>,
     ) -> Result<usize> {
         let (kernel, adapter) = (dispatch.kernel, self.gpu.adapter_kind());
+        let turns = (kernel.turns)(&dispatch.params);
+        if adapter != Adapter::Hardware && turns > MOST_TURNS {
+            return Err(Error::Device(format!(
+                "{} would make {turns} turns of a loop, and {}, a software adapter, stops at {MOST_TURNS} with a \
+                 wrong result; use `--device cpu`, smaller batches or shorter texts",
+                kernel.name, self.gpu.info.name,
+            )));
+        }
         let eights = adapter == Adapter::Software { eights: true };
         let runs = |i: &usize| {
             let variant = &kernel.variants[*i];

@@ -27,6 +27,7 @@ kernel! {
     },
     source: &[wgsl!("shared/index.wgsl"), wgsl!("bag_targets.wgsl")],
     workgroups: |p| spread(p.rows as usize),
+    turns: |p| 2 * p.length as u64,
     twin: twin,
 }
 

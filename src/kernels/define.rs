@@ -70,6 +70,10 @@ pub struct Variant {
     pub eights: bool,
 }
 
+/// Turns of loops after which software adapters (lavapipe) leave an invocation's loops behind, with a wrong
+/// result and no word.
+pub const MOST_TURNS: u64 = 65_535;
+
 /// A kernel's index-free description. All are `static`, in the room of their name.
 pub struct Kernel {
     /// The shader's file name without its ending.
@@ -89,6 +93,9 @@ pub struct Kernel {
     pub candidates: fn(params: &[u8], adapter: Adapter) -> Vec<usize>,
     /// Parameters for which one choice is good, in a word.
     pub size_class: fn(params: &[u8]) -> String,
+    /// Turns of all its loops together that one invocation of a software adapter's form may make, where
+    /// they grow with the parameters and nobody cuts them: such adapters stop at [`MOST_TURNS`].
+    pub turns: fn(params: &[u8]) -> u64,
     /// The CPU twin in single precision: the CPU backend.
     pub twin_f32: fn(params: &[u8], slots: &mut [Slot<'_, f32>]),
     /// The CPU twin in double precision: the oracle.
@@ -226,6 +233,7 @@ macro_rules! kernel {
         variants: [ $($variant:literal: { source: $source:expr, workgroups: $workgroups:expr, $(computes: $computes:expr,)? $(eights: $eights:expr,)? }),+ $(,)? ],
         choose: $choose:expr,
         $(candidates: $candidates:expr, size_class: $size_class:expr,)?
+        $(turns: $turns:expr,)?
         twin: $twin:path,
     ) => {
         /// The kernel's parameters, field for field those of the shader.
@@ -301,6 +309,15 @@ macro_rules! kernel {
                     )?
                     String::new()
                 },
+                turns: |_bytes| {
+                    $(
+                        let turns: fn(&Params) -> u64 = $turns;
+                        if true {
+                            return turns(&bytemuck::pod_read_unaligned(_bytes));
+                        }
+                    )?
+                    0
+                },
                 twin_f32: run::<f32>,
                 twin_f64: run::<f64>,
             }
@@ -322,6 +339,7 @@ macro_rules! kernel {
         bindings: $bindings:tt,
         source: $source:expr,
         workgroups: $workgroups:expr,
+        $(turns: $turns:expr,)?
         twin: $twin:path,
     ) => {
         kernel! {
@@ -330,6 +348,7 @@ macro_rules! kernel {
             bindings: $bindings,
             variants: ["only": { source: $source, workgroups: $workgroups, }],
             choose: |_, _| 0,
+            $(turns: $turns,)?
             twin: $twin,
         }
     };
@@ -351,6 +370,7 @@ macro_rules! kernel {
             source: [$($source:expr),* $(,)?],
             $(wide: [$($wide:expr),* $(,)?],)?
         },
+        $(turns: $turns:expr,)?
         twin: $twin:path,
     ) => {
         kernel! {
@@ -392,6 +412,7 @@ macro_rules! kernel {
                     false => 2 * is_software as usize + !width(p).is_multiple_of(4) as usize,
                 }
             },
+            $(turns: $turns,)?
             twin: $twin,
         }
 

@@ -59,6 +59,7 @@ kernel! {
             wgsl!("shared/activate_wide.wgsl"), wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("embedding_bag.wgsl"),
         ],
     },
+    turns: |p| 2 * p.length as u64 + 8,
     twin: twin,
 }
 

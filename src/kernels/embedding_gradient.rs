@@ -32,12 +32,13 @@ kernel! {
     },
     source: &[wgsl!("shared/index.wgsl"), wgsl!("embedding_gradient.wgsl")],
     workgroups: |p| spread(p.rows as usize * p.units as usize),
+    turns: |p| p.positions as u64,
     twin: twin,
 }
 
 /// Whether reading every id for every element is cheaper than sorting: by the count of reads.
 pub fn is_direct(positions: usize, rows: usize, units: usize) -> bool {
-    positions * rows * units <= 1 << 19
+    positions <= 1 << 14 && positions * rows * units <= 1 << 19
 }
 
 /// Adds the gradient of one position to the row of its id.

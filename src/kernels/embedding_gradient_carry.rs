@@ -32,6 +32,7 @@ kernel! {
         rows: |p| (p.positions as usize).div_ceil(TILE),
         source: [wgsl!("shared/runs.wgsl"), wgsl!("embedding_gradient_carry.wgsl")],
     },
+    turns: |p| p.positions as u64 / TILE as u64 + TILE as u64,
     twin: twin,
 }
 

@@ -23,6 +23,7 @@ kernel! {
     },
     source: &[wgsl!("shared/index.wgsl"), wgsl!("mean_pool.wgsl")],
     workgroups: |p| spread(p.rows as usize * p.units as usize),
+    turns: |p| p.length as u64,
     twin: twin,
 }
 

@@ -22,6 +22,7 @@ kernel! {
     },
     source: &[wgsl!("shared/index.wgsl"), wgsl!("mean_pool_gradient.wgsl")],
     workgroups: |p| spread(p.rows as usize * p.length as usize),
+    turns: |p| (p.length + p.units) as u64,
     twin: twin,
 }
 

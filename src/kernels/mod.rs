@@ -53,8 +53,8 @@ pub mod word_samples;
 
 pub use activation::Activation;
 pub use define::{
-    Access, Adapter, Binding, BufferId, Dispatch, Element, Field, Kernel, Slot, Span, Variant,
-    spread, spread_by, spread_rows,
+    Access, Adapter, Binding, BufferId, Dispatch, Element, Field, Kernel, MOST_TURNS, Slot, Span,
+    Variant, spread, spread_by, spread_rows,
 };
 pub use gemm::{Begin, Finish, Product};
 pub use real::{Real, dot, for_costly_rows, for_rows, for_stretches, sum, vectorised};

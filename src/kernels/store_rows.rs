@@ -22,6 +22,7 @@ kernel! {
     },
     source: &[wgsl!("shared/state.wgsl"), wgsl!("shared/advance.wgsl"), wgsl!("store_rows.wgsl")],
     workgroups: |_| [1, 1, 1],
+    turns: |p| p.rows as u64 * p.width as u64 / 256,
     twin: twin,
 }
 
