@@ -1,5 +1,6 @@
 // dense_forward (see dense_forward.wgsl) for a whole layer of one unit whose inputs are a
-// multiple of 4: a product with a column. One invocation a row, read four elements at a time into four sums.
+// multiple of 4: a product with a column. One invocation a row, read four elements at a time
+// into four sums; where SHARED, the 64 invocations of a workgroup share a row.
 
 struct Params {
     rows: u32,
@@ -17,18 +18,39 @@ struct Params {
 @group(0) @binding(2) var<storage, read> weights: array<f32>;
 @group(0) @binding(3) var<storage, read_write> output: array<f32>;
 
+var<workgroup> parts: array<f32, 64>;
+
 @compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) invocation: vec3u) {
-    let row = invocation.x;
-    if row >= params.rows {
-        return;
-    }
+fn main(
+    @builtin(workgroup_id) workgroup: vec3u,
+    @builtin(num_workgroups) workgroups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let group = workgroup.y * workgroups.x + workgroup.x;
+    let row = select(group * 64u + local, group, SHARED);
+    let is_inside = row < params.rows;
     let blocks = params.inputs / 4u;
     var sums = vec4f(0.0);
-    for (var i = 0u; i < blocks; i++) {
-        let w = vec4f(weights[4u * i], weights[4u * i + 1u], weights[4u * i + 2u], weights[4u * i + 3u]);
-        sums = fma(input[row * blocks + i], w, sums);
+    if is_inside {
+        for (var i = select(0u, local, SHARED); i < blocks; i += select(1u, 64u, SHARED)) {
+            let w =
+                vec4f(weights[4u * i], weights[4u * i + 1u], weights[4u * i + 2u], weights[4u * i + 3u]);
+            sums = fma(input[row * blocks + i], w, sums);
+        }
     }
-    let z = (sums.x + sums.y) + (sums.z + sums.w) + weights[params.inputs];
-    output[row] = activate(params.activation, z);
+    var sum = (sums.x + sums.y) + (sums.z + sums.w);
+    if SHARED {
+        parts[local] = sum;
+        workgroupBarrier();
+        for (var others = 32u; others > 0u; others /= 2u) {
+            if local < others {
+                parts[local] += parts[local + others];
+            }
+            workgroupBarrier();
+        }
+        sum = parts[0];
+    }
+    if is_inside && (!SHARED || local == 0u) {
+        output[row] = activate(params.activation, sum + weights[params.inputs]);
+    }
 }

@@ -3,7 +3,7 @@
 //! the sum of those before.
 
 use super::product::product_kernel;
-use super::{Activation, Begin, Product, Real};
+use super::{Activation, Begin, Product, Real, spread_by};
 
 product_kernel! {
     name: "dense_forward",
@@ -40,7 +40,8 @@ product_kernel! {
     vec4: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("vec4/dense_forward.wgsl")],
     column: {
         source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("column/dense_forward.wgsl")],
-        workgroups: |p| [p.rows.div_ceil(64), 1, 1],
+        workgroups: |p| spread_by(64, p.rows as usize),
+        shared: |p| p.inputs >= 256,
     },
     twin: twin,
 }

@@ -45,22 +45,26 @@ pub enum Form {
     Column,
     /// Layers of one unit, where lanes are played and no activation is asked about.
     ColumnLinear,
+    /// Layers of one unit, whose rows are each shared by a workgroup.
+    ColumnShared,
 }
 
 /// The form for a product of m x n elements; `fours` says whether the layer's inputs and units are
 /// multiples of 4, `column` whether its inputs are and it has one unit, `linear` that the form for
-/// linear inputs computes it.
+/// linear inputs computes it, `shares` that its rows are long enough for a workgroup each.
 pub fn choose(
     [m, n]: [usize; 2],
     fours: bool,
     column: bool,
     linear: bool,
+    shares: bool,
     adapter: Adapter,
 ) -> Form {
     // Enough subgroups to keep a few cores busy.
     let subgroups = |rows: usize| m.div_ceil(rows) * n.div_ceil(32);
     match adapter {
         Adapter::Software { .. } if column && linear => Form::ColumnLinear,
+        Adapter::Hardware if column && shares => Form::ColumnShared,
         _ if column => Form::Column,
         Adapter::Software { eights: true } if fours && subgroups(32) >= 16 => Form::Subgroup32,
         Adapter::Software { eights: true } if fours && subgroups(16) >= 8 => Form::Subgroup16,
@@ -147,6 +151,7 @@ macro_rules! product_kernel {
             source: [$($column:expr),*],
             workgroups: $column_workgroups:expr,
             $(linear: $linear:expr,)?
+            $(shared: $shared:expr,)?
         },
         twin: $twin:path,
     ) => {
@@ -209,18 +214,23 @@ macro_rules! product_kernel {
                     eights: true,
                 },
                 "column": {
-                    source: &["const LINEAR: bool = false;\n", $($column),*],
+                    source: &["const LINEAR: bool = false;\nconst SHARED: bool = false;\n", $($column),*],
                     workgroups: $column_workgroups,
                     computes: column,
                 },
                 "column_linear": {
-                    source: &["const LINEAR: bool = true;\n", $($column),*],
+                    source: &["const LINEAR: bool = true;\nconst SHARED: bool = false;\n", $($column),*],
                     workgroups: $column_workgroups,
                     computes: |p| column(p) && linear(p),
                 },
+                "column_shared": {
+                    source: &["const LINEAR: bool = false;\nconst SHARED: bool = true;\n", $($column),*],
+                    workgroups: |p| $crate::kernels::spread_by(1, p.rows as usize),
+                    computes: |p| column(p) && shares(p),
+                },
             ],
             choose: |p, adapter| {
-                $crate::kernels::product::choose(size(p), fours(p), column(p), linear(p), adapter) as usize
+                $crate::kernels::product::choose(size(p), fours(p), column(p), linear(p), shares(p), adapter) as usize
             },
             candidates: |p, adapter| {
                 $crate::kernels::product::candidates(size(p), terms(p), fours(p), column(p), adapter)
@@ -256,6 +266,17 @@ macro_rules! product_kernel {
             $(
                 let linear: fn(&Params) -> bool = $linear;
                 if linear(_p) {
+                    return true;
+                }
+            )?
+            false
+        }
+
+        /// Whether the column form whose rows are each shared by a workgroup computes `p`.
+        fn shares(_p: &Params) -> bool {
+            $(
+                let shared: fn(&Params) -> bool = $shared;
+                if shared(_p) {
                     return true;
                 }
             )?
