@@ -604,6 +604,14 @@ fn nothing_is_too_long_for_an_adapter() {
     let long = Trainer { batch_size: 70_000, epochs: 3, ..trainer() };
     let [many, cpu] = [gpu(), &Device::cpu()].map(|on| losses(&model, &long, &dataset, on));
     agree(&many, &cpu, "many rows");
+    // Gradients in parts, those of a bag's bias alone, and a ragged batch.
+    let (combine, activation) = (Combine::Sqrt, Activation::Tanh);
+    let layers = vec![Layer::Bag { rows: 50, units: 1, combine, activation }];
+    let model = Model::new(Input::Ids { length: 5 }, layers, Loss::Mse, 3).expect("a model");
+    let long = Trainer { batch_size: 2_100, epochs: 3, ..trainer() };
+    let dataset = ids(5_000, 5, 50);
+    let [many, cpu] = [gpu(), &Device::cpu()].map(|on| losses(&model, &long, &dataset, on));
+    agree(&many, &cpu, "many bags");
     // Small models whose steps take many turns each.
     let dataset = matrix(600, 12);
     let layers = vec![dense(16, Activation::Tanh), dense(12, Activation::Linear)];

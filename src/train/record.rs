@@ -301,8 +301,14 @@ impl<'a> Recorder<'a> {
 
         // The most that a layer's gradient takes where it is computed in parts.
         let parts_len = |(i, pieces): (usize, &Vec<Piece>)| {
-            let (Layer::Dense { units, .. }, true) = (&model.layers()[i], trains) else { return 0 };
-            let lens = pieces.iter().map(|piece| {
+            let (units, has_rows) = match &model.layers()[i] {
+                Layer::Dense { units, .. } if trains => (units, true),
+                // Of a bag only the bias has a gradient of this kind.
+                Layer::Bag { units, .. } if trains => (units, false),
+                _ => return 0,
+            };
+            let pieces = pieces.iter().filter(|piece| has_rows || piece.rows == 0);
+            let lens = pieces.map(|piece| {
                 let params = gradient_params(batch, shapes[i].width(), *units, piece);
                 match params.most_parts() {
                     1 => 0,
