@@ -1,6 +1,6 @@
 // Second third of a pass of the radix sort: each digit's row of `counts` [256, runs] becomes its
 // exclusive prefix sum, the digit's keys in the runs before, and totals[digit] its sum.
-// One workgroup a digit: blocks of 256 counts, summed in log2(256) rounds.
+// One workgroup a digit: blocks of 256 counts.
 
 struct Params {
     count: u32,
@@ -9,8 +9,6 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> counts: array<u32>;
 @group(0) @binding(2) var<storage, read_write> totals: array<u32>;
-
-var<workgroup> sums: array<u32, 256>;
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -23,18 +21,11 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
         if is_inside {
             here = counts[at];
         }
-        sums[local] = here;
-        workgroupBarrier();
-        for (var step = 1u; step < 256u; step *= 2u) {
-            let add = select(0u, sums[max(local, step) - step], local >= step);
-            workgroupBarrier();
-            sums[local] += add;
-            workgroupBarrier();
-        }
+        let sum = prefix_sum(local, here);
         if is_inside {
-            counts[at] = before + sums[local] - here;
+            counts[at] = before + sum - here;
         }
-        before += sums[255];
+        before += prefix_sums[255];
         workgroupBarrier();
     }
     if local == 0u {

@@ -39,15 +39,8 @@ fn main(
     let keys_here = min(max(params.count, begin) - begin, RUN);
 
     let total = totals[local];
-    places[local] = total;
-    workgroupBarrier();
-    for (var step = 1u; step < 256u; step *= 2u) {
-        let add = select(0u, places[max(local, step) - step], local >= step);
-        workgroupBarrier();
-        places[local] += add;
-        workgroupBarrier();
-    }
-    places[local] += counts[local * runs + min(run, runs - 1u)] - total;
+    let smaller = prefix_sum(local, total) - total;
+    places[local] = smaller + counts[local * runs + min(run, runs - 1u)];
 
     if local < 8u * WORDS {
         atomicStore(&bits[local], 0u);

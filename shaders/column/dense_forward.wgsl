@@ -26,7 +26,7 @@ fn main(
     @builtin(num_workgroups) workgroups: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let group = workgroup.y * workgroups.x + workgroup.x;
+    let group = workgroup_index(workgroup, workgroups);
     let row = select(group * 64u + local, group, SHARED);
     let is_inside = row < params.rows;
     let blocks = params.inputs / 4u;

@@ -44,12 +44,7 @@ fn main(@builtin(global_invocation_id) invocation: vec3u) {
         var derivative = vec4f(1.0);
         if !LINEAR {
             let y = input[at];
-            derivative = vec4f(
-                activation_derivative(params.activation, y.x),
-                activation_derivative(params.activation, y.y),
-                activation_derivative(params.activation, y.z),
-                activation_derivative(params.activation, y.w),
-            );
+            derivative = activation_derivative_4(params.activation, y);
         }
         d_input[at] = d_output[row] * w * derivative;
     }

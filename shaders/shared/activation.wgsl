@@ -18,3 +18,22 @@ fn activation_derivative(activation: u32, y: f32) -> f32 {
         default: { return 1.0; }
     }
 }
+
+// The same of four numbers.
+fn activate_4(activation: u32, z: vec4f) -> vec4f {
+    return vec4f(
+        activate(activation, z.x),
+        activate(activation, z.y),
+        activate(activation, z.z),
+        activate(activation, z.w),
+    );
+}
+
+fn activation_derivative_4(activation: u32, y: vec4f) -> vec4f {
+    return vec4f(
+        activation_derivative(activation, y.x),
+        activation_derivative(activation, y.y),
+        activation_derivative(activation, y.z),
+        activation_derivative(activation, y.w),
+    );
+}

@@ -17,38 +17,33 @@ const SIDE: u32 = 4u * HALVES;
 // A's slice [DEPTH, STRIDE], four neighbouring rows an element, then B's, four neighbouring columns.
 var<workgroup> slices: array<vec4f, SLICES>;
 
-// This invocation's four numbers of the slice of A from `start` on.
+// Where this invocation reads of a slice from `start` on: the row of A or column of B (in fours, unless
+// along_k), of `across` in all, and k (in fours, where along_k).
+fn place(along_k: bool, across: u32, block_4: u32, start: u32, local: u32) -> vec2u {
+    if along_k {
+        return vec2u(min(block_4 * 4u + local / DEPTH_4, across - 1u), start / 4u + local % DEPTH_4);
+    }
+    return vec2u(min(block_4 + local % BLOCK_4, (across + 3u) / 4u - 1u), start + local / BLOCK_4);
+}
+
+fn is_a_term(along_k: bool, k: u32, terms: u32) -> bool {
+    return k * select(1u, 4u, along_k) < terms;
+}
+
+// This invocation's four numbers of the slice of A.
 fn fetch_a(size: vec3u, block_4: u32, start: u32, local: u32) -> vec4f {
-    if A_ALONG_K {
-        let row = min(block_4 * 4u + local / DEPTH_4, size.x - 1u);
-        let k_4 = start / 4u + local % DEPTH_4;
-        if k_4 * 4u < size.z {
-            return load_a(row, k_4);
-        }
-    } else {
-        let row_4 = min(block_4 + local % BLOCK_4, (size.x + 3u) / 4u - 1u);
-        let k = start + local / BLOCK_4;
-        if k < size.z {
-            return load_a(row_4, k);
-        }
+    let at = place(A_ALONG_K, size.x, block_4, start, local);
+    if is_a_term(A_ALONG_K, at.y, size.z) {
+        return load_a(at.x, at.y);
     }
     return vec4f(0.0);
 }
 
 // The same of B.
 fn fetch_b(size: vec3u, block_4: u32, start: u32, local: u32) -> vec4f {
-    if B_ALONG_K {
-        let column = min(block_4 * 4u + local / DEPTH_4, size.y - 1u);
-        let k_4 = start / 4u + local % DEPTH_4;
-        if k_4 * 4u < size.z {
-            return load_b(column, k_4);
-        }
-    } else {
-        let column_4 = min(block_4 + local % BLOCK_4, size.y / 4u - 1u);
-        let k = start + local / BLOCK_4;
-        if k < size.z {
-            return load_b(column_4, k);
-        }
+    let at = place(B_ALONG_K, size.y, block_4, start, local);
+    if is_a_term(B_ALONG_K, at.y, size.z) {
+        return load_b(at.x, at.y);
     }
     return vec4f(0.0);
 }

@@ -41,10 +41,5 @@ fn store(row: u32, column_4: u32, sums: vec4f) {
     if params.bias == 1u {
         z += weights[params.inputs * (params.units / 4u) + column_4];
     }
-    output[at] = vec4f(
-        activate(params.activation, z.x),
-        activate(params.activation, z.y),
-        activate(params.activation, z.z),
-        activate(params.activation, z.w),
-    );
+    output[at] = activate_4(params.activation, z);
 }

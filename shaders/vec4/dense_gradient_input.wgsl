@@ -41,12 +41,7 @@ fn store(row: u32, column_4: u32, sums: vec4f) {
     }
     if params.first_unit + params.terms == params.units {
         let y = input[i];
-        total *= vec4f(
-            activation_derivative(params.activation, y.x),
-            activation_derivative(params.activation, y.y),
-            activation_derivative(params.activation, y.z),
-            activation_derivative(params.activation, y.w),
-        );
+        total *= activation_derivative_4(params.activation, y);
     }
     d_input[i] = total;
 }

@@ -20,7 +20,7 @@ fn main(
     @builtin(local_invocation_index) local: u32,
 ) {
     // Workgroups behind the last row do it again and write the same.
-    let row = min(workgroup.y * workgroups.x + workgroup.x, params.rows - 1u);
+    let row = min(workgroup_index(workgroup, workgroups), params.rows - 1u);
     let start = row * params.outputs;
     // No logit is below this.
     var largest = -3.4e38;

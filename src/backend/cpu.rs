@@ -12,8 +12,12 @@ use crate::kernels::{Access, Element, Real, Slot, Span};
 use crate::program::{Program, RoutineId, Run};
 
 /// Runs `work` in rayon's pool, from where its threads are called at once, and keeps them awake
-/// meanwhile: a thread that has gone to sleep takes longer to wake than a small product takes.
-fn in_the_pool(work: impl FnOnce() + Send) {
+/// meanwhile: a thread that has gone to sleep takes longer to wake than a small product takes. The work
+/// of a program of few `bytes` runs here, and never starts the pool.
+fn in_the_pool(bytes: u64, work: impl FnOnce() + Send) {
+    if bytes <= SMALL {
+        return work();
+    }
     /// Threads that are kept awake at most.
     const AWAKE: usize = 16;
     /// Looks for work before the processor is left to others.
@@ -172,19 +176,15 @@ impl<T: Real> Executor for CpuExecutor<T> {
     }
 
     fn run(&mut self, runs: &[Run]) -> Result<()> {
-        let is_small = self.program.bytes() <= SMALL;
-        let mut work = || {
+        let bytes = self.program.bytes();
+        let work = || {
             for run in runs {
                 for _ in 0..run.times {
                     self.step(run.routine.0, |_| {});
                 }
             }
         };
-        // From within the pool its threads are called at once; a small program never starts it.
-        match is_small {
-            true => work(),
-            false => in_the_pool(work),
-        }
+        in_the_pool(bytes, work);
         Ok(())
     }
 
@@ -195,11 +195,11 @@ impl<T: Real> Executor for CpuExecutor<T> {
     }
 
     fn profile(&mut self, routine: RoutineId, times: usize) -> Result<Vec<Timing>> {
-        let is_small = self.program.bytes() <= SMALL;
+        let bytes = self.program.bytes();
         let kernels = self.program.routines[routine.0].dispatches.iter().map(|d| d.kernel);
         let kernels: Vec<_> = kernels.collect();
         let mut seconds = vec![Vec::with_capacity(times); kernels.len()];
-        let mut work = || {
+        let work = || {
             for _ in 0..times {
                 let mut last = Instant::now();
                 self.step(routine.0, |i| {
@@ -209,10 +209,7 @@ impl<T: Real> Executor for CpuExecutor<T> {
                 });
             }
         };
-        match is_small {
-            true => work(),
-            false => in_the_pool(work),
-        }
+        in_the_pool(bytes, work);
         let timing = |(kernel, seconds): (&&crate::kernels::Kernel, _)| Timing {
             kernel: kernel.name,
             variant: "twin",

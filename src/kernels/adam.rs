@@ -58,6 +58,15 @@ pub(super) struct Rule<T> {
 }
 
 impl<T: Real> Rule<T> {
+    /// From a kernel's parameters.
+    pub fn new(betas: [f32; 2], complements: [f32; 2], epsilon: f32) -> Rule<T> {
+        Rule {
+            betas: betas.map(T::from_f32),
+            complements: complements.map(T::from_f32),
+            epsilon: T::from_f32(epsilon),
+        }
+    }
+
     /// Moves a weight and its moments by a gradient.
     #[inline(always)]
     pub fn step(&self, rate: T, g: T, weight: &mut T, m: &mut T, v: &mut T) {
@@ -92,11 +101,7 @@ fn twin<T: Real>(
 ) {
     let count = p.count as usize;
     let rate = schedule[state[BATCH_SLOT] as usize];
-    let rule = Rule {
-        betas: [p.beta_1, p.beta_2].map(T::from_f32),
-        complements: [p.complement_1, p.complement_2].map(T::from_f32),
-        epsilon: T::from_f32(p.epsilon),
-    };
+    let rule = Rule::new([p.beta_1, p.beta_2], [p.complement_1, p.complement_2], p.epsilon);
     let block = |weights: &mut [T], gradients: &[T], ms: &mut [T], vs: &mut [T]| {
         super::vectorised(
             #[inline(always)]

@@ -39,7 +39,7 @@ product_kernel! {
     source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("dense_forward.wgsl")],
     vec4: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("vec4/dense_forward.wgsl")],
     column: {
-        source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("column/dense_forward.wgsl")],
+        source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/index.wgsl"), wgsl!("column/dense_forward.wgsl")],
         workgroups: |p| spread_by(64, p.rows as usize),
         shared: |p| p.inputs >= 256,
     },

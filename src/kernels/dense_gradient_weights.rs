@@ -1,7 +1,7 @@
 //! Dense layer, gradient of kernel and bias at once: `gradient = [input 1]^T d_output`.
 
 use super::product::{MOST_TERMS, product_kernel};
-use super::{Begin, Product, Real};
+use super::{Begin, Product, Real, sum_rows};
 
 product_kernel! {
     name: "dense_gradient_weights",
@@ -104,18 +104,7 @@ fn sum_part<T: Real>(p: &Params, input: &[T], d_output: &[T], gradient: &mut [T]
             &|_, _, _| {},
         );
     }
-    if bias.is_empty() {
-        return;
+    if !bias.is_empty() {
+        sum_rows(d_output, bias);
     }
-    // Few columns are not worth threads.
-    super::for_costly_rows(bias, 1, rows, |first, bias| {
-        bias.fill(T::ZERO);
-        for row in d_output.chunks_exact(units) {
-            let row = &row[first..][..bias.len()];
-            super::vectorised(
-                #[inline(always)]
-                || bias.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value),
-            );
-        }
-    });
 }

@@ -70,11 +70,7 @@ fn twin<T: Real>(
 ) {
     let units = p.units as usize;
     let rate = schedule[state[BATCH_SLOT] as usize];
-    let rule = Rule {
-        betas: [p.beta_1, p.beta_2].map(T::from_f32),
-        complements: [p.complement_1, p.complement_2].map(T::from_f32),
-        epsilon: T::from_f32(p.epsilon),
-    };
+    let rule = Rule::new([p.beta_1, p.beta_2], [p.complement_1, p.complement_2], p.epsilon);
     let (before, ids) = held(&sorted_ids[..p.positions as usize], p.first, p.rows);
     let tables = [weights, first_moments, second_moments];
     for_runs(ids, units, p.first, tables, |start, _, tables| {

@@ -83,11 +83,7 @@ fn twin<T: Real>(
     second_moments: &mut [T],
 ) {
     let units = p.units as usize;
-    let rule = Rule {
-        betas: [p.beta_1, p.beta_2].map(T::from_f32),
-        complements: [T::ZERO; 2],
-        epsilon: T::from_f32(p.epsilon),
-    };
+    let rule: Rule<T> = Rule::new([p.beta_1, p.beta_2], [0.0; 2], p.epsilon);
     let replay = |id: u32, through: u32, weights: &mut [T], ms: &mut [T], vs: &mut [T]| {
         let done = steps[id as usize];
         let is_fresh = |values: &[T]| values.iter().all(|&value| value == T::ZERO);

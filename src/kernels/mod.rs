@@ -57,7 +57,7 @@ pub use define::{
     Variant, spread, spread_by, spread_rows,
 };
 pub use gemm::{Begin, Finish, Product};
-pub use real::{Real, dot, for_costly_rows, for_rows, for_stretches, sum, vectorised};
+pub use real::{Real, dot, for_costly_rows, for_rows, for_stretches, sum, sum_rows, vectorised};
 
 /// Every kernel: what tests and benches walk through. A new kernel adds its line here.
 pub static ALL: &[&Kernel] = &[

@@ -18,7 +18,7 @@ kernel! {
     },
     variants: [
         "workgroup": {
-            source: &[wgsl!("shared/radix.wgsl"), wgsl!("radix_scan.wgsl")],
+            source: &[wgsl!("shared/radix.wgsl"), wgsl!("shared/prefix_sum.wgsl"), wgsl!("radix_scan.wgsl")],
             workgroups: |_| spread_by(1, 256),
         },
         "software": {

@@ -29,11 +29,11 @@ kernel! {
     },
     variants: [
         "workgroup": {
-            source: &[wgsl!("shared/radix.wgsl"), wgsl!("radix_scatter.wgsl")],
+            source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/radix.wgsl"), wgsl!("shared/prefix_sum.wgsl"), wgsl!("radix_scatter.wgsl")],
             workgroups: |p| spread_by(1, runs(p.count as usize)),
         },
         "software": {
-            source: &[wgsl!("shared/radix.wgsl"), wgsl!("software/radix_scatter.wgsl")],
+            source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/radix.wgsl"), wgsl!("software/radix_scatter.wgsl")],
             workgroups: |p| spread_by(8, runs(p.count as usize)),
         },
     ],

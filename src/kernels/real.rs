@@ -294,6 +294,23 @@ pub fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(work)
 }
 
+/// `out` = the sum of `rows` `[.., out.len()]` over its rows, in their order: a bias's gradient, and the sum of
+/// a gradient's parts.
+pub fn sum_rows<T: Real>(rows: &[T], out: &mut [T]) {
+    let width = out.len();
+    // Few columns are not worth threads.
+    for_costly_rows(out, 1, rows.len() / width.max(1), |first, out| {
+        out.fill(T::ZERO);
+        for row in rows.chunks_exact(width) {
+            let row = &row[first..][..out.len()];
+            vectorised(
+                #[inline(always)]
+                || out.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value),
+            );
+        }
+    });
+}
+
 /// Sum of `term(a[i], b[i])` in a fixed order: sixteen lanes over blocks of 4,096, then the blocks, so
 /// that the error grows with the logarithm of the count and the loop vectorises. Call it within
 /// [`vectorised`].

@@ -7,7 +7,7 @@
 
 use super::adam::Rule;
 use super::state::{CURSOR, EPOCH_ROWS, LAST_SLOT, LAYERS, SLOT, STEP, TABLE_ROWS};
-use super::{Activation, Adapter, Real};
+use super::{Activation, Adapter, MOST_TURNS, Real};
 
 /// Numbers that fit a workgroup's memory: four times the weights and twice the batch's values.
 pub const ROOM: usize = 3840;
@@ -15,8 +15,8 @@ pub const ROOM: usize = 3840;
 /// Steps of one dispatch at most.
 const STEPS: usize = 256;
 
-/// Steps of `batch` rows that one dispatch may do, and 0 where not even one: software adapters leave an
-/// invocation's loops behind after 65,535 turns of all of them together.
+/// Steps of `batch` rows that one dispatch may do, and 0 where not even one: an invocation's loops
+/// may make [`MOST_TURNS`].
 pub fn steps_at_once(layers: &[Layer], batch: usize, weights: usize, table_rows: usize) -> usize {
     // By eight invocations, as there.
     let turns = |elements: usize, each: usize| elements.div_ceil(8) * (1 + each);
@@ -40,8 +40,9 @@ pub fn steps_at_once(layers: &[Layer], batch: usize, weights: usize, table_rows:
         + turns(weights, 0)
         + 2 * layers.len()
         + 16;
-    // Both ends of a dispatch copy weights, moments and gradients.
-    (65_000usize.saturating_sub(2 * turns(4 * weights, 0)) / step).min(STEPS)
+    // Both ends of a dispatch copy weights, moments and gradients; 535 turns are for what is not counted.
+    let room = MOST_TURNS as usize - 535;
+    (room.saturating_sub(2 * turns(4 * weights, 0)) / step).min(STEPS)
 }
 
 /// Words of a layer in `state`.
@@ -195,11 +196,7 @@ macro_rules! small_steps {
                 weights: p.weights as usize,
                 loss: p.loss,
                 sgd: p.sgd == 1,
-                adam: Rule {
-                    betas: [p.beta_1, p.beta_2].map(T::from_f32),
-                    complements: [p.complement_1, p.complement_2].map(T::from_f32),
-                    epsilon: T::from_f32(p.epsilon),
-                },
+                adam: Rule::new([p.beta_1, p.beta_2], [p.complement_1, p.complement_2], p.epsilon),
                 values: vec![T::ZERO; p.values as usize],
                 gradients: vec![T::ZERO; p.values as usize],
                 ids: Vec::new(),

@@ -23,7 +23,7 @@ kernel! {
             workgroups: |p| spread(p.rows as usize),
         },
         "wide": {
-            source: &[wgsl!("shared/math.wgsl"), wgsl!("shared/reduce.wgsl"), wgsl!("wide/softmax.wgsl")],
+            source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/math.wgsl"), wgsl!("shared/reduce.wgsl"), wgsl!("wide/softmax.wgsl")],
             workgroups: |p| spread_by(1, p.rows as usize),
         },
     ],

@@ -1,7 +1,7 @@
 //! The sum of a gradient's parts ([`super::dense_gradient_weights`]): `sums = parts` summed over its first
 //! axis, in its order.
 
-use super::{Real, for_costly_rows, spread};
+use super::{Real, spread, sum_rows};
 
 kernel! {
     name: "sum_parts",
@@ -23,15 +23,6 @@ kernel! {
 }
 
 fn twin<T: Real>(p: &Params, parts: &[T], sums: &mut [T]) {
-    let (count, n) = (p.count as usize, p.parts as usize);
-    for_costly_rows(&mut sums[..count], 1, n, |first, sums| {
-        sums.fill(T::ZERO);
-        for part in parts.chunks_exact(count).take(n) {
-            let part = &part[first..][..sums.len()];
-            super::vectorised(
-                #[inline(always)]
-                || sums.iter_mut().zip(part).for_each(|(sum, &value)| *sum += value),
-            );
-        }
-    });
+    let count = p.count as usize;
+    sum_rows(&parts[..p.parts as usize * count], &mut sums[..count]);
 }
