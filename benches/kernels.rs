@@ -25,7 +25,7 @@ fn kernels(criterion: &mut Criterion) {
             group.bench_function(id, |bencher| {
                 let mut executor = device.prepare(&case.program).expect("the case fits");
                 for (span, words) in &case.words {
-                    executor.write_words(*span, words).expect("written");
+                    executor.write_u32(*span, words).expect("written");
                 }
                 // store_rows moves on with each run; its buffer holds 60,000.
                 let mut left = 50_000;

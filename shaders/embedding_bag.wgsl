@@ -1,6 +1,6 @@
 // output[r, :] = activation(scale * sum of table[ids[r, l], :] over the l with ids[r, l] != 0 + bias):
 // what a dense layer gives for a bag of words, whose row of counts is never made. The scale is 1
-// (combine = 0), 1 / n (1) or 1 / sqrt(n) (2), n the ids of the row that are not 0, at least 1; it
+// (mode = 0), 1 / n (1) or 1 / sqrt(n) (2), n the ids of the row that are not 0, at least 1; it
 // goes to scales[r] too, for the gradient.
 //
 // The binding holds `table_rows` rows of the table from `first` on: a table larger than a binding is
@@ -13,7 +13,7 @@ struct Params {
     units: u32,
     first: u32,
     table_rows: u32,
-    combine: u32,
+    mode: u32,
     activation: u32,
     adds: u32,
     ends: u32,
@@ -81,9 +81,9 @@ fn main(
             continue;
         }
         var scale = 1.0;
-        if params.combine == 1u {
+        if params.mode == 1u {
             scale = 1.0 / f32(max(sum.count, 1u));
-        } else if params.combine == 2u {
+        } else if params.mode == 2u {
             scale = 1.0 / sqrt(f32(max(sum.count, 1u)));
         }
         if c == 0u {

@@ -50,7 +50,7 @@ pub mod train;
 pub use backend::Device;
 pub use data::{Dataset, Inputs, Targets};
 pub use error::{Error, Result};
-pub use model::{Activation, Combine, Input, Layer, Loss, Model, Noise, NoiseKind};
+pub use model::{Activation, BagMode, Input, Layer, Loss, Model, Noise, NoiseKind};
 pub use train::{
     EarlyStopping, History, Optimizer, Predictor, Profile, Schedule, Session, Trainer, WordTrainer,
 };

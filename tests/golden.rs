@@ -1,5 +1,5 @@
 //! Whole training runs against those of numpy in double precision (tests/fixtures/README.md):
-//! from the same initial weights, on the adapter, on the CPU backend, and by the f64 twins.
+//! from the same initial weights, on the adapter, on the CPU backend, and by the f64 references.
 
 mod common;
 

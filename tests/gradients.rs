@@ -174,8 +174,8 @@ fn bags_have_the_gradient_of_their_loss() {
     ];
     // A small table, whose gradient is direct, and one that is sorted for.
     for (rows, (output, loss)) in [13, 700].into_iter().zip(outputs) {
-        for combine in [Combine::Sum, Combine::Mean, Combine::Sqrt] {
-            let bag = Layer::Bag { rows, units: 5, combine, activation: Activation::Tanh };
+        for mode in [BagMode::Sum, BagMode::Mean, BagMode::SqrtN] {
+            let bag = Layer::EmbeddingBag { rows, units: 5, mode, activation: Activation::Tanh };
             let layers = vec![bag, dense(3, Activation::Linear), dense(rows, output)];
             let input = Input::Ids { length: 40 };
             let mut model = Model::new(input, layers, loss, 3).expect("a model");
@@ -183,7 +183,7 @@ fn bags_have_the_gradient_of_their_loss() {
             let back = Parameter { values: wave(3 * rows), ..model.parameters()[4].clone() };
             model.set_parameters(vec![kernel, back]).expect("the same shapes");
             let dataset = Dataset::new(ids(20, 40, rows), Targets::Inputs, "ids").expect("rows");
-            check(&format!("{combine:?} of {rows}"), &model, &dataset, 1e-3);
+            check(&format!("{mode:?} of {rows}"), &model, &dataset, 1e-3);
         }
     }
 }
@@ -194,7 +194,7 @@ fn a_bag_at_the_end_has_the_gradient_of_its_loss() {
     for (activation, loss) in
         [(Activation::Sigmoid, Loss::BinaryCrossentropy), (Activation::Tanh, Loss::Mse)]
     {
-        let bag = Layer::Bag { rows: 13, units: 2, combine: Combine::Sqrt, activation };
+        let bag = Layer::EmbeddingBag { rows: 13, units: 2, mode: BagMode::SqrtN, activation };
         let model = Model::new(Input::Ids { length: 6 }, vec![bag], loss, 3).expect("a model");
         let values = (0..18).map(|i| (i % 2) as f32).collect();
         let targets = Targets::Values { values, width: 2 };

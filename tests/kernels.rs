@@ -1,5 +1,5 @@
-//! Every kernel against its f64 twin, on random shapes: on the adapter, in every variant, and by
-//! the f32 twin. A new kernel adds its row to `CASES`.
+//! Every kernel against its f64 reference, on random shapes: on the adapter, in every variant, and by
+//! the f32 reference. A new kernel adds its row to `CASES`.
 
 mod common;
 
@@ -38,8 +38,8 @@ static CASES: &[(&Kernel, Make)] = &[
     (&embedding_gradient_carry::KERNEL, embedding_gradient_carry_case),
     (&embedding_gradient_runs::KERNEL, embedding_gradient_runs_case),
     (&embedding_adam::KERNEL, embedding_adam_case),
-    (&embedding_catch_up::KERNEL, embedding_catch_up_case),
-    (&embedding_mark::KERNEL, embedding_mark_case),
+    (&embedding_replay::KERNEL, embedding_replay_case),
+    (&embedding_stamp::KERNEL, embedding_stamp_case),
     (&embedding_update::KERNEL, embedding_update_case),
     (&fill::KERNEL, fill_case),
     (&gather_batch::ids::KERNEL, gather_ids_case),
@@ -344,7 +344,7 @@ fn embedding_bag_case(mut c: Case, [rows, length, units, code]: Sizes) -> Case {
         units: units as u32,
         first: first as u32,
         table_rows: held as u32,
-        combine: (code % 3) as u32,
+        mode: (code % 3) as u32,
         activation: if ends { (code % 4) as u32 } else { 0 },
         adds: (first > 0) as u32,
         ends: ends as u32,
@@ -513,7 +513,7 @@ fn embedding_adam_case(mut c: Case, [a, rows, units, b]: Sizes) -> Case {
     c.finish(embedding_adam::dispatch(params, bindings))
 }
 
-fn embedding_catch_up_case(mut c: Case, [a, rows, units, b]: Sizes) -> Case {
+fn embedding_replay_case(mut c: Case, [a, rows, units, b]: Sizes) -> Case {
     let positions = a * b;
     let [first, held] = piece(rows, b);
     let [ids, _] = sorted_pairs(&mut c, positions, rows);
@@ -529,8 +529,8 @@ fn embedding_catch_up_case(mut c: Case, [a, rows, units, b]: Sizes) -> Case {
     // Up to forty steps have been missed.
     let (step, missed) = (9_000, 40);
     let steps = (0..rows).map(|_| step - c.rng.random_range(0..=missed)).collect();
-    let rates = (0..embedding_catch_up::RATES).map(|i| 1e-3 + i as f32 * 1e-7).collect();
-    let bindings = embedding_catch_up::Bindings {
+    let rates = (0..embedding_replay::RATES).map(|i| 1e-3 + i as f32 * 1e-7).collect();
+    let bindings = embedding_replay::Bindings {
         state: c.words(vec![0, step, 0, step + 1, 0, 0, 0, 0]),
         rates: c.reals(rates),
         sorted_ids: c.words(ids),
@@ -542,7 +542,7 @@ fn embedding_catch_up_case(mut c: Case, [a, rows, units, b]: Sizes) -> Case {
     c.expect(bindings.weights, summed(40));
     c.expect(bindings.first_moments, summed(40));
     c.expect(bindings.second_moments, summed(40));
-    let params = embedding_catch_up::Params {
+    let params = embedding_replay::Params {
         positions: if all == 1 { held } else { positions } as u32,
         units: units as u32,
         first: first as u32,
@@ -552,21 +552,21 @@ fn embedding_catch_up_case(mut c: Case, [a, rows, units, b]: Sizes) -> Case {
         beta_2: 0.999,
         epsilon: 1e-7,
     };
-    c.finish(embedding_catch_up::dispatch(params, bindings))
+    c.finish(embedding_replay::dispatch(params, bindings))
 }
 
-fn embedding_mark_case(mut c: Case, [positions, rows, _, code]: Sizes) -> Case {
+fn embedding_stamp_case(mut c: Case, [positions, rows, _, code]: Sizes) -> Case {
     let [ids, _] = sorted_pairs(&mut c, positions, rows);
     let all = code % 2;
-    let bindings = embedding_mark::Bindings {
+    let bindings = embedding_stamp::Bindings {
         state: c.words(vec![0, 7, 0, 9, 0, 0, 0, 0]),
         ids: c.words(ids),
         steps: c.words(vec![3; rows]),
     };
     c.expect(bindings.steps, 0.0);
     let count = if all == 1 { rows } else { positions } as u32;
-    let params = embedding_mark::Params { count, all: all as u32 };
-    c.finish(embedding_mark::dispatch(params, bindings))
+    let params = embedding_stamp::Params { count, all: all as u32 };
+    c.finish(embedding_stamp::dispatch(params, bindings))
 }
 
 fn embedding_update_case(mut c: Case, [positions, rows, units, code]: Sizes) -> Case {

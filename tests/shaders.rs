@@ -21,7 +21,7 @@ fn modules() -> impl Iterator<Item = (&'static Kernel, &'static str, Module)> {
 /// The default capabilities hold no subgroups, no float atomics and no 16 or 64 bit types; variants
 /// that say so have subgroups.
 fn capabilities(kernel: &Kernel, variant: &str) -> Capabilities {
-    match kernel.variants.iter().any(|v| v.name == variant && v.eights) {
+    match kernel.variants.iter().any(|v| v.name == variant && v.requires_subgroup_8) {
         true => Capabilities::default() | Capabilities::SUBGROUP,
         false => Capabilities::default(),
     }

@@ -220,7 +220,8 @@ fn a_killed_run_resumes_to_the_same_bits() {
 #[test]
 fn layers_larger_than_a_binding_are_split() {
     let dense = |units, activation| Layer::Dense { units, activation };
-    let bag = |activation| Layer::Bag { rows: 300, units: 12, combine: Combine::Sqrt, activation };
+    let bag =
+        |activation| Layer::EmbeddingBag { rows: 300, units: 12, mode: BagMode::SqrtN, activation };
     let embedding = Layer::Embedding { rows: 300, units: 12 };
     let stacks = [
         vec![dense(24, Activation::Relu), dense(150, Activation::Sigmoid)],
@@ -290,7 +291,7 @@ fn a_bag_is_a_dense_layer_over_counts() {
     for (i, &id) in values.iter().enumerate().filter(|(_, id)| **id != 0) {
         counts[i / length * rows + id as usize] += 1.0;
     }
-    let bag = Layer::Bag { rows, units, combine: Combine::Sum, activation: Activation::Tanh };
+    let bag = Layer::EmbeddingBag { rows, units, mode: BagMode::Sum, activation: Activation::Tanh };
     let input = Input::Ids { length };
     let mut bag = Model::new(input, vec![bag], Loss::Mse, 3).expect("a model");
     let dense = Layer::Dense { units, activation: Activation::Tanh };
@@ -337,10 +338,10 @@ fn large_models_stop_early_and_resume_to_the_same_bits() {
     }
     // 33 million weights and a few: the smallest model that is large.
     let layers = vec![
-        Layer::Bag {
+        Layer::EmbeddingBag {
             rows: (1 << 22) + 100,
             units: 8,
-            combine: Combine::Sum,
+            mode: BagMode::Sum,
             activation: Activation::Relu,
         },
         Layer::Dense { units: 3, activation: Activation::Softmax },
@@ -434,7 +435,12 @@ fn lazy_updates_give_the_bits_of_dense_ones() {
     let (training, validation) = (zipf(333), zipf(50));
     let bag = |rows| {
         let layers = vec![
-            Layer::Bag { rows, units: 8, combine: Combine::Sqrt, activation: Activation::Relu },
+            Layer::EmbeddingBag {
+                rows,
+                units: 8,
+                mode: BagMode::SqrtN,
+                activation: Activation::Relu,
+            },
             Layer::Dense { units: 3, activation: Activation::Softmax },
         ];
         Model::new(Input::Ids { length }, layers, Loss::CategoricalCrossentropy, 5)
@@ -588,7 +594,7 @@ fn nothing_is_too_long_for_an_adapter() {
         let values = (0..rows * features).map(|i| ((i * i % 977) as f32 * 0.1).sin()).collect();
         Dataset::new(Inputs::Matrix { values, features }, Targets::Inputs, "waves").expect("rows")
     };
-    // Wide layers, by fours and not: forward, both gradients, and a wide softmax loss.
+    // Wide layers, by vec4 and not: forward, both gradients, and a wide softmax loss.
     for features in [70_003, 131_072] {
         let dataset = matrix(4, features);
         let layers = vec![dense(4, Activation::Tanh), dense(features, Activation::Linear)];
@@ -605,8 +611,8 @@ fn nothing_is_too_long_for_an_adapter() {
     let [many, cpu] = [gpu(), &Device::cpu()].map(|on| losses(&model, &long, &dataset, on));
     agree(&many, &cpu, "many rows");
     // Gradients in parts, those of a bag's bias alone, and a ragged batch.
-    let (combine, activation) = (Combine::Sqrt, Activation::Tanh);
-    let layers = vec![Layer::Bag { rows: 50, units: 1, combine, activation }];
+    let (mode, activation) = (BagMode::SqrtN, Activation::Tanh);
+    let layers = vec![Layer::EmbeddingBag { rows: 50, units: 1, mode, activation }];
     let model = Model::new(Input::Ids { length: 5 }, layers, Loss::Mse, 3).expect("a model");
     let long = Trainer { batch_size: 2_100, epochs: 3, ..trainer() };
     let dataset = ids(5_000, 5, 50);
@@ -644,7 +650,12 @@ fn nothing_is_too_long_for_an_adapter() {
 fn a_text_too_long_for_an_adapter_is_refused() {
     let length = 40_000;
     let layers = vec![
-        Layer::Bag { rows: 9, units: 1, combine: Combine::Sum, activation: Activation::Linear },
+        Layer::EmbeddingBag {
+            rows: 9,
+            units: 1,
+            mode: BagMode::Sum,
+            activation: Activation::Linear,
+        },
         Layer::Dense { units: 1, activation: Activation::Sigmoid },
     ];
     let input = Input::Ids { length };

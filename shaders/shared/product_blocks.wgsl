@@ -17,8 +17,8 @@ const SIDE: u32 = 4u * HALVES;
 // A's slice [DEPTH, STRIDE], four neighbouring rows an element, then B's, four neighbouring columns.
 var<workgroup> slices: array<vec4f, SLICES>;
 
-// Where this invocation reads of a slice from `start` on: the row of A or column of B (in fours, unless
-// along_k), of `across` in all, and k (in fours, where along_k).
+// Where this invocation reads of a slice from `start` on: the row of A or column of B (in vec4_aligned, unless
+// along_k), of `across` in all, and k (in vec4_aligned, where along_k).
 fn place(along_k: bool, across: u32, block_4: u32, start: u32, local: u32) -> vec2u {
     if along_k {
         return vec2u(min(block_4 * 4u + local / DEPTH_4, across - 1u), start / 4u + local % DEPTH_4);

@@ -1,4 +1,4 @@
-//! The CPU backend: runs a program by the kernels' twins, in f32 or, as the tests' oracle, f64.
+//! The CPU backend: runs a program by the kernels' references, in f32 or, as the tests' oracle, f64.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -119,10 +119,10 @@ impl<T: Real> CpuExecutor<T> {
             for (((binding, _), part), slot) in bindings.zip(parts).zip(&mut slots) {
                 use bytemuck::{cast_slice, cast_slice_mut};
                 *slot = match (binding.element, part) {
-                    (Element::F32, Part::Read(bytes)) => Slot::Reals(cast_slice(bytes)),
-                    (Element::F32, Part::Write(bytes)) => Slot::RealsMut(cast_slice_mut(bytes)),
-                    (Element::U32, Part::Read(bytes)) => Slot::Words(cast_slice(bytes)),
-                    (Element::U32, Part::Write(bytes)) => Slot::WordsMut(cast_slice_mut(bytes)),
+                    (Element::F32, Part::Read(bytes)) => Slot::F32(cast_slice(bytes)),
+                    (Element::F32, Part::Write(bytes)) => Slot::F32Mut(cast_slice_mut(bytes)),
+                    (Element::U32, Part::Read(bytes)) => Slot::U32(cast_slice(bytes)),
+                    (Element::U32, Part::Write(bytes)) => Slot::U32Mut(cast_slice_mut(bytes)),
                 };
             }
             T::call_twin(dispatch.kernel, &dispatch.params, &mut slots[..count]);
@@ -132,7 +132,7 @@ impl<T: Real> CpuExecutor<T> {
 }
 
 impl<T: Real> Executor for CpuExecutor<T> {
-    fn write_reals(&mut self, span: Span, values: &[f32]) -> Result<()> {
+    fn write_f32(&mut self, span: Span, values: &[f32]) -> Result<()> {
         if self.element(span) == Element::F32 {
             let range = self.range(span, Element::F32);
             let memory: &mut [T] = bytemuck::cast_slice_mut(self.memory.get_mut(range));
@@ -144,7 +144,7 @@ impl<T: Real> Executor for CpuExecutor<T> {
         Ok(())
     }
 
-    fn write_words(&mut self, span: Span, values: &[u32]) -> Result<()> {
+    fn write_u32(&mut self, span: Span, values: &[u32]) -> Result<()> {
         if self.element(span) == Element::U32 {
             let range = self.range(span, Element::U32);
             let memory: &mut [u32] = bytemuck::cast_slice_mut(self.memory.get_mut(range));
@@ -153,11 +153,11 @@ impl<T: Real> Executor for CpuExecutor<T> {
         Ok(())
     }
 
-    fn read_reals(&mut self, span: Span) -> Result<Vec<f32>> {
+    fn read_f32(&mut self, span: Span) -> Result<Vec<f32>> {
         Ok(self.reals(span).iter().map(|value| value.to_f32()).collect())
     }
 
-    fn read_words(&mut self, span: Span) -> Result<Vec<u32>> {
+    fn read_u32(&mut self, span: Span) -> Result<Vec<u32>> {
         match self.element(span) {
             Element::U32 => {
                 let bytes = self.memory.get(self.range(span, Element::U32));
@@ -212,7 +212,7 @@ impl<T: Real> Executor for CpuExecutor<T> {
         in_the_pool(bytes, work);
         let timing = |(kernel, seconds): (&&crate::kernels::Kernel, _)| Timing {
             kernel: kernel.name,
-            variant: "twin",
+            variant: "reference",
             seconds: median(seconds),
         };
         Ok(kernels.iter().zip(seconds).map(timing).collect())

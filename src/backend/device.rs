@@ -18,7 +18,7 @@ use crate::program::Program;
 pub enum DeviceKind {
     /// A wgpu adapter.
     Gpu,
-    /// The twins on this process's threads.
+    /// The references on this process's threads.
     Cpu,
 }
 
@@ -46,7 +46,7 @@ enum Inner {
 
 /// One adapter, as `wgslearn devices` shows it.
 #[derive(Clone, Debug)]
-pub struct AdapterLine {
+pub struct AdapterInfo {
     /// The driver's name for it.
     pub name: String,
     /// Vulkan, Metal, DX12 or OpenGL.
@@ -62,12 +62,12 @@ pub struct AdapterLine {
 }
 
 /// Every adapter that wgpu finds, in the order of their indices.
-pub fn list_adapters() -> Vec<AdapterLine> {
+pub fn list_adapters() -> Vec<AdapterInfo> {
     gpu::adapters()
         .iter()
         .map(|adapter| {
             let (info, limits) = (adapter.get_info(), adapter.limits());
-            AdapterLine {
+            AdapterInfo {
                 name: info.name.clone(),
                 api: format!("{:?}", info.backend),
                 class: gpu::class(&info),
@@ -181,7 +181,7 @@ impl Device {
     ///
     /// # Errors
     /// [`Error::Device`] says what is needed and what there is.
-    pub fn check_room(&self, needed: u64) -> Result<()> {
+    pub fn check_memory(&self, needed: u64) -> Result<()> {
         const SMALL: u64 = 64 << 20;
         match (needed > SMALL).then(|| self.memory()).flatten() {
             Some(free) if needed > free => Err(Error::Device(format!(
@@ -199,7 +199,7 @@ impl Device {
     /// # Errors
     /// [`Error::Device`] when the buffers do not fit, or a shader does not compile.
     pub fn prepare(&self, program: &Program) -> Result<Box<dyn Executor>> {
-        self.check_room(program.bytes())?;
+        self.check_memory(program.bytes())?;
         Ok(match &self.inner {
             Inner::Gpu(gpu) => Box::new(GpuExecutor::new(gpu.clone(), program, None)?),
             Inner::Cpu => Box::new(CpuExecutor::<f32>::new(program)?),
@@ -240,6 +240,6 @@ fn known(names: &[String]) -> String {
 }
 
 /// What to tell somebody who runs without a GPU.
-pub fn no_gpu_remark() -> String {
+pub fn no_gpu_note() -> String {
     format!("No GPU was found, so `auto` means the CPU backend. {NO_ADAPTER_HELP}")
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::tuner::Tuner;
 use super::{Executor, HostTime, Timing, median};
 use crate::error::{Error, Result};
-use crate::kernels::{Access, Adapter, Dispatch, Kernel, MOST_TURNS, Span};
+use crate::kernels::{Access, Adapter, Dispatch, Kernel, MAX_LOOP_ITERATIONS, Span};
 use crate::program::{Program, RoutineId, Run};
 
 /// Target time of one submission.
@@ -151,7 +151,7 @@ impl Gpu {
     fn adapter_kind(&self) -> Adapter {
         match self.info.device_type {
             wgpu::DeviceType::Cpu => Adapter::Software {
-                eights: self.device.features().contains(wgpu::Features::SUBGROUP)
+                subgroup_8: self.device.features().contains(wgpu::Features::SUBGROUP)
                     && (self.info.subgroup_min_size, self.info.subgroup_max_size) == (8, 8),
             },
             _ => Adapter::Hardware,
@@ -501,18 +501,19 @@ impl GpuExecutor {
         name: Option<&str>,
     ) -> Result<usize> {
         let (kernel, adapter) = (dispatch.kernel, self.gpu.adapter_kind());
-        let turns = (kernel.turns)(&dispatch.params);
-        if adapter != Adapter::Hardware && turns > MOST_TURNS {
+        let iterations = (kernel.loop_iterations)(&dispatch.params);
+        if adapter != Adapter::Hardware && iterations > MAX_LOOP_ITERATIONS {
             return Err(Error::Device(format!(
-                "{} would make {turns} turns of a loop, and {}, a software adapter, stops at {MOST_TURNS} with a \
+                "{} would make {iterations} loop iterations, and {}, a software adapter, stops at {MAX_LOOP_ITERATIONS} with a \
                  wrong result; use `--device cpu`, smaller batches or shorter texts",
                 kernel.name, self.gpu.info.name,
             )));
         }
-        let eights = adapter == Adapter::Software { eights: true };
+        let requires_subgroup_8 = adapter == Adapter::Software { subgroup_8: true };
         let runs = |i: &usize| {
             let variant = &kernel.variants[*i];
-            (variant.computes)(&dispatch.params) && (!variant.eights || eights)
+            (variant.computes)(&dispatch.params)
+                && (!variant.requires_subgroup_8 || requires_subgroup_8)
         };
         if let Some(name) = name {
             let named = kernel.variants.iter().position(|v| v.name == name).filter(runs);
@@ -801,19 +802,19 @@ impl GpuExecutor {
 }
 
 impl Executor for GpuExecutor {
-    fn write_reals(&mut self, span: Span, values: &[f32]) -> Result<()> {
+    fn write_f32(&mut self, span: Span, values: &[f32]) -> Result<()> {
         self.write(span, bytemuck::cast_slice(values))
     }
 
-    fn write_words(&mut self, span: Span, values: &[u32]) -> Result<()> {
+    fn write_u32(&mut self, span: Span, values: &[u32]) -> Result<()> {
         self.write(span, bytemuck::cast_slice(values))
     }
 
-    fn read_reals(&mut self, span: Span) -> Result<Vec<f32>> {
+    fn read_f32(&mut self, span: Span) -> Result<Vec<f32>> {
         self.read(span)
     }
 
-    fn read_words(&mut self, span: Span) -> Result<Vec<u32>> {
+    fn read_u32(&mut self, span: Span) -> Result<Vec<u32>> {
         self.read(span)
     }
 

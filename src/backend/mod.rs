@@ -1,4 +1,4 @@
-//! Backends: what runs a [`crate::program::Program`]. `gpu` is any wgpu adapter, `cpu` the kernels' twins.
+//! Backends: what runs a [`crate::program::Program`]. `gpu` is any wgpu adapter, `cpu` the kernels' references.
 
 mod cache;
 mod cpu;
@@ -8,7 +8,7 @@ mod memory;
 mod tuner;
 
 pub use cpu::CpuExecutor;
-pub use device::{AdapterLine, Device, DeviceKind, list_adapters, no_gpu_remark};
+pub use device::{AdapterInfo, Device, DeviceKind, list_adapters, no_gpu_note};
 pub use gpu::GpuExecutor;
 
 use crate::error::Result;
@@ -18,16 +18,16 @@ use crate::program::{RoutineId, Run};
 /// A program with its buffers on a device, ready to run. Buffers hold zeros at first.
 pub trait Executor {
     /// Writes `values` to the start of an `f32` span.
-    fn write_reals(&mut self, span: Span, values: &[f32]) -> Result<()>;
+    fn write_f32(&mut self, span: Span, values: &[f32]) -> Result<()>;
 
     /// Writes `values` to the start of a `u32` span.
-    fn write_words(&mut self, span: Span, values: &[u32]) -> Result<()>;
+    fn write_u32(&mut self, span: Span, values: &[u32]) -> Result<()>;
 
     /// Reads an `f32` span.
-    fn read_reals(&mut self, span: Span) -> Result<Vec<f32>>;
+    fn read_f32(&mut self, span: Span) -> Result<Vec<f32>>;
 
     /// Reads a `u32` span.
-    fn read_words(&mut self, span: Span) -> Result<Vec<u32>>;
+    fn read_u32(&mut self, span: Span) -> Result<Vec<u32>>;
 
     /// Copies one span to another of the same length in another buffer, on the device.
     fn copy(&mut self, from: Span, to: Span) -> Result<()>;
@@ -53,7 +53,7 @@ pub trait Executor {
 pub struct Timing {
     /// The kernel's name.
     pub kernel: &'static str,
-    /// Which of its variants ran; "twin" on the CPU backend.
+    /// Which of its variants ran; "reference" on the CPU backend.
     pub variant: &'static str,
     /// Seconds of one run.
     pub seconds: f64,

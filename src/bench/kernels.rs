@@ -107,7 +107,7 @@ pub fn kernels(
 pub fn measure(case: &Case, device: &Device) -> Result<f64> {
     let mut executor = device.prepare(&case.program)?;
     for (span, words) in &case.words {
-        executor.write_words(*span, words)?;
+        executor.write_u32(*span, words)?;
     }
     let mut run =
         |times: usize| -> Result<f64> { Ok(executor.time(RoutineId(0), times)? / times as f64) };
@@ -136,7 +136,7 @@ impl Limits {
             for _ in 0..times {
                 executor.copy(from, to)?;
             }
-            executor.read_reals(to.part(0, 1))?;
+            executor.read_f32(to.part(0, 1))?;
             Ok(started.elapsed().as_secs_f64() / times as f64)
         };
         copies(2)?;
@@ -354,9 +354,9 @@ pub fn cases() -> Vec<Case> {
                 state.extend(layers.iter().flat_map(|layer| layer.words()));
                 let state = b.words(state);
                 // Sets the counters to 0 before each run.
-                let rewind = embedding_mark::dispatch(
-                    embedding_mark::Params { count: state::LAST_SLOT as u32, all: 1 },
-                    embedding_mark::Bindings {
+                let rewind = embedding_stamp::dispatch(
+                    embedding_stamp::Params { count: state::LAST_SLOT as u32, all: 1 },
+                    embedding_stamp::Bindings {
                         state: b.state(),
                         ids: b.words(vec![0]),
                         steps: state,
@@ -432,7 +432,7 @@ pub fn cases() -> Vec<Case> {
             units: units as u32,
             first: 0,
             table_rows: table as u32,
-            combine: embedding_bag::MEAN,
+            mode: embedding_bag::MEAN,
             activation: 0,
             adds: 0,
             ends: 1,
@@ -550,16 +550,16 @@ pub fn cases() -> Vec<Case> {
     });
     // All rows are up to date: what it costs a step that finds nothing to replay.
     add(&|b| {
-        let bindings = embedding_catch_up::Bindings {
+        let bindings = embedding_replay::Bindings {
             state: b.words(vec![0, 0, 0, 1, 0, 0, 0, 0]),
-            rates: b.reals(embedding_catch_up::RATES),
+            rates: b.reals(embedding_replay::RATES),
             sorted_ids: b.words(sorted()),
             steps: b.words(vec![0; table]),
             weights: b.reals(table * units),
             first_moments: b.reals(table * units),
             second_moments: b.reals(table * units),
         };
-        let params = embedding_catch_up::Params {
+        let params = embedding_replay::Params {
             positions: positions as u32,
             units: units as u32,
             first: 0,
@@ -569,17 +569,17 @@ pub fn cases() -> Vec<Case> {
             beta_2: 0.999,
             epsilon: 1e-7,
         };
-        let dispatch = embedding_catch_up::dispatch(params, bindings);
+        let dispatch = embedding_replay::dispatch(params, bindings);
         b.finish("32768 ids, nothing missed".into(), dispatch, 2 * positions, 0.0)
     });
     add(&|b| {
-        let bindings = embedding_mark::Bindings {
+        let bindings = embedding_stamp::Bindings {
             state: b.state(),
             ids: b.words(sorted()),
             steps: b.words(vec![0; table]),
         };
-        let params = embedding_mark::Params { count: positions as u32, all: 0 };
-        let dispatch = embedding_mark::dispatch(params, bindings);
+        let params = embedding_stamp::Params { count: positions as u32, all: 0 };
+        let dispatch = embedding_stamp::dispatch(params, bindings);
         b.finish("32768 ids".into(), dispatch, 2 * positions, 0.0)
     });
     let runs = radix_count::runs(positions);

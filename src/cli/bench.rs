@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{print, remark};
+use super::{note, print};
 use crate::backend::{Device, DeviceKind};
 use crate::bench;
 
@@ -56,7 +56,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
             let mut devices = vec![Device::cpu()];
             match Device::open("gpu") {
                 Ok(device) => devices.insert(0, device),
-                Err(error) => remark(error),
+                Err(error) => note(error),
             }
             devices
         }
@@ -136,7 +136,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     if let What::Scaling { plot: Some(path) } = &options.what {
         let png = crate::report::scaling_png(&bench::scaling_panels(&points))?;
         crate::model::write_whole(path, &png)?;
-        remark(format_args!("The curves are in {}.", path.display()));
+        note(format_args!("The curves are in {}.", path.display()));
     }
     Ok(())
 }

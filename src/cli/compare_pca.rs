@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{DeviceOption, print, remark};
+use super::{DeviceOption, note, print};
 use crate::model::{Model, write_whole};
 use crate::run::compare_pca;
 
@@ -61,7 +61,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
         found.ratio()
     ))?;
     if let Some(path) = &options.output {
-        remark(format_args!("The codes are drawn in {}.", path.display()));
+        note(format_args!("The codes are drawn in {}.", path.display()));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{DeviceOption, print, remark};
+use super::{DeviceOption, note, print};
 use crate::backend::DeviceKind;
 use crate::model::write_whole;
 use crate::report::{history_png, history_text};
@@ -55,9 +55,9 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     show(&seen)?;
     write_whole(&options.plot, &history_png(&seen.history)?)?;
     print(format_args!("Trained on {}.", device.name()))?;
-    remark(format_args!("The history's plot is in {}.", options.plot.display()));
+    note(format_args!("The history's plot is in {}.", options.plot.display()));
     if device.kind() == DeviceKind::Cpu && options.device.device != "cpu" {
-        remark(crate::backend::no_gpu_remark());
+        note(crate::backend::no_gpu_note());
     }
     Ok(())
 }

@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::{print, remark};
-use crate::backend::{list_adapters, no_gpu_remark};
+use super::{note, print};
+use crate::backend::{list_adapters, no_gpu_note};
 
 /// List the adapters that `--device` takes by index or by part of their name
 #[derive(Debug, Args)]
@@ -18,7 +18,7 @@ pub(super) struct Options {
 pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let adapters = list_adapters();
     if options.json {
-        let line = |(index, a): (usize, &crate::backend::AdapterLine)| {
+        let line = |(index, a): (usize, &crate::backend::AdapterInfo)| {
             serde_json::json!({
                 "index": index,
                 "name": a.name,
@@ -50,7 +50,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     table.add_row(["cpu", "CPU backend", "none", "cpu", &threads, ""]);
     print(table)?;
     if !adapters.iter().any(|a| a.class != "software") {
-        remark(no_gpu_remark());
+        note(no_gpu_note());
     }
     Ok(())
 }

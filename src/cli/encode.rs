@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{DeviceOption, print, remark};
+use super::{DeviceOption, note, print};
 use crate::model::Model;
 use crate::run::{decode, encode, write_outputs};
 
@@ -33,7 +33,7 @@ pub(super) struct EncodeOptions {
 
 pub(super) fn run_encode(options: &EncodeOptions) -> anyhow::Result<()> {
     let model = Model::load(&options.model)?;
-    model.code_width()?;
+    model.latent_width()?;
     let device = options.device.open()?;
     let codes = encode(&model, &options.data, &options.text_column, &device)?;
     codes.write(&options.output, |i| format!("code_{i}"))?;
@@ -42,7 +42,7 @@ pub(super) fn run_encode(options: &EncodeOptions) -> anyhow::Result<()> {
         let output = &options.output;
         return print(serde_json::json!({ "rows": rows, "width": width, "output": output }));
     }
-    remark(format_args!("{rows} codes of {width} elements are in {}.", options.output.display()));
+    note(format_args!("{rows} codes of {width} elements are in {}.", options.output.display()));
     Ok(())
 }
 
@@ -76,6 +76,6 @@ pub(super) fn run_decode(options: &DecodeOptions) -> anyhow::Result<()> {
         let output = &options.output;
         return print(serde_json::json!({ "rows": rows, "width": width, "output": output }));
     }
-    remark(format_args!("{wrote} are in {}.", options.output.display()));
+    note(format_args!("{wrote} are in {}.", options.output.display()));
     Ok(())
 }

@@ -1,5 +1,5 @@
 //! The command line: one file a command. It parses, calls the library and prints; results go to
-//! standard output, progress and remarks to standard error.
+//! standard output, progress and notes to standard error.
 
 mod bench;
 mod compare_pca;
@@ -116,7 +116,7 @@ fn print(text: impl std::fmt::Display) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes a remark to standard error; where that is closed, nobody wants it.
-fn remark(text: impl std::fmt::Display) {
+/// Writes a note to standard error; where that is closed, nobody wants it.
+fn note(text: impl std::fmt::Display) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }

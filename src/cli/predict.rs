@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{DeviceOption, remark};
+use super::{DeviceOption, note};
 use crate::error::Error;
 use crate::model::Model;
 use crate::run::{Answer, LinePredictor, predict_file};
@@ -78,7 +78,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     }
     output.flush()?;
     if unknown > 0 {
-        remark(format_args!(
+        note(format_args!(
             "warning: {unknown} rows have no known word; their answers rest on the bias alone"
         ));
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::remark;
+use super::note;
 use crate::train::EpochReport;
 
 /// Time between lines where there is no terminal.
@@ -46,7 +46,7 @@ impl Progress {
         let is_due =
             self.last.elapsed() >= LINES || epoch.epoch == 1 || epoch.epoch == epoch.epochs;
         if self.bar.is_hidden() && !self.quiet && is_due {
-            remark(format_args!("epoch {}/{}  {text}", epoch.epoch, epoch.epochs));
+            note(format_args!("epoch {}/{}  {text}", epoch.epoch, epoch.epochs));
             self.last = Instant::now();
         }
     }

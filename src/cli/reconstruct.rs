@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{DeviceOption, print, remark};
+use super::{DeviceOption, note, print};
 use crate::model::{Model, Noise, write_whole};
 use crate::run::{reconstruct, write_outputs};
 
@@ -88,7 +88,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     };
     print(format_args!("worst rows: {}", list(&worst)))?;
     if let Some(path) = &options.output {
-        remark(format_args!("The rows are in {}.", path.display()));
+        note(format_args!("The rows are in {}.", path.display()));
     }
     Ok(())
 }

@@ -26,7 +26,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     }
     print(model.summary())?;
     print(format_args!(" Loss: {}", model.loss().name()))?;
-    if let (Ok(width), Some(layers)) = (model.code_width(), model.code) {
+    if let (Ok(width), Some(layers)) = (model.latent_width(), model.latent_layer) {
         print(format_args!(" Code: {width} elements, after layer {layers}"))?;
     }
     if let Some(noise) = model.noise {

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::progress::Progress;
-use super::{DeviceOption, print, remark};
+use super::{DeviceOption, note, print};
 use crate::data::{ImageOptions, TableTask};
 use crate::error::Error;
-use crate::model::{Combine, Loss};
+use crate::model::{BagMode, Loss};
 use crate::run::{DataConfig, Pool, RunConfig, WordsConfig, train, train_words};
 use crate::text::Side;
 use crate::train::{Optimizer, Profile, Schedule, Session, WordMethod, WordTrainer};
@@ -238,22 +238,22 @@ enum TaskName {
 }
 
 /// What differs between the kinds where no option says otherwise.
-struct Usual {
+struct Defaults {
     learning_rate: f64,
     schedule: Schedule,
     batch_size: usize,
     adapt_learning_rate: bool,
 }
 
-impl Usual {
-    const TEXT: Usual = Usual {
+impl Defaults {
+    const TEXT: Defaults = Defaults {
         learning_rate: 3e-3,
         schedule: Schedule::Constant,
         batch_size: 64,
         adapt_learning_rate: false,
     };
-    const TABLE: Usual = Usual { learning_rate: 1e-3, batch_size: 32, ..Usual::TEXT };
-    const AUTOENCODER: Usual = Usual {
+    const TABLE: Defaults = Defaults { learning_rate: 1e-3, batch_size: 32, ..Defaults::TEXT };
+    const AUTOENCODER: Defaults = Defaults {
         learning_rate: 3e-3,
         schedule: Schedule::Cosine,
         batch_size: 32,
@@ -437,7 +437,7 @@ struct WordsOptions {
 }
 
 impl CommonOptions {
-    fn apply(&self, config: &mut RunConfig, usual: &Usual) {
+    fn apply(&self, config: &mut RunConfig, usual: &Defaults) {
         let data = &mut config.data;
         data.validation = self.validation_file.clone();
         data.validation_split = match self.validation_file {
@@ -495,7 +495,7 @@ impl TextOptions {
             PoolName::Flatten => Pool::Flatten,
         };
         self.classifier.apply(&mut config);
-        self.common.apply(&mut config, &Usual::TEXT);
+        self.common.apply(&mut config, &Defaults::TEXT);
         config
     }
 }
@@ -510,7 +510,7 @@ impl TableOptions {
         });
         config.model.dropout = self.dropout;
         self.classifier.apply(&mut config);
-        self.common.apply(&mut config, &Usual::TABLE);
+        self.common.apply(&mut config, &Defaults::TABLE);
         config
     }
 }
@@ -549,13 +549,13 @@ impl AutoencoderOptions {
         config.text.min_count = self.min_count;
         config.model.encoder = self.layers.clone();
         config.model.combine = match self.combine {
-            CombineName::Sum => Combine::Sum,
-            CombineName::Mean => Combine::Mean,
-            CombineName::Sqrt => Combine::Sqrt,
+            CombineName::Sum => BagMode::Sum,
+            CombineName::Mean => BagMode::Mean,
+            CombineName::Sqrt => BagMode::SqrtN,
         };
         config.training.loss = self.loss.map(LossName::loss);
         self.images.apply(&mut config);
-        self.common.apply(&mut config, &Usual::AUTOENCODER);
+        self.common.apply(&mut config, &Defaults::AUTOENCODER);
         config
     }
 }
@@ -573,7 +573,7 @@ impl TranslateOptions {
         config.model.freeze_encoder = self.freeze_encoder;
         config.training.loss = self.loss.map(LossName::loss);
         self.images.apply(&mut config);
-        self.common.apply(&mut config, &Usual::AUTOENCODER);
+        self.common.apply(&mut config, &Defaults::AUTOENCODER);
         config
     }
 }
@@ -615,7 +615,7 @@ fn run_words(options: &WordsOptions, show: &ShowOptions) -> anyhow::Result<()> {
         &mut |vocabulary, words| {
             sizes = (vocabulary, words);
             if !show.quiet && !show.json {
-                remark(format_args!(
+                note(format_args!(
                     "Training vectors of {vocabulary} words on {words} words, on {}.",
                     device.name()
                 ));
@@ -638,7 +638,7 @@ fn run_words(options: &WordsOptions, show: &ShowOptions) -> anyhow::Result<()> {
     }
     let loss = history.loss.last().copied().unwrap_or_default();
     print(format_args!("words {}  epochs {}  loss {loss:.4}", sizes.0, history.loss.len()))?;
-    remark(format_args!("The vectors are in {}.", config.output.display()));
+    note(format_args!("The vectors are in {}.", config.output.display()));
     Ok(())
 }
 
@@ -676,14 +676,14 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
         &mut |model, loaded, trainer| {
             if !show.quiet && !show.json {
                 let rows = loaded.training.rows();
-                remark(format_args!("{}\n", model.summary()));
-                remark(format_args!("Training on {rows} rows, on {}.", device.name()));
+                note(format_args!("{}\n", model.summary()));
+                note(format_args!("Training on {rows} rows, on {}.", device.name()));
             }
             if show.profile {
                 let found = Session::new(model, trainer, &loaded.training, None, &device)?;
                 let found = found.profile()?;
                 if !show.json {
-                    remark(&found);
+                    note(&found);
                 }
                 profile = Some(found);
             }
@@ -724,7 +724,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     }
     print(text)?;
     if let Some(path) = &config.output.model {
-        remark(format_args!("The model is in {}.", path.display()));
+        note(format_args!("The model is in {}.", path.display()));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{DeviceOption, print, remark};
+use super::{DeviceOption, note, print};
 use crate::model::Model;
 use crate::run::{translate, write_outputs};
 
@@ -38,6 +38,6 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
         let (rows, output) = (outputs.rows(), &options.output);
         return print(serde_json::json!({ "rows": rows, "output": output }));
     }
-    remark(format_args!("{wrote} are in {}.", options.output.display()));
+    note(format_args!("{wrote} are in {}.", options.output.display()));
     Ok(())
 }

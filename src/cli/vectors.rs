@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{DeviceOption, print, remark};
+use super::{DeviceOption, note, print};
 use crate::model::Model;
 use crate::run::{Neighbour, export_word2vec, neighbours, similar};
 
@@ -92,6 +92,6 @@ pub(super) struct ExportOptions {
 pub(super) fn run_export(options: &ExportOptions) -> anyhow::Result<()> {
     let model = Model::load(&options.model)?;
     let words = export_word2vec(&model, &options.output)?;
-    remark(format_args!("{words} words are in {}.", options.output.display()));
+    note(format_args!("{words} words are in {}.", options.output.display()));
     Ok(())
 }

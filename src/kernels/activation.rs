@@ -1,4 +1,4 @@
-//! Elementwise activations, fused into the dense kernels. Twin of `shaders/shared/activation.wgsl`.
+//! Elementwise activations, fused into the dense kernels. Reference of `shaders/shared/activation.wgsl`.
 //!
 //! A new activation adds one line to each of the four tables here and one to each of the two in
 //! the shader. (Softmax is no elementwise function and has a kernel of its own.)

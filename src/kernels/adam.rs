@@ -39,7 +39,7 @@ kernel! {
     },
     source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("adam.wgsl")],
     workgroups: |p| spread(p.count.div_ceil(4) as usize),
-    twin: twin,
+    reference: reference,
 }
 
 /// The rate of step `step`, counted from 1.
@@ -90,7 +90,7 @@ impl<T: Real> Rule<T> {
     }
 }
 
-fn twin<T: Real>(
+fn reference<T: Real>(
     p: &Params,
     state: &[u32],
     schedule: &[T],

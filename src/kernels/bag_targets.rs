@@ -27,11 +27,11 @@ kernel! {
     },
     source: &[wgsl!("shared/index.wgsl"), wgsl!("bag_targets.wgsl")],
     workgroups: |p| spread(p.rows as usize),
-    turns: |p| 2 * p.length as u64,
-    twin: twin,
+    loop_iterations: |p| 2 * p.length as u64,
+    reference: reference,
 }
 
-fn twin<T: Real>(p: &Params, ids: &[u32], targets: &mut [T]) {
+fn reference<T: Real>(p: &Params, ids: &[u32], targets: &mut [T]) {
     let (length, outputs) = (p.length as usize, p.outputs as usize);
     let rows = ids.chunks_exact(length).zip(targets.chunks_exact_mut(outputs));
     for (ids, targets) in rows.take(p.rows as usize) {

@@ -33,7 +33,7 @@ kernel! {
         wgsl!("shared/reduce.wgsl"), wgsl!("binary_crossentropy.wgsl"),
     ],
     workgroups: |p| [p.groups, 1, 1],
-    twin: twin,
+    reference: reference,
 }
 
 /// Workgroups among which a loss over `count` elements is shared: at most 64, with 4,096
@@ -42,7 +42,7 @@ pub fn groups(count: usize) -> usize {
     (count / 4096).clamp(1, 64)
 }
 
-fn twin<T: Real>(
+fn reference<T: Real>(
     p: &Params,
     state: &mut [u32],
     logits: &[T],

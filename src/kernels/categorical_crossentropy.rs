@@ -47,7 +47,7 @@ kernel! {
         },
     ],
     choose: |p, _| (p.outputs as usize >= WIDE) as usize,
-    twin: twin,
+    reference: reference,
 }
 
 /// Outputs from which on the invocations of a workgroup share a row.
@@ -62,7 +62,7 @@ pub fn groups(rows: usize, outputs: usize) -> usize {
     }
 }
 
-fn twin<T: Real>(
+fn reference<T: Real>(
     p: &Params,
     state: &mut [u32],
     logits: &[T],

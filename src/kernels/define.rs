@@ -1,11 +1,11 @@
-//! What a kernel is, as data: its shader, parameters, bindings, geometry and twin.
+//! What a kernel is, as data: its shader, parameters, bindings, geometry and reference.
 
 use super::Real;
 
 /// Type of a buffer's elements; both are four bytes wide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Element {
-    /// `f32` on a device; the CPU backend's [`Real`] in a twin.
+    /// `f32` on a device; the CPU backend's [`Real`] in a reference.
     F32,
     /// `u32`: ids, counters.
     U32,
@@ -51,7 +51,7 @@ pub enum Adapter {
     /// A CPU that plays a GPU (lavapipe, SwiftShader, WARP): they are dear, and so is every load.
     Software {
         /// Whether it has subgroups, all of exactly eight invocations.
-        eights: bool,
+        subgroup_8: bool,
     },
 }
 
@@ -67,12 +67,12 @@ pub struct Variant {
     /// Whether it computes these parameters; a kernel chooses only among those that do.
     pub computes: fn(params: &[u8]) -> bool,
     /// Whether it needs subgroups of exactly eight invocations; all others are portable.
-    pub eights: bool,
+    pub requires_subgroup_8: bool,
 }
 
 /// Turns of loops after which software adapters (lavapipe) leave an invocation's loops behind, with a wrong
 /// result and no word.
-pub const MOST_TURNS: u64 = 65_535;
+pub const MAX_LOOP_ITERATIONS: u64 = 65_535;
 
 /// A kernel's index-free description. All are `static`, in the room of their name.
 pub struct Kernel {
@@ -94,12 +94,12 @@ pub struct Kernel {
     /// Parameters for which one choice is good, in a word.
     pub size_class: fn(params: &[u8]) -> String,
     /// Turns of all its loops together that one invocation of a software adapter's form may make, where
-    /// they grow with the parameters and nobody cuts them: such adapters stop at [`MOST_TURNS`].
-    pub turns: fn(params: &[u8]) -> u64,
-    /// The CPU twin in single precision: the CPU backend.
-    pub twin_f32: fn(params: &[u8], slots: &mut [Slot<'_, f32>]),
-    /// The CPU twin in double precision: the oracle.
-    pub twin_f64: fn(params: &[u8], slots: &mut [Slot<'_, f64>]),
+    /// they grow with the parameters and nobody cuts them: such adapters stop at [`MAX_LOOP_ITERATIONS`].
+    pub loop_iterations: fn(params: &[u8]) -> u64,
+    /// The CPU reference in single precision: the CPU backend.
+    pub reference_f32: fn(params: &[u8], slots: &mut [Slot<'_, f32>]),
+    /// The CPU reference in double precision: the oracle.
+    pub reference_f64: fn(params: &[u8], slots: &mut [Slot<'_, f64>]),
 }
 
 impl std::fmt::Debug for Kernel {
@@ -142,22 +142,22 @@ pub struct Dispatch {
     pub bindings: Vec<Span>,
 }
 
-/// A binding as a twin sees it.
+/// A binding as a reference sees it.
 #[derive(Debug)]
 pub enum Slot<'a, T> {
     /// A read-only `f32` binding.
-    Reals(&'a [T]),
+    F32(&'a [T]),
     /// A writable `f32` binding.
-    RealsMut(&'a mut [T]),
+    F32Mut(&'a mut [T]),
     /// A read-only `u32` binding.
-    Words(&'a [u32]),
+    U32(&'a [u32]),
     /// A writable `u32` binding.
-    WordsMut(&'a mut [u32]),
+    U32Mut(&'a mut [u32]),
 }
 
 impl<T> Default for Slot<'_, T> {
     fn default() -> Self {
-        Slot::Words(&[])
+        Slot::U32(&[])
     }
 }
 
@@ -165,30 +165,30 @@ impl<T> Default for Slot<'_, T> {
 /// (`Program::add_routine`), so a mismatch here is a bug of this crate.
 impl<'a, T: Real> Slot<'a, T> {
     #[doc(hidden)]
-    pub fn take_reals(&mut self) -> &'a [T] {
+    pub fn take_f32(&mut self) -> &'a [T] {
         match std::mem::take(self) {
-            Slot::Reals(slice) => slice,
+            Slot::F32(slice) => slice,
             other => unreachable!("an f32 input is bound to {other:?}"),
         }
     }
     #[doc(hidden)]
-    pub fn take_reals_mut(&mut self) -> &'a mut [T] {
+    pub fn take_f32_mut(&mut self) -> &'a mut [T] {
         match std::mem::take(self) {
-            Slot::RealsMut(slice) => slice,
+            Slot::F32Mut(slice) => slice,
             other => unreachable!("an f32 output is bound to {other:?}"),
         }
     }
     #[doc(hidden)]
-    pub fn take_words(&mut self) -> &'a [u32] {
+    pub fn take_u32(&mut self) -> &'a [u32] {
         match std::mem::take(self) {
-            Slot::Words(slice) => slice,
+            Slot::U32(slice) => slice,
             other => unreachable!("a u32 input is bound to {other:?}"),
         }
     }
     #[doc(hidden)]
-    pub fn take_words_mut(&mut self) -> &'a mut [u32] {
+    pub fn take_u32_mut(&mut self) -> &'a mut [u32] {
         match std::mem::take(self) {
-            Slot::WordsMut(slice) => slice,
+            Slot::U32Mut(slice) => slice,
             other => unreachable!("a u32 output is bound to {other:?}"),
         }
     }
@@ -223,18 +223,18 @@ macro_rules! wgsl {
 }
 
 /// Declares a kernel's Rust half: `Params`, `Bindings`, `KERNEL` and `dispatch`, from the list of
-/// parameters and bindings. `twin` is a function `twin::<T: Real>(&Params, binding, ...)` whose
+/// parameters and bindings. `reference` is a function `reference::<T: Real>(&Params, binding, ...)` whose
 /// arguments are the bindings as slices, in order.
 macro_rules! kernel {
     (
         name: $name:literal,
         params: { $($(#[$field_doc:meta])* $field:ident: $field_type:ident,)* },
         bindings: { $($(#[$binding_doc:meta])* $binding:ident: $access:ident $element:ident,)* },
-        variants: [ $($variant:literal: { source: $source:expr, workgroups: $workgroups:expr, $(computes: $computes:expr,)? $(eights: $eights:expr,)? }),+ $(,)? ],
+        variants: [ $($variant:literal: { source: $source:expr, workgroups: $workgroups:expr, $(computes: $computes:expr,)? $(requires_subgroup_8: $requires_subgroup_8:expr,)? }),+ $(,)? ],
         choose: $choose:expr,
         $(candidates: $candidates:expr, size_class: $size_class:expr,)?
-        $(turns: $turns:expr,)?
-        twin: $twin:path,
+        $(loop_iterations: $loop_iterations:expr,)?
+        reference: $reference:path,
     ) => {
         /// The kernel's parameters, field for field those of the shader.
         #[repr(C)]
@@ -253,7 +253,7 @@ macro_rules! kernel {
                 let [$($binding),*] = slots else {
                     unreachable!("{} has {} slots", $name, slots.len())
                 };
-                $twin(&params, $(kernel!(@take $binding $access $element)),*)
+                $reference(&params, $(kernel!(@take $binding $access $element)),*)
             }
             Kernel {
                 name: $name,
@@ -284,7 +284,7 @@ macro_rules! kernel {
                         )?
                         true
                     },
-                    eights: false $(|| $eights)?,
+                    requires_subgroup_8: false $(|| $requires_subgroup_8)?,
                 }),+],
                 choose: |bytes, adapter| {
                     let choose: fn(&Params, $crate::kernels::Adapter) -> usize = $choose;
@@ -309,17 +309,17 @@ macro_rules! kernel {
                     )?
                     String::new()
                 },
-                turns: |_bytes| {
+                loop_iterations: |_bytes| {
                     $(
-                        let turns: fn(&Params) -> u64 = $turns;
+                        let loop_iterations: fn(&Params) -> u64 = $loop_iterations;
                         if true {
-                            return turns(&bytemuck::pod_read_unaligned(_bytes));
+                            return loop_iterations(&bytemuck::pod_read_unaligned(_bytes));
                         }
                     )?
                     0
                 },
-                twin_f32: run::<f32>,
-                twin_f64: run::<f64>,
+                reference_f32: run::<f32>,
+                reference_f64: run::<f64>,
             }
         };
 
@@ -339,8 +339,8 @@ macro_rules! kernel {
         bindings: $bindings:tt,
         source: $source:expr,
         workgroups: $workgroups:expr,
-        $(turns: $turns:expr,)?
-        twin: $twin:path,
+        $(loop_iterations: $loop_iterations:expr,)?
+        reference: $reference:path,
     ) => {
         kernel! {
             name: $name,
@@ -348,8 +348,8 @@ macro_rules! kernel {
             bindings: $bindings,
             variants: ["only": { source: $source, workgroups: $workgroups, }],
             choose: |_, _| 0,
-            $(turns: $turns,)?
-            twin: $twin,
+            $(loop_iterations: $loop_iterations,)?
+            reference: $reference,
         }
     };
     // Over rows of items (`shared/rows.wgsl`): vec4f where the width is a multiple of 4, else f32; each
@@ -370,8 +370,8 @@ macro_rules! kernel {
             source: [$($source:expr),* $(,)?],
             $(wide: [$($wide:expr),* $(,)?],)?
         },
-        $(turns: $turns:expr,)?
-        twin: $twin:path,
+        $(loop_iterations: $loop_iterations:expr,)?
+        reference: $reference:path,
     ) => {
         kernel! {
             name: $name,
@@ -412,8 +412,8 @@ macro_rules! kernel {
                     false => 2 * is_software as usize + !width(p).is_multiple_of(4) as usize,
                 }
             },
-            $(turns: $turns,)?
-            twin: $twin,
+            $(loop_iterations: $loop_iterations,)?
+            reference: $reference,
         }
 
         const WALK: usize = 1 $(- 1 + $walk)?;
@@ -445,8 +445,8 @@ macro_rules! kernel {
     (@element u32) => { Element::U32 };
     (@access read) => { Access::Read };
     (@access write) => { Access::Write };
-    (@take $slot:ident read f32) => { $slot.take_reals() };
-    (@take $slot:ident write f32) => { $slot.take_reals_mut() };
-    (@take $slot:ident read u32) => { $slot.take_words() };
-    (@take $slot:ident write u32) => { $slot.take_words_mut() };
+    (@take $slot:ident read f32) => { $slot.take_f32() };
+    (@take $slot:ident write f32) => { $slot.take_f32_mut() };
+    (@take $slot:ident read u32) => { $slot.take_u32() };
+    (@take $slot:ident write u32) => { $slot.take_u32_mut() };
 }

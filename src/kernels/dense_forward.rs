@@ -43,7 +43,7 @@ product_kernel! {
         workgroups: |p| spread_by(64, p.rows as usize),
         shared: |p| p.inputs >= 256,
     },
-    twin: twin,
+    reference: reference,
 }
 
 impl Params {
@@ -54,7 +54,7 @@ impl Params {
     }
 }
 
-fn twin<T: Real>(p: &Params, input: &[T], weights: &[T], output: &mut [T]) {
+fn reference<T: Real>(p: &Params, input: &[T], weights: &[T], output: &mut [T]) {
     let (rows, inputs, units) = (p.rows as usize, p.inputs as usize, p.units as usize);
     let (kernel, bias) = weights[..(inputs + p.bias as usize) * units].split_at(inputs * units);
     let output = &mut output[..rows * units];
@@ -62,12 +62,12 @@ fn twin<T: Real>(p: &Params, input: &[T], weights: &[T], output: &mut [T]) {
     let begin = match (p.adds, p.bias) {
         (0, 0) => Begin::Zero,
         (0, _) => Begin::Row(bias),
-        (_, 0) => Begin::Kept,
+        (_, 0) => Begin::Accumulate,
         (_, _) => {
             output.chunks_exact_mut(units).for_each(|row| {
                 row.iter_mut().zip(bias).for_each(|(sum, &bias)| *sum += bias);
             });
-            Begin::Kept
+            Begin::Accumulate
         }
     };
     T::product(

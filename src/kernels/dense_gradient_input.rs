@@ -45,7 +45,7 @@ product_kernel! {
         workgroups: |p| [(p.inputs / 4).div_ceil(64), p.rows.div_ceil(8), 1],
         linear: |p| p.activation == Activation::Linear as u32,
     },
-    twin: twin,
+    reference: reference,
 }
 
 impl Params {
@@ -65,7 +65,7 @@ impl Params {
     }
 }
 
-fn twin<T: Real>(p: &Params, input: &[T], weights: &[T], d_output: &[T], d_input: &mut [T]) {
+fn reference<T: Real>(p: &Params, input: &[T], weights: &[T], d_output: &[T], d_input: &mut [T]) {
     let (rows, inputs, units) = (p.rows as usize, p.inputs as usize, p.units as usize);
     let (first, stride) = (p.first as usize, p.stride as usize);
     let first_unit = p.first_unit as usize;
@@ -96,7 +96,7 @@ fn twin<T: Real>(p: &Params, input: &[T], weights: &[T], d_output: &[T], d_input
             a_strides: [units, 1],
             b: &weights[first_unit..],
             b_strides: [1, units],
-            begin: if first_unit > 0 { Begin::Kept } else { Begin::Zero },
+            begin: if first_unit > 0 { Begin::Accumulate } else { Begin::Zero },
         },
         &mut d_input[first..],
         stride,

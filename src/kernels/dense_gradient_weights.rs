@@ -39,7 +39,7 @@ product_kernel! {
         source: [wgsl!("column/dense_gradient_weights.wgsl")],
         workgroups: |p| [(p.inputs / 4 + 1).div_ceil(64), p.parts(), 1],
     },
-    twin: twin,
+    reference: reference,
 }
 
 impl Params {
@@ -73,7 +73,7 @@ impl Params {
     }
 }
 
-fn twin<T: Real>(p: &Params, input: &[T], d_output: &[T], gradient: &mut [T]) {
+fn reference<T: Real>(p: &Params, input: &[T], d_output: &[T], gradient: &mut [T]) {
     let (stride, units, part_rows) = (p.stride as usize, p.units as usize, p.part_rows as usize);
     let gradients = gradient.chunks_exact_mut(p.part_len());
     for (part, gradient) in gradients.take(p.parts() as usize).enumerate() {

@@ -29,10 +29,10 @@ kernel! {
     },
     source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("shared/random.wgsl"), wgsl!("dropout.wgsl")],
     workgroups: |p| spread(p.count as usize),
-    twin: twin,
+    reference: reference,
 }
 
-fn twin<T: Real>(p: &Params, state: &[u32], input: &[T], output: &mut [T]) {
+fn reference<T: Real>(p: &Params, state: &[u32], input: &[T], output: &mut [T]) {
     let scale = T::from_f32(p.scale);
     let step = state[BATCH_STEP];
     for_rows(&mut output[..p.count as usize], 1, |first, outputs| {

@@ -36,10 +36,10 @@ kernel! {
         wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("dropout_gradient.wgsl"),
     ],
     workgroups: |p| spread(p.count as usize),
-    twin: twin,
+    reference: reference,
 }
 
-fn twin<T: Real>(p: &Params, state: &[u32], input: &[T], d_output: &[T], d_input: &mut [T]) {
+fn reference<T: Real>(p: &Params, state: &[u32], input: &[T], d_output: &[T], d_input: &mut [T]) {
     let scale = T::from_f32(p.scale);
     let activation = Activation::from_code(p.activation);
     let step = state[BATCH_STEP];

@@ -1,6 +1,6 @@
 //! Adam ([`super::adam`]) on the rows of a table that a batch names, and on no others: a step costs
 //! what its ids cost, however large the table. Rows that it does not touch have missed a step with
-//! a gradient of zero; [`super::embedding_catch_up`] replays it when they come up again.
+//! a gradient of zero; [`super::embedding_replay`] replays it when they come up again.
 //!
 //! The pairs (id, position) come sorted, and each id's gradient summed
 //! ([`super::embedding_gradient_runs`], compact).
@@ -54,11 +54,11 @@ kernel! {
         walk: 64,
         source: [wgsl!("shared/state.wgsl"), wgsl!("embedding_adam.wgsl")],
     },
-    twin: twin,
+    reference: reference,
 }
 
 #[allow(clippy::too_many_arguments)]
-fn twin<T: Real>(
+fn reference<T: Real>(
     p: &Params,
     state: &[u32],
     schedule: &[T],

@@ -9,7 +9,7 @@ pub const SUM: u32 = 0;
 /// The sum over the number of ids: their mean.
 pub const MEAN: u32 = 1;
 /// The sum over the root of the number of ids.
-pub const SQRT: u32 = 2;
+pub const SQRT_N: u32 = 2;
 
 kernel! {
     name: "embedding_bag",
@@ -24,8 +24,8 @@ kernel! {
         first: u32,
         /// Rows that it holds.
         table_rows: u32,
-        /// [`SUM`], [`MEAN`] or [`SQRT`].
-        combine: u32,
+        /// [`SUM`], [`MEAN`] or [`SQRT_N`].
+        mode: u32,
         /// [`Activation::code`].
         activation: u32,
         /// 1: `output` holds the sums over earlier pieces of the table.
@@ -59,11 +59,11 @@ kernel! {
             wgsl!("shared/activate_wide.wgsl"), wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("embedding_bag.wgsl"),
         ],
     },
-    turns: |p| 2 * p.length as u64 + 8,
-    twin: twin,
+    loop_iterations: |p| 2 * p.length as u64 + 8,
+    reference: reference,
 }
 
-fn twin<T: Real>(
+fn reference<T: Real>(
     p: &Params,
     ids: &[u32],
     table: &[T],
@@ -75,9 +75,9 @@ fn twin<T: Real>(
     let ids = &ids[..rows * length];
     let scale = |ids: &[u32]| {
         let count = T::from_usize(ids.iter().filter(|&&id| id != 0).count().max(1));
-        match p.combine {
+        match p.mode {
             MEAN => T::ONE / count,
-            SQRT => T::ONE / count.sqrt(),
+            SQRT_N => T::ONE / count.sqrt(),
             _ => T::ONE,
         }
     };

@@ -30,10 +30,10 @@ kernel! {
         source: [wgsl!("embedding_gather.wgsl")],
         wide: [wgsl!("embedding_gather.wgsl")],
     },
-    twin: twin,
+    reference: reference,
 }
 
-fn twin<T: Real>(p: &Params, ids: &[u32], table: &[T], output: &mut [T]) {
+fn reference<T: Real>(p: &Params, ids: &[u32], table: &[T], output: &mut [T]) {
     let (positions, units) = (p.positions as usize, p.units as usize);
     for_rows(&mut output[..positions * units], units, |first, rows| {
         for (row, &id) in rows.chunks_exact_mut(units).zip(&ids[first..]) {

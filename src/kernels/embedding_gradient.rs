@@ -4,7 +4,7 @@
 //! On a GPU each element of the gradient reads every id, which pays for small tables and batches
 //! only ([`is_direct`]); large ones are sorted first: [`super::radix_count`],
 //! [`super::radix_scan`], [`super::radix_scatter`], then [`super::embedding_gradient_runs`] and
-//! [`super::embedding_gradient_carry`]. The CPU twin is linear and serves both.
+//! [`super::embedding_gradient_carry`]. The CPU reference is linear and serves both.
 
 use super::{Real, spread};
 
@@ -32,8 +32,8 @@ kernel! {
     },
     source: &[wgsl!("shared/index.wgsl"), wgsl!("embedding_gradient.wgsl")],
     workgroups: |p| spread(p.rows as usize * p.units as usize),
-    turns: |p| p.positions as u64,
-    twin: twin,
+    loop_iterations: |p| p.positions as u64,
+    reference: reference,
 }
 
 /// Whether reading every id for every element is cheaper than sorting: by the count of reads.
@@ -66,7 +66,7 @@ pub(super) fn add_position<T: Real>(
     );
 }
 
-fn twin<T: Real>(p: &Params, ids: &[u32], d_output: &[T], scales: &[T], gradient: &mut [T]) {
+fn reference<T: Real>(p: &Params, ids: &[u32], d_output: &[T], scales: &[T], gradient: &mut [T]) {
     let units = p.units as usize;
     gradient[..p.rows as usize * units].fill(T::ZERO);
     for (position, &id) in ids[..p.positions as usize].iter().enumerate() {

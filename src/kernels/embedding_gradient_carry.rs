@@ -32,11 +32,17 @@ kernel! {
         rows: |p| (p.positions as usize).div_ceil(TILE),
         source: [wgsl!("shared/runs.wgsl"), wgsl!("embedding_gradient_carry.wgsl")],
     },
-    turns: |p| p.positions as u64 / TILE as u64 + TILE as u64,
-    twin: twin,
+    loop_iterations: |p| p.positions as u64 / TILE as u64 + TILE as u64,
+    reference: reference,
 }
 
-fn twin<T: Real>(p: &Params, sorted_ids: &[u32], heads: &[T], tails: &[T], gradient: &mut [T]) {
+fn reference<T: Real>(
+    p: &Params,
+    sorted_ids: &[u32],
+    heads: &[T],
+    tails: &[T],
+    gradient: &mut [T],
+) {
     let (positions, units) = (p.positions as usize, p.units as usize);
     for tile in 0..positions.div_ceil(TILE) {
         let (start, next) = (tile * TILE, (tile + 1) * TILE);

@@ -52,11 +52,11 @@ kernel! {
         source: [wgsl!("shared/runs.wgsl"), wgsl!("embedding_gradient_runs.wgsl")],
         wide: [wgsl!("shared/runs.wgsl"), wgsl!("embedding_gradient_runs.wgsl")],
     },
-    twin: twin,
+    reference: reference,
 }
 
 #[allow(clippy::too_many_arguments)]
-fn twin<T: Real>(
+fn reference<T: Real>(
     p: &Params,
     sorted_ids: &[u32],
     sorted_positions: &[u32],

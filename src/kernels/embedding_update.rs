@@ -36,10 +36,10 @@ kernel! {
     },
     source: &[wgsl!("shared/index.wgsl"), wgsl!("embedding_update.wgsl")],
     workgroups: |p| spread(p.positions as usize * p.units.div_ceil(4) as usize),
-    twin: twin,
+    reference: reference,
 }
 
-fn twin<T: Real>(
+fn reference<T: Real>(
     p: &Params,
     sorted_ids: &[u32],
     sorted_positions: &[u32],

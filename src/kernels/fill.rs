@@ -26,9 +26,9 @@ kernel! {
         },
     ],
     choose: |p, _| !p.count.is_multiple_of(4) as usize,
-    twin: twin,
+    reference: reference,
 }
 
-fn twin<T: Real>(p: &Params, values: &mut [T]) {
+fn reference<T: Real>(p: &Params, values: &mut [T]) {
     values[..p.count as usize].fill(T::from_f32(p.value));
 }

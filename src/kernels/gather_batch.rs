@@ -7,7 +7,7 @@ use super::state::{BATCH_SLOT, BATCH_STEP, CURSOR, SLOT, STEP};
 use super::{Adapter, Real, spread_rows};
 
 macro_rules! gather {
-    ($element:ident, $name:literal, $vec4:literal, $scalar:literal, $twin:ident) => {
+    ($element:ident, $name:literal, $vec4:literal, $scalar:literal, $reference:ident) => {
         kernel! {
             name: $name,
             params: {
@@ -56,7 +56,7 @@ macro_rules! gather {
                 let is_software = adapter != Adapter::Hardware;
                 2 * is_software as usize + !p.input_width.is_multiple_of(4) as usize
             },
-            twin: $twin,
+            reference: $reference,
         }
     };
 }
@@ -64,9 +64,9 @@ macro_rules! gather {
 /// Inputs are ids.
 pub mod ids {
     use super::*;
-    gather!(u32, "gather_batch", "alias Item = vec4u;\n", "alias Item = u32;\n", twin);
+    gather!(u32, "gather_batch", "alias Item = vec4u;\n", "alias Item = u32;\n", reference);
 
-    fn twin<T: Real>(
+    fn reference<T: Real>(
         p: &Params,
         state: &mut [u32],
         order: &[u32],
@@ -84,9 +84,9 @@ pub mod ids {
 /// Inputs are a matrix.
 pub mod matrix {
     use super::*;
-    gather!(f32, "gather_batch", "alias Item = vec4f;\n", "alias Item = f32;\n", twin);
+    gather!(f32, "gather_batch", "alias Item = vec4f;\n", "alias Item = f32;\n", reference);
 
-    fn twin<T: Real>(
+    fn reference<T: Real>(
         p: &Params,
         state: &mut [u32],
         order: &[u32],

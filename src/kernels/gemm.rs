@@ -66,7 +66,7 @@ pub enum Begin<'a, T> {
     /// Zeros.
     Zero,
     /// What it holds.
-    Kept,
+    Accumulate,
     /// This row, in each row.
     Row(&'a [T]),
 }
@@ -135,7 +135,7 @@ fn thin_rows<T: Real>(p: &Product<'_, T>, c: &mut [T], c_stride: usize, finish: 
                         let sum = super::dot(a, &columns[j * k..][..k]);
                         *c = match p.begin {
                             Begin::Zero => sum,
-                            Begin::Kept => *c + sum,
+                            Begin::Accumulate => *c + sum,
                             Begin::Row(row) => row[j] + sum,
                         };
                     }
@@ -172,7 +172,7 @@ fn thin_columns<T: Real>(p: &Product<'_, T>, c: &mut [T], finish: Finish<'_, T>)
             for (j, c) in c.iter_mut().enumerate() {
                 *c = match p.begin {
                     Begin::Zero => sums[j][i],
-                    Begin::Kept => *c + sums[j][i],
+                    Begin::Accumulate => *c + sums[j][i],
                     Begin::Row(row) => row[j] + sums[j][i],
                 };
             }
@@ -221,7 +221,7 @@ fn few_rows<T: Real>(p: &Product<'_, T>, c: &mut [T], c_stride: usize, finish: F
             for ((c, &sum), j) in c.iter_mut().zip(sums).zip(columns.clone()) {
                 *c = match p.begin {
                     Begin::Zero => sum,
-                    Begin::Kept => *c + sum,
+                    Begin::Accumulate => *c + sum,
                     Begin::Row(row) => row[j] + sum,
                 };
             }
@@ -414,7 +414,7 @@ macro_rules! blocked {
                                 first_panel: panels.start,
                                 from: part * shape.depth,
                                 depth: shape.depth_of(part, p.size[2]),
-                                begin: if part == 0 { p.begin } else { Begin::Kept },
+                                begin: if part == 0 { p.begin } else { Begin::Accumulate },
                                 finish: (part + 1 == shape.parts).then_some(finish),
                                 c,
                                 c_stride,
@@ -692,7 +692,7 @@ macro_rules! blocked {
                         };
                         let first: Option<&[$T]> = match work.begin {
                             Begin::Zero => None,
-                            Begin::Kept => Some(&[]),
+                            Begin::Accumulate => Some(&[]),
                             Begin::Row(row) => Some(&row[column..][..columns]),
                         };
                         if columns == 2 * S::$lanes {

@@ -23,11 +23,11 @@ kernel! {
     },
     source: &[wgsl!("shared/index.wgsl"), wgsl!("mean_pool.wgsl")],
     workgroups: |p| spread(p.rows as usize * p.units as usize),
-    turns: |p| p.length as u64,
-    twin: twin,
+    loop_iterations: |p| p.length as u64,
+    reference: reference,
 }
 
-fn twin<T: Real>(p: &Params, ids: &[u32], input: &[T], output: &mut [T]) {
+fn reference<T: Real>(p: &Params, ids: &[u32], input: &[T], output: &mut [T]) {
     let (rows, length, units) = (p.rows as usize, p.length as usize, p.units as usize);
     for_rows(&mut output[..rows * units], units, |first, means| {
         for (row, mean) in means.chunks_exact_mut(units).enumerate() {

@@ -22,11 +22,11 @@ kernel! {
     },
     source: &[wgsl!("shared/index.wgsl"), wgsl!("mean_pool_gradient.wgsl")],
     workgroups: |p| spread(p.rows as usize * p.length as usize),
-    turns: |p| (p.length + p.units) as u64,
-    twin: twin,
+    loop_iterations: |p| (p.length + p.units) as u64,
+    reference: reference,
 }
 
-fn twin<T: Real>(p: &Params, ids: &[u32], d_output: &[T], d_input: &mut [T]) {
+fn reference<T: Real>(p: &Params, ids: &[u32], d_output: &[T], d_input: &mut [T]) {
     let (rows, length, units) = (p.rows as usize, p.length as usize, p.units as usize);
     for_rows(&mut d_input[..rows * length * units], length * units, |first, gradients| {
         for (row, gradients) in gradients.chunks_exact_mut(length * units).enumerate() {

@@ -1,9 +1,9 @@
 //! The kernels: each a WGSL shader in `shaders/` and, here under the same name, its Rust half.
 //!
 //! A Rust half holds the parameters (`Params`, field for field those of the shader), the
-//! bindings with their access, the launch geometry, and the **CPU twin**: a plain function over
-//! the same bindings that computes the same thing. Twins are generic over [`Real`], so that the
-//! f32 twin is the CPU backend and the f64 twin the oracle of the tests. `tests/kernels.rs`
+//! bindings with their access, the launch geometry, and the **CPU reference**: a plain function over
+//! the same bindings that computes the same thing. References are generic over [`Real`], so that the
+//! f32 reference is the CPU backend and the f64 reference the oracle of the tests. `tests/kernels.rs`
 //! holds each `Params` against the layout that naga reads from the shader.
 
 #[macro_use]
@@ -23,12 +23,12 @@ pub mod dropout;
 pub mod dropout_gradient;
 pub mod embedding_adam;
 pub mod embedding_bag;
-pub mod embedding_catch_up;
 pub mod embedding_gather;
 pub mod embedding_gradient;
 pub mod embedding_gradient_carry;
 pub mod embedding_gradient_runs;
-pub mod embedding_mark;
+pub mod embedding_replay;
+pub mod embedding_stamp;
 pub mod embedding_update;
 pub mod fill;
 pub mod gather_batch;
@@ -53,8 +53,8 @@ pub mod word_samples;
 
 pub use activation::Activation;
 pub use define::{
-    Access, Adapter, Binding, BufferId, Dispatch, Element, Field, Kernel, MOST_TURNS, Slot, Span,
-    Variant, spread, spread_by, spread_rows,
+    Access, Adapter, Binding, BufferId, Dispatch, Element, Field, Kernel, MAX_LOOP_ITERATIONS,
+    Slot, Span, Variant, spread, spread_by, spread_rows,
 };
 pub use gemm::{Begin, Finish, Product};
 pub use real::{Real, dot, for_costly_rows, for_rows, for_stretches, sum, sum_rows, vectorised};
@@ -72,12 +72,12 @@ pub static ALL: &[&Kernel] = &[
     &dropout_gradient::KERNEL,
     &embedding_adam::KERNEL,
     &embedding_bag::KERNEL,
-    &embedding_catch_up::KERNEL,
+    &embedding_replay::KERNEL,
     &embedding_gather::KERNEL,
     &embedding_gradient::KERNEL,
     &embedding_gradient_carry::KERNEL,
     &embedding_gradient_runs::KERNEL,
-    &embedding_mark::KERNEL,
+    &embedding_stamp::KERNEL,
     &embedding_update::KERNEL,
     &fill::KERNEL,
     &gather_batch::ids::KERNEL,

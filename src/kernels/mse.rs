@@ -35,10 +35,10 @@ kernel! {
         wgsl!("shared/advance.wgsl"), wgsl!("shared/reduce.wgsl"), wgsl!("mse.wgsl"),
     ],
     workgroups: |p| [p.groups, 1, 1],
-    twin: twin,
+    reference: reference,
 }
 
-fn twin<T: Real>(
+fn reference<T: Real>(
     p: &Params,
     state: &mut [u32],
     logits: &[T],

@@ -39,8 +39,8 @@ kernel! {
         wgsl!("shared/reduce.wgsl"), wgsl!("negative_sampling.wgsl"),
     ],
     workgroups: |p| [p.groups, 1, 1],
-    turns: |p| (2 * p.targets as u64 + 1) * p.units as u64,
-    twin: twin,
+    loop_iterations: |p| (2 * p.targets as u64 + 1) * p.units as u64,
+    reference: reference,
 }
 
 /// Workgroups for this many samples.
@@ -49,7 +49,7 @@ pub fn groups(samples: usize) -> usize {
 }
 
 #[allow(clippy::too_many_arguments)]
-fn twin<T: Real>(
+fn reference<T: Real>(
     p: &Params,
     state: &mut [u32],
     hidden: &[T],

@@ -55,10 +55,10 @@ kernel! {
         wgsl!("shared/random.wgsl"), wgsl!("noise.wgsl"),
     ],
     workgroups: |p| spread(p.rows as usize * p.width as usize),
-    twin: twin,
+    reference: reference,
 }
 
-fn twin<T: Real>(p: &Params, state: &[u32], order: &[u32], input: &[T], output: &mut [T]) {
+fn reference<T: Real>(p: &Params, state: &[u32], order: &[u32], input: &[T], output: &mut [T]) {
     let width = p.width as usize;
     let rows = &order[state[CURSOR] as usize..];
     for_rows(&mut output[..p.rows as usize * width], width, |first, outputs| {

@@ -22,10 +22,10 @@ kernel! {
     },
     source: &[wgsl!("shared/index.wgsl"), wgsl!("peak_fma.wgsl")],
     workgroups: |p| spread(p.count as usize),
-    twin: twin,
+    reference: reference,
 }
 
-fn twin<T: Real>(p: &Params, output: &mut [T]) {
+fn reference<T: Real>(p: &Params, output: &mut [T]) {
     /// Invocations whose lanes fill the vector units' pipelines and no more than their registers.
     const BLOCK: usize = 8;
     let (half, quarter) = (T::from_f32(0.5), T::from_f32(0.25));

@@ -49,12 +49,12 @@ pub enum Form {
     ColumnShared,
 }
 
-/// The form for a product of m x n elements; `fours` says whether the layer's inputs and units are
+/// The form for a product of m x n elements; `vec4_aligned` says whether the layer's inputs and units are
 /// multiples of 4, `column` whether its inputs are and it has one unit, `linear` that the form for
 /// linear inputs computes it, `shares` that its rows are long enough for a workgroup each.
 pub fn choose(
     [m, n]: [usize; 2],
-    fours: bool,
+    vec4_aligned: bool,
     column: bool,
     linear: bool,
     shares: bool,
@@ -66,15 +66,21 @@ pub fn choose(
         Adapter::Software { .. } if column && linear => Form::ColumnLinear,
         Adapter::Hardware if column && shares => Form::ColumnShared,
         _ if column => Form::Column,
-        Adapter::Software { eights: true } if fours && subgroups(32) >= 16 => Form::Subgroup32,
-        Adapter::Software { eights: true } if fours && subgroups(16) >= 8 => Form::Subgroup16,
-        Adapter::Software { eights: true } if fours && m >= 4 => Form::Subgroup8,
-        Adapter::Software { .. } if fours && m >= 4 => Form::Vec4,
+        Adapter::Software { subgroup_8: true } if vec4_aligned && subgroups(32) >= 16 => {
+            Form::Subgroup32
+        }
+        Adapter::Software { subgroup_8: true } if vec4_aligned && subgroups(16) >= 8 => {
+            Form::Subgroup16
+        }
+        Adapter::Software { subgroup_8: true } if vec4_aligned && m >= 4 => Form::Subgroup8,
+        Adapter::Software { .. } if vec4_aligned && m >= 4 => Form::Vec4,
         _ if n < 4 => Form::Registers4x1,
         _ if m < 4 => Form::Registers1x4,
         // Enough blocks to keep a card's hundred and more cores busy.
-        Adapter::Hardware if fours && m.div_ceil(128) * n.div_ceil(128) >= 128 => Form::Blocks128,
-        Adapter::Hardware if fours && m * n >= 1024 => Form::Blocks64,
+        Adapter::Hardware if vec4_aligned && m.div_ceil(128) * n.div_ceil(128) >= 128 => {
+            Form::Blocks128
+        }
+        Adapter::Hardware if vec4_aligned && m * n >= 1024 => Form::Blocks64,
         Adapter::Hardware if m * n >= 1024 => Form::Tiles,
         Adapter::Hardware => Form::Registers2x2,
         Adapter::Software { .. } => Form::Registers8x8,
@@ -91,19 +97,19 @@ pub fn subgroup_workgroups(m: usize, n: usize, rows: usize, parts: u32) -> [u32;
 pub fn candidates(
     [m, n]: [usize; 2],
     k: usize,
-    fours: bool,
+    vec4_aligned: bool,
     column: bool,
     adapter: Adapter,
 ) -> Vec<usize> {
     const FROM: usize = 1 << 20;
     let forms: &[Form] = match adapter {
         _ if column || m * n * k < FROM => &[],
-        Adapter::Software { eights: true } if fours => {
+        Adapter::Software { subgroup_8: true } if vec4_aligned => {
             &[Form::Subgroup8, Form::Subgroup16, Form::Subgroup32, Form::Vec4]
         }
-        Adapter::Software { .. } if fours => &[Form::Vec4, Form::Registers8x8],
+        Adapter::Software { .. } if vec4_aligned => &[Form::Vec4, Form::Registers8x8],
         Adapter::Software { .. } => &[Form::Registers8x8, Form::Registers2x2],
-        Adapter::Hardware if fours => {
+        Adapter::Hardware if vec4_aligned => {
             &[Form::Blocks128, Form::Blocks64, Form::Vec4, Form::Tiles, Form::Registers2x2]
         }
         Adapter::Hardware => &[Form::Tiles, Form::Registers8x8, Form::Registers2x2],
@@ -112,9 +118,9 @@ pub fn candidates(
 }
 
 /// Products whose sizes have the same binary logarithms share a choice.
-pub fn size_class([m, n]: [usize; 2], k: usize, fours: bool) -> String {
+pub fn size_class([m, n]: [usize; 2], k: usize, vec4_aligned: bool) -> String {
     let class = |size: usize| size.max(1).next_power_of_two();
-    format!("{}x{}x{}{}", class(m), class(n), class(k), if fours { " by fours" } else { "" })
+    format!("{}x{}x{}{}", class(m), class(n), class(k), if vec4_aligned { " by vec4" } else { "" })
 }
 
 /// Workgroups of `shared/product_registers.wgsl` with tiles of `tile_m` x `tile_n`.
@@ -153,7 +159,7 @@ macro_rules! product_kernel {
             $(linear: $linear:expr,)?
             $(shared: $shared:expr,)?
         },
-        twin: $twin:path,
+        reference: $reference:path,
     ) => {
         kernel! {
             name: $name,
@@ -167,12 +173,12 @@ macro_rules! product_kernel {
                 "blocks_64": {
                     source: &["const HALVES: u32 = 1u;\n", $($vec4,)* wgsl!("shared/product_blocks.wgsl")],
                     workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::block_workgroups(m, n, 64, parts(p)) },
-                    computes: fours,
+                    computes: vec4_aligned,
                 },
                 "blocks_128": {
                     source: &["const HALVES: u32 = 2u;\n", $($vec4,)* wgsl!("shared/product_blocks.wgsl")],
                     workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::block_workgroups(m, n, 128, parts(p)) },
-                    computes: fours,
+                    computes: vec4_aligned,
                 },
                 "registers_4x1": {
                     source: &["const TILE_M: u32 = 4u;\nconst TILE_N: u32 = 1u;\n", $($source,)* wgsl!("shared/product_registers.wgsl")],
@@ -193,25 +199,25 @@ macro_rules! product_kernel {
                 "vec4_8x8": {
                     source: &["const TILE_M: u32 = 8u;\nconst TILE_N: u32 = 8u;\n", $($vec4,)* wgsl!("shared/product_vec4.wgsl")],
                     workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::register_workgroups(m, n, 8, 8, parts(p)) },
-                    computes: fours,
+                    computes: vec4_aligned,
                 },
                 "subgroup_8": {
                     source: &["const BLOCKS: u32 = 1u;\n", $($vec4,)* wgsl!("shared/product_subgroup.wgsl")],
                     workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::subgroup_workgroups(m, n, 8, parts(p)) },
-                    computes: fours,
-                    eights: true,
+                    computes: vec4_aligned,
+                    requires_subgroup_8: true,
                 },
                 "subgroup_16": {
                     source: &["const BLOCKS: u32 = 2u;\n", $($vec4,)* wgsl!("shared/product_subgroup.wgsl")],
                     workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::subgroup_workgroups(m, n, 16, parts(p)) },
-                    computes: fours,
-                    eights: true,
+                    computes: vec4_aligned,
+                    requires_subgroup_8: true,
                 },
                 "subgroup_32": {
                     source: &["const BLOCKS: u32 = 4u;\n", $($vec4,)* wgsl!("shared/product_subgroup.wgsl")],
                     workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::subgroup_workgroups(m, n, 32, parts(p)) },
-                    computes: fours,
-                    eights: true,
+                    computes: vec4_aligned,
+                    requires_subgroup_8: true,
                 },
                 "column": {
                     source: &["const LINEAR: bool = false;\nconst SHARED: bool = false;\n", $($column),*],
@@ -230,13 +236,13 @@ macro_rules! product_kernel {
                 },
             ],
             choose: |p, adapter| {
-                $crate::kernels::product::choose(size(p), fours(p), column(p), linear(p), shares(p), adapter) as usize
+                $crate::kernels::product::choose(size(p), vec4_aligned(p), column(p), linear(p), shares(p), adapter) as usize
             },
             candidates: |p, adapter| {
-                $crate::kernels::product::candidates(size(p), terms(p), fours(p), column(p), adapter)
+                $crate::kernels::product::candidates(size(p), terms(p), vec4_aligned(p), column(p), adapter)
             },
-            size_class: |p| $crate::kernels::product::size_class(size(p), terms(p), fours(p)),
-            twin: $twin,
+            size_class: |p| $crate::kernels::product::size_class(size(p), terms(p), vec4_aligned(p)),
+            reference: $reference,
         }
 
         /// Products that an element sums.
@@ -257,7 +263,7 @@ macro_rules! product_kernel {
         }
 
         /// Whether rows of inputs and of units can be read four elements at a time.
-        fn fours(p: &Params) -> bool {
+        fn vec4_aligned(p: &Params) -> bool {
             [p.inputs, p.units, p.stride, p.first].iter().all(|size| size.is_multiple_of(4))
         }
 

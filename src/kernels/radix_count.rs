@@ -40,10 +40,10 @@ kernel! {
         },
     ],
     choose: |_, adapter| (adapter != Adapter::Hardware) as usize,
-    twin: twin,
+    reference: reference,
 }
 
-fn twin(p: &Params, keys: &[u32], counts: &mut [u32]) {
+fn reference(p: &Params, keys: &[u32], counts: &mut [u32]) {
     let runs = runs(p.count as usize);
     // A cache line of each digit's row at a time.
     for (block, keys) in keys[..p.count as usize].chunks(16 * RUN).enumerate() {

@@ -27,10 +27,10 @@ kernel! {
         },
     ],
     choose: |_, adapter| (adapter != Adapter::Hardware) as usize,
-    twin: twin,
+    reference: reference,
 }
 
-fn twin(p: &Params, counts: &mut [u32], totals: &mut [u32]) {
+fn reference(p: &Params, counts: &mut [u32], totals: &mut [u32]) {
     for (row, total) in counts.chunks_exact_mut(runs(p.count as usize)).zip(totals) {
         *total = 0;
         for count in row {

@@ -38,10 +38,10 @@ kernel! {
         },
     ],
     choose: |_, adapter| (adapter != Adapter::Hardware) as usize,
-    twin: twin,
+    reference: reference,
 }
 
-fn twin(
+fn reference(
     p: &Params,
     keys: &[u32],
     values: &[u32],

@@ -1,4 +1,4 @@
-//! Counter-based random bits, the twin of `shaders/shared/random.wgsl`: pcg4d of Jarzynski and
+//! Counter-based random bits, the reference of `shaders/shared/random.wgsl`: pcg4d of Jarzynski and
 //! Olano, "Hash Functions for GPU Rendering" (JCGT 9(3), 2020).
 
 /// 32 random bits that depend on (seed, stream, step, element) alone. A stream is one use of

@@ -1,4 +1,4 @@
-//! The number type of the CPU twins: f32 (the CPU backend) or f64 (the oracle of the tests).
+//! The number type of the CPU references: f32 (the CPU backend) or f64 (the oracle of the tests).
 //!
 //! In f32 the transcendental functions are the polynomials of `shaders/shared/math.wgsl`, term
 //! for term: WGSL promises little about `exp` and `tanh`, drivers differ, and plain arithmetic
@@ -10,7 +10,7 @@ use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 
 use super::gemm::{Finish, Product};
 
-/// A real number of the twins.
+/// A real number of the references.
 pub trait Real:
     Copy
     + Debug
@@ -69,7 +69,7 @@ pub trait Real:
     fn sigmoid(self) -> Self {
         Self::ONE / (Self::ONE + (-self).exp())
     }
-    /// Runs the kernel's twin of this precision.
+    /// Runs the kernel's reference of this precision.
     fn call_twin(kernel: &super::Kernel, params: &[u8], slots: &mut [super::Slot<'_, Self>]);
     /// C (rows `c_stride` elements apart) = what it begins with + A B; then `finish` is called with each
     /// row, in pieces.
@@ -177,7 +177,7 @@ impl Real for f32 {
         if self > other { self } else { other }
     }
     fn call_twin(kernel: &super::Kernel, params: &[u8], slots: &mut [super::Slot<'_, f32>]) {
-        (kernel.twin_f32)(params, slots);
+        (kernel.reference_f32)(params, slots);
     }
     fn product(p: &Product<'_, f32>, c: &mut [f32], c_stride: usize, finish: Finish<'_, f32>) {
         super::gemm::single::product(p, c, c_stride, finish);
@@ -222,7 +222,7 @@ impl Real for f64 {
         if self > other { self } else { other }
     }
     fn call_twin(kernel: &super::Kernel, params: &[u8], slots: &mut [super::Slot<'_, f64>]) {
-        (kernel.twin_f64)(params, slots);
+        (kernel.reference_f64)(params, slots);
     }
     fn product(p: &Product<'_, f64>, c: &mut [f64], c_stride: usize, finish: Finish<'_, f64>) {
         super::gemm::double::product(p, c, c_stride, finish);

@@ -26,10 +26,10 @@ kernel! {
     },
     source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("sgd.wgsl")],
     workgroups: |p| spread(p.count.div_ceil(4) as usize),
-    twin: twin,
+    reference: reference,
 }
 
-fn twin<T: Real>(
+fn reference<T: Real>(
     p: &Params,
     state: &[u32],
     schedule: &[T],

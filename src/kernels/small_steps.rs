@@ -7,7 +7,7 @@
 
 use super::adam::Rule;
 use super::state::{CURSOR, EPOCH_ROWS, LAST_SLOT, LAYERS, SLOT, STEP, TABLE_ROWS};
-use super::{Activation, Adapter, MOST_TURNS, Real};
+use super::{Activation, Adapter, MAX_LOOP_ITERATIONS, Real};
 
 /// Numbers that fit a workgroup's memory: four times the weights and twice the batch's values.
 pub const ROOM: usize = 3840;
@@ -16,33 +16,33 @@ pub const ROOM: usize = 3840;
 const STEPS: usize = 256;
 
 /// Steps of `batch` rows that one dispatch may do, and 0 where not even one: an invocation's loops
-/// may make [`MOST_TURNS`].
+/// may make [`MAX_LOOP_ITERATIONS`].
 pub fn steps_at_once(layers: &[Layer], batch: usize, weights: usize, table_rows: usize) -> usize {
     // By eight invocations, as there.
-    let turns = |elements: usize, each: usize| elements.div_ceil(8) * (1 + each);
-    let turns_of = |layer: &Layer| match layer.embeds {
+    let iterations = |elements: usize, each: usize| elements.div_ceil(8) * (1 + each);
+    let iterations_of = |layer: &Layer| match layer.embeds {
         true => {
             let positions = batch * layer.reads;
-            turns(positions * layer.units, 0) + turns(layer.units, table_rows + positions)
+            iterations(positions * layer.units, 0) + iterations(layer.units, table_rows + positions)
         }
         false => {
-            turns(batch * layer.units, layer.reads)
-                + turns((layer.reads + 1) * layer.units, batch)
-                + turns(batch * layer.reads, layer.units)
+            iterations(batch * layer.units, layer.reads)
+                + iterations((layer.reads + 1) * layer.units, batch)
+                + iterations(batch * layer.reads, layer.units)
         }
     };
     let outputs = layers.last().map_or(0, |layer| layer.units);
     let inputs = layers.first().map_or(0, |layer| layer.reads);
-    let loss = turns(batch, 3 * outputs) + turns(batch * outputs, 0);
-    let step = layers.iter().map(turns_of).sum::<usize>()
+    let loss = iterations(batch, 3 * outputs) + iterations(batch * outputs, 0);
+    let step = layers.iter().map(iterations_of).sum::<usize>()
         + loss
-        + turns(batch * inputs, 0)
-        + turns(weights, 0)
+        + iterations(batch * inputs, 0)
+        + iterations(weights, 0)
         + 2 * layers.len()
         + 16;
     // Both ends of a dispatch copy weights, moments and gradients; 535 turns are for what is not counted.
-    let room = MOST_TURNS as usize - 535;
-    (room.saturating_sub(2 * turns(4 * weights, 0)) / step).min(STEPS)
+    let room = MAX_LOOP_ITERATIONS as usize - 535;
+    (room.saturating_sub(2 * iterations(4 * weights, 0)) / step).min(STEPS)
 }
 
 /// Words of a layer in `state`.
@@ -102,7 +102,7 @@ impl Layer {
     }
 }
 
-/// The element type of an input binding in a twin.
+/// The element type of an input binding in a reference.
 macro_rules! kernel_input {
     (u32 $T:ident) => {
         u32
@@ -174,11 +174,11 @@ macro_rules! small_steps {
                 },
             ],
             choose: |_, adapter| (adapter != Adapter::Hardware) as usize,
-            twin: twin,
+            reference: reference,
         }
 
         #[allow(clippy::too_many_arguments)]
-        fn twin<T: Real>(
+        fn reference<T: Real>(
             p: &Params,
             state: &mut [u32],
             order: &[u32],
@@ -246,7 +246,7 @@ pub mod matrix {
     small_steps!(f32, "alias Input = f32;\nconst IDS: bool = false;\n", |_| None, Some);
 }
 
-/// The twin's memory: the shader's, with the places of outputs counted from the values' first.
+/// The reference's memory: the shader's, with the places of outputs counted from the values' first.
 struct Steps<T> {
     layers: Vec<Layer>,
     table_rows: usize,

@@ -28,10 +28,10 @@ kernel! {
         },
     ],
     choose: |p, _| (p.outputs as usize >= WIDE) as usize,
-    twin: twin,
+    reference: reference,
 }
 
-fn twin<T: Real>(p: &Params, logits: &[T], output: &mut [T]) {
+fn reference<T: Real>(p: &Params, logits: &[T], output: &mut [T]) {
     let (rows, outputs) = (p.rows as usize, p.outputs as usize);
     for_rows(&mut output[..rows * outputs], outputs, |first, rows| {
         for (row, output) in rows.chunks_exact_mut(outputs).enumerate() {

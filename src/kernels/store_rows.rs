@@ -22,11 +22,11 @@ kernel! {
     },
     source: &[wgsl!("shared/state.wgsl"), wgsl!("shared/advance.wgsl"), wgsl!("store_rows.wgsl")],
     workgroups: |_| [1, 1, 1],
-    turns: |p| p.rows as u64 * p.width as u64 / 256,
-    twin: twin,
+    loop_iterations: |p| p.rows as u64 * p.width as u64 / 256,
+    reference: reference,
 }
 
-fn twin<T: Real>(p: &Params, state: &mut [u32], outputs: &[T], store: &mut [T]) {
+fn reference<T: Real>(p: &Params, state: &mut [u32], outputs: &[T], store: &mut [T]) {
     let count = (p.rows * p.width) as usize;
     let start = (state[CURSOR] * p.width) as usize;
     store[start..][..count].copy_from_slice(&outputs[..count]);

@@ -19,10 +19,10 @@ kernel! {
     },
     source: &[wgsl!("shared/index.wgsl"), wgsl!("sum_parts.wgsl")],
     workgroups: |p| spread(p.count as usize),
-    twin: twin,
+    reference: reference,
 }
 
-fn twin<T: Real>(p: &Params, parts: &[T], sums: &mut [T]) {
+fn reference<T: Real>(p: &Params, parts: &[T], sums: &mut [T]) {
     let count = p.count as usize;
     sum_rows(&parts[..p.parts as usize * count], &mut sums[..count]);
 }

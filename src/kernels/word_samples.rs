@@ -50,10 +50,10 @@ kernel! {
         wgsl!("word_samples.wgsl"),
     ],
     workgroups: |p| spread(p.samples as usize),
-    twin: twin,
+    reference: reference,
 }
 
-fn twin(
+fn reference(
     p: &Params,
     state: &mut [u32],
     tokens: &[u32],

@@ -10,7 +10,7 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 
-use super::{Encoder, Input, Layer, Loss, Model, Noise, Parameter, Source};
+use super::{Input, Layer, Loss, Model, Noise, Parameter, Preprocessor, Source};
 use crate::error::{Error, Result};
 
 /// The metadata's key. One key holds all, so that the file's bytes do not depend on a map's order.
@@ -27,7 +27,8 @@ struct Description {
     layers: Vec<Layer>,
     loss: Loss,
     labels: Vec<String>,
-    encoder: Encoder,
+    #[serde(rename = "encoder")]
+    preprocessor: Preprocessor,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     code: Option<usize>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,8 +56,8 @@ impl Model {
             layers: self.layers.clone(),
             loss: self.loss,
             labels: self.labels.clone(),
-            encoder: self.encoder.clone(),
-            code: self.code,
+            preprocessor: self.preprocessor.clone(),
+            code: self.latent_layer,
             noise: self.noise,
             source: self.source.clone(),
         };
@@ -110,13 +111,13 @@ impl Model {
         }
         let description: Description =
             serde_json::from_str(json).map_err(|e| broken(&e.to_string()))?;
-        let Description { input, layers, loss, labels, encoder, code, noise, source, .. } =
+        let Description { input, layers, loss, labels, preprocessor, code, noise, source, .. } =
             description;
         let weights = read_tensors(path, &bytes)?;
         let mut model = Model::with_parameters(input, layers, loss, weights)
             .map_err(|e| broken(&e.to_string()))?;
-        (model.labels, model.encoder) = (labels, encoder);
-        (model.code, model.noise, model.source) = (code, noise, source);
+        (model.labels, model.preprocessor) = (labels, preprocessor);
+        (model.latent_layer, model.noise, model.source) = (code, noise, source);
         Ok(model)
     }
 }

@@ -8,14 +8,15 @@ use super::{Activation, Input};
 /// How the vectors of a bag become one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Combine {
+pub enum BagMode {
     /// Their sum: a dense layer over counts.
     #[default]
     Sum,
     /// Their mean.
     Mean,
     /// Their sum over the root of their number, so that long texts are not louder than short ones.
-    Sqrt,
+    #[serde(rename = "sqrt", alias = "sqrtn")]
+    SqrtN,
 }
 
 /// A layer. In TOML: `{ dense = { units = 11, activation = "relu" } }`.
@@ -31,14 +32,17 @@ pub enum Layer {
     },
     /// activation(the combined rows of a table for a row's ids + b): `[length]` ids to `[units]`. A
     /// dense layer over the bag of the ids, whose row of counts is never made; id 0 adds nothing.
-    Bag {
+    // `bag` and `combine` are its names in files since the first release.
+    #[serde(rename = "bag", alias = "embedding_bag")]
+    EmbeddingBag {
         /// Rows of the table: ids are below it.
         rows: usize,
         /// Outputs.
         units: usize,
         /// How the rows become one.
         #[serde(default)]
-        combine: Combine,
+        #[serde(rename = "combine", alias = "mode")]
+        mode: BagMode,
         /// Applied to each output; linear unless given.
         #[serde(default)]
         activation: Activation,
@@ -121,7 +125,7 @@ impl Layer {
     pub fn kind(&self) -> &'static str {
         match self {
             Layer::Embedding { .. } => "embedding",
-            Layer::Bag { .. } => "bag",
+            Layer::EmbeddingBag { .. } => "bag",
             Layer::Flatten {} => "flatten",
             Layer::MeanPool {} => "mean_pool",
             Layer::Dense { .. } => "dense",
@@ -133,7 +137,7 @@ impl Layer {
     pub fn title(&self) -> &'static str {
         match self {
             Layer::Embedding { .. } => "Embedding",
-            Layer::Bag { .. } => "Bag",
+            Layer::EmbeddingBag { .. } => "Bag",
             Layer::Flatten {} => "Flatten",
             Layer::MeanPool {} => "MeanPool",
             Layer::Dense { .. } => "Dense",
@@ -144,7 +148,7 @@ impl Layer {
     /// Its activation; linear for layers that have none.
     pub fn activation(&self) -> Activation {
         match self {
-            Layer::Dense { activation, .. } | Layer::Bag { activation, .. } => *activation,
+            Layer::Dense { activation, .. } | Layer::EmbeddingBag { activation, .. } => *activation,
             _ => Activation::Linear,
         }
     }
@@ -155,8 +159,8 @@ impl Layer {
             (
                 Layer::Embedding { rows: 0, .. }
                 | Layer::Embedding { units: 0, .. }
-                | Layer::Bag { rows: 0, .. }
-                | Layer::Bag { units: 0, .. },
+                | Layer::EmbeddingBag { rows: 0, .. }
+                | Layer::EmbeddingBag { units: 0, .. },
                 _,
             ) => Err("rows and units must be at least 1".into()),
             (Layer::Dense { units: 0, .. }, _) => Err("units must be at least 1".into()),
@@ -169,8 +173,8 @@ impl Layer {
             (Layer::Embedding { .. }, _) => {
                 Err("an embedding reads ids, so it stands first and the data are ids".into())
             }
-            (Layer::Bag { units, .. }, Shape::Ids(_)) => Ok(Shape::Vector(units)),
-            (Layer::Bag { .. }, _) => {
+            (Layer::EmbeddingBag { units, .. }, Shape::Ids(_)) => Ok(Shape::Vector(units)),
+            (Layer::EmbeddingBag { .. }, _) => {
                 Err("a bag reads ids, so it stands first and the data are ids".into())
             }
             (_, Shape::Ids(_)) => {
@@ -198,7 +202,7 @@ impl Layer {
                 limit: 0.05,
                 is_bias: false,
             }],
-            Layer::Bag { rows, units, .. } => kernel_and_bias(name, rows, units),
+            Layer::EmbeddingBag { rows, units, .. } => kernel_and_bias(name, rows, units),
             Layer::Dense { units, .. } => kernel_and_bias(name, input.width(), units),
             Layer::Flatten {} | Layer::MeanPool {} | Layer::Dropout { .. } => Vec::new(),
         }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use activation::Activation;
 pub use file::{read_weights, write_whole};
-pub use layer::{Combine, Layer, ParameterSpec, Shape};
+pub use layer::{BagMode, Layer, ParameterSpec, Shape};
 pub use loss::Loss;
 pub use noise::{Noise, NoiseKind};
 
@@ -53,7 +53,7 @@ impl Input {
 /// What turns raw data into a model's inputs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Encoder {
+pub enum Preprocessor {
     /// Nothing: ids or a matrix come as they are.
     #[default]
     None,
@@ -120,11 +120,11 @@ pub struct Model {
     loss: Loss,
     parameters: Vec<Parameter>,
     /// What turns raw data into inputs.
-    pub encoder: Encoder,
+    pub preprocessor: Preprocessor,
     /// Names of the classes, for a classifier: two of them with one output, else one an output.
     pub labels: Vec<String>,
     /// Layers of the encoder, for an autoencoder: what they give is the code.
-    pub code: Option<usize>,
+    pub latent_layer: Option<usize>,
     /// What the inputs are disturbed by in training, for a model that learns to undo it.
     pub noise: Option<Noise>,
     /// What it was trained on, where that is known.
@@ -190,9 +190,9 @@ impl Model {
             layers,
             loss,
             parameters: Vec::new(),
-            encoder: Encoder::None,
+            preprocessor: Preprocessor::None,
             labels: Vec::new(),
-            code: None,
+            latent_layer: None,
             noise: None,
             source: None,
         }
@@ -233,7 +233,7 @@ impl Model {
         Model {
             parameters: parameters.collect(),
             layers: self.layers.clone(),
-            encoder: Encoder::None,
+            preprocessor: Preprocessor::None,
             labels: Vec::new(),
             source: None,
             ..*self
@@ -245,8 +245,8 @@ impl Model {
     /// # Errors
     /// [`Error::Model`] when the model is no autoencoder.
     pub fn encoder_part(&self) -> Result<Model> {
-        let mut part = self.part(0..self.code_layers()?)?;
-        part.encoder = self.encoder.clone();
+        let mut part = self.part(0..self.latent_layers()?)?;
+        part.preprocessor = self.preprocessor.clone();
         Ok(part)
     }
 
@@ -255,7 +255,7 @@ impl Model {
     /// # Errors
     /// [`Error::Model`] when the model is no autoencoder.
     pub fn decoder_part(&self) -> Result<Model> {
-        self.part(self.code_layers()?..self.layers.len())
+        self.part(self.latent_layers()?..self.layers.len())
     }
 
     /// Whether it was trained to give something else than it reads.
@@ -267,12 +267,12 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::Model`] when the model is no autoencoder.
-    pub fn code_width(&self) -> Result<usize> {
-        Ok(self.layer_shapes()[self.code_layers()?].width())
+    pub fn latent_width(&self) -> Result<usize> {
+        Ok(self.layer_shapes()[self.latent_layers()?].width())
     }
 
-    fn code_layers(&self) -> Result<usize> {
-        self.code.filter(|&code| code > 0 && code <= self.layers.len()).ok_or_else(|| {
+    fn latent_layers(&self) -> Result<usize> {
+        self.latent_layer.filter(|&code| code > 0 && code <= self.layers.len()).ok_or_else(|| {
             Error::Model("the model has no code: it is no autoencoder; make one with `wgslearn train autoencoder`".into())
         })
     }
@@ -323,7 +323,7 @@ impl Model {
         let ends_well = match end {
             Layer::Dense { .. } => true,
             // Codes of texts, which nothing activates behind the kernel.
-            Layer::Bag { .. } | Layer::MeanPool {} => activation != Activation::Softmax,
+            Layer::EmbeddingBag { .. } | Layer::MeanPool {} => activation != Activation::Softmax,
             _ => false,
         };
         if !ends_well {
@@ -395,7 +395,7 @@ impl Model {
     /// Rows of the embedding or bag, where there is one: every id is below.
     pub fn embedding_rows(&self) -> Option<usize> {
         self.layers.iter().find_map(|layer| match layer {
-            Layer::Embedding { rows, .. } | Layer::Bag { rows, .. } => Some(*rows),
+            Layer::Embedding { rows, .. } | Layer::EmbeddingBag { rows, .. } => Some(*rows),
             _ => None,
         })
     }

@@ -34,20 +34,20 @@ struct Description {
 }
 
 /// Reports epochs and keeps the run.
-pub(super) struct Keeper<'a> {
+pub(super) struct CheckpointObserver<'a> {
     path: Option<PathBuf>,
     run: String,
     written: Instant,
     on_epoch: &'a mut dyn FnMut(EpochReport),
 }
 
-impl<'a> Keeper<'a> {
+impl<'a> CheckpointObserver<'a> {
     pub(super) fn new(
         config: &RunConfig,
         loaded: &Loaded,
         device: &Device,
         on_epoch: &'a mut dyn FnMut(EpochReport),
-    ) -> Result<Keeper<'a>> {
+    ) -> Result<CheckpointObserver<'a>> {
         // Where results go does not change them; everything else does.
         let same = RunConfig { output: Default::default(), ..config.clone() };
         let rows =
@@ -55,7 +55,7 @@ impl<'a> Keeper<'a> {
         let run = serde_json::to_string(&(same, rows, device.name()))
             .map_err(|e| Error::Training(format!("the run cannot be described: {e}")))?;
         let path = config.output.checkpoint.clone();
-        Ok(Keeper { path, run, written: Instant::now(), on_epoch })
+        Ok(CheckpointObserver { path, run, written: Instant::now(), on_epoch })
     }
 
     /// Removes the checkpoint of a run that is done.
@@ -69,7 +69,7 @@ impl<'a> Keeper<'a> {
     }
 }
 
-impl Observer for Keeper<'_> {
+impl Observer for CheckpointObserver<'_> {
     fn epoch(&mut self, report: EpochReport) {
         (self.on_epoch)(report);
     }

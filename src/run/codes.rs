@@ -9,7 +9,7 @@ use crate::data::{
     read_table,
 };
 use crate::error::{Error, Result};
-use crate::model::{Encoder, Model, Noise, Source, write_whole};
+use crate::model::{Model, Noise, Preprocessor, Source, write_whole};
 use crate::report::{Cloud, GridGroup, GridRow, Pca, grid_png, scatter_png};
 use crate::text::Words;
 
@@ -128,11 +128,11 @@ pub fn encode(model: &Model, path: &Path, text_column: &str, device: &Device) ->
 /// As [`encode`]; [`Error::Data`] when the codes are of another width than the model's.
 pub fn decode(model: &Model, path: &Path, device: &Device) -> Result<Codes> {
     let decoder = model.decoder_part()?;
-    let codes = Codes::read(path, model.code_width()?)?;
+    let codes = Codes::read(path, model.latent_width()?)?;
     let inputs = Inputs::Matrix { values: codes.values, features: codes.width };
     let values = decoder.predict(&inputs, device)?;
-    let values = match &model.encoder {
-        Encoder::Table(encoder) => encoder.decode(&values),
+    let values = match &model.preprocessor {
+        Preprocessor::Table(encoder) => encoder.decode(&values),
         _ => values,
     };
     Ok(Codes { values, width: model.outputs(), names: codes.names })
@@ -140,16 +140,16 @@ pub fn decode(model: &Model, path: &Path, device: &Device) -> Result<Codes> {
 
 /// Names of a model's outputs, for the head of a CSV file.
 fn output_name(model: &Model, i: usize) -> String {
-    match &model.encoder {
-        Encoder::Table(encoder) => encoder.columns[i].clone(),
+    match &model.preprocessor {
+        Preprocessor::Table(encoder) => encoder.columns[i].clone(),
         _ => format!("output_{i}"),
     }
 }
 
 /// The size of the images that a model gives.
 fn output_shape(model: &Model) -> Option<ImageShape> {
-    match &model.encoder {
-        Encoder::Image(ImageEncoder { output, .. }) => Some(*output),
+    match &model.preprocessor {
+        Preprocessor::Image(ImageEncoder { output, .. }) => Some(*output),
         _ => None,
     }
 }
@@ -160,7 +160,7 @@ fn output_shape(model: &Model) -> Option<ImageShape> {
 /// # Errors
 /// [`Error::Usage`] when the ending does not go with the data, [`Error::File`].
 pub fn write_outputs(model: &Model, outputs: &Codes, path: &Path) -> Result<String> {
-    if let (Encoder::Text(encoder), "csv") = (&model.encoder, ending(path))
+    if let (Preprocessor::Text(encoder), "csv") = (&model.preprocessor, ending(path))
         && let Words::Vocabulary(words) = encoder.words()
     {
         let first = encoder.first_word() as usize;
@@ -253,8 +253,8 @@ pub fn reconstruct(
     seed: u64,
     device: &Device,
 ) -> Result<Reconstruction> {
-    model.code_width()?;
-    if let Encoder::Text(_) = model.encoder {
+    model.latent_width()?;
+    if let Preprocessor::Text(_) = model.preprocessor {
         return Err(Error::usage(
             "texts come back as probabilities of words; see `wgslearn evaluate`, `encode` and `similar`",
         ));
@@ -285,8 +285,8 @@ pub fn reconstruct(
     };
     let mse = |a: &[f32], b: &[f32]| squares(a, b) / a.len().max(1) as f64;
     // Images reach from 0 to 1; other data from their least to their largest value.
-    let range = match &model.encoder {
-        Encoder::Table(_) => {
+    let range = match &model.preprocessor {
+        Preprocessor::Table(_) => {
             let (low, high) = clean
                 .iter()
                 .fold((f32::MAX, f32::MIN), |(low, high), &v| (low.min(v), high.max(v)));
@@ -307,8 +307,8 @@ pub fn reconstruct(
         psnr: psnr(whole),
         noisy,
         row_mse: pairs.map(|(a, b)| mse(a, b)).collect(),
-        shapes: match &model.encoder {
-            Encoder::Image(encoder) => Some([encoder.input, encoder.output]),
+        shapes: match &model.preprocessor {
+            Preprocessor::Image(encoder) => Some([encoder.input, encoder.output]),
             _ => None,
         },
         is_translation: targets.is_some(),
@@ -418,8 +418,8 @@ pub fn compare_pca(
     labels: Option<&Path>,
     device: &Device,
 ) -> Result<Comparison> {
-    let components = model.code_width()?;
-    if let Encoder::Text(_) = model.encoder {
+    let components = model.latent_width()?;
+    if let Preprocessor::Text(_) = model.preprocessor {
         return Err(Error::usage(
             "texts' bags of words are too wide for a PCA; hold their codes against each other with `wgslearn similar`",
         ));

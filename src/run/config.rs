@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::ImageOptions;
 use crate::error::{Error, Result};
-use crate::model::{Combine, Input, Layer, Loss, Noise};
+use crate::model::{BagMode, Input, Layer, Loss, Noise};
 use crate::text::TextOptions;
 use crate::train::{EarlyStopping, Optimizer, Schedule, Trainer};
 
@@ -123,7 +123,7 @@ pub struct ModelConfig {
     /// them.
     pub encoder: Vec<usize>,
     /// How an autoencoder of texts combines the vectors of a text's words.
-    pub combine: Combine,
+    pub combine: BagMode,
     /// A model whose encoder stands in place of a fresh one.
     pub encoder_from: Option<PathBuf>,
     /// Whether that encoder keeps its weights.
@@ -142,7 +142,7 @@ impl Default for ModelConfig {
             pool: Pool::Mean,
             hidden: Vec::new(),
             encoder: Vec::new(),
-            combine: Combine::Sqrt,
+            combine: BagMode::SqrtN,
             encoder_from: None,
             freeze_encoder: false,
             dropout: 0.0,

@@ -6,7 +6,7 @@ use super::load::load_for;
 use crate::backend::Device;
 use crate::data::TextColumns;
 use crate::error::Result;
-use crate::model::{Encoder, Loss, Model};
+use crate::model::{Loss, Model, Preprocessor};
 use crate::report::{ClassificationReport, RegressionReport};
 use crate::train::Metrics;
 
@@ -45,8 +45,8 @@ pub fn evaluate(
         ClassificationReport::new(&truth, &answers, &model.labels)
     });
     let regression = (model.labels.is_empty() && model.loss() == Loss::Mse).then(|| {
-        let decode = |value: &f32| match &model.encoder {
-            Encoder::Table(encoder) => encoder.decode_target(*value),
+        let decode = |value: &f32| match &model.preprocessor {
+            Preprocessor::Table(encoder) => encoder.decode_target(*value),
             _ => *value as f64,
         };
         let truth: Vec<f64> = truth.iter().map(decode).collect();

@@ -11,7 +11,7 @@ use crate::data::{
     read_npy, read_table,
 };
 use crate::error::{Error, Result};
-use crate::model::{Encoder, Input, Layer, Model};
+use crate::model::{Input, Layer, Model, Preprocessor};
 use crate::text::TextEncoder;
 
 /// What the data ask a model to do.
@@ -35,7 +35,7 @@ pub struct Loaded {
     /// Rows to validate on.
     pub validation: Option<Dataset>,
     /// What turns raw data into inputs.
-    pub encoder: Encoder,
+    pub preprocessor: Preprocessor,
     /// Names of the classes.
     pub labels: Vec<String>,
     /// What the data ask for.
@@ -46,9 +46,9 @@ pub struct Loaded {
 
 impl Loaded {
     /// Rows whose targets speak for themselves.
-    fn given(training: Dataset, validation: Option<Dataset>, encoder: Encoder) -> Loaded {
+    fn given(training: Dataset, validation: Option<Dataset>, encoder: Preprocessor) -> Loaded {
         let (labels, task) = (Vec::new(), Task::Given);
-        Loaded { training, validation, encoder, labels, task, embedding_rows: 0 }
+        Loaded { training, validation, preprocessor: encoder, labels, task, embedding_rows: 0 }
     }
 
     /// What a model reads.
@@ -211,7 +211,7 @@ fn load_texts(config: &RunConfig) -> Result<Loaded> {
             true => encoder.rows().next_multiple_of(4),
             false => encoder.rows(),
         },
-        encoder: Encoder::Text(encoder),
+        preprocessor: Preprocessor::Text(encoder),
         labels,
     })
 }
@@ -297,7 +297,7 @@ fn load_table(config: &RunConfig) -> Result<Loaded> {
             Some(TableTask::Regression) => Task::Regression,
             None => Task::Given,
         },
-        encoder: Encoder::Table(encoder),
+        preprocessor: Preprocessor::Table(encoder),
         labels,
         embedding_rows: 0,
     })
@@ -350,7 +350,7 @@ fn load_arrays(config: &RunConfig) -> Result<Loaded> {
     Ok(Loaded {
         training,
         validation,
-        encoder: Encoder::None,
+        preprocessor: Preprocessor::None,
         labels: Vec::new(),
         task: Task::Given,
         embedding_rows,
@@ -496,12 +496,14 @@ fn load_rows_and_targets(config: &RunConfig) -> Result<Loaded> {
     let (image, resize) = (rows.image, config.images.size.is_some());
     if config.is_autoencoder() {
         let encoder = match image {
-            Some(shape) => Encoder::Image(ImageEncoder { input: shape, output: shape, resize }),
-            None if rows.is_within_0_and_1() => Encoder::None,
+            Some(shape) => {
+                Preprocessor::Image(ImageEncoder { input: shape, output: shape, resize })
+            }
+            None if rows.is_within_0_and_1() => Preprocessor::None,
             None => {
                 // What is no number is told by the data set, with its place.
                 let values: Vec<f64> = rows.values.iter().map(|&value| value as f64).collect();
-                Encoder::Table(TableEncoder::fit_matrix(&values, rows.width))
+                Preprocessor::Table(TableEncoder::fit_matrix(&values, rows.width))
             }
         };
         let width = rows.width;
@@ -520,8 +522,8 @@ fn load_rows_and_targets(config: &RunConfig) -> Result<Loaded> {
     let options = ImageOptions { size: None, ..config.images };
     let targets = Rows::read(target_path, &options)?;
     let encoder = match (image, targets.image) {
-        (Some(input), Some(output)) => Encoder::Image(ImageEncoder { input, output, resize }),
-        _ => Encoder::None,
+        (Some(input), Some(output)) => Preprocessor::Image(ImageEncoder { input, output, resize }),
+        _ => Preprocessor::None,
     };
     let training = paired(rows, targets, [&data.train, target_path])?;
     let validation = match (&data.validation, &data.validation_targets) {
@@ -549,10 +551,10 @@ fn check_width(width: usize, wanted: usize, path: &Path) -> Result<()> {
     ))
 }
 
-fn autoencoder_dataset(rows: Rows, encoder: &Encoder, path: &Path) -> Result<Dataset> {
+fn autoencoder_dataset(rows: Rows, encoder: &Preprocessor, path: &Path) -> Result<Dataset> {
     let source = path.display().to_string();
     let inputs = match encoder {
-        Encoder::Table(encoder) => {
+        Preprocessor::Table(encoder) => {
             // Checked before the scale hides what is no number.
             Dataset::new(
                 Inputs::Matrix { values: rows.values.clone(), features: rows.width },
@@ -582,8 +584,8 @@ pub struct NamedRows {
 /// # Errors
 /// As [`load`].
 pub fn read_rows(model: &Model, path: &Path, text_column: &str) -> Result<NamedRows> {
-    let inputs = match &model.encoder {
-        Encoder::Text(encoder) => {
+    let inputs = match &model.preprocessor {
+        Preprocessor::Text(encoder) => {
             let columns = TextColumns { text: text_column.to_owned(), label: None };
             let examples = read_examples(path, &columns)?;
             let mut values = Vec::with_capacity(examples.texts.len() * encoder.width());
@@ -592,7 +594,7 @@ pub fn read_rows(model: &Model, path: &Path, text_column: &str) -> Result<NamedR
             }
             Inputs::Ids { values, length: encoder.width() }
         }
-        Encoder::Image(encoder) => {
+        Preprocessor::Image(encoder) => {
             let shape = encoder.input;
             let size = encoder.resize.then_some((shape.width, shape.height));
             let options = ImageOptions { size, grey: shape.channels == 1 };
@@ -608,13 +610,13 @@ pub fn read_rows(model: &Model, path: &Path, text_column: &str) -> Result<NamedR
             let names = rows.names.clone();
             return NamedRows { inputs: rows.inputs(), names }.checked(path);
         }
-        Encoder::Table(encoder) if ending(path) == "npy" => {
+        Preprocessor::Table(encoder) if ending(path) == "npy" => {
             let rows = Rows::read(path, &ImageOptions::default())?;
             check_width(rows.width, encoder.columns.len(), path)?;
-            let dataset = autoencoder_dataset(rows, &model.encoder, path)?;
+            let dataset = autoencoder_dataset(rows, &model.preprocessor, path)?;
             dataset.inputs().clone()
         }
-        Encoder::Table(_) | Encoder::None => load_inputs(model, path)?,
+        Preprocessor::Table(_) | Preprocessor::None => load_inputs(model, path)?,
     };
     NamedRows { inputs, names: Vec::new() }.checked(path)
 }
@@ -633,8 +635,8 @@ impl NamedRows {
 /// # Errors
 /// As [`load`]; [`Error::Data`] when they do not pair with the inputs.
 pub fn read_targets(model: &Model, rows: &NamedRows, paths: [&Path; 2]) -> Result<Vec<f32>> {
-    let grey = match &model.encoder {
-        Encoder::Image(encoder) => encoder.output.channels == 1,
+    let grey = match &model.preprocessor {
+        Preprocessor::Image(encoder) => encoder.output.channels == 1,
         _ => false,
     };
     let targets = Rows::read(paths[1], &ImageOptions { size: None, grey })?;
@@ -668,20 +670,20 @@ pub(super) fn load_for(
     columns: &TextColumns,
     skip_unknown: bool,
 ) -> Result<Dataset> {
-    if model.code.is_some() {
+    if model.latent_layer.is_some() {
         return load_for_autoencoder(model, path, targets, &columns.text);
     }
-    match &model.encoder {
-        Encoder::Text(encoder) => {
+    match &model.preprocessor {
+        Preprocessor::Text(encoder) => {
             let examples = read_examples(path, columns)?;
             encode_texts(encoder, &model.labels, examples, path, skip_unknown)
         }
-        Encoder::Table(encoder) => {
+        Preprocessor::Table(encoder) => {
             let target = Some(encoder.target.as_str()).filter(|name| !name.is_empty());
             let table = read_table(path, target, Some(&encoder.columns))?;
             encode_table(encoder, &model.labels, &table, path)
         }
-        Encoder::Image(_) | Encoder::None => {
+        Preprocessor::Image(_) | Preprocessor::None => {
             let Some(targets) = targets else {
                 return Err(Error::usage(
                     "a model of arrays is evaluated on two .npy files; give the second with --targets (the same one for an autoencoder)",
@@ -715,13 +717,13 @@ fn load_for_autoencoder(
 
 /// Reads a file's inputs alone, to predict.
 pub(super) fn load_inputs(model: &Model, path: &Path) -> Result<Inputs> {
-    match &model.encoder {
-        Encoder::Table(encoder) => {
+    match &model.preprocessor {
+        Preprocessor::Table(encoder) => {
             let table = read_table(path, None, Some(&encoder.columns))?;
             let values = encoder.encode(&table);
             Ok(Inputs::Matrix { values, features: encoder.columns.len() })
         }
-        Encoder::Image(_) => Ok(read_rows(model, path, "")?.inputs),
+        Preprocessor::Image(_) => Ok(read_rows(model, path, "")?.inputs),
         _ => {
             let reads_ids = matches!(model.input(), Input::Ids { .. });
             array_inputs(path, read_npy(path)?, Some(reads_ids))

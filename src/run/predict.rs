@@ -9,7 +9,7 @@ use super::load::load_inputs;
 use crate::backend::Device;
 use crate::data::{Inputs, TextColumns, read_examples};
 use crate::error::{Error, Result};
-use crate::model::{Encoder, Input, Model};
+use crate::model::{Input, Model, Preprocessor};
 use crate::train::Predictor;
 
 /// The answer for one row.
@@ -31,8 +31,8 @@ pub struct Answer {
 impl Answer {
     fn new(model: &Model, outputs: &[f32], unknown: bool) -> Answer {
         if model.labels.is_empty() {
-            let decode = |&value: &f32| match &model.encoder {
-                Encoder::Table(encoder) => encoder.decode_target(value),
+            let decode = |&value: &f32| match &model.preprocessor {
+                Preprocessor::Table(encoder) => encoder.decode_target(value),
                 _ => value as f64,
             };
             let outputs = outputs.iter().map(decode).collect();
@@ -89,8 +89,8 @@ impl LinePredictor {
     pub fn answer(&mut self, lines: &[String], source: &str, first: u64) -> Result<Vec<Answer>> {
         let mut unknown = vec![false; lines.len()];
         let width = self.model.input().width();
-        let inputs = match (&self.model.encoder, self.model.input()) {
-            (Encoder::Text(encoder), _) => {
+        let inputs = match (&self.model.preprocessor, self.model.input()) {
+            (Preprocessor::Text(encoder), _) => {
                 let (values, encoded) = encoder.encode_all(lines);
                 for (unknown, encoded) in unknown.iter_mut().zip(encoded) {
                     *unknown = encoded.known == 0;
@@ -103,7 +103,7 @@ impl LinePredictor {
                     values.extend(parse_row(line, width, source, number)?);
                 }
                 match (encoder, input) {
-                    (Encoder::Table(encoder), _) => {
+                    (Preprocessor::Table(encoder), _) => {
                         let columns = encoder.columns.clone();
                         let table = crate::data::Table { columns, values, ..Default::default() };
                         Inputs::Matrix { values: encoder.encode(&table), features: width }
@@ -171,7 +171,7 @@ pub fn predict_file(
 ) -> Result<()> {
     let source = path.display().to_string();
     let mut predictor = LinePredictor::new(model, device)?;
-    if let Encoder::Text(_) = model.encoder {
+    if let Preprocessor::Text(_) = model.preprocessor {
         let columns = TextColumns { text: text_column.to_owned(), label: None };
         let examples = read_examples(path, &columns)?;
         let mut line = 1;

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use super::checkpoint::Keeper;
+use super::checkpoint::CheckpointObserver;
 use super::config::{ModelConfig, Pool, RunConfig};
 use super::load::{Loaded, Task, load};
 use crate::backend::Device;
 use crate::data::{Inputs, Targets};
 use crate::error::{Error, Result};
 use crate::model::{
-    Activation, Encoder, Input, Layer, Loss, Model, Noise, NoiseKind, Source, read_weights,
+    Activation, Input, Layer, Loss, Model, Noise, NoiseKind, Preprocessor, Source, read_weights,
     write_whole,
 };
 use crate::report;
@@ -45,7 +45,7 @@ pub fn train(
     let trainer = Trainer { frozen_layers, ..config.trainer(model.input()) };
     begin(&model, &loaded, &trainer)?;
     let validation = loaded.validation.as_ref();
-    let mut keeper = Keeper::new(config, &loaded, device, on_epoch)?;
+    let mut keeper = CheckpointObserver::new(config, &loaded, device, on_epoch)?;
     let history =
         trainer.fit_with(&mut model, &loaded.training, validation, device, &mut keeper)?;
     if let Some(path) = &config.output.model {
@@ -82,10 +82,10 @@ fn build(config: &RunConfig, loaded: &Loaded, device: &Device) -> Result<(Model,
             code = Some(encoder_layers);
             layers
         }
-        None => usual_layers(&config.model, loaded)?,
+        None => default_layers(&config.model, loaded)?,
     };
     for layer in &mut layers {
-        if let Layer::Embedding { rows, .. } | Layer::Bag { rows, .. } = layer
+        if let Layer::Embedding { rows, .. } | Layer::EmbeddingBag { rows, .. } = layer
             && *rows == 0
         {
             *rows = loaded.embedding_rows;
@@ -125,12 +125,12 @@ fn build(config: &RunConfig, loaded: &Loaded, device: &Device) -> Result<(Model,
     // Weights and what the optimizer keeps beside them, before any is drawn.
     let weights = Model::count_parameters(loaded.input(), &layers, loss)?;
     let arrays = 1 + config.training.optimizer.moments() as u64;
-    device.check_room(weights.saturating_mul(4 * arrays))?;
+    device.check_memory(weights.saturating_mul(4 * arrays))?;
     let mut model = Model::new(loaded.input(), layers, loss, config.training.seed)?;
     if *loaded.training.targets() == Targets::Inputs && code.is_none() {
         code = narrowest_layer(&model);
     }
-    model.code = code;
+    model.latent_layer = code;
     model.noise = noise_for(config, loaded)?;
     model.source = Some(Source {
         path: config.data.train.clone(),
@@ -138,9 +138,9 @@ fn build(config: &RunConfig, loaded: &Loaded, device: &Device) -> Result<(Model,
         text_column: config.data.text_column.clone(),
     });
     model.labels = loaded.labels.clone();
-    model.encoder = loaded.encoder.clone();
-    if let Encoder::Text(_) = loaded.encoder {
-        silence_unseen(&mut model, loaded.training.inputs())?;
+    model.preprocessor = loaded.preprocessor.clone();
+    if let Preprocessor::Text(_) = loaded.preprocessor {
+        zero_unseen_rows(&mut model, loaded.training.inputs())?;
     }
     if let Some(path) = &config.model.initial_weights {
         let weights = read_weights(path)?;
@@ -198,8 +198,8 @@ fn autoencoder_layers(
                 let (units, activation) = (units[i], relu_until_last(i, units.len() - 1));
                 match (i, loaded.input()) {
                     (0, Input::Ids { .. }) => {
-                        let (rows, combine) = (loaded.embedding_rows, config.model.combine);
-                        Layer::Bag { rows, units, combine, activation }
+                        let (rows, mode) = (loaded.embedding_rows, config.model.combine);
+                        Layer::EmbeddingBag { rows, units, mode, activation }
                     }
                     _ => Layer::Dense { units, activation },
                 }
@@ -212,7 +212,7 @@ fn autoencoder_layers(
         (Some(_), false) => units.iter().rev().copied().collect(),
         _ => {
             let width = |layer: &Layer| match *layer {
-                Layer::Dense { units, .. } | Layer::Bag { units, .. } => Some(units),
+                Layer::Dense { units, .. } | Layer::EmbeddingBag { units, .. } => Some(units),
                 _ => None,
             };
             let widths: Vec<usize> = layers.iter().filter_map(width).collect();
@@ -269,7 +269,7 @@ fn noise_for(config: &RunConfig, loaded: &Loaded) -> Result<Option<Noise>> {
 
 /// Sets the embedding's rows to zero whose ids stand in no training row. No gradient reaches them,
 /// so a fresh row would stay noise: what an unseen word or n-gram would add to a mean.
-fn silence_unseen(model: &mut Model, inputs: &Inputs) -> Result<()> {
+fn zero_unseen_rows(model: &mut Model, inputs: &Inputs) -> Result<()> {
     let (Inputs::Ids { values: ids, .. }, Some(rows)) = (inputs, model.embedding_rows()) else {
         return Ok(());
     };
@@ -291,7 +291,7 @@ fn silence_unseen(model: &mut Model, inputs: &Inputs) -> Result<()> {
 }
 
 /// The layers where none are given.
-fn usual_layers(config: &ModelConfig, loaded: &Loaded) -> Result<Vec<Layer>> {
+fn default_layers(config: &ModelConfig, loaded: &Loaded) -> Result<Vec<Layer>> {
     let mut layers = Vec::new();
     if let Input::Ids { .. } = loaded.input() {
         let rows = loaded.embedding_rows;
@@ -323,8 +323,8 @@ fn usual_layers(config: &ModelConfig, loaded: &Loaded) -> Result<Vec<Layer>> {
 /// The output for targets of unknown meaning: sigmoid where all lie between 0 and 1.
 fn output_for(loaded: &Loaded) -> Activation {
     let within = loaded.training.target_values().iter().all(|value| (0.0..=1.0).contains(value));
-    match (within, &loaded.encoder) {
-        (true, Encoder::None | Encoder::Image(_)) => Activation::Sigmoid,
+    match (within, &loaded.preprocessor) {
+        (true, Preprocessor::None | Preprocessor::Image(_)) => Activation::Sigmoid,
         _ => Activation::Linear,
     }
 }

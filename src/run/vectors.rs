@@ -8,7 +8,7 @@ use crate::backend::Device;
 use crate::data::{Inputs, TextColumns, read_examples};
 use crate::error::{Error, Result};
 use crate::kernels::dot;
-use crate::model::{Encoder, Layer, Model, write_whole};
+use crate::model::{Layer, Model, Preprocessor, write_whole};
 use crate::text::{TextEncoder, Words};
 
 /// Something near, and how near: the cosine of the angle between the two vectors.
@@ -34,7 +34,7 @@ struct WordVectors<'m> {
 
 impl<'m> WordVectors<'m> {
     fn of(model: &'m Model) -> Result<WordVectors<'m>> {
-        let Encoder::Text(encoder) = &model.encoder else {
+        let Preprocessor::Text(encoder) = &model.preprocessor else {
             return Err(Error::Model(
                 "the model reads no texts, so it has no vectors of words; train one with `wgslearn train words`".into(),
             ));
@@ -45,7 +45,7 @@ impl<'m> WordVectors<'m> {
             ));
         };
         let units = match model.layers().first() {
-            Some(Layer::Embedding { units, .. } | Layer::Bag { units, .. }) => *units,
+            Some(Layer::Embedding { units, .. } | Layer::EmbeddingBag { units, .. }) => *units,
             _ => return Err(Error::Model("the model has no embedding".into())),
         };
         let table = model.parameters().first().map_or(&[][..], |table| &table.values);
@@ -136,7 +136,7 @@ pub fn similar(
     count: usize,
     device: &Device,
 ) -> Result<Vec<Neighbour>> {
-    let Encoder::Text(encoder) = &model.encoder else {
+    let Preprocessor::Text(encoder) = &model.preprocessor else {
         return Err(Error::Model("the model reads no texts".into()));
     };
     let part = model.encoder_part()?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::backend::Device;
 use crate::data::{TextColumns, read_examples};
 use crate::error::{Error, Result};
-use crate::model::{Encoder, Input, Layer, Loss, Model, Source};
+use crate::model::{Input, Layer, Loss, Model, Preprocessor, Source};
 use crate::text::{TextEncoder, TextOptions};
 use crate::train::{EpochReport, History, WordStream, WordTrainer};
 
@@ -73,9 +73,9 @@ pub fn train_words(
     let input = Input::Ids { length: encoder.width() };
     let mut model = Model::new(input, layers, Loss::NegativeSampling, config.trainer.seed)?;
     model.parameters_mut()[0].values = table;
-    model.encoder = Encoder::Text(encoder);
+    model.preprocessor = Preprocessor::Text(encoder);
     // A text's code is the mean of its words' vectors: all that the model gives.
-    model.code = Some(model.layers().len());
+    model.latent_layer = Some(model.layers().len());
     model.source = Some(Source {
         path: config.train.clone(),
         targets: None,

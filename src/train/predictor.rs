@@ -1,7 +1,7 @@
 //! From inputs to outputs, in chunks of any number of rows.
 
 use super::record::{FeedSpec, Purpose, Recording};
-use super::session::{check_inputs, place_for_answers, reset_counters, write_inputs};
+use super::session::{build_inference, check_inputs, reset_counters, write_inputs};
 use super::{Metrics, Session};
 use crate::backend::{Device, Executor};
 use crate::data::{Dataset, Inputs};
@@ -36,7 +36,7 @@ impl Predictor {
         let batch = ((1 << 20) / widest.max(1)).clamp(1, 256);
         let rows = CHUNK.min(batch * 16).next_multiple_of(batch);
         let feeds = [FeedSpec { rows, batch, target_width: None, purpose: Purpose::Prediction }];
-        let (recording, executor) = place_for_answers(model, &feeds, 0, device)?;
+        let (recording, executor) = build_inference(model, &feeds, 0, device)?;
         Ok(Predictor { model: model.skeleton(), recording, executor })
     }
 
@@ -71,11 +71,11 @@ impl Predictor {
             let batches = chunk.len().div_ceil(feed.batch);
             let mut order: Vec<u32> = (0..chunk.len() as u32).collect();
             order.resize(batches * feed.batch, 0);
-            self.executor.write_words(feed.order, &order)?;
+            self.executor.write_u32(feed.order, &order)?;
             reset_counters(&self.recording, 0, self.executor.as_mut())?;
             self.executor.run(&[Run { routine, times: batches }])?;
             let len = chunk.len() * self.model.outputs();
-            outputs.extend(self.executor.read_reals(store.part(0, len))?);
+            outputs.extend(self.executor.read_f32(store.part(0, len))?);
         }
         Ok(outputs)
     }

@@ -93,7 +93,7 @@ impl std::fmt::Display for Profile {
         )?;
         for k in &self.kernels {
             let name = match k.variant {
-                "twin" | "only" => k.kernel.to_owned(),
+                "reference" | "only" => k.kernel.to_owned(),
                 variant => format!("{} ({variant})", k.kernel),
             };
             let (us, part) = (micro(k.seconds), 100.0 * k.seconds / device.max(1e-12));

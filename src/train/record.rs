@@ -6,7 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::kernels::{self, *};
-use crate::model::{Activation, Combine, Input, Layer, Loss, Model, Shape};
+use crate::model::{Activation, BagMode, Input, Layer, Loss, Model, Shape};
 use crate::program::{ALIGNMENT, Program, RoutineId};
 
 use super::sort::Sort;
@@ -114,7 +114,7 @@ pub(super) struct Recording {
 }
 
 /// A table whose rows are brought up to date when they come up, and all of them before anybody reads
-/// the weights: see `kernels/embedding_catch_up.rs`.
+/// the weights: see `kernels/embedding_replay.rs`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lazy {
     /// `[RATES]`: the rate of step t at t % RATES.
@@ -124,7 +124,7 @@ pub(super) struct Lazy {
     /// `[positions, units]`: gradients of the batch's ids.
     sums: Span,
     /// Brings every row up to the last step done.
-    pub settle: RoutineId,
+    pub flush: RoutineId,
 }
 
 impl Recording {
@@ -284,10 +284,12 @@ impl<'a> Recorder<'a> {
         }
 
         let sort = match (trains, model.layers().first()) {
-            (true, Some(Layer::Embedding { rows, units } | Layer::Bag { rows, units, .. }))
-                if lazy
-                    || pieces[0].iter().filter(|piece| piece.rows > 0).count() > 1
-                    || !embedding_gradient::is_direct(batch * shapes[0].width(), *rows, *units) =>
+            (
+                true,
+                Some(Layer::Embedding { rows, units } | Layer::EmbeddingBag { rows, units, .. }),
+            ) if lazy
+                || pieces[0].iter().filter(|piece| piece.rows > 0).count() > 1
+                || !embedding_gradient::is_direct(batch * shapes[0].width(), *rows, *units) =>
             {
                 let positions = batch * shapes[0].width();
                 let tiles = positions.div_ceil(embedding_gradient_runs::TILE);
@@ -304,7 +306,7 @@ impl<'a> Recorder<'a> {
             let (units, has_rows) = match &model.layers()[i] {
                 Layer::Dense { units, .. } if trains => (units, true),
                 // Of a bag only the bias has a gradient of this kind.
-                Layer::Bag { units, .. } if trains => (units, false),
+                Layer::EmbeddingBag { units, .. } if trains => (units, false),
                 _ => return 0,
             };
             let pieces = pieces.iter().filter(|piece| has_rows || piece.rows == 0);
@@ -324,25 +326,25 @@ impl<'a> Recorder<'a> {
             (
                 true,
                 Some(SortBuffers { sort, .. }),
-                Some(&(Layer::Embedding { rows, units } | Layer::Bag { rows, units, .. })),
+                Some(&(Layer::Embedding { rows, units } | Layer::EmbeddingBag { rows, units, .. })),
             ) => {
-                let rates = program.buffer("rates", Element::F32, embedding_catch_up::RATES);
+                let rates = program.buffer("rates", Element::F32, embedding_replay::RATES);
                 let steps = program.buffer("row steps", Element::U32, rows);
                 let sums = batch * shapes[0].width() * units;
                 let sums = program.buffer("run sums", Element::F32, sums);
-                let mut settle = Vec::new();
+                let mut flush = Vec::new();
                 for piece in pieces[0].iter().filter(|piece| piece.rows > 0) {
                     let table = (&segments[piece.segment], piece);
                     let ids = sort.sorted(rows)[0];
                     let spans = [state, rates, ids, steps];
-                    settle.extend(catch_up(request, table, piece.rows, units, spans, true));
+                    flush.extend(replay(request, table, piece.rows, units, spans, true));
                 }
-                let params = embedding_mark::Params { count: rows as u32, all: 1 };
+                let params = embedding_stamp::Params { count: rows as u32, all: 1 };
                 let ids = sort.sorted(rows)[0];
-                let bindings = embedding_mark::Bindings { state, ids, steps };
-                settle.push(embedding_mark::dispatch(params, bindings));
-                let settle = program.add_routine("settle", settle)?;
-                Some(Lazy { rates, steps, sums, settle })
+                let bindings = embedding_stamp::Bindings { state, ids, steps };
+                flush.push(embedding_stamp::dispatch(params, bindings));
+                let flush = program.add_routine("flush", flush)?;
+                Some(Lazy { rates, steps, sums, flush })
             }
             _ => None,
         };
@@ -499,9 +501,9 @@ impl<'a> Recorder<'a> {
         let trains = spec.purpose == Purpose::Training;
         let mut step = vec![self.gather(feed, spec, rows)];
         if let (true, Some(lazy)) = (trains, self.recording.lazy) {
-            self.catch_up(lazy, rows, &mut step);
+            self.replay(lazy, rows, &mut step);
         }
-        let inputs = self.disturb(feed, spec, rows, &mut step);
+        let inputs = self.add_noise(feed, spec, rows, &mut step);
         let values = self.forward(rows, spec.purpose, inputs, &mut step);
         let outputs = values[values.len() - 1].span;
         if spec.purpose == Purpose::Prediction {
@@ -589,7 +591,7 @@ impl<'a> Recorder<'a> {
                     }
                     Value { span: output, activation: linear }
                 }
-                (Layer::Bag { .. } | Layer::MeanPool {}, Some(output))
+                (Layer::EmbeddingBag { .. } | Layer::MeanPool {}, Some(output))
                     if bag_at(model, i).is_some() =>
                 {
                     // The loss activates the last layer's logits itself.
@@ -740,7 +742,7 @@ impl<'a> Recorder<'a> {
             match (*layer, d_input) {
                 (
                     Layer::Embedding { rows: table_rows, units }
-                    | Layer::Bag { rows: table_rows, units, .. },
+                    | Layer::EmbeddingBag { rows: table_rows, units, .. },
                     _,
                 ) => {
                     self.embedding_gradient(i, rows * reads, table_rows, units, d_output, step);
@@ -858,7 +860,7 @@ impl<'a> Recorder<'a> {
         step: &mut Vec<Dispatch>,
     ) {
         let model = self.request.model;
-        let Some((table_layer, combine)) = bag_at(model, layer) else { return };
+        let Some((table_layer, mode)) = bag_at(model, layer) else { return };
         let pieces = &self.recording.pieces[table_layer];
         let tables = pieces.iter().filter(|piece| piece.rows > 0);
         let bias = pieces.iter().find(|piece| piece.bias).map(|piece| self.weights(piece));
@@ -870,10 +872,10 @@ impl<'a> Recorder<'a> {
                 units: self.shapes[layer + 1].width() as u32,
                 first: piece.first as u32,
                 table_rows: piece.rows as u32,
-                combine: match combine {
-                    Combine::Sum => embedding_bag::SUM,
-                    Combine::Mean => embedding_bag::MEAN,
-                    Combine::Sqrt => embedding_bag::SQRT,
+                mode: match mode {
+                    BagMode::Sum => embedding_bag::SUM,
+                    BagMode::Mean => embedding_bag::MEAN,
+                    BagMode::SqrtN => embedding_bag::SQRT_N,
                 },
                 activation: activation.code(),
                 adds: (n > 0) as u32,
@@ -971,10 +973,10 @@ impl<'a> Recorder<'a> {
             for piece in pieces {
                 self.lazy_update(lazy, piece, count, units, sorted_ids, step);
             }
-            let params = embedding_mark::Params { count, all: 0 };
+            let params = embedding_stamp::Params { count, all: 0 };
             let (state, steps) = (self.recording.state, lazy.steps);
-            let bindings = embedding_mark::Bindings { state, ids: sorted_ids, steps };
-            step.push(embedding_mark::dispatch(params, bindings));
+            let bindings = embedding_stamp::Bindings { state, ids: sorted_ids, steps };
+            step.push(embedding_stamp::dispatch(params, bindings));
             return;
         }
         let [sorted_ids, sorted_positions] = sort.sort.record(ids, count, rows, step);
@@ -1038,7 +1040,7 @@ impl<'a> Recorder<'a> {
     }
 
     /// Records the sort of a batch's ids, and the steps that their rows have missed.
-    fn catch_up(&self, lazy: Lazy, rows: usize, step: &mut Vec<Dispatch>) {
+    fn replay(&self, lazy: Lazy, rows: usize, step: &mut Vec<Dispatch>) {
         let (Some(sort), Some(table_rows)) = (self.sort, self.request.model.embedding_rows())
         else {
             return;
@@ -1050,7 +1052,7 @@ impl<'a> Recorder<'a> {
             let table = (&self.recording.segments[piece.segment], piece);
             let units = piece.len / piece.rows;
             let spans = [self.recording.state, lazy.rates, sorted_ids, lazy.steps];
-            step.extend(catch_up(self.request, table, positions, units, spans, false));
+            step.extend(replay(self.request, table, positions, units, spans, false));
         }
     }
 
@@ -1171,7 +1173,13 @@ impl<'a> Recorder<'a> {
     }
 
     /// Records the noise on the batch's inputs, where the model has any; returns what it reads.
-    fn disturb(&self, feed: &Feed, spec: FeedSpec, rows: usize, step: &mut Vec<Dispatch>) -> Span {
+    fn add_noise(
+        &self,
+        feed: &Feed,
+        spec: FeedSpec,
+        rows: usize,
+        step: &mut Vec<Dispatch>,
+    ) -> Span {
         let (Some(noise), Some(output)) = (self.request.model.noise, self.noisy_inputs) else {
             return self.batch_inputs;
         };
@@ -1207,10 +1215,10 @@ fn gradient_params(
 }
 
 /// Whether layer `i` ends a bag: the layer that has its table, and how the rows become one.
-fn bag_at(model: &Model, i: usize) -> Option<(usize, Combine)> {
+fn bag_at(model: &Model, i: usize) -> Option<(usize, BagMode)> {
     match (i.checked_sub(1).and_then(|before| model.layers().get(before)), model.layers().get(i)?) {
-        (_, Layer::Bag { combine, .. }) => Some((i, *combine)),
-        (Some(Layer::Embedding { .. }), Layer::MeanPool {}) => Some((i - 1, Combine::Mean)),
+        (_, Layer::EmbeddingBag { mode, .. }) => Some((i, *mode)),
+        (Some(Layer::Embedding { .. }), Layer::MeanPool {}) => Some((i - 1, BagMode::Mean)),
         _ => None,
     }
 }
@@ -1263,7 +1271,7 @@ fn small_layers(request: &Request<'_>, shapes: &[Shape]) -> Option<Small> {
             }
             Layer::Flatten {} => continue,
             Layer::Dropout { rate: 0.0 } => continue,
-            Layer::Dropout { .. } | Layer::MeanPool {} | Layer::Bag { .. } => return None,
+            Layer::Dropout { .. } | Layer::MeanPool {} | Layer::EmbeddingBag { .. } => return None,
         };
         layers.push(small_steps::Layer { embeds, reads, units, activation, weights, output: 0 });
         weights += own.next_multiple_of(ALIGNMENT);
@@ -1283,16 +1291,14 @@ fn small_layers(request: &Request<'_>, shapes: &[Shape]) -> Option<Small> {
 /// Whether the first layer's table can be updated only where a batch names its rows: its optimizer's
 /// missed steps can be replayed exactly, and its gradient is not cheaper as a whole.
 fn can_be_lazy(request: &Request<'_>, batch: usize) -> bool {
-    let Some(&(Layer::Embedding { rows, units } | Layer::Bag { rows, units, .. })) =
+    let Some(&(Layer::Embedding { rows, units } | Layer::EmbeddingBag { rows, units, .. })) =
         request.model.layers().first()
     else {
         return false;
     };
     let positions = batch * request.model.input().width();
     let is_exact = match request.optimizer {
-        Some(Optimizer::Adam { beta_1, beta_2, .. }) => {
-            embedding_catch_up::is_exact(beta_1, beta_2)
-        }
+        Some(Optimizer::Adam { beta_1, beta_2, .. }) => embedding_replay::is_exact(beta_1, beta_2),
         _ => false,
     };
     request.lazy
@@ -1304,7 +1310,7 @@ fn can_be_lazy(request: &Request<'_>, batch: usize) -> bool {
 }
 
 /// The steps that rows of a table's piece have missed: those of a batch's sorted ids, or `all` rows.
-fn catch_up(
+fn replay(
     request: &Request<'_>,
     (segment, piece): (&Segment, &Piece),
     positions: usize,
@@ -1318,8 +1324,8 @@ fn catch_up(
         return None;
     };
     let part = |span: Span| span.part(piece.offset, piece.len);
-    Some(embedding_catch_up::dispatch(
-        embedding_catch_up::Params {
+    Some(embedding_replay::dispatch(
+        embedding_replay::Params {
             positions: positions as u32,
             units: units as u32,
             first: piece.first as u32,
@@ -1329,7 +1335,7 @@ fn catch_up(
             beta_2: beta_2 as f32,
             epsilon: epsilon as f32,
         },
-        embedding_catch_up::Bindings {
+        embedding_replay::Bindings {
             state,
             rates,
             sorted_ids,
@@ -1386,7 +1392,7 @@ fn place_parameters(
         };
         let (rows, units, bias) = match *layer {
             Layer::Embedding { rows, units } => (rows, units, Bias::None),
-            Layer::Bag { rows, units, .. } => (rows, units, Bias::Apart),
+            Layer::EmbeddingBag { rows, units, .. } => (rows, units, Bias::Apart),
             Layer::Dense { units, .. } => (shapes[i].width(), units, Bias::Behind),
             Layer::Flatten {} | Layer::MeanPool {} | Layer::Dropout { .. } => {
                 pieces.push(Vec::new());

@@ -11,7 +11,7 @@ use crate::backend::{Device, Executor, HostTime};
 use crate::data::{Dataset, Inputs, Targets};
 use crate::error::{Error, Result};
 use crate::kernels::Span;
-use crate::kernels::embedding_catch_up::RATES;
+use crate::kernels::embedding_replay::RATES;
 use crate::kernels::state::{BASE, BATCH_STEP, CURSOR, LAST_SLOT, TABLE_ROWS};
 use crate::model::{Input, Loss, Model, Parameter};
 use crate::program::{Program, Run};
@@ -80,7 +80,7 @@ pub struct Session<'a> {
     /// Optimizer steps of the whole run, for the schedule.
     steps: u64,
     /// The step through which every row of a lazy table is up to date.
-    settled: u64,
+    flushed: u64,
 }
 
 /// A data set with its feed.
@@ -153,7 +153,7 @@ impl<'a> Session<'a> {
             validation: validation.map(|dataset| Source { dataset, feed: 1, uploaded: false }),
             step: 0,
             steps: per_epoch * trainer.epochs as u64,
-            settled: 0,
+            flushed: 0,
         })
     }
 
@@ -169,7 +169,7 @@ impl<'a> Session<'a> {
         device: &Device,
     ) -> Result<Session<'a>> {
         let feeds = [feed_spec(model, dataset, evaluation_batch(model), Purpose::Evaluation)?];
-        let (recording, executor) = place_for_answers(model, &feeds, seed, device)?;
+        let (recording, executor) = build_inference(model, &feeds, seed, device)?;
         let source = || Source { dataset, feed: 0, uploaded: false };
         Ok(Session {
             model: model.skeleton(),
@@ -180,7 +180,7 @@ impl<'a> Session<'a> {
             validation: Some(source()),
             step: 0,
             steps: 0,
-            settled: 0,
+            flushed: 0,
         })
     }
 
@@ -283,7 +283,7 @@ impl<'a> Session<'a> {
         let Some(dataset) = self.validation.as_ref().map(|source| source.dataset) else {
             return Ok(None);
         };
-        self.settle()?;
+        self.flush()?;
         let rows: Vec<u32> = (0..dataset.rows() as u32).collect();
         let total = self.windows(Purpose::Evaluation, &rows)?;
         Ok(Some(self.metrics(total, dataset)))
@@ -300,7 +300,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// [`Error::Device`] when the device fails.
     pub fn keep_best(&mut self) -> Result<()> {
-        self.settle()?;
+        self.flush()?;
         for segment in &self.recording.segments {
             if let Some(best) = segment.best {
                 self.executor.copy(segment.weights, best)?;
@@ -314,7 +314,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// [`Error::Device`] when the device fails.
     pub fn restore_best(&mut self) -> Result<()> {
-        self.settle()?;
+        self.flush()?;
         for segment in &self.recording.segments {
             if let Some(best) = segment.best {
                 self.executor.copy(best, segment.weights)?;
@@ -339,14 +339,14 @@ impl<'a> Session<'a> {
     /// # Errors
     /// [`Error::Device`] when the device fails.
     pub(super) fn read_into(&mut self, role: Role, parameters: &mut [Parameter]) -> Result<()> {
-        self.settle()?;
+        self.flush()?;
         let skipped = parameters.len() - self.parameters_of(role).len();
         let spans = self.recording.spans(role)?;
         let executor = self.executor.as_mut();
         let parts = parameters[skipped..].iter_mut().map(|p| &mut p.values[..]);
         each_part(&spans, parts.collect(), |span, values: &mut [f32]| {
             for (i, values) in values.chunks_mut(READ).enumerate() {
-                let read = executor.read_reals(span.part(i * READ, values.len()))?;
+                let read = executor.read_f32(span.part(i * READ, values.len()))?;
                 values.copy_from_slice(&read);
             }
             Ok(())
@@ -372,7 +372,7 @@ impl<'a> Session<'a> {
         if !own.eq(parameters.iter().map(|p| (&p.name, &p.shape))) {
             return Err(Error::Model("the saved parameters are those of another model".into()));
         }
-        self.settle()?;
+        self.flush()?;
         write_parameters(&self.recording.spans(role)?, parameters, self.executor.as_mut())
     }
 
@@ -402,38 +402,38 @@ impl<'a> Session<'a> {
         self.step = state.step;
         if let Some(lazy) = self.recording.lazy {
             let steps = vec![self.step as u32; lazy.steps.len];
-            self.executor.write_words(lazy.steps, &steps)?;
+            self.executor.write_u32(lazy.steps, &steps)?;
         }
-        self.settled = self.step;
+        self.flushed = self.step;
         Ok(())
     }
 
     /// Brings every row of a lazy table up to the last step done.
-    fn settle(&mut self) -> Result<()> {
-        let Some(lazy) = self.recording.lazy.filter(|_| self.settled < self.step) else {
+    fn flush(&mut self) -> Result<()> {
+        let Some(lazy) = self.recording.lazy.filter(|_| self.flushed < self.step) else {
             return Ok(());
         };
         // An evaluation may have moved the counters since.
         reset_counters(&self.recording, self.step, self.executor.as_mut())?;
-        self.executor.run(&[Run { routine: lazy.settle, times: 1 }])?;
-        self.settled = self.step;
+        self.executor.run(&[Run { routine: lazy.flush, times: 1 }])?;
+        self.flushed = self.step;
         Ok(())
     }
 
     /// Before `slots` steps of a window: writes their rates for a lazy table, and settles it where a
     /// row's lag could exceed the rates that are kept.
     fn write_rates(&mut self, rates: &[f32]) -> Result<()> {
-        self.executor.write_reals(self.recording.schedule, rates)?;
+        self.executor.write_f32(self.recording.schedule, rates)?;
         let Some(lazy) = self.recording.lazy else { return Ok(()) };
-        if self.step - self.settled + rates.len() as u64 >= RATES as u64 {
-            self.settle()?;
+        if self.step - self.flushed + rates.len() as u64 >= RATES as u64 {
+            self.flush()?;
         }
         let at = (self.step as usize + 1) % RATES;
         let (to_end, rest) = rates.split_at(rates.len().min(RATES - at));
-        self.executor.write_reals(lazy.rates.part(at, to_end.len()), to_end)?;
+        self.executor.write_f32(lazy.rates.part(at, to_end.len()), to_end)?;
         match rest.is_empty() {
             true => Ok(()),
-            false => self.executor.write_reals(lazy.rates, rest),
+            false => self.executor.write_f32(lazy.rates, rest),
         }
     }
 
@@ -492,9 +492,9 @@ impl<'a> Session<'a> {
             // Streamed: the window's rows go to the device in the order in which they are taken.
             upload(dataset, rows, &feed, self.executor.as_mut())?;
             let order: Vec<u32> = (0..rows.len() as u32).collect();
-            self.executor.write_words(feed.order, &order)?;
+            self.executor.write_u32(feed.order, &order)?;
             // An evaluation takes the rows in the data set's order, and numbers them by it.
-            self.executor.write_words(self.recording.state.part(BASE, 1), &rows[..1])?;
+            self.executor.write_u32(self.recording.state.part(BASE, 1), &rows[..1])?;
         } else {
             if !uploaded {
                 upload_all(dataset, &feed, self.executor.as_mut())?;
@@ -503,7 +503,7 @@ impl<'a> Session<'a> {
                     _ => self.training.uploaded = true,
                 }
             }
-            self.executor.write_words(feed.order, rows)?;
+            self.executor.write_u32(feed.order, rows)?;
         }
 
         let part = rows.len() / repeats;
@@ -521,7 +521,7 @@ impl<'a> Session<'a> {
         let mut runs = Vec::new();
         if let Some(routine) = feed.whole {
             let ends = self.recording.state.part(LAST_SLOT, 2);
-            self.executor.write_words(ends, &[slots as u32, part as u32])?;
+            self.executor.write_u32(ends, &[slots as u32, part as u32])?;
             runs.push(Run { routine, times: slots.div_ceil(self.recording.steps_at_once) });
         }
         for _ in 0..if feed.whole.is_some() { 0 } else { repeats } {
@@ -542,7 +542,7 @@ impl<'a> Session<'a> {
         }
 
         let history = self.recording.history.part(0, slots * feed.groups * 2);
-        let entries = self.executor.read_reals(history)?;
+        let entries = self.executor.read_f32(history)?;
         let mut totals = Vec::new();
         for entries in entries.chunks_exact(entries.len() / repeats) {
             let mut total = Total { rows: part, ..Total::default() };
@@ -666,13 +666,13 @@ pub(super) fn place(
     let spans = recording.spans(Role::Weights)?;
     write_parameters(&spans, request.model.parameters(), executor.as_mut())?;
     if let Some(words) = &recording.small {
-        executor.write_words(recording.state.part(TABLE_ROWS, words.len()), words)?;
+        executor.write_u32(recording.state.part(TABLE_ROWS, words.len()), words)?;
     }
     Ok((recording, executor))
 }
 
 /// As [`place`], for feeds that do not train.
-pub(super) fn place_for_answers(
+pub(super) fn build_inference(
     model: &Model,
     feeds: &[FeedSpec],
     seed: u64,
@@ -699,7 +699,7 @@ fn write_parameters(
     executor: &mut dyn Executor,
 ) -> Result<()> {
     let values = parameters.iter().map(|parameter| &parameter.values[..]).collect();
-    each_part(spans, values, |span, values: &[f32]| executor.write_reals(span, values))
+    each_part(spans, values, |span, values: &[f32]| executor.write_f32(span, values))
 }
 
 /// Something that can be cut in two: a slice.
@@ -760,14 +760,14 @@ pub(super) fn reset_counters(
 ) -> Result<()> {
     // CURSOR, STEP and SLOT; an evaluation moves STEP too, so it is set each time.
     let counters = recording.state.part(CURSOR, BATCH_STEP - CURSOR);
-    executor.write_words(counters, &[0, step as u32, 0])
+    executor.write_u32(counters, &[0, step as u32, 0])
 }
 
 /// Writes a whole data set to its feed.
 fn upload_all(dataset: &Dataset, feed: &Feed, executor: &mut dyn Executor) -> Result<()> {
     write_inputs(dataset.inputs(), feed.inputs, executor)?;
     match feed.targets {
-        Some(targets) => executor.write_reals(targets, dataset.target_values()),
+        Some(targets) => executor.write_f32(targets, dataset.target_values()),
         None => Ok(()),
     }
 }
@@ -781,7 +781,7 @@ fn upload(dataset: &Dataset, rows: &[u32], feed: &Feed, executor: &mut dyn Execu
 /// Writes inputs to the start of a span.
 pub(super) fn write_inputs(inputs: &Inputs, span: Span, executor: &mut dyn Executor) -> Result<()> {
     match inputs {
-        Inputs::Ids { values, .. } => executor.write_words(span, values),
-        Inputs::Matrix { values, .. } => executor.write_reals(span, values),
+        Inputs::Ids { values, .. } => executor.write_u32(span, values),
+        Inputs::Matrix { values, .. } => executor.write_f32(span, values),
     }
 }

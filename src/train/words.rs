@@ -172,7 +172,7 @@ impl WordTrainer {
             }
             Ok(())
         })?;
-        let mut table = executor.read_reals(recording.table)?;
+        let mut table = executor.read_f32(recording.table)?;
         table[..stream.first_word as usize * self.units].fill(0.0);
         Ok((table, history))
     }
@@ -210,17 +210,17 @@ impl WordTrainer {
         for piece in tokens.chunks(recording.tokens.len - 1) {
             let mut padded = piece.to_vec();
             padded.push(0);
-            executor.write_words(recording.tokens, &padded)?;
+            executor.write_u32(recording.tokens, &padded)?;
             let steps = piece.len().div_ceil(self.words_per_step);
             for first in (0..steps).step_by(MAX_SLOTS) {
                 let times = MAX_SLOTS.min(steps - first);
                 let cursor = (first * self.words_per_step) as u32;
                 let counters = recording.state.part(state::CURSOR, 3);
-                executor.write_words(counters, &[cursor, *step, 0])?;
+                executor.write_u32(counters, &[cursor, *step, 0])?;
                 executor.run(&[Run { routine: RoutineId(0), times }])?;
                 *step += times as u32;
                 let groups = recording.history.len / MAX_SLOTS;
-                let entries = executor.read_reals(recording.history.part(0, times * groups))?;
+                let entries = executor.read_f32(recording.history.part(0, times * groups))?;
                 for entry in entries.chunks_exact(2) {
                     totals[0] += entry[0] as f64;
                     totals[1] += entry[1] as f64;
@@ -249,14 +249,14 @@ impl WordTrainer {
             let bits = random_bits(seed, SUBSAMPLING, u32::MAX, i as u32);
             ((bits >> 8) as f32 / 16_777_216.0 - 0.5) / units as f32
         };
-        executor.write_reals(recording.table, &(0..len).map(draw).collect::<Vec<f32>>())?;
+        executor.write_f32(recording.table, &(0..len).map(draw).collect::<Vec<f32>>())?;
         let squares = vec![FIRST_SQUARE; len];
         for span in recording.squares {
-            executor.write_reals(span, &squares)?;
+            executor.write_f32(span, &squares)?;
         }
         let (thresholds, others) = alias_table(&stream.counts[stream.first_word as usize..]);
-        executor.write_words(recording.thresholds, &thresholds)?;
-        executor.write_words(recording.others, &others)
+        executor.write_u32(recording.thresholds, &thresholds)?;
+        executor.write_u32(recording.others, &others)
     }
 
     /// Records one step.
@@ -318,7 +318,7 @@ impl WordTrainer {
                 units,
                 first: 0,
                 table_rows: rows as u32,
-                combine: embedding_bag::MEAN,
+                mode: embedding_bag::MEAN,
                 activation: Activation::Linear.code(),
                 adds: 0,
                 ends: 1,

@@ -25,8 +25,8 @@ pub fn gpu() -> &'static Device {
 /// Contents of a span.
 #[derive(Clone, Debug)]
 pub enum Data {
-    Reals(Vec<f32>),
-    Words(Vec<u32>),
+    F32(Vec<f32>),
+    U32(Vec<u32>),
 }
 
 /// A program of one dispatch, what its buffers hold before, and what to compare after.
@@ -50,8 +50,8 @@ impl Case {
     fn span(&mut self, data: Data) -> Span {
         let name = format!("buffer {}", self.program.buffers.len());
         let span = match &data {
-            Data::Reals(values) => self.program.buffer(name, Element::F32, values.len()),
-            Data::Words(values) => self.program.buffer(name, Element::U32, values.len()),
+            Data::F32(values) => self.program.buffer(name, Element::F32, values.len()),
+            Data::U32(values) => self.program.buffer(name, Element::U32, values.len()),
         };
         self.before.push((span, data));
         span
@@ -59,12 +59,12 @@ impl Case {
 
     /// A buffer of these words.
     pub fn words(&mut self, values: Vec<u32>) -> Span {
-        self.span(Data::Words(values))
+        self.span(Data::U32(values))
     }
 
     /// A buffer of these reals.
     pub fn reals(&mut self, values: Vec<f32>) -> Span {
-        self.span(Data::Reals(values))
+        self.span(Data::F32(values))
     }
 
     /// A buffer of reals drawn from -scale to scale.
@@ -109,8 +109,8 @@ impl Case {
     fn load(&self, executor: &mut dyn Executor) {
         for (span, data) in &self.before {
             match data {
-                Data::Reals(values) => executor.write_reals(*span, values).expect("write"),
-                Data::Words(values) => executor.write_words(*span, values).expect("write"),
+                Data::F32(values) => executor.write_f32(*span, values).expect("write"),
+                Data::U32(values) => executor.write_u32(*span, values).expect("write"),
             }
         }
         let run = Run { routine: wgslearn::program::RoutineId(0), times: 1 };
@@ -122,19 +122,19 @@ impl Case {
         let mut executor = gpu().prepare_variant(&self.program, variant).expect("it compiles");
         self.load(executor.as_mut());
         let bits = |&(span, _): &(Span, f64)| {
-            let values = executor.read_reals(span).expect("read");
+            let values = executor.read_f32(span).expect("read");
             values.iter().map(|value| value.to_bits()).collect()
         };
         self.after.iter().map(bits).collect()
     }
 
-    /// Runs the case by the f64 twin, the f32 twin and every variant on the adapter, and compares.
+    /// Runs the case by the f64 reference, the f32 reference and every variant on the adapter, and compares.
     pub fn check(&self) -> Result<(), String> {
         let kernel = self.program.routines[0].dispatches[0].kernel;
         let mut oracle = CpuExecutor::<f64>::new(&self.program).expect("memory");
         self.load(&mut oracle);
         let mut others: Vec<(String, Box<dyn Executor>)> =
-            vec![("f32 twin".into(), Device::cpu().prepare(&self.program).expect("memory"))];
+            vec![("f32 reference".into(), Device::cpu().prepare(&self.program).expect("memory"))];
         let params = &self.program.routines[0].dispatches[0].params;
         for variant in kernel.variants.iter().filter(|variant| (variant.computes)(params)) {
             let executor = gpu().prepare_variant(&self.program, variant.name);
@@ -151,15 +151,15 @@ impl Case {
                     kernel.name, self.program.buffers[span.buffer.0].name
                 );
                 if self.program.buffers[span.buffer.0].element == Element::U32 {
-                    let truth = oracle.read_words(span).expect("read");
-                    let got = executor.read_words(span).expect("read");
+                    let truth = oracle.read_u32(span).expect("read");
+                    let got = executor.read_u32(span).expect("read");
                     if let Some(i) = (0..truth.len()).find(|&i| truth[i] != got[i]) {
                         return Err(format!("{place}: word {i} is {}, not {}", got[i], truth[i]));
                     }
                     continue;
                 }
                 let truth = oracle.reals(span);
-                let got = executor.read_reals(span).expect("read");
+                let got = executor.read_f32(span).expect("read");
                 let largest = truth.iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
                 let allowed = tolerance * (1.0 + largest);
                 let off = |i: usize| (got[i] as f64 - truth[i]).abs();

@@ -1,4 +1,4 @@
-// Notes the step through which rows of a table are up to date, behind embedding_catch_up and
+// Notes the step through which rows of a table are up to date, behind embedding_replay and
 // embedding_adam: steps[id] = the batch's step, for the ids of a batch, or (`all` = 1) the last step
 // done, for all rows. One invocation an id.
 

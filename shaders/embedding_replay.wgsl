@@ -3,14 +3,14 @@
 // for each step from steps[row] + 1 on, with the operations of adam.wgsl, so that the bits are those
 // of an Adam that touches every row at every step. The rows are those that a batch names, before the
 // step that the batch is for (`all` = 0; ids come sorted), or all rows, to the last step done
-// (`all` = 1). rates[t % RATES] is the rate of step t. embedding_mark writes `steps` afterwards.
+// (`all` = 1). rates[t % RATES] is the rate of step t. embedding_stamp writes `steps` afterwards.
 //
 // Weights that a replayed step no longer moves are not moved by the later ones either: the first
 // moment falls faster than the root of the second, and faster than a rate can grow.
 //
 // Rows of items: see shared/rows.wgsl.
 
-// Rates that are kept; RATES of src/kernels/embedding_catch_up.rs.
+// Rates that are kept; RATES of src/kernels/embedding_replay.rs.
 const RATES: u32 = 1024u;
 
 struct Params {

@@ -3,7 +3,7 @@
 //! every step, bit for bit, and a row costs memory traffic only when it comes up.
 //!
 //! Bound to the ids of a batch it brings their rows up to the step before the batch's; bound to all
-//! rows, to the last step done, before anybody reads the weights. [`super::embedding_mark`] notes
+//! rows, to the last step done, before anybody reads the weights. [`super::embedding_stamp`] notes
 //! the step afterwards.
 //!
 //! Weights that a replayed step no longer moves are not moved by the later ones either, if m /
@@ -19,7 +19,7 @@ use super::{Real, for_costly_rows};
 pub const RATES: usize = 1024;
 
 kernel! {
-    name: "embedding_catch_up",
+    name: "embedding_replay",
     params: {
         /// Ids in the batch; where `all` the rows that the bindings hold.
         positions: u32,
@@ -60,9 +60,9 @@ kernel! {
         walk: 8,
         // Seven walks along a row at most: see WALK there.
         software: |p| p.units.div_ceil(if p.units.is_multiple_of(4) { 32 } else { 8 }) <= 7,
-        source: [wgsl!("shared/state.wgsl"), wgsl!("embedding_catch_up.wgsl")],
+        source: [wgsl!("shared/state.wgsl"), wgsl!("embedding_replay.wgsl")],
     },
-    twin: twin,
+    reference: reference,
 }
 
 /// Whether replayed steps equal those of a dense Adam: m / sqrt(v) falls by b1 / sqrt(b2) a step, and
@@ -72,7 +72,7 @@ pub fn is_exact(beta_1: f64, beta_2: f64) -> bool {
 }
 
 #[allow(clippy::too_many_arguments)]
-fn twin<T: Real>(
+fn reference<T: Real>(
     p: &Params,
     state: &[u32],
     rates: &[T],
