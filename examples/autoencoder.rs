@@ -16,7 +16,7 @@ fn main() -> Result<()> {
     let values = (0..rows * features).map(feature).collect();
     let dataset = Dataset::new(Inputs::Matrix { values, features }, Targets::Inputs, "circle")?;
 
-    let dense = |units, activation| Layer::Dense { units, activation };
+    let dense = |units, activation| Layer::dense(units, activation);
     let layers = vec![
         dense(12, Activation::Tanh),
         dense(2, Activation::Linear),

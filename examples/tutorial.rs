@@ -20,11 +20,8 @@ fn main() -> Result<()> {
     let targets = Targets::Values { values: labels.to_vec(), width: 1 };
     let dataset = Dataset::new(Inputs::Ids { values: ids, length: 4 }, targets, "documents")?;
 
-    let layers = vec![
-        Layer::Embedding { rows: 50, units: 8 },
-        Layer::Flatten {},
-        Layer::Dense { units: 1, activation: Activation::Sigmoid },
-    ];
+    let layers =
+        vec![Layer::embedding(50, 8), Layer::flatten(), Layer::dense(1, Activation::Sigmoid)];
     let mut model = Model::new(Input::Ids { length: 4 }, layers, Loss::BinaryCrossentropy, 7)?;
     println!("{}", model.summary());
 

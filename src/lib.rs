@@ -12,9 +12,9 @@
 //! let dataset = Dataset::new(Inputs::Ids { values: ids, length: 4 }, targets, "example")?;
 //!
 //! let layers = vec![
-//!     Layer::Embedding { rows: 10, units: 8 },
-//!     Layer::MeanPool {},
-//!     Layer::Dense { units: 1, activation: Activation::Sigmoid },
+//!     Layer::embedding(10, 8),
+//!     Layer::mean_pool(),
+//!     Layer::dense(1, Activation::Sigmoid),
 //! ];
 //! let mut model = Model::new(Input::Ids { length: 4 }, layers, Loss::BinaryCrossentropy, 7)?;
 //!
@@ -40,7 +40,10 @@ pub mod data;
 pub mod error;
 #[macro_use]
 pub mod kernels;
+pub mod layers;
+pub mod losses;
 pub mod model;
+pub mod optimizers;
 pub mod program;
 pub mod report;
 pub mod run;
@@ -50,7 +53,10 @@ pub mod train;
 pub use backend::Device;
 pub use data::{Dataset, Inputs, Targets};
 pub use error::{Error, Result};
-pub use model::{Activation, BagMode, Input, Layer, Loss, Model, Noise, NoiseKind};
+pub use layers::{Activation, BagMode, Layer};
+pub use losses::Loss;
+pub use model::{Input, Model, Noise, NoiseKind};
+pub use optimizers::{Optimizer, Schedule};
 pub use train::{
-    EarlyStopping, History, Optimizer, Predictor, Profile, Schedule, Session, Trainer, WordTrainer,
+    EarlyStopping, Fusions, History, Predictor, Profile, Session, Trainer, WordTrainer,
 };

@@ -39,13 +39,13 @@ fn load(name: &str) -> Golden {
         .expect("layers")
         .iter()
         .map(|layer| match layer[0].as_str().expect("a kind") {
-            "embedding" => Layer::Embedding { rows: number(&layer[1]), units: number(&layer[2]) },
-            "flatten" => Layer::Flatten {},
-            "mean_pool" => Layer::MeanPool {},
-            "dense" => Layer::Dense {
-                units: number(&layer[1]),
-                activation: serde_json::from_value(layer[2].clone()).expect("an activation"),
-            },
+            "embedding" => Layer::embedding(number(&layer[1]), number(&layer[2])),
+            "flatten" => Layer::flatten(),
+            "mean_pool" => Layer::mean_pool(),
+            "dense" => Layer::dense(
+                number(&layer[1]),
+                serde_json::from_value(layer[2].clone()).expect("an activation"),
+            ),
             other => panic!("the fixture has a layer {other}"),
         })
         .collect();
@@ -118,7 +118,7 @@ fn follow(
     tolerance: f64,
 ) {
     let mut golden = load(name);
-    golden.trainer.small_steps = small_steps;
+    golden.trainer.fusions = golden.trainer.fusions.with_small_steps(small_steps);
     let truth = &golden.json["numpy_float64"];
 
     let mut session = open(&golden);

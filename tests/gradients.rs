@@ -24,8 +24,9 @@ fn loss(model: &Model, trainer: &Trainer, dataset: &Dataset) -> f64 {
 
 fn check(name: &str, model: &Model, dataset: &Dataset, tolerance: f64) {
     // Lazy tables keep no gradient of the whole table.
-    let (batch_size, shuffle, lazy_updates) = (dataset.rows(), false, false);
-    let trainer = Trainer { batch_size, shuffle, lazy_updates, ..Trainer::default() };
+    let (batch_size, shuffle) = (dataset.rows(), false);
+    let fusions = Fusions::ALL.with_lazy_rows(false);
+    let trainer = Trainer { batch_size, shuffle, fusions, ..Trainer::default() };
     let rows: Vec<u32> = (0..dataset.rows() as u32).collect();
     let mut first = session(model, &trainer, dataset);
     first.train_rows(&rows).expect("a step");
@@ -74,19 +75,19 @@ fn ids(rows: usize, length: usize, below: usize) -> Inputs {
 }
 
 fn dense(units: usize, activation: Activation) -> Layer {
-    Layer::Dense { units, activation }
+    Layer::dense(units, activation)
 }
 
 #[test]
 fn text_models_have_the_gradient_of_their_loss() {
-    for pool in [Layer::Flatten {}, Layer::MeanPool {}] {
+    for pool in [Layer::flatten(), Layer::mean_pool()] {
         let layers = vec![
-            Layer::Embedding { rows: 13, units: 5 },
-            Layer::Dropout { rate: 0.25 },
+            Layer::embedding(13, 5),
+            Layer::dropout(0.25),
             pool,
-            Layer::Dropout { rate: 0.5 },
+            Layer::dropout(0.5),
             dense(7, Activation::Tanh),
-            Layer::Dropout { rate: 0.2 },
+            Layer::dropout(0.2),
             dense(1, Activation::Sigmoid),
         ];
         let input = Input::Ids { length: 6 };
@@ -105,11 +106,7 @@ fn text_models_have_the_gradient_of_their_loss() {
 /// A batch and table large enough for the sort.
 #[test]
 fn large_embeddings_have_the_gradient_of_their_loss() {
-    let layers = vec![
-        Layer::Embedding { rows: 700, units: 3 },
-        Layer::MeanPool {},
-        dense(3, Activation::Softmax),
-    ];
+    let layers = vec![Layer::embedding(700, 3), Layer::mean_pool(), dense(3, Activation::Softmax)];
     let input = Input::Ids { length: 40 };
     let mut model = Model::new(input, layers, Loss::CategoricalCrossentropy, 3).expect("a model");
     let table = Parameter { values: wave(2100), ..model.parameters()[0].clone() };
@@ -120,11 +117,7 @@ fn large_embeddings_have_the_gradient_of_their_loss() {
     check("large embedding", &model, &dataset, 1e-3);
 
     // Read by one unit, the gradient of what it reads is never written down.
-    let layers = vec![
-        Layer::Embedding { rows: 700, units: 3 },
-        Layer::Flatten {},
-        dense(1, Activation::Sigmoid),
-    ];
+    let layers = vec![Layer::embedding(700, 3), Layer::flatten(), dense(1, Activation::Sigmoid)];
     let mut model = Model::new(input, layers, Loss::BinaryCrossentropy, 3).expect("a model");
     let table = Parameter { values: wave(2100), ..model.parameters()[0].clone() };
     model.set_parameters(vec![table]).expect("the same shape");
@@ -145,12 +138,12 @@ fn dense_stacks_have_the_gradient_of_their_loss() {
     ];
     for (output, loss) in outputs {
         let layers = vec![
-            Layer::Dropout { rate: 0.1 },
+            Layer::dropout(0.1),
             dense(6, Activation::Sigmoid),
-            Layer::Flatten {},
+            Layer::flatten(),
             dense(5, Activation::Linear),
             dense(7, Activation::Tanh),
-            Layer::Dropout { rate: 0.3 },
+            Layer::dropout(0.3),
             dense(4, output),
         ];
         let input = Input::Matrix { features: 8 };
@@ -175,7 +168,7 @@ fn bags_have_the_gradient_of_their_loss() {
     // A small table, whose gradient is direct, and one that is sorted for.
     for (rows, (output, loss)) in [13, 700].into_iter().zip(outputs) {
         for mode in [BagMode::Sum, BagMode::Mean, BagMode::SqrtN] {
-            let bag = Layer::EmbeddingBag { rows, units: 5, mode, activation: Activation::Tanh };
+            let bag = Layer::embedding_bag(rows, 5, mode, Activation::Tanh);
             let layers = vec![bag, dense(3, Activation::Linear), dense(rows, output)];
             let input = Input::Ids { length: 40 };
             let mut model = Model::new(input, layers, loss, 3).expect("a model");
@@ -194,7 +187,7 @@ fn a_bag_at_the_end_has_the_gradient_of_its_loss() {
     for (activation, loss) in
         [(Activation::Sigmoid, Loss::BinaryCrossentropy), (Activation::Tanh, Loss::Mse)]
     {
-        let bag = Layer::EmbeddingBag { rows: 13, units: 2, mode: BagMode::SqrtN, activation };
+        let bag = Layer::embedding_bag(13, 2, BagMode::SqrtN, activation);
         let model = Model::new(Input::Ids { length: 6 }, vec![bag], loss, 3).expect("a model");
         let values = (0..18).map(|i| (i % 2) as f32).collect();
         let targets = Targets::Values { values, width: 2 };

@@ -3,9 +3,22 @@
 use std::path::Path;
 
 /// From top to bottom.
-const ROOMS: [&str; 12] = [
-    "cli", "bench", "run", "report", "train", "model", "backend", "program", "kernels", "data",
-    "text", "error",
+const ROOMS: [&str; 15] = [
+    "cli",
+    "bench",
+    "run",
+    "report",
+    "train",
+    "model",
+    "losses",
+    "layers",
+    "optimizers",
+    "backend",
+    "program",
+    "kernels",
+    "data",
+    "text",
+    "error",
 ];
 
 fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {

@@ -15,12 +15,12 @@ fn ids(rows: usize, length: usize, below: usize) -> Dataset {
 
 fn classifier(rows: usize, length: usize) -> Model {
     let layers = vec![
-        Layer::Embedding { rows, units: 6 },
-        Layer::MeanPool {},
-        Layer::Dropout { rate: 0.3 },
-        Layer::Dense { units: 9, activation: Activation::Relu },
-        Layer::Dropout { rate: 0.2 },
-        Layer::Dense { units: 3, activation: Activation::Softmax },
+        Layer::embedding(rows, 6),
+        Layer::mean_pool(),
+        Layer::dropout(0.3),
+        Layer::dense(9, Activation::Relu),
+        Layer::dropout(0.2),
+        Layer::dense(3, Activation::Softmax),
     ];
     let input = Input::Ids { length };
     Model::new(input, layers, Loss::CategoricalCrossentropy, 5).expect("a model")
@@ -115,7 +115,7 @@ fn a_loss_that_is_no_number_ends_the_run() {
     let inputs = Inputs::Matrix { values: vec![1e19, -1e19, 3e18, 1.0], features: 2 };
     let targets = Targets::Values { values: vec![0.0, 1.0], width: 1 };
     let dataset = Dataset::new(inputs, targets, "huge").expect("rows");
-    let layers = vec![Layer::Dense { units: 1, activation: Activation::Linear }];
+    let layers = vec![Layer::dense(1, Activation::Linear)];
     let model = Model::new(Input::Matrix { features: 2 }, layers, Loss::Mse, 1).expect("a model");
     let trainer = Trainer { optimizer: Optimizer::sgd(1.0, 0.9), ..Trainer::default() };
     for device in [gpu(), &Device::cpu()] {
@@ -130,7 +130,7 @@ fn sgd_with_momentum_follows_its_formula() {
     let inputs = Inputs::Matrix { values: vec![0.5], features: 1 };
     let targets = Targets::Values { values: vec![2.0], width: 1 };
     let dataset = Dataset::new(inputs, targets, "one row").expect("a row");
-    let layers = vec![Layer::Dense { units: 1, activation: Activation::Linear }];
+    let layers = vec![Layer::dense(1, Activation::Linear)];
     let start = Model::new(Input::Matrix { features: 1 }, layers, Loss::Mse, 1).expect("a model");
     let (rate, momentum) = (0.1, 0.9);
     let (mut w, mut b) = (start.parameters()[0].values[0] as f64, 0.0);
@@ -219,20 +219,14 @@ fn a_killed_run_resumes_to_the_same_bits() {
 /// update for all weights or one a piece, and with a bias that does not fit beside its kernel.
 #[test]
 fn layers_larger_than_a_binding_are_split() {
-    let dense = |units, activation| Layer::Dense { units, activation };
-    let bag =
-        |activation| Layer::EmbeddingBag { rows: 300, units: 12, mode: BagMode::SqrtN, activation };
-    let embedding = Layer::Embedding { rows: 300, units: 12 };
+    let dense = |units, activation| Layer::dense(units, activation);
+    let bag = |activation| Layer::embedding_bag(300, 12, BagMode::SqrtN, activation);
+    let embedding = Layer::embedding(300, 12);
     let stacks = [
         vec![dense(24, Activation::Relu), dense(150, Activation::Sigmoid)],
         vec![bag(Activation::Tanh), dense(300, Activation::Softmax)],
-        vec![embedding, Layer::MeanPool {}, dense(300, Activation::Softmax)],
-        vec![
-            embedding,
-            Layer::Dropout { rate: 0.2 },
-            Layer::MeanPool {},
-            dense(3, Activation::Softmax),
-        ],
+        vec![embedding.clone(), Layer::mean_pool(), dense(300, Activation::Softmax)],
+        vec![embedding, Layer::dropout(0.2), Layer::mean_pool(), dense(3, Activation::Softmax)],
     ];
     let waves = (0..90 * 150).map(|i| 0.5 + 0.5 * ((i * i % 977) as f32).sin()).collect();
     let matrix = Inputs::Matrix { values: waves, features: 150 };
@@ -291,10 +285,10 @@ fn a_bag_is_a_dense_layer_over_counts() {
     for (i, &id) in values.iter().enumerate().filter(|(_, id)| **id != 0) {
         counts[i / length * rows + id as usize] += 1.0;
     }
-    let bag = Layer::EmbeddingBag { rows, units, mode: BagMode::Sum, activation: Activation::Tanh };
+    let bag = Layer::embedding_bag(rows, units, BagMode::Sum, Activation::Tanh);
     let input = Input::Ids { length };
     let mut bag = Model::new(input, vec![bag], Loss::Mse, 3).expect("a model");
-    let dense = Layer::Dense { units, activation: Activation::Tanh };
+    let dense = Layer::dense(units, Activation::Tanh);
     let input = Input::Matrix { features: rows };
     let mut dense = Model::new(input, vec![dense], Loss::Mse, 3).expect("a model");
     let draw = |count: usize| (0..count).map(|i| ((i * i) as f32 * 0.37).sin()).collect::<Vec<_>>();
@@ -338,13 +332,8 @@ fn large_models_stop_early_and_resume_to_the_same_bits() {
     }
     // 33 million weights and a few: the smallest model that is large.
     let layers = vec![
-        Layer::EmbeddingBag {
-            rows: (1 << 22) + 100,
-            units: 8,
-            mode: BagMode::Sum,
-            activation: Activation::Relu,
-        },
-        Layer::Dense { units: 3, activation: Activation::Softmax },
+        Layer::embedding_bag((1 << 22) + 100, 8, BagMode::Sum, Activation::Relu),
+        Layer::dense(3, Activation::Softmax),
     ];
     let input = Input::Ids { length: 20 };
     let start = Model::new(input, layers, Loss::CategoricalCrossentropy, 5).expect("a model");
@@ -393,7 +382,7 @@ fn frozen_layers_keep_their_weights() {
 fn evaluations_of_noisy_rows_are_reproducible() {
     let values: Vec<f32> = (0..700 * 10).map(|i| 0.5 + 0.5 * (i as f32 * 0.37).sin()).collect();
     let clean = Inputs::Matrix { values: values.clone(), features: 10 };
-    let layers = vec![Layer::Dense { units: 10, activation: Activation::Sigmoid }];
+    let layers = vec![Layer::dense(10, Activation::Sigmoid)];
     let mut model =
         Model::new(Input::Matrix { features: 10 }, layers, Loss::Mse, 3).expect("a model");
     for text in ["gaussian:0.3", "salt-pepper:0.1", "mask:0.25"] {
@@ -435,13 +424,8 @@ fn lazy_updates_give_the_bits_of_dense_ones() {
     let (training, validation) = (zipf(333), zipf(50));
     let bag = |rows| {
         let layers = vec![
-            Layer::EmbeddingBag {
-                rows,
-                units: 8,
-                mode: BagMode::SqrtN,
-                activation: Activation::Relu,
-            },
-            Layer::Dense { units: 3, activation: Activation::Softmax },
+            Layer::embedding_bag(rows, 8, BagMode::SqrtN, Activation::Relu),
+            Layer::dense(3, Activation::Softmax),
         ];
         Model::new(Input::Ids { length }, layers, Loss::CategoricalCrossentropy, 5)
             .expect("a model")
@@ -449,9 +433,9 @@ fn lazy_updates_give_the_bits_of_dense_ones() {
     for device in [gpu(), &Device::cpu()] {
         let column = {
             let layers = vec![
-                Layer::Embedding { rows, units: 8 },
-                Layer::Flatten {},
-                Layer::Dense { units: 1, activation: Activation::Sigmoid },
+                Layer::embedding(rows, 8),
+                Layer::flatten(),
+                Layer::dense(1, Activation::Sigmoid),
             ];
             Model::new(Input::Ids { length }, layers, Loss::Mse, 5).expect("a model")
         };
@@ -463,7 +447,8 @@ fn lazy_updates_give_the_bits_of_dense_ones() {
         ] {
             let run = |lazy_updates: bool, validated: bool| {
                 let schedule = Schedule::Cosine;
-                let trainer = Trainer { lazy_updates, schedule, ..trainer() };
+                let fusions = Fusions::ALL.with_lazy_rows(lazy_updates);
+                let trainer = Trainer { fusions, schedule, ..trainer() };
                 let validation = validated.then_some(&validation);
                 let prepare = |program: &program::Program| device.prepare(program);
                 let mut session =
@@ -495,7 +480,7 @@ fn lazy_updates_give_the_bits_of_dense_ones() {
 /// them, and every loss.
 #[test]
 fn small_steps_follow_the_general_path() {
-    let dense = |units, activation| Layer::Dense { units, activation };
+    let dense = |units, activation| Layer::dense(units, activation);
     let matrix = |targets: Targets| {
         let values: Vec<f32> = (0..45 * 6).map(|i| 0.5 + 0.5 * (i as f32 * 0.7).sin()).collect();
         let inputs = Inputs::Matrix { values, features: 6 };
@@ -516,8 +501,8 @@ fn small_steps_follow_the_general_path() {
             binary(45),
             Loss::BinaryCrossentropy,
             vec![
-                Layer::Embedding { rows: 12, units: 5 },
-                Layer::Flatten {},
+                Layer::embedding(12, 5),
+                Layer::flatten(),
                 dense(4, Activation::Tanh),
                 dense(1, Activation::Sigmoid),
             ],
@@ -537,13 +522,12 @@ fn small_steps_follow_the_general_path() {
     ];
     for (input, dataset, loss, layers) in runs {
         let start = Model::new(input, layers, loss, 3).expect("a model");
-        for optimizer in
-            [Optimizer::adam(1e-2), Optimizer::Sgd { learning_rate: 0.1, momentum: 0.9 }]
-        {
+        for optimizer in [Optimizer::adam(1e-2), Optimizer::sgd(0.1, 0.9)] {
             for device in [gpu(), &Device::cpu()] {
                 let fit = |small_steps: bool| {
                     let mut model = start.clone();
-                    let trainer = Trainer { small_steps, optimizer, ..trainer() };
+                    let fusions = Fusions::ALL.with_small_steps(small_steps);
+                    let trainer = Trainer { fusions, optimizer, ..trainer() };
                     let history =
                         trainer.fit(&mut model, &dataset, Some(&dataset), device).expect("a run");
                     (history, model)
@@ -589,7 +573,7 @@ fn nothing_is_too_long_for_an_adapter() {
             assert!((a - b).abs() < 1e-4 * b.abs().max(1.0), "{what}: {a} and {b}");
         }
     };
-    let dense = |units, activation| Layer::Dense { units, activation };
+    let dense = |units, activation| Layer::dense(units, activation);
     let matrix = |rows: usize, features: usize| {
         let values = (0..rows * features).map(|i| ((i * i % 977) as f32 * 0.1).sin()).collect();
         Dataset::new(Inputs::Matrix { values, features }, Targets::Inputs, "waves").expect("rows")
@@ -612,7 +596,7 @@ fn nothing_is_too_long_for_an_adapter() {
     agree(&many, &cpu, "many rows");
     // Gradients in parts, those of a bag's bias alone, and a ragged batch.
     let (mode, activation) = (BagMode::SqrtN, Activation::Tanh);
-    let layers = vec![Layer::EmbeddingBag { rows: 50, units: 1, mode, activation }];
+    let layers = vec![Layer::embedding_bag(50, 1, mode, activation)];
     let model = Model::new(Input::Ids { length: 5 }, layers, Loss::Mse, 3).expect("a model");
     let long = Trainer { batch_size: 2_100, epochs: 3, ..trainer() };
     let dataset = ids(5_000, 5, 50);
@@ -623,7 +607,7 @@ fn nothing_is_too_long_for_an_adapter() {
     let layers = vec![dense(16, Activation::Tanh), dense(12, Activation::Linear)];
     let model = Model::new(Input::Matrix { features: 12 }, layers, Loss::Mse, 3).expect("a model");
     let small = Trainer { batch_size: 2, epochs: 2, ..trainer() };
-    let apart = Trainer { small_steps: false, ..small.clone() };
+    let apart = Trainer { fusions: Fusions::ALL.with_small_steps(false), ..small.clone() };
     let [together, apart] = [&small, &apart].map(|by| losses(&model, by, &dataset, gpu()));
     agree(&together, &apart, "small steps");
     // Rows of a table that come up after more than a thousand steps.
@@ -633,14 +617,14 @@ fn nothing_is_too_long_for_an_adapter() {
     let values = (0..3_000).map(|i| (i % 2) as f32).collect();
     let dataset = Dataset::new(inputs, Targets::Values { values, width: 1 }, "rare").expect("rows");
     let layers = vec![
-        Layer::Embedding { rows: rows as usize, units: 64 },
-        Layer::MeanPool {},
+        Layer::embedding(rows as usize, 64),
+        Layer::mean_pool(),
         dense(1, Activation::Sigmoid),
     ];
     let input = Input::Ids { length: length as usize };
     let model = Model::new(input, layers, Loss::BinaryCrossentropy, 3).expect("a model");
     let lazy = Trainer { batch_size: 2, epochs: 2, shuffle: false, ..trainer() };
-    let eager = Trainer { lazy_updates: false, ..lazy.clone() };
+    let eager = Trainer { fusions: Fusions::ALL.with_lazy_rows(false), ..lazy.clone() };
     let [lazy, eager] = [&lazy, &eager].map(|by| losses(&model, by, &dataset, gpu()));
     assert_eq!(lazy, eager, "rare rows");
 }
@@ -650,13 +634,8 @@ fn nothing_is_too_long_for_an_adapter() {
 fn a_text_too_long_for_an_adapter_is_refused() {
     let length = 40_000;
     let layers = vec![
-        Layer::EmbeddingBag {
-            rows: 9,
-            units: 1,
-            mode: BagMode::Sum,
-            activation: Activation::Linear,
-        },
-        Layer::Dense { units: 1, activation: Activation::Sigmoid },
+        Layer::embedding_bag(9, 1, BagMode::Sum, Activation::Linear),
+        Layer::dense(1, Activation::Sigmoid),
     ];
     let input = Input::Ids { length };
     let model = Model::new(input, layers, Loss::BinaryCrossentropy, 3).expect("a model");

@@ -6,7 +6,7 @@ use crate::data::{Dataset, Inputs, Targets};
 use crate::error::Result;
 use crate::model::{Activation, Input, Layer, Loss, Model};
 use crate::report::ScalingPanel;
-use crate::train::Trainer;
+use crate::train::{Fusions, Trainer};
 
 /// One measured step.
 #[derive(Clone, Debug)]
@@ -39,7 +39,11 @@ pub fn scaling(device: &Device, each: &mut dyn FnMut(&ScalingPoint) -> Result<()
         for (curve, lazy_updates) in [("lazy Adam", true), ("dense Adam", false)] {
             // A dense step of a million rows moves 1.8 GB.
             let (model, dataset) = table(rows, 64, 256, 32)?;
-            let trainer = Trainer { batch_size: 256, lazy_updates, ..Trainer::default() };
+            let trainer = Trainer {
+                batch_size: 256,
+                fusions: Fusions::ALL.with_lazy_rows(lazy_updates),
+                ..Trainer::default()
+            };
             let seconds = seconds_per_step(&model, &dataset, &trainer, device)?;
             add("vocabulary", curve, rows, seconds)?;
         }
@@ -82,9 +86,9 @@ fn dense(features: usize, hidden: &[usize], batch: usize, device: &Device) -> Re
     let values = (0..rows * features).map(|i| (i % 251) as f32 / 251.0).collect();
     let inputs = Inputs::Matrix { values, features };
     let dataset = Dataset::new(inputs, Targets::Inputs, "scaling")?;
-    let relu = |&units: &usize| Layer::Dense { units, activation: Activation::Relu };
+    let relu = |&units: &usize| Layer::dense(units, Activation::Relu);
     let mut layers: Vec<Layer> = hidden.iter().map(relu).collect();
-    layers.push(Layer::Dense { units: features, activation: Activation::Sigmoid });
+    layers.push(Layer::dense(features, Activation::Sigmoid));
     let model = Model::new(Input::Matrix { features }, layers, Loss::Mse, 7)?;
     let trainer = Trainer { batch_size: batch, shuffle: false, ..Trainer::default() };
     seconds_per_step(&model, &dataset, &trainer, device)

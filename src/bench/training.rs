@@ -21,7 +21,7 @@ use crate::data::{Dataset, Inputs, Targets};
 use crate::error::{Error, Result};
 use crate::model::{Activation, Input, Layer, Loss, Model};
 use crate::run::tutorial;
-use crate::train::{Optimizer, Profile, Session, Trainer};
+use crate::train::{Fusions, Optimizer, Profile, Session, Trainer};
 
 /// A workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +103,12 @@ pub fn profile(workload: Workload, device: &Device) -> Result<Option<Profile>> {
         Workload::Mm => return Ok(None),
     };
     let lazy_updates = workload != Workload::Dense;
-    let trainer = Trainer { batch_size, shuffle: false, lazy_updates, ..Trainer::default() };
+    let trainer = Trainer {
+        batch_size,
+        shuffle: false,
+        fusions: Fusions::ALL.with_lazy_rows(lazy_updates),
+        ..Trainer::default()
+    };
     Session::new(&model, &trainer, &dataset, None, device)?.profile().map(Some)
 }
 
@@ -131,7 +136,8 @@ pub fn training(workload: Workload, device: &Device) -> Result<f64> {
         Workload::Lazy | Workload::Dense => {
             let (model, dataset) = table(1_000_000, 128, 256, 128)?;
             let lazy_updates = workload == Workload::Lazy;
-            let trainer = Trainer { lazy_updates, ..trainer() };
+            let trainer =
+                Trainer { fusions: Fusions::ALL.with_lazy_rows(lazy_updates), ..trainer() };
             Ok(1.0 / seconds_per_step(&model, &dataset, &trainer, device)?)
         }
         Workload::Ae => {
@@ -165,11 +171,7 @@ fn seed() -> Result<(Model, Dataset)> {
     let dataset = Dataset::new(inputs, Targets::Values { values, width: 1 }, "seed")?;
     let model = Model::new(
         Input::Ids { length: 4 },
-        vec![
-            Layer::Embedding { rows: 20, units: 8 },
-            Layer::Flatten {},
-            Layer::Dense { units: 1, activation: Activation::Sigmoid },
-        ],
+        vec![Layer::embedding(20, 8), Layer::flatten(), Layer::dense(1, Activation::Sigmoid)],
         Loss::BinaryCrossentropy,
         7,
     )?;
@@ -195,11 +197,8 @@ fn text() -> Result<(Model, Dataset)> {
         Targets::Values { values: targets, width: 1 },
         "text",
     )?;
-    let layers = vec![
-        Layer::Embedding { rows, units },
-        Layer::Flatten {},
-        Layer::Dense { units: 1, activation: Activation::Sigmoid },
-    ];
+    let layers =
+        vec![Layer::embedding(rows, units), Layer::flatten(), Layer::dense(1, Activation::Sigmoid)];
     Ok((Model::new(Input::Ids { length }, layers, Loss::BinaryCrossentropy, 7)?, dataset))
 }
 
@@ -208,10 +207,9 @@ fn autoencoder() -> Result<(Model, Dataset)> {
     let values = (0..8 * BATCH * 784).map(|_| (generator.next_u32() >> 8) as f32 / 16_777_216.0);
     let inputs = Inputs::Matrix { values: values.collect(), features: 784 };
     let dataset = Dataset::new(inputs, Targets::Inputs, "ae")?;
-    let mut layers: Vec<Layer> = [128, 64, 32, 64, 128]
-        .map(|units| Layer::Dense { units, activation: Activation::Relu })
-        .to_vec();
-    layers.push(Layer::Dense { units: 784, activation: Activation::Sigmoid });
+    let mut layers: Vec<Layer> =
+        [128, 64, 32, 64, 128].map(|units| Layer::dense(units, Activation::Relu)).to_vec();
+    layers.push(Layer::dense(784, Activation::Sigmoid));
     Ok((Model::new(Input::Matrix { features: 784 }, layers, Loss::Mse, 7)?, dataset))
 }
 
@@ -238,9 +236,9 @@ pub(super) fn table(
     let targets = Targets::Values { values: targets, width: 1 };
     let dataset = Dataset::new(Inputs::Ids { values, length }, targets, "table")?;
     let layers = vec![
-        Layer::Embedding { rows, units },
-        Layer::MeanPool {},
-        Layer::Dense { units: 1, activation: Activation::Sigmoid },
+        Layer::embedding(rows, units),
+        Layer::mean_pool(),
+        Layer::dense(1, Activation::Sigmoid),
     ];
     Ok((Model::new(Input::Ids { length }, layers, Loss::BinaryCrossentropy, 7)?, dataset))
 }

@@ -10,8 +10,10 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 
-use super::{Input, Layer, Loss, Model, Noise, Parameter, Preprocessor, Source};
+use super::{Input, Model, Noise, Parameter, Preprocessor, Source};
 use crate::error::{Error, Result};
+use crate::layers::Layer;
+use crate::losses::Loss;
 
 /// The metadata's key. One key holds all, so that the file's bytes do not depend on a map's order.
 const KEY: &str = "wgslearn";

@@ -1,10 +1,7 @@
 //! What a model is: layers and their shapes, weights and their initialisers, a loss, what turns
 //! raw data into its inputs, its summary and its file.
 
-mod activation;
 mod file;
-mod layer;
-mod loss;
 mod noise;
 mod summary;
 
@@ -14,14 +11,15 @@ use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 
-pub use activation::Activation;
+pub use crate::layers::{Activation, BagMode, Layer, Shape};
+pub use crate::losses::Loss;
 pub use file::{read_weights, write_whole};
-pub use layer::{BagMode, Layer, ParameterSpec, Shape};
-pub use loss::Loss;
 pub use noise::{Noise, NoiseKind};
 
 use crate::data::{ImageEncoder, TableEncoder};
 use crate::error::{Error, Result};
+use crate::layers::Initializer;
+
 use crate::text::TextEncoder;
 
 /// What a model's first layer reads.
@@ -38,6 +36,15 @@ pub enum Input {
         /// Features of a row.
         features: usize,
     },
+}
+
+impl From<Input> for Shape {
+    fn from(input: Input) -> Shape {
+        match input {
+            Input::Ids { length } => Shape::ids(length),
+            Input::Matrix { features } => Shape::vector(features),
+        }
+    }
 }
 
 impl Input {
@@ -95,6 +102,13 @@ impl Parameter {
     }
 }
 
+/// A parameter before it has values.
+struct NamedSpec {
+    name: String,
+    shape: Vec<usize>,
+    initializer: Initializer,
+}
+
 /// Layers with weights, and everything needed to use them.
 ///
 /// ```
@@ -103,9 +117,9 @@ impl Parameter {
 /// let model = Model::new(
 ///     Input::Ids { length: 4 },
 ///     vec![
-///         Layer::Embedding { rows: 20, units: 8 },
-///         Layer::Flatten {},
-///         Layer::Dense { units: 1, activation: Activation::Sigmoid },
+///         Layer::embedding(20, 8),
+///         Layer::flatten(),
+///         Layer::dense(1, Activation::Sigmoid),
 ///     ],
 ///     Loss::BinaryCrossentropy,
 ///     7,
@@ -141,7 +155,7 @@ impl Model {
     pub fn new(input: Input, layers: Vec<Layer>, loss: Loss, seed: u64) -> Result<Model> {
         let mut model = Model::without_parameters(input, layers, loss);
         let specs = model.check()?;
-        let too_large = |spec: &ParameterSpec| {
+        let too_large = |spec: &NamedSpec| {
             Error::Model(format!(
                 "the weights {} of shape {:?} do not fit in this machine's memory; give the layer fewer units",
                 spec.name, spec.shape
@@ -154,17 +168,18 @@ impl Model {
                 return Err(too_large(spec));
             }
         }
-        let draw = |(stream, spec): (usize, ParameterSpec)| {
+        let draw = |(stream, spec): (usize, NamedSpec)| {
             let mut generator = ChaCha8Rng::seed_from_u64(seed);
             generator.set_stream(stream as u64);
-            let limit = spec.limit;
             let count = spec.shape.iter().product();
             // 24 random bits make a float in [0, 1) exactly.
             let mut uniform = || (generator.next_u32() >> 8) as f32 / 16_777_216.0;
-            let values = if limit == 0.0 {
-                vec![0.0; count]
-            } else {
-                (0..count).map(|_| (2.0 * uniform() - 1.0) * limit).collect()
+            let values = match spec.initializer {
+                Initializer::Zeros => vec![0.0; count],
+                Initializer::Ones => vec![1.0; count],
+                Initializer::Uniform(limit) => {
+                    (0..count).map(|_| (2.0 * uniform() - 1.0) * limit).collect()
+                }
             };
             Parameter { name: spec.name, shape: spec.shape, values }
         };
@@ -178,7 +193,7 @@ impl Model {
     /// As [`Model::new`].
     pub fn count_parameters(input: Input, layers: &[Layer], loss: Loss) -> Result<u64> {
         let specs = Model::without_parameters(input, layers.to_vec(), loss).check()?;
-        let count = |spec: &ParameterSpec| {
+        let count = |spec: &NamedSpec| {
             spec.shape.iter().fold(1u64, |count, &n| count.saturating_mul(n as u64))
         };
         Ok(specs.iter().map(count).fold(0, u64::saturating_add))
@@ -301,7 +316,7 @@ impl Model {
     }
 
     /// Checks layers and loss; returns what parameters they have.
-    fn check(&self) -> Result<Vec<ParameterSpec>> {
+    fn check(&self) -> Result<Vec<NamedSpec>> {
         if self.layers.is_empty() {
             return Err(Error::Model("a model needs at least one layer".into()));
         }
@@ -317,19 +332,19 @@ impl Model {
                     names[i]
                 )));
             }
-            specs.extend(layer.parameters(shapes[i], &names[i]));
+            specs.extend(layer.describe().parameters(shapes[i]).into_iter().map(|spec| {
+                NamedSpec {
+                    name: format!("{}.{}", names[i], spec.role),
+                    shape: spec.shape,
+                    initializer: spec.initializer,
+                }
+            }));
         }
-        let (end, activation) = (self.layers[last], self.layers[last].activation());
-        let ends_well = match end {
-            Layer::Dense { .. } => true,
-            // Codes of texts, which nothing activates behind the kernel.
-            Layer::EmbeddingBag { .. } | Layer::MeanPool {} => activation != Activation::Softmax,
-            _ => false,
-        };
-        if !ends_well {
+        let activation = self.layers[last].activation();
+        if !self.layers[last].describe().can_end() {
             return Err(Error::Model(format!(
                 "the last layer is {}, but a model ends in a dense layer",
-                end.kind()
+                self.layers[last].kind()
             )));
         }
         self.loss.check(activation)?;
@@ -339,11 +354,25 @@ impl Model {
     /// What each layer reads, and last what the model gives.
     fn shapes(&self) -> Result<Vec<Shape>> {
         let mut shapes = vec![Shape::from(self.input)];
+        let names = self.layer_names();
         for (i, layer) in self.layers.iter().enumerate() {
-            let next = layer.output(shapes[i]).map_err(|message| {
+            let wrong = |message: String| {
                 Error::Model(format!("layer {} ({}): {message}", i + 1, layer.kind()))
-            })?;
-            shapes.push(next);
+            };
+            let mut inputs = vec![shapes[i]];
+            if let Some(from) = layer.from() {
+                let Some(earlier) = names[..i].iter().position(|name| name == from) else {
+                    let known = match i {
+                        0 => "there is none before it".to_owned(),
+                        _ => format!("before it are {}", names[..i].join(", ")),
+                    };
+                    return Err(wrong(format!(
+                        "it reads from {from:?}, which is no layer before it; {known}"
+                    )));
+                };
+                inputs.push(shapes[earlier + 1]);
+            }
+            shapes.push(layer.describe().output(&inputs).map_err(wrong)?);
         }
         Ok(shapes)
     }
@@ -394,10 +423,7 @@ impl Model {
 
     /// Rows of the embedding or bag, where there is one: every id is below.
     pub fn embedding_rows(&self) -> Option<usize> {
-        self.layers.iter().find_map(|layer| match layer {
-            Layer::Embedding { rows, .. } | Layer::EmbeddingBag { rows, .. } => Some(*rows),
-            _ => None,
-        })
+        self.layers.iter().find_map(Layer::table_rows)
     }
 
     /// The weights.
@@ -418,7 +444,7 @@ impl Model {
     /// Parameters that the first `layers` layers have.
     pub(crate) fn parameters_before(&self, layers: usize) -> usize {
         let shapes = self.layer_shapes();
-        let count = |i: usize| self.layers[i].parameters(shapes[i], "").len();
+        let count = |i: usize| self.layers[i].describe().parameters(shapes[i]).len();
         (0..layers.min(self.layers.len())).map(count).sum()
     }
 

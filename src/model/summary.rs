@@ -3,7 +3,8 @@
 use comfy_table::presets::UTF8_FULL;
 use comfy_table::{CellAlignment, Table};
 
-use super::{Layer, Model, Shape};
+use super::Model;
+use crate::layers::{Layer, Shape};
 
 /// 160 as "160", 12345 as "12,345".
 fn grouped(count: usize) -> String {
@@ -30,8 +31,8 @@ fn size(parameters: usize) -> String {
 }
 
 /// Number of a layer's weights.
-fn parameter_count(layer: &Layer, input: Shape, name: &str) -> usize {
-    layer.parameters(input, name).iter().map(|spec| spec.shape.iter().product::<usize>()).sum()
+fn parameter_count(layer: &Layer, input: Shape) -> usize {
+    layer.describe().parameters(input).iter().map(|spec| spec.shape.iter().product::<usize>()).sum()
 }
 
 impl Model {
@@ -42,7 +43,7 @@ impl Model {
         table.set_header(["Layer (type)", "Output Shape", "Param #"]);
         let (names, shapes) = (self.layer_names(), self.layer_shapes());
         for (i, layer) in self.layers.iter().enumerate() {
-            let count = parameter_count(layer, shapes[i], &names[i]);
+            let count = parameter_count(layer, shapes[i]);
             let name = format!("{} ({})", names[i], layer.title());
             table.add_row([name, shapes[i + 1].to_string(), grouped(count)]);
         }
@@ -63,7 +64,7 @@ impl Model {
     pub fn summary_json(&self) -> serde_json::Value {
         let (names, shapes) = (self.layer_names(), self.layer_shapes());
         let layer = |(i, layer): (usize, &Layer)| {
-            let count = parameter_count(layer, shapes[i], &names[i]);
+            let count = parameter_count(layer, shapes[i]);
             serde_json::json!({
                 "name": names[i],
                 "type": layer.title(),

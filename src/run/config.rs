@@ -8,7 +8,7 @@ use crate::data::ImageOptions;
 use crate::error::{Error, Result};
 use crate::model::{BagMode, Input, Layer, Loss, Noise};
 use crate::text::TextOptions;
-use crate::train::{EarlyStopping, Optimizer, Schedule, Trainer};
+use crate::train::{EarlyStopping, Fusions, Optimizer, Schedule, Trainer};
 
 /// Everything that a training run needs to know. Every key but `data.train` has a default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -348,8 +348,7 @@ impl RunConfig {
             schedule: training.schedule,
             early_stopping: (patience > 0).then_some(EarlyStopping { patience }),
             frozen_layers: 0,
-            lazy_updates: true,
-            small_steps: true,
+            fusions: Fusions::ALL,
         }
     }
 }

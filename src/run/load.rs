@@ -11,7 +11,7 @@ use crate::data::{
     read_npy, read_table,
 };
 use crate::error::{Error, Result};
-use crate::model::{Input, Layer, Model, Preprocessor};
+use crate::model::{Input, Model, Preprocessor};
 use crate::text::TextEncoder;
 
 /// What the data ask a model to do.
@@ -333,7 +333,7 @@ fn load_arrays(config: &RunConfig) -> Result<Loaded> {
         ));
     };
     let first = config.model.layers.as_ref().and_then(|layers| layers.first());
-    let reads_ids = first.map(|layer| matches!(layer, Layer::Embedding { .. }));
+    let reads_ids = first.map(|layer| layer.table_rows().is_some());
     let training = array_dataset(&data.train, targets, reads_ids)?;
     let validation = match (&data.validation, &data.validation_targets) {
         (None, _) => None,

@@ -8,6 +8,7 @@ use super::load::{Loaded, Task, load};
 use crate::backend::Device;
 use crate::data::{Inputs, Targets};
 use crate::error::{Error, Result};
+use crate::layers::Dense;
 use crate::model::{
     Activation, Input, Layer, Loss, Model, Noise, NoiseKind, Preprocessor, Source, read_weights,
     write_whole,
@@ -85,13 +86,12 @@ fn build(config: &RunConfig, loaded: &Loaded, device: &Device) -> Result<(Model,
         None => default_layers(&config.model, loaded)?,
     };
     for layer in &mut layers {
-        if let Layer::Embedding { rows, .. } | Layer::EmbeddingBag { rows, .. } = layer
-            && *rows == 0
-        {
-            *rows = loaded.embedding_rows;
+        // 0 rows are as many as the data need.
+        if layer.table_rows() == Some(0) {
+            *layer = layer.clone().with_table_rows(loaded.embedding_rows);
         }
     }
-    let Some(&Layer::Dense { units, activation }) = layers.last() else {
+    let Some(&Layer::Dense(Dense { units, activation, .. })) = layers.last() else {
         return Err(Error::Model("the last layer must be dense: the model's output".into()));
     };
     let wanted = match (loaded.task, activation) {
@@ -199,9 +199,9 @@ fn autoencoder_layers(
                 match (i, loaded.input()) {
                     (0, Input::Ids { .. }) => {
                         let (rows, mode) = (loaded.embedding_rows, config.model.combine);
-                        Layer::EmbeddingBag { rows, units, mode, activation }
+                        Layer::embedding_bag(rows, units, mode, activation)
                     }
-                    _ => Layer::Dense { units, activation },
+                    _ => Layer::dense(units, activation),
                 }
             })
             .collect(),
@@ -211,15 +211,11 @@ fn autoencoder_layers(
         // A new decoder for an encoder that stands may have units of its own.
         (Some(_), false) => units.iter().rev().copied().collect(),
         _ => {
-            let width = |layer: &Layer| match *layer {
-                Layer::Dense { units, .. } | Layer::EmbeddingBag { units, .. } => Some(units),
-                _ => None,
-            };
-            let widths: Vec<usize> = layers.iter().filter_map(width).collect();
+            let widths: Vec<usize> = layers.iter().filter_map(Layer::units).collect();
             widths.iter().rev().skip(1).copied().collect()
         }
     };
-    let relu = |units| Layer::Dense { units, activation: Activation::Relu };
+    let relu = |units| Layer::dense(units, Activation::Relu);
     layers.extend(mirrored.into_iter().map(relu));
     layers.push(match loaded.input() {
         Input::Ids { .. } => {
@@ -227,7 +223,7 @@ fn autoencoder_layers(
                 Some(Loss::BinaryCrossentropy) => Activation::Sigmoid,
                 _ => Activation::Softmax,
             };
-            Layer::Dense { units: loaded.embedding_rows, activation }
+            Layer::dense(loaded.embedding_rows, activation)
         }
         Input::Matrix { .. } => {
             let activation = output_for(loaded);
@@ -238,7 +234,7 @@ fn autoencoder_layers(
                     "binary cross-entropy takes data from 0 to 1, but these go beyond; train on --loss mse",
                 ));
             }
-            Layer::Dense { units: loaded.training.target_width(), activation }
+            Layer::dense(loaded.training.target_width(), activation)
         }
     });
     Ok((layers, encoder_layers))
@@ -295,27 +291,23 @@ fn default_layers(config: &ModelConfig, loaded: &Loaded) -> Result<Vec<Layer>> {
     let mut layers = Vec::new();
     if let Input::Ids { .. } = loaded.input() {
         let rows = loaded.embedding_rows;
-        layers.push(Layer::Embedding { rows, units: config.embedding_units });
+        layers.push(Layer::embedding(rows, config.embedding_units));
         layers.push(match config.pool {
-            Pool::Mean => Layer::MeanPool {},
-            Pool::Flatten => Layer::Flatten {},
+            Pool::Mean => Layer::mean_pool(),
+            Pool::Flatten => Layer::flatten(),
         });
     }
-    let dropout = (config.dropout > 0.0).then_some(Layer::Dropout { rate: config.dropout });
+    let dropout = (config.dropout > 0.0).then(|| Layer::dropout(config.dropout));
     for &units in &config.hidden {
-        layers.extend(dropout.filter(|_| !layers.is_empty()));
-        layers.push(Layer::Dense { units, activation: Activation::Relu });
+        layers.extend(dropout.clone().filter(|_| !layers.is_empty()));
+        layers.push(Layer::dense(units, Activation::Relu));
     }
     layers.extend(dropout.filter(|_| !layers.is_empty()));
     layers.push(match loaded.task {
-        Task::Binary => Layer::Dense { units: 1, activation: Activation::Sigmoid },
-        Task::Classes => {
-            Layer::Dense { units: loaded.labels.len(), activation: Activation::Softmax }
-        }
-        Task::Regression => Layer::Dense { units: 1, activation: Activation::Linear },
-        Task::Given => {
-            Layer::Dense { units: loaded.training.target_width(), activation: output_for(loaded) }
-        }
+        Task::Binary => Layer::dense(1, Activation::Sigmoid),
+        Task::Classes => Layer::dense(loaded.labels.len(), Activation::Softmax),
+        Task::Regression => Layer::dense(1, Activation::Linear),
+        Task::Given => Layer::dense(loaded.training.target_width(), output_for(loaded)),
     });
     Ok(layers)
 }

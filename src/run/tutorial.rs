@@ -75,9 +75,9 @@ pub fn tutorial(device: &Device, seed: u64) -> Result<Tutorial> {
     let mut model = Model::new(
         Input::Ids { length: LENGTH },
         vec![
-            Layer::Embedding { rows: VOCABULARY, units: 8 },
-            Layer::Flatten {},
-            Layer::Dense { units: 1, activation: Activation::Sigmoid },
+            Layer::embedding(VOCABULARY, 8),
+            Layer::flatten(),
+            Layer::dense(1, Activation::Sigmoid),
         ],
         Loss::BinaryCrossentropy,
         seed,

@@ -44,9 +44,9 @@ impl<'m> WordVectors<'m> {
                 "the model hashes its words, so their names are not known; train it without --hash-size".into(),
             ));
         };
-        let units = match model.layers().first() {
-            Some(Layer::Embedding { units, .. } | Layer::EmbeddingBag { units, .. }) => *units,
-            _ => return Err(Error::Model("the model has no embedding".into())),
+        let table = model.layers().first().filter(|layer| layer.table_rows().is_some());
+        let Some(units) = table.and_then(Layer::units) else {
+            return Err(Error::Model("the model has no embedding".into()));
         };
         let table = model.parameters().first().map_or(&[][..], |table| &table.values);
         Ok(WordVectors { encoder, words, table, units })

@@ -66,10 +66,7 @@ pub fn train_words(
     begin(encoder.rows() - encoder.first_word() as usize, words);
     let stream = WordStream { tokens, counts, first_word: encoder.first_word() };
     let (table, history) = config.trainer.fit(&stream, device, on_epoch)?;
-    let layers = vec![
-        Layer::Embedding { rows: encoder.rows(), units: config.trainer.units },
-        Layer::MeanPool {},
-    ];
+    let layers = vec![Layer::embedding(encoder.rows(), config.trainer.units), Layer::mean_pool()];
     let input = Input::Ids { length: encoder.width() };
     let mut model = Model::new(input, layers, Loss::NegativeSampling, config.trainer.seed)?;
     model.parameters_mut()[0].values = table;

@@ -1,23 +1,30 @@
 //! From a model and a data set to trained weights, and from a trained model to its answers.
 //!
-//! `record` turns a model into a program, `session` feeds and runs it, `trainer` is the loop over
-//! epochs, `predictor` the way from inputs to outputs. `words` trains word vectors, by a program of
+//! A model is lowered to a plan (`layers/plan.rs`), whose fusions `fuse` decides; `place` says where the weights
+//! lie, `record` walks the plan and makes a program, `small` does so for models whose steps share a dispatch.
+//! `session` feeds a program (`feed`) and runs it, `parameters` takes weights to it and back, `trainer` is the
+//! loop over epochs, `predictor` the way from inputs to outputs. `words` trains word vectors, by a program of
 //! its own.
 
+mod feed;
+mod fuse;
 mod history;
-mod optimizer;
+mod parameters;
+mod place;
 mod predictor;
 mod profile;
 mod record;
 mod session;
-mod sort;
+mod small;
 mod trainer;
 mod words;
 
+pub use crate::optimizers::{Optimizer, Schedule};
+pub use fuse::Fusions;
 pub use history::{EpochReport, History, Metrics};
-pub use optimizer::{Optimizer, Schedule};
+pub use parameters::Role;
 pub use predictor::Predictor;
 pub use profile::{KernelCost, Profile};
-pub use session::{Role, Session, SessionState};
+pub use session::{Session, SessionState};
 pub use trainer::{Checkpoint, EarlyStopping, Observer, Trainer};
 pub use words::{WordMethod, WordStream, WordTrainer};

@@ -1,11 +1,14 @@
 //! From inputs to outputs, in chunks of any number of rows.
 
-use super::record::{FeedSpec, Purpose, Recording};
-use super::session::{build_inference, check_inputs, reset_counters, write_inputs};
+use super::feed::{FeedSpec, check_inputs, write_inputs};
+use super::parameters::build_inference;
+use super::record::Recording;
+use super::session::reset_counters;
 use super::{Metrics, Session};
 use crate::backend::{Device, Executor};
 use crate::data::{Dataset, Inputs};
 use crate::error::{Error, Result};
+use crate::layers::plan::Purpose;
 use crate::model::Model;
 use crate::program::Run;
 

@@ -1,6 +1,12 @@
 //! What a training step costs, by kernel, and where the host waits.
 
+use std::time::Instant;
+
+use super::Session;
+use super::session::reset_counters;
 use crate::backend::{HostTime, Timing};
+use crate::error::{Error, Result};
+use crate::layers::plan::Purpose;
 
 /// A step's costs, measured by [`super::Session::profile`]. All times are in seconds.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,7 +17,7 @@ pub struct Profile {
     pub step: f64,
     /// What the host did in that time.
     pub host: HostTime,
-    /// The kernels, the dearest first; each dispatch was timed by itself.
+    /// The kernels, the most expensive first; each dispatch was timed by itself.
     pub kernels: Vec<KernelCost>,
 }
 
@@ -112,5 +118,58 @@ impl std::fmt::Display for Profile {
         } else {
             write!(f, "Host and device are one: nobody waits.")
         }
+    }
+}
+
+impl Session<'_> {
+    /// Measures what a step costs, by training a few: the session is spent afterwards.
+    ///
+    /// # Errors
+    /// As [`Session::train`].
+    pub fn profile(mut self) -> Result<Profile> {
+        /// Steps that are timed, and those whose dispatches are timed one by one.
+        const STEPS: [usize; 2] = [64, 15];
+        let feed = self.recording.feeds[self.training.feed].clone();
+        let Some((routine, batch)) = feed
+            .full
+            .or(feed.whole)
+            .map(|routine| (routine, feed.batch))
+            .or(feed.tail.map(|routine| (routine, feed.rows % feed.batch)))
+        else {
+            return Err(Error::usage("there is no step to profile"));
+        };
+        let mut order = self.order(0);
+        order.truncate(order.len().min(feed.resident) / batch.max(1) * batch);
+        let most = STEPS[0].min(feed.order.len / batch);
+        let rows: Vec<u32> = order.iter().copied().cycle().take(most * batch).collect();
+        let repeats = match feed.resident < feed.rows {
+            // Streamed: one window of the rows that are resident.
+            true => order.len() / batch,
+            false => most,
+        };
+        let rows = &rows[..repeats * batch];
+        // Twice to warm up: the first step of a routine runs alone.
+        self.window(Purpose::Training, rows, repeats)?;
+        self.window(Purpose::Training, rows, repeats)?;
+        let (before, started) = (self.executor.host_time(), Instant::now());
+        self.window(Purpose::Training, rows, repeats)?;
+        let step = started.elapsed().as_secs_f64() / repeats as f64;
+        let after = self.executor.host_time();
+        let part = |after: f64, before: f64| (after - before) / repeats as f64;
+        let host = HostTime {
+            writing: part(after.writing, before.writing),
+            recording: part(after.recording, before.recording),
+            waiting: part(after.waiting, before.waiting),
+            reading: part(after.reading, before.reading),
+        };
+        reset_counters(&self.recording, self.step, self.executor.as_mut())?;
+        if feed.whole.is_some() {
+            // One dispatch does all of them.
+            let mut timings = self.executor.profile(routine, 1)?;
+            timings.iter_mut().for_each(|timing| timing.seconds /= repeats as f64);
+            return Ok(Profile::new(batch, step, host, &timings));
+        }
+        let timings = self.executor.profile(routine, STEPS[1].min(repeats))?;
+        Ok(Profile::new(batch, step, host, &timings))
     }
 }

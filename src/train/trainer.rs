@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::{EpochReport, History, Metrics, Optimizer, Role, Schedule, Session, SessionState};
+use super::{EpochReport, Fusions, History, Metrics, Role, Session, SessionState};
 use crate::backend::Device;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::model::Model;
+use crate::optimizers::{Optimizer, Schedule};
 
 /// How a model is trained.
 ///
@@ -19,7 +20,7 @@ use crate::model::Model;
 /// let targets = Targets::Values { values: vec![1.0, 0.0, 1.0, 0.0], width: 1 };
 /// let dataset = Dataset::new(inputs, targets, "four rows")?;
 ///
-/// let layers = vec![Layer::Dense { units: 1, activation: Activation::Sigmoid }];
+/// let layers = vec![Layer::dense(1, Activation::Sigmoid)];
 /// let mut model = Model::new(Input::Matrix { features: 2 }, layers, Loss::BinaryCrossentropy, 7)?;
 /// let trainer = Trainer { epochs: 200, batch_size: 4, ..Trainer::default() };
 /// let history = trainer.fit(&mut model, &dataset, None, &Device::cpu())?;
@@ -44,13 +45,8 @@ pub struct Trainer {
     pub early_stopping: Option<EarlyStopping>,
     /// The first layers, this many, keep their weights.
     pub frozen_layers: usize,
-    /// Whether Adam updates a large embedding's rows only when a batch names them, and replays the
-    /// steps that they missed when they come up again: the same weights, to the bit on most devices,
-    /// at a step's cost that does not grow with the table. For comparisons it can be turned off.
-    pub lazy_updates: bool,
-    /// Whether a model that fits one workgroup's memory does its steps in one dispatch: the same up to
-    /// rounding, without a dispatch for each kernel. For comparisons it can be turned off.
-    pub small_steps: bool,
+    /// Which fusions it may use.
+    pub fusions: Fusions,
 }
 
 impl Default for Trainer {
@@ -64,8 +60,7 @@ impl Default for Trainer {
             schedule: Schedule::default(),
             early_stopping: None,
             frozen_layers: 0,
-            lazy_updates: true,
-            small_steps: true,
+            fusions: Fusions::ALL,
         }
     }
 }

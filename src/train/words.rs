@@ -10,12 +10,12 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::record::MAX_SLOTS;
-use super::sort::Sort;
 use super::{EpochReport, History, Metrics};
 use crate::backend::{Device, Executor};
 use crate::error::{Error, Result};
 use crate::kernels::random::{fold_seed, random_bits};
 use crate::kernels::*;
+use crate::layers::sort::Sort;
 use crate::program::{Program, RoutineId, Run};
 
 /// What predicts what.

@@ -1,11 +1,11 @@
-//! The sort of a batch's ids that stands before the gradient of a table: buffers and dispatches.
+//! The sort of a batch's ids that comes before the gradient of a table: buffers and dispatches.
 
 use crate::kernels::*;
 use crate::program::Program;
 
 /// Room for the sort of some ids.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sort {
+pub(crate) struct Sort {
     keys: [Span; 2],
     values: [Span; 2],
     counts: Span,

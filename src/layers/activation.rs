@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernels;
 
-/// A dense layer's activation.
+/// A layer's activation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Activation {
     /// z
     #[default]
@@ -22,8 +23,8 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// The elementwise function that kernels fuse; none for softmax, a kernel of its own.
-    pub(crate) fn elementwise(self) -> Option<kernels::Activation> {
+    /// The function that kernels fuse behind their sums; none for those with kernels of their own.
+    pub(crate) fn fused(self) -> Option<kernels::Activation> {
         match self {
             Activation::Linear => Some(kernels::Activation::Linear),
             Activation::Relu => Some(kernels::Activation::Relu),

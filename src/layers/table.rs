@@ -1,0 +1,274 @@
+//! Gradients of tables, and lazy rows.
+//!
+//! A small table's gradient is computed directly; a large one's by sorting the batch's ids, summing the runs
+//! of equal ones, and carrying what a run leaves in the tiles that it crosses. Where it is exact, a large
+//! table is lazy: only the rows that a batch names are updated, and replay the steps that they missed when
+//! they come up (`kernels/embedding_replay.rs`); `flush` brings all of them up to date before anybody reads
+//! the weights.
+
+use super::record::{Piece, Places, Step, Workspace};
+use super::sort::Sort;
+use crate::error::Result;
+use crate::kernels::*;
+use crate::optimizers::ExactAdam;
+use crate::program::{Program, RoutineId};
+
+/// Buffers of a large table's gradient.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TableBuffers {
+    sort: Sort,
+    /// What a run leaves at the start and the end of each tile.
+    heads: Span,
+    tails: Span,
+}
+
+impl TableBuffers {
+    /// For up to `positions` ids of a batch.
+    pub fn new(program: &mut Program, positions: usize, units: usize) -> TableBuffers {
+        let tiles = positions.div_ceil(embedding_gradient_runs::TILE);
+        let sort = Sort::new(program, positions);
+        let heads = program.buffer("run heads", Element::F32, tiles * units);
+        let tails = program.buffer("run tails", Element::F32, tiles * units);
+        TableBuffers { sort, heads, tails }
+    }
+}
+
+/// A table whose rows are brought up to date when they come up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lazy {
+    pub layer: usize,
+    /// Rows of the table.
+    pub rows: usize,
+    pub units: usize,
+    /// `[RATES]`: the rate of step t at t % RATES.
+    pub rates: Span,
+    /// `[rows]`: the step through which each row is up to date.
+    pub steps: Span,
+    /// `[positions, units]`: gradients of the batch's ids.
+    sums: Span,
+    /// The optimizer, as the kernels replay it.
+    rule: ExactAdam,
+    /// Brings every row up to the last step done.
+    pub flush: RoutineId,
+}
+
+impl Lazy {
+    /// Buffers and the routine that flushes.
+    pub fn new(
+        program: &mut Program,
+        (layer, rows, units): (usize, usize, usize),
+        positions: usize,
+        rule: ExactAdam,
+        (table, places, state): (&TableBuffers, &Places, Span),
+    ) -> Result<Lazy> {
+        let mut lazy = Lazy {
+            layer,
+            rows,
+            units,
+            rates: program.buffer("lazy rates", Element::F32, embedding_replay::RATES),
+            steps: program.buffer("row steps", Element::U32, rows),
+            sums: program.buffer("run sums", Element::F32, positions * units),
+            rule,
+            flush: RoutineId(0),
+        };
+        let ids = table.sort.sorted(rows)[0];
+        let pieces = places.pieces[layer].iter().filter(|piece| piece.rows > 0);
+        let mut flush: Vec<Dispatch> = pieces
+            .flat_map(|piece| lazy.replay(piece, places, piece.rows, ids, state, true))
+            .collect();
+        let params = embedding_stamp::Params { count: rows as u32, all: 1 };
+        let bindings = embedding_stamp::Bindings { state, ids, steps: lazy.steps };
+        flush.push(embedding_stamp::dispatch(params, bindings));
+        lazy.flush = program.add_routine("flush", flush)?;
+        Ok(lazy)
+    }
+
+    /// The steps that rows of a piece have missed: those of a batch's sorted ids, or `all` rows.
+    fn replay(
+        &self,
+        piece: &Piece,
+        places: &Places,
+        positions: usize,
+        sorted_ids: Span,
+        state: Span,
+        all: bool,
+    ) -> Option<Dispatch> {
+        let segment = &places.segments[piece.segment];
+        let &[first, second] = &segment.moments[..] else { return None };
+        let part = |span: Span| span.part(piece.offset, piece.len);
+        let params = embedding_replay::Params {
+            positions: positions as u32,
+            units: self.units as u32,
+            first: piece.first as u32,
+            rows: piece.rows as u32,
+            all: all as u32,
+            beta_1: self.rule.beta_1 as f32,
+            beta_2: self.rule.beta_2 as f32,
+            epsilon: self.rule.epsilon as f32,
+        };
+        let bindings = embedding_replay::Bindings {
+            state,
+            rates: self.rates,
+            sorted_ids,
+            steps: self.steps,
+            weights: part(segment.weights),
+            first_moments: part(first),
+            second_moments: part(second),
+        };
+        Some(embedding_replay::dispatch(params, bindings))
+    }
+
+    /// Adam on the rows of a piece that the batch names.
+    fn update(
+        &self,
+        piece: &Piece,
+        space: &Workspace,
+        positions: u32,
+        sorted_ids: Span,
+    ) -> Option<Dispatch> {
+        let segment = &space.places.segments[piece.segment];
+        let &[first, second] = &segment.moments[..] else { return None };
+        let part = |span: Span| span.part(piece.offset, piece.len);
+        let params = embedding_adam::Params {
+            positions,
+            units: self.units as u32,
+            first: piece.first as u32,
+            rows: piece.rows as u32,
+            beta_1: self.rule.beta_1 as f32,
+            beta_2: self.rule.beta_2 as f32,
+            complement_1: (1.0 - self.rule.beta_1) as f32,
+            complement_2: (1.0 - self.rule.beta_2) as f32,
+            epsilon: self.rule.epsilon as f32,
+        };
+        let bindings = embedding_adam::Bindings {
+            state: space.state,
+            schedule: space.schedule,
+            sorted_ids,
+            gradients: self.sums,
+            weights: part(segment.weights),
+            first_moments: part(first),
+            second_moments: part(second),
+        };
+        Some(embedding_adam::dispatch(params, bindings))
+    }
+}
+
+/// Records, ahead of the forward pass, the sort of a batch's `[rows, length]` ids and the steps that their
+/// rows have missed.
+pub(crate) fn replay_batch(length: usize, step: &mut Step<'_>) {
+    let space = step.space;
+    let (Some(lazy), Some(table)) = (&space.lazy, &space.table) else { return };
+    let (ids, positions) = (space.batch_inputs, step.rows * length);
+    let [sorted_ids, _] = table.sort.record(ids, positions as u32, lazy.rows, &mut step.dispatches);
+    for piece in step.pieces(lazy.layer).iter().filter(|piece| piece.rows > 0) {
+        let replay = lazy.replay(piece, &space.places, positions, sorted_ids, space.state, false);
+        step.dispatches.extend(replay);
+    }
+}
+
+/// What a table's gradient is the sum of, position by position.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum GradientOf {
+    /// `d_output` `[positions, units]`.
+    Positions { d_output: Span },
+    /// `d_output` `[rows, units]` times the row's scale, for each of its `length` positions.
+    Bags { d_output: Span, scales: Span, length: usize },
+    /// `d_logits` `[rows]` times `weights` `[length, units]`.
+    Outer { d_logits: Span, weights: Span, length: usize },
+}
+
+impl GradientOf {
+    /// The spans that kernels take as scales and as the gradient, positions of a row (0: each is its own),
+    /// and whether both are multiplied.
+    fn parts(self, nothing: Span) -> ([Span; 2], u32, u32) {
+        match self {
+            GradientOf::Positions { d_output } => ([nothing, d_output], 0, 0),
+            GradientOf::Bags { d_output, scales, length } => ([scales, d_output], length as u32, 0),
+            GradientOf::Outer { d_logits, weights, length } => {
+                ([d_logits, weights], length as u32, 1)
+            }
+        }
+    }
+}
+
+/// Records the gradient of a layer's table over the batch's `positions` ids, and where a piece is updated at
+/// once, its update.
+pub(super) fn table_gradient(
+    layer: usize,
+    positions: usize,
+    rows: usize,
+    units: usize,
+    of: GradientOf,
+    step: &mut Step<'_>,
+) {
+    let space = step.space;
+    if !space.places.learns(layer) {
+        return;
+    }
+    let pieces = step.pieces(layer).iter().filter(|piece| piece.rows > 0);
+    let ([scales, d_output], length, outer) = of.parts(space.nothing);
+    let (ids, positions, units) = (space.batch_inputs, positions as u32, units as u32);
+    let Some(table) = &space.table else {
+        for piece in pieces {
+            let gradient = step.weight_gradient(piece);
+            let rows = rows as u32;
+            let params = embedding_gradient::Params { positions, units, rows, length };
+            let bindings = embedding_gradient::Bindings { ids, d_output, scales, gradient };
+            step.push(embedding_gradient::dispatch(params, bindings));
+            step.update_piece(piece);
+        }
+        return;
+    };
+    let (heads, tails) = (table.heads, table.tails);
+    // Sums of runs of equal ids, into the rows of a piece or, `compact`, each at its run's first place.
+    let runs = |[sorted_ids, sorted_positions]: [Span; 2], first, rows, compact, gradient| {
+        let params = embedding_gradient_runs::Params {
+            positions,
+            units,
+            length,
+            first,
+            rows,
+            compact,
+            outer,
+        };
+        let bindings = embedding_gradient_runs::Bindings {
+            sorted_ids,
+            sorted_positions,
+            d_output,
+            scales,
+            gradient,
+            heads,
+            tails,
+        };
+        let carry = embedding_gradient_carry::Params { positions, units, first, rows, compact };
+        [
+            embedding_gradient_runs::dispatch(params, bindings),
+            embedding_gradient_carry::dispatch(
+                carry,
+                embedding_gradient_carry::Bindings { sorted_ids, heads, tails, gradient },
+            ),
+        ]
+    };
+    if let Some(lazy) = &space.lazy {
+        // The ids were sorted before the forward pass.
+        let sorted = table.sort.sorted(rows);
+        step.dispatches.extend(runs(sorted, 0, u32::MAX, 1, lazy.sums));
+        for piece in pieces {
+            step.dispatches.extend(lazy.update(piece, space, positions, sorted[0]));
+        }
+        let params = embedding_stamp::Params { count: positions, all: 0 };
+        let bindings =
+            embedding_stamp::Bindings { state: space.state, ids: sorted[0], steps: lazy.steps };
+        step.push(embedding_stamp::dispatch(params, bindings));
+        return;
+    }
+    let sorted = table.sort.record(ids, positions, rows, &mut step.dispatches);
+    for piece in pieces {
+        let gradient = step.weight_gradient(piece);
+        let params = fill::Params { count: gradient.len as u32, value: 0.0 };
+        step.push(fill::dispatch(params, fill::Bindings { values: gradient }));
+        let (first, rows) = (piece.first as u32, piece.rows as u32);
+        step.dispatches.extend(runs(sorted, first, rows, 0, gradient));
+        step.update_piece(piece);
+    }
+}

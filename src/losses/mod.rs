@@ -1,0 +1,163 @@
+//! Losses, one file each: which output and targets go with it, and the kernel that gives loss and gradient.
+//!
+//! A new loss is a file like `mse.rs`, its kernel, and a line in the list below.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::kernels::{self, Dispatch, Span, small_steps};
+use crate::layers::Activation;
+
+/// What a loss says of itself.
+///
+/// Its kernel reads logits (nothing has activated them), and computes in one pass the loss, in its stable
+/// form, and the gradient with respect to the logits, divided by what the loss is a mean over. It writes a sum
+/// of losses and a count of right answers for each of its groups into `history[slot, group]`, and it must
+/// end the batch by `advance(rows)` (`shaders/shared/advance.wgsl`): without it, every step takes the same
+/// batch. `tests/losses.rs` holds every loss to that.
+pub(crate) trait Objective {
+    /// Its name in files.
+    fn name(&self) -> &'static str;
+
+    /// Whether it goes with an output of this activation.
+    fn goes_with(&self, activation: Activation) -> bool;
+
+    /// Whether an accuracy goes with it.
+    fn has_accuracy(&self) -> bool {
+        false
+    }
+
+    /// Whether a target may be the number of a class, one for a row.
+    fn takes_classes(&self) -> bool {
+        false
+    }
+
+    /// Says what is wrong with a target, other than a class's number.
+    fn refuses(&self, _target: f32) -> Option<&'static str> {
+        None
+    }
+
+    /// Elements of a row that the loss is a mean over.
+    fn elements(&self, outputs: usize) -> usize {
+        outputs
+    }
+
+    /// Groups of a history slot, for a batch of `rows`.
+    fn groups(&self, rows: usize, outputs: usize) -> usize {
+        kernels::binary_crossentropy::groups(rows * outputs)
+    }
+
+    /// The kernel's launch; none for a loss whose models have a program of their own.
+    fn record(&self, at: &LossAt) -> Option<Dispatch>;
+
+    /// As `small_steps` knows it, if that kernel does.
+    fn as_small(&self) -> Option<small_steps::Loss> {
+        None
+    }
+}
+
+/// Where a loss is recorded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LossAt {
+    pub rows: u32,
+    pub outputs: u32,
+    pub groups: u32,
+    /// Whether a target is the number of a class.
+    pub sparse: bool,
+    /// What the loss's kernel applies to the logits, where it does.
+    pub activation: kernels::Activation,
+    pub state: Span,
+    /// `[rows, outputs]`
+    pub logits: Span,
+    /// `[rows, outputs]`, or `[rows]` class numbers.
+    pub targets: Span,
+    /// `[rows, outputs]`
+    pub d_logits: Span,
+    /// `[slots, groups, 2]`
+    pub history: Span,
+}
+
+/// Declares the list of losses: one module and one variant each.
+macro_rules! losses {
+    (plain: [$($name:ident: $module:ident),* $(,)?], with_parameters: [$($own:ident: $own_module:ident),* $(,)?]) => {
+        $(mod $module;)*
+        $(
+            mod $own_module;
+            pub use $own_module::$own;
+        )*
+
+        /// What training makes small. In TOML: `"mse"`, `{ huber = { delta = 1.0 } }`.
+        #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        #[non_exhaustive]
+        pub enum Loss {
+            $(
+                #[doc = concat!("See `losses/", stringify!($module), ".rs`.")]
+                $name,
+            )*
+            $(
+                #[doc = concat!("See [`", stringify!($own), "`].")]
+                $own($own),
+            )*
+        }
+
+        impl Loss {
+            /// One of each, with default parameters.
+            pub(crate) fn all() -> Vec<Loss> {
+                vec![$(Loss::$name,)* $(Loss::$own($own::default()),)*]
+            }
+
+            pub(crate) fn objective(&self) -> &dyn Objective {
+                match self {
+                    $(Loss::$name => &$module::$name,)*
+                    $(Loss::$own(loss) => loss,)*
+                }
+            }
+        }
+    };
+}
+
+losses! {
+    plain: [
+        BinaryCrossentropy: binary_crossentropy,
+        CategoricalCrossentropy: categorical_crossentropy,
+        Mse: mse,
+        NegativeSampling: negative_sampling,
+    ],
+    with_parameters: []
+}
+
+impl Loss {
+    /// Its name in files.
+    pub fn name(self) -> &'static str {
+        self.objective().name()
+    }
+
+    /// The loss that goes with an output when none is named.
+    pub fn for_activation(activation: Activation) -> Loss {
+        match activation {
+            Activation::Sigmoid => Loss::BinaryCrossentropy,
+            Activation::Softmax => Loss::CategoricalCrossentropy,
+            _ => Loss::Mse,
+        }
+    }
+
+    /// Whether an accuracy goes with it.
+    pub fn has_accuracy(self) -> bool {
+        self.objective().has_accuracy()
+    }
+
+    /// Checks that the loss goes with the output's activation.
+    pub(crate) fn check(self, activation: Activation) -> Result<()> {
+        if self.objective().goes_with(activation) {
+            return Ok(());
+        }
+        let goes = Loss::all().into_iter().filter(|loss| loss.objective().goes_with(activation));
+        let goes: Vec<&str> = goes.map(Loss::name).collect();
+        Err(Error::Model(format!(
+            "the loss {} does not go with an output of {activation:?}: take one of {}, or another activation in the last layer (sigmoid for binary_crossentropy, softmax for categorical_crossentropy)",
+            self.name(),
+            goes.join(", ")
+        )))
+    }
+}

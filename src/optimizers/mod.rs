@@ -1,0 +1,191 @@
+//! Optimizers, one file each: hyperparameters with Keras' defaults and ranges, the step size of every step,
+//! and the kernels that move weights by their gradients.
+//!
+//! A new optimizer is a file like `sgd.rs` and a line in the list below. `schedule.rs` moves the learning rate.
+
+mod schedule;
+
+use serde::{Deserialize, Serialize};
+
+pub use schedule::Schedule;
+
+use crate::error::{Error, Result};
+use crate::kernels::{Dispatch, Span};
+
+/// What an optimizer says of itself.
+pub(crate) trait Rule {
+    /// Step size, before a schedule's factor.
+    fn learning_rate(&self) -> f64;
+
+    /// The same with another step size.
+    fn with_learning_rate(&self, learning_rate: f64) -> Optimizer;
+
+    /// Arrays that it keeps beside the weights, each as large as they: the first and second of
+    /// [`Update::moments`].
+    fn moments(&self) -> usize;
+
+    /// The number that the kernel reads from [`Update::schedule`] at step `step`, from 1; the learning rate
+    /// itself unless a formula of the step number goes with it. In f64 on the host, rounded once.
+    fn step_size(&self, learning_rate: f64, _step: u64) -> f64 {
+        learning_rate
+    }
+
+    /// Checks that every number is in its range.
+    fn check(&self) -> Result<()>;
+
+    /// Records the update of an arena's weights.
+    fn record(&self, update: &Update, to: &mut Vec<Dispatch>);
+
+    /// As Adam, where it is Adam and nothing else: then rows of a table can miss steps and replay them.
+    fn as_exact_adam(&self) -> Option<ExactAdam> {
+        None
+    }
+
+    /// As `small_steps` knows it, if that kernel does.
+    fn as_small(&self) -> Option<SmallRule> {
+        None
+    }
+}
+
+/// An arena's weights with what an update reads. All arrays are as long, a multiple of four.
+#[derive(Clone, Debug)]
+pub(crate) struct Update {
+    pub state: Span,
+    /// `[slots]`: [`Rule::step_size`] of each step.
+    pub schedule: Span,
+    /// `[slots]`: the learning rate of each step.
+    #[allow(dead_code)]
+    pub rates: Span,
+    pub gradients: Span,
+    pub weights: Span,
+    pub moments: Vec<Span>,
+    /// The parts of the weights that weight decay is for: kernels and tables, not biases and normalisation.
+    #[allow(dead_code)]
+    pub decayed: Vec<Decayed>,
+}
+
+/// A range of an update's weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(dead_code)]
+pub(crate) struct Decayed {
+    pub start: usize,
+    pub len: usize,
+}
+
+/// Adam's numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct ExactAdam {
+    pub beta_1: f64,
+    pub beta_2: f64,
+    pub epsilon: f64,
+}
+
+/// An optimizer of `kernels/small_steps.rs`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum SmallRule {
+    Adam(ExactAdam),
+    Sgd { momentum: f64 },
+}
+
+/// Declares the list of optimizers: one module and one variant each.
+macro_rules! optimizers {
+    ($($(#[$attribute:meta])* $name:ident: $module:ident,)*) => {
+        $(
+            mod $module;
+            pub use $module::$name;
+
+            impl From<$name> for Optimizer {
+                fn from(optimizer: $name) -> Optimizer {
+                    Optimizer::$name(optimizer)
+                }
+            }
+        )*
+
+        /// What turns gradients into new weights. In TOML: `{ adam = { learning_rate = 1e-3 } }`.
+        #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        #[non_exhaustive]
+        pub enum Optimizer {
+            $(
+                #[doc = concat!("See [`", stringify!($name), "`].")]
+                $(#[$attribute])*
+                $name($name),
+            )*
+        }
+
+        impl Optimizer {
+            fn rule(&self) -> &dyn Rule {
+                match self {
+                    $(Optimizer::$name(optimizer) => optimizer,)*
+                }
+            }
+        }
+    };
+}
+
+optimizers! {
+    Adam: adam,
+    Sgd: sgd,
+}
+
+impl Default for Optimizer {
+    fn default() -> Self {
+        Adam::default().into()
+    }
+}
+
+impl Optimizer {
+    /// Step size, before a schedule's factor.
+    pub fn learning_rate(&self) -> f64 {
+        self.rule().learning_rate()
+    }
+
+    /// The same with another step size.
+    pub fn with_learning_rate(self, learning_rate: f64) -> Optimizer {
+        self.rule().with_learning_rate(learning_rate)
+    }
+
+    /// The same with `factor` times the learning rate.
+    pub(crate) fn scaled(self, factor: f64) -> Optimizer {
+        self.with_learning_rate(self.learning_rate() * factor)
+    }
+
+    /// Arrays of moments that it keeps beside the weights.
+    pub(crate) fn moments(&self) -> usize {
+        self.rule().moments()
+    }
+
+    /// What the kernel reads at a learning rate, at step `step` from 1.
+    pub(crate) fn step_size(&self, learning_rate: f64, step: u64) -> f64 {
+        self.rule().step_size(learning_rate, step)
+    }
+
+    /// Checks that every number is in its range.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] names the number, its value and its range.
+    pub fn check(&self) -> Result<()> {
+        within("learning_rate", self.learning_rate(), 0.0, 1e3)?;
+        self.rule().check()
+    }
+
+    pub(crate) fn record(&self, update: &Update, to: &mut Vec<Dispatch>) {
+        self.rule().record(update, to);
+    }
+
+    pub(crate) fn as_exact_adam(&self) -> Option<ExactAdam> {
+        self.rule().as_exact_adam()
+    }
+
+    pub(crate) fn as_small(&self) -> Option<SmallRule> {
+        self.rule().as_small()
+    }
+}
+
+/// Refuses a hyperparameter outside `[low, high)`.
+fn within(name: &str, value: f64, low: f64, high: f64) -> Result<()> {
+    if value >= low && value < high {
+        return Ok(());
+    }
+    Err(Error::usage(format!("{name} is {value}, but must be from {low} to below {high}")))
+}

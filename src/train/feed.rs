@@ -1,0 +1,169 @@
+//! Data sets on a device: what a feed needs to know of one, the checks that it goes with the model, and the
+//! upload of its rows.
+
+use crate::backend::Executor;
+use crate::data::{Dataset, Inputs, Targets};
+use crate::error::{Error, Result};
+use crate::kernels::Span;
+use crate::layers::plan::Purpose;
+use crate::losses::Loss;
+use crate::model::{Input, Model};
+use crate::program::RoutineId;
+
+/// A data set's place on the device, and the routines that take batches from it.
+#[derive(Clone, Debug)]
+pub(super) struct Feed {
+    pub inputs: Span,
+    pub targets: Option<Span>,
+    pub order: Span,
+    /// Rows that `inputs` holds; fewer than `rows` when the data set is streamed.
+    pub resident: usize,
+    /// Rows of the data set.
+    pub rows: usize,
+    pub batch: usize,
+    /// A step over `batch` rows.
+    pub full: Option<RoutineId>,
+    /// A step over the rows that are left, `rows % batch`.
+    pub tail: Option<RoutineId>,
+    /// In place of both, up to `Recording::steps_at_once` steps over whatever rows come next.
+    pub whole: Option<RoutineId>,
+    /// Groups of a history slot.
+    pub groups: usize,
+}
+
+/// What a feed needs to know of a data set.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FeedSpec {
+    pub rows: usize,
+    pub batch: usize,
+    /// Targets of a row; `None` where the targets are the inputs.
+    pub target_width: Option<usize>,
+    pub purpose: Purpose,
+}
+
+impl FeedSpec {
+    /// Checks that a data set goes with a model.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when widths do not fit, [`Error::Data`] names the row and the target that the loss
+    /// cannot take.
+    pub fn new(
+        model: &Model,
+        dataset: &Dataset,
+        batch: usize,
+        purpose: Purpose,
+    ) -> Result<FeedSpec> {
+        check_inputs(model, dataset.inputs(), dataset.source())?;
+        let loss = model.loss();
+        if loss == Loss::NegativeSampling {
+            return Err(Error::Model(
+                "the model holds word vectors, which are trained by `wgslearn train words` and used by `neighbours`, `similar` and `encode`".into(),
+            ));
+        }
+        let outputs = model.outputs();
+        let (rows, batch) = (dataset.rows(), batch.min(dataset.rows()));
+        if let (Inputs::Ids { .. }, Targets::Inputs) = (dataset.inputs(), dataset.targets()) {
+            if !loss.has_accuracy() || model.embedding_rows() != Some(outputs) {
+                return Err(Error::Model(format!(
+                    "a model that gives its ids back has as many outputs as its table has rows, with softmax or sigmoid; this one has {outputs} outputs and the loss {}",
+                    loss.name()
+                )));
+            }
+            return Ok(FeedSpec { rows, batch, target_width: None, purpose });
+        }
+        check_targets(model, dataset)?;
+        let target_width = match dataset.targets() {
+            Targets::Inputs => None,
+            Targets::Values { width, .. } => Some(*width),
+        };
+        Ok(FeedSpec { rows, batch, target_width, purpose })
+    }
+}
+
+/// Checks that a data set's targets are what a model's loss takes.
+fn check_targets(model: &Model, dataset: &Dataset) -> Result<()> {
+    let (loss, outputs) = (model.loss(), model.outputs());
+    let objective = loss.objective();
+    let width = dataset.target_width();
+    let are_classes = objective.takes_classes() && width == 1;
+    if width != outputs && !are_classes {
+        return Err(Error::Model(format!(
+            "{}: a row has {width} targets, but the model has {outputs} outputs; set the last layer's units to {width}",
+            dataset.source()
+        )));
+    }
+    for (i, &target) in dataset.target_values().iter().enumerate() {
+        let row = i / width + 1;
+        let is_class = target >= 0.0 && target < outputs as f32 && target.fract() == 0.0;
+        let wrong = match (are_classes, is_class) {
+            (true, true) => continue,
+            (true, false) => format!(
+                "row {row} has the class {target}, but the model has the classes 0 to {}",
+                outputs - 1
+            ),
+            (false, _) => match objective.refuses(target) {
+                None => continue,
+                Some(why) => format!("row {row} has the target {target}, but {why}"),
+            },
+        };
+        return Err(Error::Data { place: dataset.source().into(), message: wrong });
+    }
+    Ok(())
+}
+
+/// Checks that inputs are what a model reads.
+pub(super) fn check_inputs(model: &Model, inputs: &Inputs, source: &str) -> Result<()> {
+    match (model.input(), inputs) {
+        (Input::Ids { .. }, Inputs::Ids { .. }) | (Input::Matrix { .. }, Inputs::Matrix { .. }) => {
+        }
+        (Input::Ids { .. }, _) => {
+            return Err(Error::Model(format!("{source} holds features, but the model reads ids")));
+        }
+        (Input::Matrix { .. }, _) => {
+            return Err(Error::Model(format!("{source} holds ids, but the model reads features")));
+        }
+    }
+    if inputs.width() != model.input().width() {
+        return Err(Error::Model(format!(
+            "{source}: a row has {} elements, but the model reads {}",
+            inputs.width(),
+            model.input().width()
+        )));
+    }
+    match model.embedding_rows() {
+        Some(rows) => crate::data::check_ids(inputs, rows, source),
+        None => Ok(()),
+    }
+}
+
+/// Writes a whole data set to its feed.
+pub(super) fn upload_all(
+    dataset: &Dataset,
+    feed: &Feed,
+    executor: &mut dyn Executor,
+) -> Result<()> {
+    write_inputs(dataset.inputs(), feed.inputs, executor)?;
+    match feed.targets {
+        Some(targets) => executor.write_f32(targets, dataset.target_values()),
+        None => Ok(()),
+    }
+}
+
+/// Writes these rows of a data set to its feed.
+pub(super) fn upload(
+    dataset: &Dataset,
+    rows: &[u32],
+    feed: &Feed,
+    executor: &mut dyn Executor,
+) -> Result<()> {
+    let rows: Vec<usize> = rows.iter().map(|&row| row as usize).collect();
+    upload_all(&dataset.take(&rows), feed, executor)
+}
+
+/// Writes inputs to the start of a span.
+pub(super) fn write_inputs(inputs: &Inputs, span: Span, executor: &mut dyn Executor) -> Result<()> {
+    match inputs {
+        Inputs::Ids { values, .. } => executor.write_u32(span, values),
+        Inputs::Matrix { values, .. } => executor.write_f32(span, values),
+    }
+}

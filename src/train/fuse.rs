@@ -1,0 +1,146 @@
+//! Fusions: rewrites of a plan, each of which gives the same result (to rounding) by fewer or cheaper
+//! dispatches. They are decided here, once; a recorder walks what is left.
+
+use crate::layers::plan::Plan;
+use crate::layers::{Affine, Bag, BagMode, Gather, MeanOverIds, OuterTable};
+
+/// Which fusions a run may use. All pay where they apply; for comparisons each can be turned off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Fusions {
+    /// An embedding and the mean over its positions become one bag: `[length, units]` are not materialised.
+    pub bags: bool,
+    /// A large table that one unit alone reads: the gradient between them is not materialised.
+    pub outer_tables: bool,
+    /// Adam updates a large table's rows only when a batch names them, and replays the steps that they missed
+    /// when they come up again: the same weights, to the bit on most devices, at a step's cost that does
+    /// not grow with the table.
+    pub lazy_rows: bool,
+    /// A model that fits one workgroup's memory does its steps in one dispatch: the same up to rounding, without
+    /// a dispatch for each kernel.
+    pub small_steps: bool,
+}
+
+impl Fusions {
+    /// Every fusion.
+    pub const ALL: Fusions =
+        Fusions { bags: true, outer_tables: true, lazy_rows: true, small_steps: true };
+
+    /// None of them.
+    pub const NONE: Fusions =
+        Fusions { bags: false, outer_tables: false, lazy_rows: false, small_steps: false };
+
+    /// The same with or without [`Fusions::bags`].
+    pub fn with_bags(self, bags: bool) -> Fusions {
+        Fusions { bags, ..self }
+    }
+
+    /// The same with or without [`Fusions::outer_tables`].
+    pub fn with_outer_tables(self, outer_tables: bool) -> Fusions {
+        Fusions { outer_tables, ..self }
+    }
+
+    /// The same with or without [`Fusions::lazy_rows`].
+    pub fn with_lazy_rows(self, lazy_rows: bool) -> Fusions {
+        Fusions { lazy_rows, ..self }
+    }
+
+    /// The same with or without [`Fusions::small_steps`].
+    pub fn with_small_steps(self, small_steps: bool) -> Fusions {
+        Fusions { small_steps, ..self }
+    }
+}
+
+impl Default for Fusions {
+    fn default() -> Self {
+        Fusions::ALL
+    }
+}
+
+/// An embedding whose one reader is the mean over its positions becomes a bag without a bias.
+pub(super) fn bags(plan: &mut Plan) {
+    let Some((table, mean)) = (0..plan.nodes.len()).find_map(|node| {
+        let mean = plan.operation::<Gather>(node).and(plan.only_reader(node))?;
+        plan.operation::<MeanOverIds>(mean).map(|_| (node, mean))
+    }) else {
+        return;
+    };
+    let Some(&Gather { rows, units }) = plan.operation(table) else { return };
+    let activation = Default::default();
+    plan.nodes[table].operation = Box::new(Bag { rows, units, mode: BagMode::Mean, activation });
+    plan.nodes[table].output = plan.nodes[mean].output;
+    plan.nodes.remove(mean);
+}
+
+/// A table whose one reader is the dense layer of one unit that ends the plan becomes one operation with
+/// it. It is worth while where the table's ids are sorted, and right where the dense layer's weights are in
+/// one piece and are updated only after the table's gradient: the caller knows.
+pub(super) fn outer_table(plan: &mut Plan) {
+    let Some((table, dense)) = (0..plan.nodes.len()).find_map(|node| {
+        let dense = plan.operation::<Gather>(node).and(plan.only_reader(node))?;
+        let ends = plan.nodes[dense].output == plan.root(plan.output);
+        let affine: &Affine = plan.operation(dense)?;
+        (ends && affine.units == 1).then_some((node, dense))
+    }) else {
+        return;
+    };
+    let (Some(&gather), Some(&affine)) = (plan.operation(table), plan.operation(dense)) else {
+        return;
+    };
+    let width = plan.shape(plan.nodes[dense].inputs[0]).width();
+    let table_layer = plan.nodes[table].layer;
+    let fused = OuterTable { table: gather, table_layer, dense: affine, width };
+    plan.nodes[dense].operation = Box::new(fused);
+    plan.nodes[dense].inputs = plan.nodes[table].inputs.clone();
+    plan.nodes.remove(table);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layers::{Activation, Layer, Shape};
+
+    fn plan(layers: &[Layer]) -> Plan {
+        let names: Vec<String> = (0..layers.len()).map(|i| format!("layer {i}")).collect();
+        Plan::lower(Shape::ids(7), layers, &names)
+    }
+
+    #[test]
+    fn an_embedding_and_its_mean_are_a_bag_unless_something_lies_between() {
+        let dense = Layer::dense(3, Activation::Softmax);
+        let mut fused = plan(&[Layer::embedding(20, 4), Layer::mean_pool(), dense.clone()]);
+        bags(&mut fused);
+        assert_eq!(fused.nodes.len(), 2);
+        let bag: &Bag = fused.operation(0).expect("a bag");
+        assert_eq!((bag.rows, bag.units, bag.mode), (20, 4, BagMode::Mean));
+        assert_eq!(fused.nodes[0].output, fused.nodes[1].inputs[0]);
+        assert_eq!(fused.nodes[0].layer, 0);
+
+        let between = [Layer::embedding(20, 4), Layer::dropout(0.5), Layer::mean_pool(), dense];
+        let mut kept = plan(&between);
+        bags(&mut kept);
+        assert_eq!(kept.nodes.len(), 4);
+        assert!(kept.operation::<Gather>(0).is_some());
+    }
+
+    #[test]
+    fn a_table_and_the_one_unit_behind_it_are_an_outer_product() {
+        let head = |units| Layer::dense(units, Activation::Sigmoid);
+        let mut fused = plan(&[Layer::embedding(20, 4), Layer::flatten(), head(1)]);
+        outer_table(&mut fused);
+        assert_eq!(fused.nodes.len(), 1);
+        let outer: &OuterTable = fused.operation(0).expect("fused");
+        assert_eq!((outer.table_layer, fused.nodes[0].layer, outer.width), (0, 2, 28));
+
+        for layers in [
+            vec![Layer::embedding(20, 4), Layer::flatten(), head(2)],
+            vec![Layer::embedding(20, 4), Layer::flatten(), head(1), head(1)],
+            vec![Layer::embedding(20, 4), Layer::mean_pool(), head(1)],
+        ] {
+            let mut kept = plan(&layers);
+            let before = kept.nodes.len();
+            outer_table(&mut kept);
+            assert_eq!(kept.nodes.len(), before, "{layers:?}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! A model's parameters on a device: which arrays there are beside the weights, and the way between parameters
+//! of a model and pieces of an arena.
+
+use super::record::{Recording, Request, record};
+use crate::backend::{Device, Executor};
+use crate::error::Result;
+use crate::kernels::Span;
+use crate::kernels::state::TABLE_ROWS;
+use crate::model::{Model, Parameter};
+use crate::program::Program;
+
+use super::Fusions;
+use super::feed::FeedSpec;
+
+/// Elements that are read from a device at once, so that what is read needs no second copy.
+const READ: usize = 1 << 22;
+
+/// What to read of a session's parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Role {
+    /// The weights.
+    Weights,
+    /// The gradients of the last step.
+    Gradients,
+    /// The optimizer's first array: Adam's first moment, SGD's velocity.
+    FirstMoments,
+    /// The optimizer's second array: Adam's second moment.
+    SecondMoments,
+    /// The weights that early stopping keeps.
+    BestWeights,
+}
+
+impl Role {
+    /// The roles that a run's state is made of; gradients are computed anew.
+    pub const STATE: [Role; 4] =
+        [Role::Weights, Role::FirstMoments, Role::SecondMoments, Role::BestWeights];
+
+    /// Its name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Weights => "weights",
+            Role::Gradients => "gradients",
+            Role::FirstMoments => "first_moments",
+            Role::SecondMoments => "second_moments",
+            Role::BestWeights => "best_weights",
+        }
+    }
+}
+
+/// Records a model, makes its buffers, and writes its weights.
+pub(super) fn build(
+    request: &Request<'_>,
+    prepare: impl FnOnce(&Program) -> Result<Box<dyn Executor>>,
+) -> Result<(Recording, Box<dyn Executor>)> {
+    let recording = record(request)?;
+    let mut executor = prepare(&recording.program)?;
+    let spans = recording.spans(Role::Weights)?;
+    write_parameters(&spans, request.model.parameters(), executor.as_mut())?;
+    if let Some(words) = &recording.small {
+        executor.write_u32(recording.space.state.part(TABLE_ROWS, words.len()), words)?;
+    }
+    Ok((recording, executor))
+}
+
+/// As [`build`], for feeds that do not train.
+pub(super) fn build_inference(
+    model: &Model,
+    feeds: &[FeedSpec],
+    seed: u64,
+    device: &Device,
+) -> Result<(Recording, Box<dyn Executor>)> {
+    let request = Request {
+        model,
+        feeds,
+        optimizer: None,
+        seed,
+        keep_best: false,
+        frozen: 0,
+        fusions: Fusions::ALL,
+        max_binding: device.max_binding_elements(),
+    };
+    build(&request, |program| device.prepare(program))
+}
+
+/// Writes a model's parameters to the spans of its pieces.
+pub(super) fn write_parameters(
+    spans: &[Span],
+    parameters: &[Parameter],
+    executor: &mut dyn Executor,
+) -> Result<()> {
+    let lengths = parameters.iter().map(|parameter| parameter.values.len());
+    for (n, start, span) in stretches(spans, lengths) {
+        executor.write_f32(span, &parameters[n].values[start..][..span.len])?;
+    }
+    Ok(())
+}
+
+/// Reads the spans of a model's pieces into parameters that have their length already.
+pub(super) fn read_parameters(
+    spans: &[Span],
+    parameters: &mut [Parameter],
+    executor: &mut dyn Executor,
+) -> Result<()> {
+    let lengths: Vec<usize> = parameters.iter().map(|parameter| parameter.values.len()).collect();
+    for (n, start, span) in stretches(spans, lengths.into_iter()) {
+        let values = &mut parameters[n].values[start..][..span.len];
+        for (i, values) in values.chunks_mut(READ).enumerate() {
+            let read = executor.read_f32(span.part(i * READ, values.len()))?;
+            values.copy_from_slice(&read);
+        }
+    }
+    Ok(())
+}
+
+/// Spans and arrays of the same length in all are cut differently: a span may hold the end of a kernel and
+/// its bias, and a kernel may lie in several spans. Gives each stretch that both have in one piece: the
+/// array's number, where in it the stretch starts, and the stretch.
+fn stretches(spans: &[Span], lengths: impl Iterator<Item = usize>) -> Vec<(usize, usize, Span)> {
+    let mut found = Vec::new();
+    let mut spans = spans.iter().copied();
+    let (mut span, mut done) = (spans.next(), 0);
+    for (n, length) in lengths.enumerate() {
+        let mut start = 0;
+        while let (Some(current), true) = (span, start < length) {
+            let len = (length - start).min(current.len - done);
+            found.push((n, start, current.part(done, len)));
+            (start, done) = (start + len, done + len);
+            if done == current.len {
+                (span, done) = (spans.next(), 0);
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::BufferId;
+
+    #[test]
+    fn stretches_are_where_both_are_in_one_piece() {
+        let span = |buffer, offset, len| Span { buffer: BufferId(buffer), offset, len };
+        let spans = [span(0, 64, 10), span(1, 0, 5)];
+        let expected = [
+            (0, 0, span(0, 64, 4)),
+            (1, 0, span(0, 68, 6)),
+            (1, 6, span(1, 0, 3)),
+            (2, 0, span(1, 3, 2)),
+        ];
+        assert_eq!(stretches(&spans, [4, 9, 2].into_iter()), expected);
+    }
+}
