@@ -210,3 +210,61 @@ fn denoising_models_have_the_gradient_of_their_loss() {
         check(noise, &model, &dataset, 1e-3);
     }
 }
+
+/// Values that several layers read: their gradients are summed.
+#[test]
+fn skip_connections_have_the_gradient_of_their_loss() {
+    let inputs = Inputs::Matrix { values: wave(11 * 5), features: 5 };
+    let targets = Targets::Values { values: wave(11 * 2), width: 2 };
+    let dataset = Dataset::new(inputs, targets, "waves").expect("rows");
+    let layers = vec![
+        dense(6, Activation::Tanh),
+        dense(6, Activation::Sigmoid),
+        Layer::add("dense"),
+        Layer::dropout(0.2),
+        dense(4, Activation::Tanh),
+        Layer::concat("dense"),
+        Layer::add("concat"),
+        Layer::concat("dense_1"),
+        dense(2, Activation::Linear),
+    ];
+    let model = Model::new(Input::Matrix { features: 5 }, layers, Loss::Mse, 5).expect("a model");
+    check("skips", &model, &dataset, 1e-3);
+}
+
+/// Along the last axis of sequences, too, and from an embedding on.
+#[test]
+fn sums_and_concatenations_of_sequences_have_the_gradient_of_their_loss() {
+    let layers = vec![
+        Layer::embedding(13, 3),
+        Layer::dropout(0.3),
+        Layer::add("embedding"),
+        Layer::concat("dropout"),
+        Layer::mean_pool(),
+        dense(1, Activation::Sigmoid),
+    ];
+    let input = Input::Ids { length: 6 };
+    let mut model = Model::new(input, layers, Loss::BinaryCrossentropy, 3).expect("a model");
+    let table = Parameter { values: wave(13 * 3), ..model.parameters()[0].clone() };
+    model.set_parameters(vec![table]).expect("the same shape");
+    let targets = Targets::Values { values: (0..9).map(|i| (i % 2) as f32).collect(), width: 1 };
+    let dataset = Dataset::new(ids(9, 6, 13), targets, "ids").expect("rows");
+    check("sequences", &model, &dataset, 1e-3);
+}
+
+#[test]
+fn a_layer_reads_only_from_earlier_ones_of_a_shape_that_fits() {
+    let new = |layers: Vec<Layer>| {
+        Model::new(Input::Matrix { features: 5 }, layers, Loss::Mse, 5).expect_err("refused")
+    };
+    let last = || dense(2, Activation::Linear);
+    let error = new(vec![dense(3, Activation::Relu), Layer::add("dense_1"), last()]).to_string();
+    assert!(error.contains("layer 2 (add)") && error.contains("\"dense_1\""), "{error}");
+    assert!(error.contains("before it are dense"), "{error}");
+    let layers =
+        vec![dense(3, Activation::Relu), dense(4, Activation::Relu), Layer::add("dense"), last()];
+    let error = new(layers).to_string();
+    assert!(error.contains("(None, 4)") && error.contains("(None, 3)"), "{error}");
+    let error = new(vec![Layer::concat("dense"), last()]).to_string();
+    assert!(error.contains("there is none before it"), "{error}");
+}

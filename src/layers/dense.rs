@@ -67,6 +67,7 @@ impl Describe for Dense {
             bias: BiasPlace::Behind,
             group: Group::Kernel,
             most_rows: product::MOST_TERMS as usize,
+            together: 1,
         })
     }
 
