@@ -268,3 +268,19 @@ fn a_layer_reads_only_from_earlier_ones_of_a_shape_that_fits() {
     let error = new(vec![Layer::concat("dense"), last()]).to_string();
     assert!(error.contains("there is none before it"), "{error}");
 }
+
+#[test]
+fn layer_normalisation_has_the_gradient_of_its_loss() {
+    let inputs = Inputs::Matrix { values: wave(11 * 5), features: 5 };
+    let targets = Targets::Values { values: wave(11 * 2), width: 2 };
+    let dataset = Dataset::new(inputs, targets, "waves").expect("rows");
+    let layers = vec![
+        Layer::layer_norm(),
+        dense(9, Activation::Sigmoid),
+        Layer::layer_norm(),
+        dense(6, Activation::Tanh),
+        dense(2, Activation::Linear),
+    ];
+    let model = Model::new(Input::Matrix { features: 5 }, layers, Loss::Mse, 5).expect("a model");
+    check("layer_norm", &model, &dataset, 1e-3);
+}

@@ -207,6 +207,7 @@ layers! {
     #[serde(rename = "bag", alias = "embedding_bag")]
     EmbeddingBag: embedding_bag,
     Flatten: flatten,
+    LayerNorm: layer_norm,
     MeanPool: mean_pool,
 }
 
