@@ -284,3 +284,19 @@ fn layer_normalisation_has_the_gradient_of_its_loss() {
     let model = Model::new(Input::Matrix { features: 5 }, layers, Loss::Mse, 5).expect("a model");
     check("layer_norm", &model, &dataset, 1e-3);
 }
+
+/// As a hidden layer's activation, as a bag's, and as the output's, where the loss takes what it gives.
+#[test]
+fn gelu_has_the_gradient_of_its_loss() {
+    let targets = || Targets::Values { values: wave(11 * 2), width: 2 };
+    let inputs = Inputs::Matrix { values: wave(11 * 5), features: 5 };
+    let dataset = Dataset::new(inputs, targets(), "waves").expect("rows");
+    let layers = vec![dense(9, Activation::Gelu), dense(2, Activation::Gelu)];
+    let model = Model::new(Input::Matrix { features: 5 }, layers, Loss::Mse, 5).expect("a model");
+    check("gelu", &model, &dataset, 1e-3);
+    let dataset = Dataset::new(ids(11, 6, 13), targets(), "ids").expect("rows");
+    let bag = Layer::embedding_bag(13, 4, BagMode::Mean, Activation::Gelu);
+    let layers = vec![bag, dense(2, Activation::Linear)];
+    let model = Model::new(Input::Ids { length: 6 }, layers, Loss::Mse, 5).expect("a model");
+    check("gelu bag", &model, &dataset, 1e-3);
+}

@@ -124,7 +124,8 @@ impl Describe for EmbeddingBag {
             mode: self.mode,
             activation: self.activation.fused().unwrap_or_default(),
         };
-        to.operation(operation, inputs, Shape::vector(self.units))
+        let sums = to.operation(operation, inputs, Shape::vector(self.units));
+        self.activation.lower(sums, to)
     }
 }
 
