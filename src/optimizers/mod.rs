@@ -127,6 +127,7 @@ macro_rules! optimizers {
 
 optimizers! {
     Adam: adam,
+    AdamW: adamw,
     Sgd: sgd,
 }
 
