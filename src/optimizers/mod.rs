@@ -128,6 +128,7 @@ macro_rules! optimizers {
 optimizers! {
     Adam: adam,
     AdamW: adamw,
+    RmsProp: rmsprop,
     Sgd: sgd,
 }
 
