@@ -300,3 +300,17 @@ fn gelu_has_the_gradient_of_its_loss() {
     let model = Model::new(Input::Ids { length: 6 }, layers, Loss::Mse, 5).expect("a model");
     check("gelu bag", &model, &dataset, 1e-3);
 }
+
+/// Targets on both sides of where the square turns into a line.
+#[test]
+fn huber_models_have_the_gradient_of_their_loss() {
+    let inputs = Inputs::Matrix { values: wave(11 * 5), features: 5 };
+    let targets = wave(11 * 2).into_iter().map(|y| 3.0 * y).collect();
+    let dataset = Dataset::new(inputs, Targets::Values { values: targets, width: 2 }, "waves");
+    let layers = vec![dense(6, Activation::Tanh), dense(2, Activation::Sigmoid)];
+    let input = Input::Matrix { features: 5 };
+    let model = Model::new(input, layers.clone(), Loss::huber(0.8), 5).expect("a model");
+    check("huber", &model, &dataset.expect("rows"), 1e-3);
+    let error = Model::new(input, layers, Loss::huber(0.0), 5).expect_err("no delta");
+    assert!(error.to_string().contains("delta is 0"), "{error}");
+}

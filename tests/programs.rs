@@ -11,7 +11,7 @@ use wgslearn::train::Role;
 use wgslearn::*;
 
 /// Runs, by the name of their fixture. A new layer, loss or optimizer adds one, and its run to make.py.
-const NAMES: &[&str] = &["adamw", "add", "concat", "gelu", "layer_norm", "rmsprop"];
+const NAMES: &[&str] = &["adamw", "add", "concat", "gelu", "huber", "layer_norm", "rmsprop"];
 
 struct Run {
     json: Value,

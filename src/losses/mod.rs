@@ -129,7 +129,7 @@ losses! {
         Mse: mse,
         NegativeSampling: negative_sampling,
     ],
-    with_parameters: []
+    with_parameters: [Huber: huber]
 }
 
 impl Loss {
