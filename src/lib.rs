@@ -56,7 +56,7 @@ pub use error::{Error, Result};
 pub use layers::{Activation, BagMode, Layer};
 pub use losses::Loss;
 pub use model::{Input, Model, Noise, NoiseKind};
-pub use optimizers::{Optimizer, Schedule};
+pub use optimizers::{Clip, Optimizer, Schedule};
 pub use train::{
     EarlyStopping, Fusions, History, Predictor, Profile, Session, Trainer, WordTrainer,
 };

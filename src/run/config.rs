@@ -8,7 +8,7 @@ use crate::data::ImageOptions;
 use crate::error::{Error, Result};
 use crate::model::{BagMode, Input, Layer, Loss, Noise};
 use crate::text::TextOptions;
-use crate::train::{EarlyStopping, Fusions, Optimizer, Schedule, Trainer};
+use crate::train::{Clip, EarlyStopping, Fusions, Optimizer, Schedule, Trainer};
 
 /// Everything that a training run needs to know. Every key but `data.train` has a default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -164,6 +164,10 @@ pub struct TrainingConfig {
     pub adapt_learning_rate: bool,
     /// How its learning rate moves.
     pub schedule: Schedule,
+    /// How gradients are clipped: `{ norm = 1.0 }` or `{ value = 0.5 }`.
+    pub clip: Option<Clip>,
+    /// Part of each label that is spread evenly over the classes in training, from 0 to below 1.
+    pub label_smoothing: f64,
     /// Passes over the data, at most.
     pub epochs: usize,
     /// Rows of a step.
@@ -188,6 +192,8 @@ impl Default for TrainingConfig {
             optimizer: trainer.optimizer,
             adapt_learning_rate: false,
             schedule: trainer.schedule,
+            clip: None,
+            label_smoothing: 0.0,
             epochs: trainer.epochs,
             batch_size: trainer.batch_size,
             shuffle: trainer.shuffle,
@@ -346,6 +352,8 @@ impl RunConfig {
             seed: training.seed,
             optimizer,
             schedule: training.schedule,
+            clip: training.clip,
+            label_smoothing: training.label_smoothing,
             early_stopping: (patience > 0).then_some(EarlyStopping { patience }),
             frozen_layers: 0,
             fusions: Fusions::ALL,

@@ -90,7 +90,7 @@ impl<'a> Session<'a> {
         max_binding: usize,
         prepare: impl FnOnce(&Program) -> Result<Box<dyn Executor>>,
     ) -> Result<Session<'a>> {
-        trainer.check()?;
+        trainer.check(model)?;
         let mut feeds =
             vec![FeedSpec::new(model, training, trainer.batch_size, Purpose::Training)?];
         if let Some(dataset) = validation {
@@ -101,6 +101,8 @@ impl<'a> Session<'a> {
             model,
             feeds: &feeds,
             optimizer: Some(trainer.optimizer),
+            clip: trainer.clip,
+            label_smoothing: trainer.label_smoothing,
             seed: trainer.seed,
             keep_best: validation.is_some() && trainer.early_stopping.is_some(),
             frozen: trainer.frozen_layers,
