@@ -366,6 +366,17 @@ impl<'a> Session<'a> {
     /// Runs over `rows` in windows that fit the history and the resident rows.
     fn windows(&mut self, purpose: Purpose, rows: &[u32]) -> Result<Total> {
         let source = self.source(purpose);
+        let known = source.dataset.rows();
+        if let Some(row) = rows.iter().find(|&&row| row as usize >= known) {
+            return Err(Error::usage(format!(
+                "row {row} is asked for, but {} has the rows 0 to {}",
+                source.dataset.source(),
+                known - 1
+            )));
+        }
+        if rows.is_empty() {
+            return Err(Error::usage("no rows are asked for, so there is no loss to tell"));
+        }
         let feed = &self.recording.feeds[source.feed];
         // Whole batches, so that windows do not change which rows share one.
         let most = match feed.resident >= feed.rows {
