@@ -119,6 +119,9 @@ Then: wgslearn neighbours words.safetensors film",
     },
 ];
 
+const ABOUT: &str =
+    "Train a model: a classifier, an autoencoder, a translation, or what a TOML file says";
+
 /// The id of what a command takes without a flag.
 const POSITIONAL: &str = "input";
 
@@ -154,10 +157,13 @@ fn flag(row: &'static Setting, kind: Option<RunKind>) -> Arg {
     if let Some(short) = spec.short {
         arg = arg.short(short);
     }
-    if !spec.value_name.is_empty() {
-        arg = arg.value_name(spec.value_name);
-    }
     let choices = (row.choices)();
+    arg = arg.value_name(match (spec.value_name, row.arity) {
+        ("", Arity::Switch) => "true|false",
+        ("", _) if choices.is_empty() => "NUMBER",
+        ("", _) => "NAME",
+        (name, _) => name,
+    });
     match row.arity {
         Arity::Switch if spec.negated => arg.action(ArgAction::SetTrue),
         Arity::Switch => arg
@@ -168,7 +174,8 @@ fn flag(row: &'static Setting, kind: Option<RunKind>) -> Arg {
             .value_parser(["true", "false"]),
         _ if !choices.is_empty() => {
             let written = spec.spellings.iter().map(|(written, _)| *written);
-            let shown = choices.iter().copied().chain(written);
+            let choices = choices.iter().copied().filter(|name| !spec.withheld.contains(name));
+            let shown = choices.chain(written);
             arg.value_parser(PossibleValuesParser::new(shown))
         }
         _ => arg.allow_negative_numbers(true),
@@ -200,8 +207,9 @@ fn with_flags(mut command: Command, kind: Option<RunKind>) -> Command {
 
 impl Args for Options {
     fn augment_args(command: Command) -> Command {
-        let command = command
-            .about("Train a model: a classifier, an autoencoder, a translation, or what a TOML file says")
+        let command = ShowOptions::augment_args(command)
+            .about(ABOUT)
+            .long_about(ABOUT)
             .args_conflicts_with_subcommands(true)
             .subcommand_negates_reqs(true)
             .after_help(
@@ -214,7 +222,7 @@ impl Args for Options {
   wgslearn train --config run.toml --epochs 5 --device gpu
   wgslearn train text reviews.csv --print-config > run.toml",
             );
-        let mut command = with_flags(ShowOptions::augment_args(command), None);
+        let mut command = with_flags(command, None);
         for form in FORMS {
             let kind = Command::new(form.kind.name()).about(form.about).after_help(form.examples);
             command = command.subcommand(with_flags(kind, Some(form.kind)));
@@ -257,6 +265,20 @@ impl FromArgMatches for Options {
 }
 
 impl Options {
+    /// A message of settings, with the flag of the first where that has another name.
+    fn with_flag_names(&self, error: Error, kind: RunKind) -> Error {
+        let Error::Usage(message) = error else { return error };
+        let named = self.flags.iter().filter_map(|(flag, _)| {
+            let name = setting_by_flag(flag, kind)?.name;
+            let is_other = name.replace('_', "-") != *flag;
+            (is_other && message.starts_with(&format!("{name} is "))).then_some((flag, name))
+        });
+        match named.into_iter().next() {
+            Some((flag, name)) => Error::usage(format!("{message} ({name} is --{flag} here)")),
+            None => Error::Usage(message),
+        }
+    }
+
     /// The run that file and flags ask for.
     fn config(&self) -> anyhow::Result<RunConfig> {
         let mut settings = match &self.show.config {
@@ -295,12 +317,15 @@ impl Options {
             })?;
         }
         settings.overlay(over);
-        let config = settings.resolve()?;
-        config.check()?;
-        if let Some(path) = &self.show.config {
-            config.check_keeps(path)?;
-        }
-        Ok(config)
+        let checked = || {
+            let config = settings.resolve()?;
+            config.check()?;
+            if let Some(path) = &self.show.config {
+                config.check_keeps(path)?;
+            }
+            Ok(config)
+        };
+        checked().map_err(|error| self.with_flag_names(error, kind).into())
     }
 }
 

@@ -492,9 +492,12 @@ pub fn documentation() -> String {
             let values = match ((row.choices)(), row.spec.range) {
                 ([], Range::Any) => String::new(),
                 ([], range) => range.to_string(),
-                (names, _) => {
-                    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-                }
+                (names, _) => names
+                    .iter()
+                    .filter(|name| !row.spec.withheld.contains(name))
+                    .map(|name| format!("`{name}`"))
+                    .collect::<Vec<_>>()
+                    .join(", "),
             };
             let is_for = match row.spec.kinds.len() == RunKind::ALL.len() {
                 true => String::new(),

@@ -129,6 +129,8 @@ pub struct Spec {
     pub negated: bool,
     /// Other spellings of values, with what they mean.
     pub spellings: &'static [(&'static str, &'static str)],
+    /// Values that are not offered.
+    pub withheld: &'static [&'static str],
 }
 
 impl Spec {
@@ -143,6 +145,7 @@ impl Spec {
             range: Range::Any,
             negated: false,
             spellings: &[],
+            withheld: &[],
         }
     }
 }

@@ -182,9 +182,10 @@ settings! {
         /// The loss; the one that goes with the last activation if not given, mse for autoencoders of numbers.
         loss: Option<Loss> = |_| None, Spec {
             spellings: &[("bce", "binary_crossentropy"), ("softmax", "categorical_crossentropy")],
+            withheld: &["negative_sampling"],
             ..training(MODELS, "loss")
         };
-        /// The optimizer, alone or with its numbers: { adam = { learning_rate = 0.001 } }.
+        /// The optimizer. In a file alone or with its numbers: { adam = { learning_rate = 0.001 } }.
         optimizer: Optimizer = |_| Optimizer::default(), training(MODELS, "optimizer");
         /// Lower the learning rate for rows of more than 784 features, by the root of how many times more. True for
         /// autoencoders and translations whose learning rate is not given.
@@ -196,7 +197,7 @@ settings! {
         /// Rows of a step.
         batch_size: usize = |of| of.batch_size,
             whole(1, 1 << 24, called("ROWS", training(MODELS, "batch-size")));
-        /// Take the rows of each epoch in an order of its own.
+        /// Take the rows of each epoch in an order of its own; with the flag, in the file's order.
         shuffle: bool = |_| true, Spec { negated: true, ..training(MODELS, "no-shuffle") };
         /// Seed of weights, order, dropout, noise and the validation split.
         seed: u64 = |_| 7, whole(0, MOST_SEED, training(ALL, "seed"));
