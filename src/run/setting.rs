@@ -191,7 +191,14 @@ impl Setting {
 
     /// The kinds that it is for, as words.
     pub fn kinds(&self) -> String {
-        self.spec.kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ")
+        let names = |kinds: &mut dyn Iterator<Item = RunKind>| {
+            kinds.map(RunKind::name).collect::<Vec<_>>().join(", ")
+        };
+        let others = || RunKind::ALL.into_iter().filter(|kind| !self.is_for(*kind));
+        match others().count() {
+            1 => format!("all but {}", names(&mut others())),
+            _ => names(&mut self.spec.kinds.iter().copied()),
+        }
     }
 
     /// Refuses a value outside the range.

@@ -167,7 +167,7 @@ settings! {
         encoder: Vec<usize> = |of| of.encoder.clone(),
             whole(1, MOST_UNITS, called("UNITS", model(CODERS, "layers")));
         /// How an autoencoder of texts makes one vector of a text's words.
-        combine: BagMode = |_| BagMode::SqrtN, model(&[Autoencoder], "combine");
+        combine: BagMode = |_| BagMode::SqrtN, Spec { withheld: &["sqrtn"], ..model(&[Autoencoder], "combine") };
         /// Take the encoder of this model instead of a fresh one.
         encoder_from: Option<PathBuf> = |_| None, called("MODEL", model(CODERS, "encoder-from"));
         /// Leave that encoder as it is, and train a decoder alone.
