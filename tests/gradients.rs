@@ -210,3 +210,107 @@ fn denoising_models_have_the_gradient_of_their_loss() {
         check(noise, &model, &dataset, 1e-3);
     }
 }
+
+/// Values that several layers read: their gradients are summed.
+#[test]
+fn skip_connections_have_the_gradient_of_their_loss() {
+    let inputs = Inputs::Matrix { values: wave(11 * 5), features: 5 };
+    let targets = Targets::Values { values: wave(11 * 2), width: 2 };
+    let dataset = Dataset::new(inputs, targets, "waves").expect("rows");
+    let layers = vec![
+        dense(6, Activation::Tanh),
+        dense(6, Activation::Sigmoid),
+        Layer::add("dense"),
+        Layer::dropout(0.2),
+        dense(4, Activation::Tanh),
+        Layer::concat("dense"),
+        Layer::add("concat"),
+        Layer::concat("dense_1"),
+        dense(2, Activation::Linear),
+    ];
+    let model = Model::new(Input::Matrix { features: 5 }, layers, Loss::Mse, 5).expect("a model");
+    check("skips", &model, &dataset, 1e-3);
+}
+
+/// Along the last axis of sequences, too, and from an embedding on.
+#[test]
+fn sums_and_concatenations_of_sequences_have_the_gradient_of_their_loss() {
+    let layers = vec![
+        Layer::embedding(13, 3),
+        Layer::dropout(0.3),
+        Layer::add("embedding"),
+        Layer::concat("dropout"),
+        Layer::mean_pool(),
+        dense(1, Activation::Sigmoid),
+    ];
+    let input = Input::Ids { length: 6 };
+    let mut model = Model::new(input, layers, Loss::BinaryCrossentropy, 3).expect("a model");
+    let table = Parameter { values: wave(13 * 3), ..model.parameters()[0].clone() };
+    model.set_parameters(vec![table]).expect("the same shape");
+    let targets = Targets::Values { values: (0..9).map(|i| (i % 2) as f32).collect(), width: 1 };
+    let dataset = Dataset::new(ids(9, 6, 13), targets, "ids").expect("rows");
+    check("sequences", &model, &dataset, 1e-3);
+}
+
+#[test]
+fn a_layer_reads_only_from_earlier_ones_of_a_shape_that_fits() {
+    let new = |layers: Vec<Layer>| {
+        Model::new(Input::Matrix { features: 5 }, layers, Loss::Mse, 5).expect_err("refused")
+    };
+    let last = || dense(2, Activation::Linear);
+    let error = new(vec![dense(3, Activation::Relu), Layer::add("dense_1"), last()]).to_string();
+    assert!(error.contains("layer 2 (add)") && error.contains("\"dense_1\""), "{error}");
+    assert!(error.contains("before it are dense"), "{error}");
+    let layers =
+        vec![dense(3, Activation::Relu), dense(4, Activation::Relu), Layer::add("dense"), last()];
+    let error = new(layers).to_string();
+    assert!(error.contains("(None, 4)") && error.contains("(None, 3)"), "{error}");
+    let error = new(vec![Layer::concat("dense"), last()]).to_string();
+    assert!(error.contains("there is none before it"), "{error}");
+}
+
+#[test]
+fn layer_normalisation_has_the_gradient_of_its_loss() {
+    let inputs = Inputs::Matrix { values: wave(11 * 5), features: 5 };
+    let targets = Targets::Values { values: wave(11 * 2), width: 2 };
+    let dataset = Dataset::new(inputs, targets, "waves").expect("rows");
+    let layers = vec![
+        Layer::layer_norm(),
+        dense(9, Activation::Sigmoid),
+        Layer::layer_norm(),
+        dense(6, Activation::Tanh),
+        dense(2, Activation::Linear),
+    ];
+    let model = Model::new(Input::Matrix { features: 5 }, layers, Loss::Mse, 5).expect("a model");
+    check("layer_norm", &model, &dataset, 1e-3);
+}
+
+/// As a hidden layer's activation, as a bag's, and as the output's, where the loss takes what it gives.
+#[test]
+fn gelu_has_the_gradient_of_its_loss() {
+    let targets = || Targets::Values { values: wave(11 * 2), width: 2 };
+    let inputs = Inputs::Matrix { values: wave(11 * 5), features: 5 };
+    let dataset = Dataset::new(inputs, targets(), "waves").expect("rows");
+    let layers = vec![dense(9, Activation::Gelu), dense(2, Activation::Gelu)];
+    let model = Model::new(Input::Matrix { features: 5 }, layers, Loss::Mse, 5).expect("a model");
+    check("gelu", &model, &dataset, 1e-3);
+    let dataset = Dataset::new(ids(11, 6, 13), targets(), "ids").expect("rows");
+    let bag = Layer::embedding_bag(13, 4, BagMode::Mean, Activation::Gelu);
+    let layers = vec![bag, dense(2, Activation::Linear)];
+    let model = Model::new(Input::Ids { length: 6 }, layers, Loss::Mse, 5).expect("a model");
+    check("gelu bag", &model, &dataset, 1e-3);
+}
+
+/// Targets on both sides of where the square turns into a line.
+#[test]
+fn huber_models_have_the_gradient_of_their_loss() {
+    let inputs = Inputs::Matrix { values: wave(11 * 5), features: 5 };
+    let targets = wave(11 * 2).into_iter().map(|y| 3.0 * y).collect();
+    let dataset = Dataset::new(inputs, Targets::Values { values: targets, width: 2 }, "waves");
+    let layers = vec![dense(6, Activation::Tanh), dense(2, Activation::Sigmoid)];
+    let input = Input::Matrix { features: 5 };
+    let model = Model::new(input, layers.clone(), Loss::huber(0.8), 5).expect("a model");
+    check("huber", &model, &dataset.expect("rows"), 1e-3);
+    let error = Model::new(input, layers, Loss::huber(0.0), 5).expect_err("no delta");
+    assert!(error.to_string().contains("delta is 0"), "{error}");
+}

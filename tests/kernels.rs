@@ -59,6 +59,21 @@ static CASES: &[(&Kernel, Make)] = &[
     (&softmax::KERNEL, softmax_case),
     (&store_rows::KERNEL, store_rows_case),
     (&sum_parts::KERNEL, sum_parts_case),
+    (&clip_scale::KERNEL, clip_scale_case),
+    (&clip_value::KERNEL, clip_value_case),
+    (&decay::KERNEL, decay_case),
+    (&gelu::KERNEL, gelu_case),
+    (&gelu_gradient::KERNEL, gelu_gradient_case),
+    (&huber::KERNEL, huber_case),
+    (&layer_norm::KERNEL, layer_norm_case),
+    (&layer_norm_gradient_input::KERNEL, layer_norm_gradient_input_case),
+    (&layer_norm_gradient_weights::KERNEL, layer_norm_gradient_weights_case),
+    (&place_columns::KERNEL, place_columns_case),
+    (&rmsprop::KERNEL, rmsprop_case),
+    (&scale_by::KERNEL, scale_by_case),
+    (&smooth_targets::KERNEL, smooth_targets_case),
+    (&sum_squares::KERNEL, sum_squares_case),
+    (&take_columns::KERNEL, take_columns_case),
     (&word_samples::KERNEL, word_samples_case),
 ];
 
@@ -888,6 +903,204 @@ fn store_rows_case(mut c: Case, [rows, width, skip, _]: Sizes) -> Case {
     c.expect(bindings.state, 0.0);
     let params = store_rows::Params { rows: rows as u32, width: width as u32 };
     c.finish(store_rows::dispatch(params, bindings))
+}
+
+/// Elements of a layer that something elementwise is done to.
+fn elements_case(mut c: Case, count: usize) -> (Case, [Span; 3]) {
+    let spans = [c.random(count, 4.0), c.random(count, 1.0), c.output(count, EXACT)];
+    (c, spans)
+}
+
+fn gelu_case(c: Case, [a, b, ..]: Sizes) -> Case {
+    let (c, [input, _, output]) = elements_case(c, a * b);
+    let params = gelu::Params { count: (a * b) as u32 };
+    c.finish(gelu::dispatch(params, gelu::Bindings { input, output }))
+}
+
+fn gelu_gradient_case(c: Case, [a, b, ..]: Sizes) -> Case {
+    let (c, [input, d_output, d_input]) = elements_case(c, a * b);
+    let params = gelu_gradient::Params { count: (a * b) as u32 };
+    let bindings = gelu_gradient::Bindings { input, d_output, d_input };
+    c.finish(gelu_gradient::dispatch(params, bindings))
+}
+
+fn decay_case(mut c: Case, [a, b, ..]: Sizes) -> Case {
+    let bindings = decay::Bindings {
+        state: c.state(0, 1),
+        rates: c.reals(vec![0.0, 0.2]),
+        weights: c.random(a * b, 1.0),
+    };
+    c.expect(bindings.weights, EXACT);
+    let params = decay::Params { count: (a * b) as u32, factor: 0.7 };
+    c.finish(decay::dispatch(params, bindings))
+}
+
+fn clip_value_case(mut c: Case, [a, b, ..]: Sizes) -> Case {
+    let gradients = c.random(a * b, 3.0);
+    c.expect(gradients, 0.0);
+    let params = clip_value::Params { count: (a * b) as u32, limit: 1.25 };
+    c.finish(clip_value::dispatch(params, clip_value::Bindings { gradients }))
+}
+
+fn scale_by_case(mut c: Case, [a, b, ..]: Sizes) -> Case {
+    let bindings =
+        scale_by::Bindings { scale: c.reals(vec![0.37]), gradients: c.random(a * b, 3.0) };
+    c.expect(bindings.gradients, EXACT);
+    c.finish(scale_by::dispatch(scale_by::Params { count: (a * b) as u32 }, bindings))
+}
+
+fn rmsprop_case(mut c: Case, [a, b, ..]: Sizes) -> Case {
+    let count = a * b * 4;
+    let squares: Vec<f32> = (0..count).map(|_| c.rng.random_range(0.0..1.0)).collect();
+    let params = rmsprop::Params {
+        count: count as u32,
+        rho: 0.9,
+        complement: 0.1,
+        momentum: 0.8,
+        epsilon: 1e-3,
+    };
+    let bindings = rmsprop::Bindings {
+        state: c.state(0, 1),
+        schedule: c.reals(vec![0.0, 1e-1]),
+        gradients: c.random(count, 1.0),
+        weights: c.random(count, 1.0),
+        squares: c.reals(squares),
+        velocities: c.random(count, 1.0),
+    };
+    for span in [bindings.weights, bindings.squares, bindings.velocities] {
+        c.expect(span, EXACT);
+    }
+    c.finish(rmsprop::dispatch(params, bindings))
+}
+
+fn sum_squares_case(mut c: Case, [a, b, first, _]: Sizes) -> Case {
+    let count = a * b;
+    let bindings = sum_squares::Bindings {
+        gradients: c.random(count, 1.0),
+        partials: c.output(first + sum_squares::partials(count) + 2, summed(count)),
+    };
+    let params = sum_squares::Params { count: count as u32, first: first as u32 };
+    c.finish(sum_squares::dispatch(params, bindings))
+}
+
+fn clip_scale_case(mut c: Case, [a, b, _, which]: Sizes) -> Case {
+    let count = a * b;
+    let sums = (0..count).map(|_| c.rng.random_range(0.0..1.0)).collect();
+    let bindings = clip_scale::Bindings { sums: c.reals(sums), scale: c.output(1, summed(count)) };
+    // Below and above the norm, which is about sqrt(count / 2).
+    let limit = [0.01, 1e6][which % 2] * (count as f32).sqrt();
+    let params = clip_scale::Params { partials: count as u32, limit };
+    c.finish(clip_scale::dispatch(params, bindings))
+}
+
+fn smooth_targets_case(mut c: Case, [rows, outputs, _, which]: Sizes) -> Case {
+    let sparse = (which % 2) as u32;
+    let targets: Vec<f32> = match sparse {
+        1 => (0..rows).map(|_| c.rng.random_range(0..outputs) as f32).collect(),
+        _ => (0..rows * outputs).map(|_| c.rng.random_range(0.0..1.0)).collect(),
+    };
+    let bindings = smooth_targets::Bindings {
+        targets: c.reals(targets),
+        smoothed: c.output(rows * outputs, EXACT),
+    };
+    let (rows, outputs, binary) = (rows as u32, outputs as u32, (which / 2 % 2) as u32);
+    let params = smooth_targets::Params { rows, outputs, sparse, binary, smoothing: 0.1 };
+    c.finish(smooth_targets::dispatch(params, bindings))
+}
+
+fn huber_case(mut c: Case, [rows, outputs, groups, slot]: Sizes) -> Case {
+    let groups = groups.min(64);
+    let bindings = huber::Bindings {
+        state: c.state(5, slot as u32),
+        logits: c.random(rows * outputs, 3.0),
+        targets: c.random(rows * outputs, 1.0),
+        d_logits: c.output(rows * outputs, EXACT),
+        history: c.output((slot + 1) * groups * 2, summed(rows * outputs)),
+    };
+    c.expect(bindings.state, 0.0);
+    let activation = (slot % 4) as u32;
+    let (rows, outputs, groups) = (rows as u32, outputs as u32, groups as u32);
+    let params = huber::Params { rows, outputs, groups, activation, delta: 0.75 };
+    c.finish(huber::dispatch(params, bindings))
+}
+
+fn place_columns_case(mut c: Case, [rows, width, behind, adds]: Sizes) -> Case {
+    let (first, stride) = (adds, adds + width + behind % 7);
+    let output = c.random(rows * stride, 1.0);
+    c.expect(output, EXACT);
+    let bindings = place_columns::Bindings { input: c.random(rows * width, 1.0), output };
+    let params = place_columns::Params {
+        rows: rows as u32,
+        width: width as u32,
+        stride: stride as u32,
+        first: first as u32,
+        adds: (adds % 2) as u32,
+    };
+    c.finish(place_columns::dispatch(params, bindings))
+}
+
+fn take_columns_case(mut c: Case, [rows, width, behind, code]: Sizes) -> Case {
+    let (first, stride) = (code, code + width + behind % 7);
+    let bindings = take_columns::Bindings {
+        input: c.random(rows * width, 1.0),
+        d_output: c.random(rows * stride, 1.0),
+        d_input: c.output(rows * width, EXACT),
+    };
+    let params = take_columns::Params {
+        rows: rows as u32,
+        width: width as u32,
+        stride: stride as u32,
+        first: first as u32,
+        activation: (code % 4) as u32,
+    };
+    c.finish(take_columns::dispatch(params, bindings))
+}
+
+/// Mean and 1 / sqrt(variance + epsilon) of each row of about what `random(_, 2.0)` draws.
+fn moments(c: &mut Case, rows: usize) -> Span {
+    let moments = (0..2 * rows).map(|i| match i % 2 {
+        0 => c.rng.random_range(-0.5..0.5),
+        _ => c.rng.random_range(0.5..2.0),
+    });
+    let moments = moments.collect();
+    c.reals(moments)
+}
+
+fn layer_norm_case(mut c: Case, [rows, units, ..]: Sizes) -> Case {
+    let bindings = layer_norm::Bindings {
+        input: c.random(rows * units, 2.0),
+        weights: c.random(2 * units, 1.0),
+        output: c.output(rows * units, 1e-5),
+        moments: c.output(2 * rows, 1e-5),
+    };
+    let params = layer_norm::Params { rows: rows as u32, units: units as u32, epsilon: 1e-3 };
+    c.finish(layer_norm::dispatch(params, bindings))
+}
+
+fn layer_norm_gradient_input_case(mut c: Case, [rows, units, _, code]: Sizes) -> Case {
+    let bindings = layer_norm_gradient_input::Bindings {
+        input: c.random(rows * units, 2.0),
+        weights: c.random(2 * units, 1.0),
+        moments: moments(&mut c, rows),
+        d_output: c.random(rows * units, 1.0),
+        d_input: c.output(rows * units, summed(units)),
+    };
+    let (rows, units, activation) = (rows as u32, units as u32, (code % 4) as u32);
+    let params = layer_norm_gradient_input::Params { rows, units, activation };
+    c.finish(layer_norm_gradient_input::dispatch(params, bindings))
+}
+
+fn layer_norm_gradient_weights_case(mut c: Case, [rows, units, part_rows, _]: Sizes) -> Case {
+    let parts = rows.div_ceil(part_rows);
+    let bindings = layer_norm_gradient_weights::Bindings {
+        input: c.random(rows * units, 2.0),
+        moments: moments(&mut c, rows),
+        d_output: c.random(rows * units, 1.0),
+        parts: c.output(parts * 2 * units, summed(part_rows)),
+    };
+    let (rows, units, part_rows) = (rows as u32, units as u32, part_rows as u32);
+    let params = layer_norm_gradient_weights::Params { rows, units, part_rows };
+    c.finish(layer_norm_gradient_weights::dispatch(params, bindings))
 }
 
 /// One size: 1, a prime, a power of two, a multiple of four, or ragged.

@@ -125,7 +125,7 @@ impl<T: Real> CpuExecutor<T> {
                     (Element::U32, Part::Write(bytes)) => Slot::U32Mut(cast_slice_mut(bytes)),
                 };
             }
-            T::call_twin(dispatch.kernel, &dispatch.params, &mut slots[..count]);
+            T::call_reference(dispatch.kernel, &dispatch.params, &mut slots[..count]);
             after(i);
         }
     }

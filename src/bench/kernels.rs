@@ -861,6 +861,172 @@ pub fn cases() -> Vec<Case> {
         let params = store_rows::Params { rows: 8, width: 10 };
         b.finish("8 x 10".into(), store_rows::dispatch(params, bindings), 2 * 80, 0.0)
     });
+    cases.extend(layer_cases());
+    cases.extend(update_cases());
+    cases
+}
+
+/// Layers of 256 rows and 1,024 units, and their loss.
+fn layer_cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    let mut add = |make: &dyn Fn(&mut Build) -> Case| cases.push(make(&mut Build::default()));
+    let (rows, units) = (256usize, 1024usize);
+    let (count, size) = (rows * units, "256 x 1024".to_owned());
+    let (rows_u32, units_u32, count_u32) = (rows as u32, units as u32, count as u32);
+    add(&|b| {
+        let bindings = gelu::Bindings { input: b.reals(count), output: b.reals(count) };
+        let dispatch = gelu::dispatch(gelu::Params { count: count_u32 }, bindings);
+        b.finish(size.clone(), dispatch, 2 * count, 0.0)
+    });
+    add(&|b| {
+        let bindings = gelu_gradient::Bindings {
+            input: b.reals(count),
+            d_output: b.reals(count),
+            d_input: b.reals(count),
+        };
+        let params = gelu_gradient::Params { count: count_u32 };
+        b.finish(size.clone(), gelu_gradient::dispatch(params, bindings), 3 * count, 0.0)
+    });
+    add(&|b| {
+        let bindings = layer_norm::Bindings {
+            input: b.reals(count),
+            weights: b.reals(2 * units),
+            output: b.reals(count),
+            moments: b.reals(2 * rows),
+        };
+        let params = layer_norm::Params { rows: rows_u32, units: units_u32, epsilon: 1e-3 };
+        b.finish(size.clone(), layer_norm::dispatch(params, bindings), 2 * count, 0.0)
+    });
+    add(&|b| {
+        let bindings = layer_norm_gradient_input::Bindings {
+            input: b.reals(count),
+            weights: b.reals(2 * units),
+            moments: b.reals(2 * rows),
+            d_output: b.reals(count),
+            d_input: b.reals(count),
+        };
+        let (rows, units) = (rows_u32, units_u32);
+        let params = layer_norm_gradient_input::Params { rows, units, activation: 0 };
+        let dispatch = layer_norm_gradient_input::dispatch(params, bindings);
+        b.finish(size.clone(), dispatch, 3 * count, 0.0)
+    });
+    add(&|b| {
+        let part_rows = layer_norm_gradient_weights::part_rows(rows);
+        let bindings = layer_norm_gradient_weights::Bindings {
+            input: b.reals(count),
+            moments: b.reals(2 * rows),
+            d_output: b.reals(count),
+            parts: b.reals(rows.div_ceil(part_rows) * 2 * units),
+        };
+        let part_rows = part_rows as u32;
+        let params =
+            layer_norm_gradient_weights::Params { rows: rows_u32, units: units_u32, part_rows };
+        let dispatch = layer_norm_gradient_weights::dispatch(params, bindings);
+        b.finish(size.clone(), dispatch, 2 * count, 0.0)
+    });
+    add(&|b| {
+        let bindings =
+            place_columns::Bindings { input: b.reals(count), output: b.reals(2 * count) };
+        let params = place_columns::Params {
+            rows: rows_u32,
+            width: units_u32,
+            stride: 2 * units_u32,
+            first: units_u32,
+            adds: 0,
+        };
+        b.finish(size.clone(), place_columns::dispatch(params, bindings), 2 * count, 0.0)
+    });
+    add(&|b| {
+        let bindings = take_columns::Bindings {
+            input: b.reals(count),
+            d_output: b.reals(2 * count),
+            d_input: b.reals(count),
+        };
+        let params = take_columns::Params {
+            rows: rows_u32,
+            width: units_u32,
+            stride: 2 * units_u32,
+            first: units_u32,
+            activation: 1,
+        };
+        b.finish(size.clone(), take_columns::dispatch(params, bindings), 3 * count, 0.0)
+    });
+    add(&|b| {
+        let groups = binary_crossentropy::groups(count);
+        let bindings = huber::Bindings {
+            state: b.state(),
+            logits: b.reals(count),
+            targets: b.reals(count),
+            d_logits: b.reals(count),
+            history: b.reals(64 * groups * 2),
+        };
+        let (rows, outputs, groups) = (rows_u32, units_u32, groups as u32);
+        let params = huber::Params { rows, outputs, groups, activation: 0, delta: 1.0 };
+        b.finish(size.clone(), huber::dispatch(params, bindings), 3 * count, 0.0)
+    });
+    add(&|b| {
+        let bindings =
+            smooth_targets::Bindings { targets: b.reals(rows), smoothed: b.reals(count) };
+        let (rows, outputs) = (rows_u32, units_u32);
+        let params = smooth_targets::Params { rows, outputs, sparse: 1, binary: 0, smoothing: 0.1 };
+        b.finish(size.clone(), smooth_targets::dispatch(params, bindings), count, 0.0)
+    });
+    cases
+}
+
+/// What updates 4M parameters beside Adam and SGD.
+fn update_cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    let mut add = |make: &dyn Fn(&mut Build) -> Case| cases.push(make(&mut Build::default()));
+    let count = 4usize << 20;
+    let (count_u32, size) = (count as u32, "4M parameters".to_owned());
+    add(&|b| {
+        let bindings = rmsprop::Bindings {
+            state: b.state(),
+            schedule: b.reals(64),
+            gradients: b.reals(count),
+            weights: b.reals(count),
+            squares: b.reals(count),
+            velocities: b.reals(count),
+        };
+        let params = rmsprop::Params {
+            count: count_u32,
+            rho: 0.9,
+            complement: 0.1,
+            momentum: 0.0,
+            epsilon: 1e-7,
+        };
+        b.finish(size.clone(), rmsprop::dispatch(params, bindings), 7 * count, 0.0)
+    });
+    add(&|b| {
+        let bindings =
+            decay::Bindings { state: b.state(), rates: b.reals(64), weights: b.reals(count) };
+        let params = decay::Params { count: count_u32, factor: 0.01 };
+        b.finish(size.clone(), decay::dispatch(params, bindings), 2 * count, 0.0)
+    });
+    add(&|b| {
+        let bindings = clip_value::Bindings { gradients: b.reals(count) };
+        let params = clip_value::Params { count: count_u32, limit: 1.0 };
+        b.finish(size.clone(), clip_value::dispatch(params, bindings), 2 * count, 0.0)
+    });
+    let partials = sum_squares::partials(count);
+    add(&|b| {
+        let bindings =
+            sum_squares::Bindings { gradients: b.reals(count), partials: b.reals(partials) };
+        let params = sum_squares::Params { count: count_u32, first: 0 };
+        let flops = 2.0 * count as f64;
+        b.finish(size.clone(), sum_squares::dispatch(params, bindings), count, flops)
+    });
+    add(&|b| {
+        let bindings = clip_scale::Bindings { sums: b.reals(partials), scale: b.reals(1) };
+        let params = clip_scale::Params { partials: partials as u32, limit: 1.0 };
+        b.finish(size.clone(), clip_scale::dispatch(params, bindings), partials, 0.0)
+    });
+    add(&|b| {
+        let bindings = scale_by::Bindings { scale: b.reals(1), gradients: b.reals(count) };
+        let params = scale_by::Params { count: count_u32 };
+        b.finish(size.clone(), scale_by::dispatch(params, bindings), 2 * count, 0.0)
+    });
     cases
 }
 

@@ -16,6 +16,9 @@ pub mod adam;
 pub mod bag_targets;
 pub mod binary_crossentropy;
 pub mod categorical_crossentropy;
+pub mod clip_scale;
+pub mod clip_value;
+pub mod decay;
 pub mod dense_forward;
 pub mod dense_gradient_input;
 pub mod dense_gradient_weights;
@@ -32,23 +35,35 @@ pub mod embedding_stamp;
 pub mod embedding_update;
 pub mod fill;
 pub mod gather_batch;
+pub mod gelu;
+pub mod gelu_gradient;
+pub mod huber;
+pub mod layer_norm;
+pub mod layer_norm_gradient_input;
+pub mod layer_norm_gradient_weights;
 pub mod mean_pool;
 pub mod mean_pool_gradient;
 pub mod mse;
 pub mod negative_sampling;
 pub mod noise;
 pub mod peak_fma;
+pub mod place_columns;
 pub mod product;
 pub mod radix_count;
 pub mod radix_scan;
 pub mod radix_scatter;
 pub mod random;
+pub mod rmsprop;
+pub mod scale_by;
 pub mod sgd;
 pub mod small_steps;
+pub mod smooth_targets;
 pub mod softmax;
 pub mod state;
 pub mod store_rows;
 pub mod sum_parts;
+pub mod sum_squares;
+pub mod take_columns;
 pub mod word_samples;
 
 pub use activation::Activation;
@@ -65,6 +80,9 @@ pub static ALL: &[&Kernel] = &[
     &bag_targets::KERNEL,
     &binary_crossentropy::KERNEL,
     &categorical_crossentropy::KERNEL,
+    &clip_scale::KERNEL,
+    &clip_value::KERNEL,
+    &decay::KERNEL,
     &dense_forward::KERNEL,
     &dense_gradient_input::KERNEL,
     &dense_gradient_weights::KERNEL,
@@ -72,30 +90,42 @@ pub static ALL: &[&Kernel] = &[
     &dropout_gradient::KERNEL,
     &embedding_adam::KERNEL,
     &embedding_bag::KERNEL,
-    &embedding_replay::KERNEL,
     &embedding_gather::KERNEL,
     &embedding_gradient::KERNEL,
     &embedding_gradient_carry::KERNEL,
     &embedding_gradient_runs::KERNEL,
+    &embedding_replay::KERNEL,
     &embedding_stamp::KERNEL,
     &embedding_update::KERNEL,
     &fill::KERNEL,
     &gather_batch::ids::KERNEL,
     &gather_batch::matrix::KERNEL,
+    &gelu::KERNEL,
+    &gelu_gradient::KERNEL,
+    &huber::KERNEL,
+    &layer_norm::KERNEL,
+    &layer_norm_gradient_input::KERNEL,
+    &layer_norm_gradient_weights::KERNEL,
     &mean_pool::KERNEL,
     &mean_pool_gradient::KERNEL,
     &mse::KERNEL,
     &negative_sampling::KERNEL,
     &noise::KERNEL,
     &peak_fma::KERNEL,
+    &place_columns::KERNEL,
     &radix_count::KERNEL,
     &radix_scan::KERNEL,
     &radix_scatter::KERNEL,
+    &rmsprop::KERNEL,
+    &scale_by::KERNEL,
     &sgd::KERNEL,
     &small_steps::ids::KERNEL,
     &small_steps::matrix::KERNEL,
+    &smooth_targets::KERNEL,
     &softmax::KERNEL,
     &store_rows::KERNEL,
     &sum_parts::KERNEL,
+    &sum_squares::KERNEL,
+    &take_columns::KERNEL,
     &word_samples::KERNEL,
 ];

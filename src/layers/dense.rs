@@ -67,6 +67,7 @@ impl Describe for Dense {
             bias: BiasPlace::Behind,
             group: Group::Kernel,
             most_rows: product::MOST_TERMS as usize,
+            together: 1,
         })
     }
 
@@ -83,7 +84,8 @@ impl Describe for Dense {
             units: self.units,
             activation: self.activation.fused().unwrap_or_default(),
         };
-        to.operation(operation, inputs, Shape::vector(self.units))
+        let sums = to.operation(operation, inputs, Shape::vector(self.units));
+        self.activation.lower(sums, to)
     }
 }
 

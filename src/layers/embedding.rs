@@ -59,7 +59,7 @@ impl Describe for Embedding {
     fn layout(&self, _input: Shape) -> Option<Layout> {
         let (rows, units, bias) = (self.rows, self.units, BiasPlace::None);
         // A table's rows are gathered, not summed.
-        Some(Layout { rows, units, bias, group: Group::Table, most_rows: usize::MAX })
+        Some(Layout { rows, units, bias, group: Group::Table, most_rows: usize::MAX, together: 1 })
     }
 
     fn table_rows(&self) -> Option<usize> {

@@ -97,7 +97,7 @@ impl Describe for EmbeddingBag {
 
     fn layout(&self, _input: Shape) -> Option<Layout> {
         let (rows, units, bias) = (self.rows, self.units, BiasPlace::Apart);
-        Some(Layout { rows, units, bias, group: Group::Table, most_rows: usize::MAX })
+        Some(Layout { rows, units, bias, group: Group::Table, most_rows: usize::MAX, together: 1 })
     }
 
     fn table_rows(&self) -> Option<usize> {
@@ -124,7 +124,8 @@ impl Describe for EmbeddingBag {
             mode: self.mode,
             activation: self.activation.fused().unwrap_or_default(),
         };
-        to.operation(operation, inputs, Shape::vector(self.units))
+        let sums = to.operation(operation, inputs, Shape::vector(self.units));
+        self.activation.lower(sums, to)
     }
 }
 

@@ -80,22 +80,20 @@ pub(crate) trait Describe {
     fn lower(&self, inputs: &[ValueId], to: &mut Lowering<'_>) -> ValueId;
 }
 
-/// What parameters are, for optimizers that treat them apart.
+/// What the rows of a layer's parameters are, for optimizers that treat them apart. (A bias behind them never
+/// decays.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Group {
     /// Matrices that inputs are multiplied by.
     Kernel,
     /// Rows that ids look up.
     Table,
-    /// Numbers added to outputs.
-    Bias,
     /// Scales and shifts of normalised values.
     Normalisation,
 }
 
 impl Group {
-    /// Whether weight decay is for it: not for biases and normalisation (as in Loshchilov and Hutter's and
-    /// everybody's practice since).
+    /// Whether weight decay is for it: not for normalisation, which is scaled anew by what comes behind.
     pub fn decays(self) -> bool {
         matches!(self, Group::Kernel | Group::Table)
     }
@@ -148,6 +146,8 @@ pub(crate) struct Layout {
     pub group: Group,
     /// Rows that one piece may have, where its kernels can sum no more in one dispatch.
     pub most_rows: usize,
+    /// Rows that its kernels read together, so that they must lie in one piece.
+    pub together: usize,
 }
 
 /// Where a layer's bias lies.
@@ -198,6 +198,8 @@ macro_rules! layers {
 }
 
 layers! {
+    Add: add,
+    Concat: concat,
     Dense: dense,
     Dropout: dropout,
     Embedding: embedding,
@@ -205,6 +207,7 @@ layers! {
     #[serde(rename = "bag", alias = "embedding_bag")]
     EmbeddingBag: embedding_bag,
     Flatten: flatten,
+    LayerNorm: layer_norm,
     MeanPool: mean_pool,
 }
 

@@ -146,12 +146,6 @@ impl Plan {
         self.values[value.0].shape
     }
 
-    /// The node that makes a value; none for the model's input.
-    pub fn maker(&self, value: ValueId) -> Option<usize> {
-        let root = self.root(value);
-        self.nodes.iter().position(|node| node.output == root)
-    }
-
     /// Nodes that read a value or a view of it, once for each time that they do.
     pub fn readers(&self, value: ValueId) -> Vec<usize> {
         let root = self.root(value);

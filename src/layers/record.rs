@@ -30,7 +30,7 @@ pub(crate) struct Piece {
     pub rows: usize,
     /// Whether the bias follows them.
     pub bias: bool,
-    /// What the rows are; the bias is [`Group::Bias`].
+    /// What the rows are.
     pub group: Group,
 }
 

@@ -22,6 +22,11 @@ pub(crate) trait Objective {
     /// Whether it goes with an output of this activation.
     fn goes_with(&self, activation: Activation) -> bool;
 
+    /// Checks its own parameters.
+    fn check(&self) -> std::result::Result<(), String> {
+        Ok(())
+    }
+
     /// Whether an accuracy goes with it.
     fn has_accuracy(&self) -> bool {
         false
@@ -124,7 +129,7 @@ losses! {
         Mse: mse,
         NegativeSampling: negative_sampling,
     ],
-    with_parameters: []
+    with_parameters: [Huber: huber]
 }
 
 impl Loss {
@@ -149,6 +154,8 @@ impl Loss {
 
     /// Checks that the loss goes with the output's activation.
     pub(crate) fn check(self, activation: Activation) -> Result<()> {
+        let wrong = |message| Error::Model(format!("the loss {}: {message}", self.name()));
+        self.objective().check().map_err(wrong)?;
         if self.objective().goes_with(activation) {
             return Ok(());
         }

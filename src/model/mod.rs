@@ -298,7 +298,7 @@ impl Model {
             (0, _) => self.input,
             (_, shape) => Input::Matrix { features: shape.width() },
         };
-        let layers = self.layers[range.clone()].to_vec();
+        let layers = self.layers_of_part(range.clone())?;
         let Some(last) = layers.last() else {
             return Err(Error::Model("the model has no layer behind its code".into()));
         };
@@ -313,6 +313,25 @@ impl Model {
             part.parameters.push(Parameter { name: spec.name, shape, values });
         }
         Ok(part)
+    }
+
+    /// Some of the layers, whose names may be others among themselves than among all.
+    fn layers_of_part(&self, range: std::ops::Range<usize>) -> Result<Vec<Layer>> {
+        let mut layers = self.layers[range.clone()].to_vec();
+        let (before, after) = (self.layer_names(), names_of(&layers));
+        for layer in &mut layers {
+            let Some(from) = layer.from() else { continue };
+            let earlier = before.iter().position(|name| name == from);
+            let Some(i) = earlier.filter(|i| range.contains(i)) else {
+                return Err(Error::Model(format!(
+                    "a layer reads from {from}, which lies beyond the latent layer, so that neither part works without the other"
+                )));
+            };
+            if let Some(renamed) = layer.describe().renamed(after[i - range.start].clone()) {
+                *layer = renamed;
+            }
+        }
+        Ok(layers)
     }
 
     /// Checks layers and loss; returns what parameters they have.
@@ -385,15 +404,7 @@ impl Model {
 
     /// Names of the layers: their kind, numbered from the second of a kind on, as Keras'.
     pub fn layer_names(&self) -> Vec<String> {
-        let mut names: Vec<String> = Vec::new();
-        for (i, layer) in self.layers.iter().enumerate() {
-            let before = self.layers[..i].iter().filter(|l| l.kind() == layer.kind()).count();
-            names.push(match before {
-                0 => layer.kind().to_owned(),
-                n => format!("{}_{n}", layer.kind()),
-            });
-        }
-        names
+        names_of(&self.layers)
     }
 
     /// What the first layer reads.
@@ -473,4 +484,17 @@ impl Model {
         }
         Ok(())
     }
+}
+
+/// Names of layers: their kind, numbered from the second of a kind on.
+fn names_of(layers: &[Layer]) -> Vec<String> {
+    let name = |(i, layer): (usize, &Layer)| match layers[..i]
+        .iter()
+        .filter(|other| other.kind() == layer.kind())
+        .count()
+    {
+        0 => layer.kind().to_owned(),
+        n => format!("{}_{n}", layer.kind()),
+    };
+    layers.iter().enumerate().map(name).collect()
 }

@@ -30,7 +30,12 @@ pub(crate) trait Rule {
         learning_rate
     }
 
-    /// Checks that every number is in its range.
+    /// Whether its kernels read the learning rate itself beside [`Rule::step_size`].
+    fn reads_rates(&self) -> bool {
+        false
+    }
+
+    /// Checks that every number but the learning rate is in its range.
     fn check(&self) -> Result<()>;
 
     /// Records the update of an arena's weights.
@@ -53,20 +58,17 @@ pub(crate) struct Update {
     pub state: Span,
     /// `[slots]`: [`Rule::step_size`] of each step.
     pub schedule: Span,
-    /// `[slots]`: the learning rate of each step.
-    #[allow(dead_code)]
+    /// `[slots]`: the learning rate of each step, where [`Rule::reads_rates`].
     pub rates: Span,
     pub gradients: Span,
     pub weights: Span,
     pub moments: Vec<Span>,
     /// The parts of the weights that weight decay is for: kernels and tables, not biases and normalisation.
-    #[allow(dead_code)]
     pub decayed: Vec<Decayed>,
 }
 
 /// A range of an update's weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code)]
 pub(crate) struct Decayed {
     pub start: usize,
     pub len: usize,
@@ -125,6 +127,8 @@ macro_rules! optimizers {
 
 optimizers! {
     Adam: adam,
+    AdamW: adamw,
+    RmsProp: rmsprop,
     Sgd: sgd,
 }
 
@@ -158,6 +162,11 @@ impl Optimizer {
     /// What the kernel reads at a learning rate, at step `step` from 1.
     pub(crate) fn step_size(&self, learning_rate: f64, step: u64) -> f64 {
         self.rule().step_size(learning_rate, step)
+    }
+
+    /// Whether the learning rate of each step goes to the device too.
+    pub(crate) fn reads_rates(&self) -> bool {
+        self.rule().reads_rates()
     }
 
     /// Checks that every number is in its range.

@@ -258,6 +258,11 @@ impl RunConfig {
                 "the loss negative_sampling is for word vectors alone; leave loss out, or make the run of the kind words",
             ));
         }
+        if let Some(loss) = &self.training.loss {
+            loss.objective()
+                .check()
+                .map_err(|why| Error::usage(format!("the loss {}: {why}", loss.name())))?;
+        }
         // What the layers do not come from would be ignored.
         let ignored = |reason: &str, given: &[(&str, bool)]| match given.iter().find(|(_, is)| *is)
         {

@@ -268,25 +268,49 @@ const fn number(
 }
 
 /// The optimizers' numbers; which of them an optimizer has, its own file in `optimizers/` says.
-static HYPERPARAMETERS: [Setting; 5] = [
+static HYPERPARAMETERS: &[Setting] = &[
     number(
         "learning_rate",
-        &["Step size. For adam 0.001 on tables and 0.003 otherwise; for sgd 0.01."],
+        &["Step size. 0.001 on tables and 0.003 otherwise; 0.01 for sgd."],
         Range::Below(0.0, 1e3),
         "learning-rate",
     ),
-    number("momentum", &["Decay of sgd's velocity."], Range::Below(0.0, 1.0), "momentum"),
-    number("beta_1", &["Decay of adam's first moment."], Range::Below(0.0, 1.0), "beta-1"),
-    number("beta_2", &["Decay of adam's second moment."], Range::Below(0.0, 1.0), "beta-2"),
+    number(
+        "momentum",
+        &["Decay of the velocity, of sgd and rmsprop."],
+        Range::Below(0.0, 1.0),
+        "momentum",
+    ),
+    number(
+        "beta_1",
+        &["Decay of the first moment, of adam and adamw."],
+        Range::Below(0.0, 1.0),
+        "beta-1",
+    ),
+    number(
+        "beta_2",
+        &["Decay of the second moment, of adam and adamw."],
+        Range::Below(0.0, 1.0),
+        "beta-2",
+    ),
+    number("rho", &["Decay of the mean of squares, of rmsprop."], Range::Below(0.0, 1.0), "rho"),
     number(
         "epsilon",
-        &["Added to the root of adam's second moment."],
+        &["Added to the root that a step is divided by, of adam, adamw and rmsprop."],
         Range::Below(0.0, 1.0),
         "epsilon",
+    ),
+    number(
+        "weight_decay",
+        &[
+            "Part of the weights that a step of adamw takes away, times the learning rate; not of biases and normalisation.",
+        ],
+        Range::Below(0.0, 1e3),
+        "weight-decay",
     ),
 ];
 
 /// The optimizers' numbers.
 pub fn hyperparameters() -> &'static [Setting] {
-    &HYPERPARAMETERS
+    HYPERPARAMETERS
 }

@@ -57,16 +57,16 @@ pub(super) fn place(program: &mut Program, request: &PlaceRequest<'_>) -> Result
             true => Learns::AsAWhole,
             false => Learns::Never,
         };
-        let Some(Layout { rows, units, bias, group, most_rows }) = *layout else {
+        let Some(Layout { rows, units, bias, group, most_rows, together }) = *layout else {
             pieces.push(Vec::new());
             continue;
         };
-        if units > limit {
+        if units.saturating_mul(together) > limit {
             return Err(Error::Device(format!(
-                "one row of the weights of layer {} ({}) takes {} MB, and one binding of this device holds {} MB; give it fewer units, or train on the CPU backend",
+                "the weights of layer {} ({}) that must lie together take {} MB, and one binding of this device holds {} MB; give it fewer units, or train on the CPU backend",
                 i + 1,
                 request.names[i],
-                units * 4 / 1_000_000,
+                units.saturating_mul(together) * 4 / 1_000_000,
                 limit * 4 / 1_000_000
             )));
         }

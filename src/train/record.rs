@@ -130,6 +130,8 @@ struct Recorder<'a> {
     outputs: Vec<Option<Span>>,
     /// By value: its gradient; none where nothing before it learns.
     gradients: Vec<Option<Span>>,
+    /// By value: what its readers behind the first give, for a value that several read.
+    more_gradients: Vec<Vec<Span>>,
     /// By node: what it keeps beside its output.
     scratch: Vec<Option<Span>>,
     small: Option<Small>,
@@ -234,6 +236,7 @@ impl<'a> Recorder<'a> {
         let mut learns = vec![false; plan.values.len()];
         let mut layer_outputs = vec![None; plan.values.len()];
         let mut gradients = vec![None; plan.values.len()];
+        let mut more_gradients = vec![Vec::new(); plan.values.len()];
         let mut scratch = Vec::new();
         let mut parts_len = 0;
         let last = plan.root(plan.output);
@@ -251,6 +254,10 @@ impl<'a> Recorder<'a> {
             if trains && made(node) && learns[node.output.0] || node.output == last {
                 let gradient = program.buffer(format!("{name} gradient"), Element::F32, len);
                 gradients[node.output.0] = Some(gradient);
+                let mut more =
+                    |n: usize| program.buffer(format!("{name} gradient {n}"), Element::F32, len);
+                let readers = plan.readers(node.output).len();
+                more_gradients[node.output.0] = (1..readers).map(&mut more).collect();
             }
             let kept = node.operation.scratch(batch, &inputs);
             scratch.push(
@@ -293,6 +300,7 @@ impl<'a> Recorder<'a> {
             noisy_inputs,
             outputs,
             gradients,
+            more_gradients,
             scratch,
             small,
         })
@@ -449,22 +457,41 @@ impl<'a> Recorder<'a> {
     /// Records the operations backward, from the last on, as far as something before them learns.
     fn backward(&self, values: &[Option<Seen>], d_logits: Span, step: &mut Step<'_>) {
         let last = self.plan.root(self.plan.output);
-        let gradient = |value: ValueId| {
-            let width = self.plan.shape(value).width();
-            self.gradients[value.0].map(|span| span.part(0, step.rows * width))
+        let rows = step.rows;
+        let part = |span: Span, value: ValueId| span.part(0, rows * self.plan.shape(value).width());
+        // Where the gradient of a node's input belongs: each reader of a value has its own place.
+        let place = |node: usize, slot: usize| {
+            let root = self.plan.root(self.plan.nodes[node].inputs[slot]);
+            let first = self.gradients[root.0]?;
+            let inputs = &self.plan.nodes[node].inputs[..slot];
+            let same = inputs.iter().filter(|&&input| self.plan.root(input) == root).count();
+            let before = self.plan.readers(root).iter().filter(|&&reader| reader < node).count();
+            let place = match before + same {
+                0 => first,
+                n => self.more_gradients[root.0][n - 1],
+            };
+            Some(part(place, root))
         };
-        let gradients: Vec<Option<Span>> =
-            (0..self.plan.values.len()).map(|value| gradient(ValueId(value))).collect();
         for (i, node) in self.plan.nodes.iter().enumerate().rev() {
             let d_inputs: Vec<Option<Span>> =
-                node.inputs.iter().map(|&input| gradients[self.plan.root(input).0]).collect();
+                (0..node.inputs.len()).map(|slot| place(i, slot)).collect();
             let has_work =
                 d_inputs.iter().any(Option::is_some) || step.space.places.learns(node.layer);
             let d_output = match node.output == last {
                 true => Some(d_logits),
-                false => gradients[node.output.0],
+                false => self.gradients[node.output.0].map(|span| part(span, node.output)),
             };
             let (true, Some(d_output)) = (has_work, d_output) else { continue };
+            // All that read the value are behind its maker, so their gradients are there: their sum, in their
+            // order.
+            for &more in &self.more_gradients[node.output.0] {
+                let width = self.plan.shape(node.output).width() as u32;
+                let (rows, stride) = (step.rows as u32, width);
+                let params = place_columns::Params { rows, width, stride, first: 0, adds: 1 };
+                let input = part(more, node.output);
+                let bindings = place_columns::Bindings { input, output: d_output };
+                step.push(place_columns::dispatch(params, bindings));
+            }
             let seen = self.seen(&node.inputs, values);
             let at = self.at(i, &seen, step);
             node.operation.backward(&at, d_output, &d_inputs, step);

@@ -419,11 +419,15 @@ impl<'a> Session<'a> {
         let slots = (full + (tail > 0) as usize) * repeats;
         if purpose == Purpose::Training {
             let optimizer = self.trainer.optimizer;
-            let rate = |i| {
-                let factor = self.trainer.schedule.factor(self.step + 1 + i, self.steps);
-                optimizer.step_size(optimizer.learning_rate() * factor, self.step + 1 + i) as f32
-            };
-            let rates: Vec<f32> = (0..slots as u64).map(rate).collect();
+            let steps = self.step + 1..self.step + 1 + slots as u64;
+            let rate =
+                |step| optimizer.learning_rate() * self.trainer.schedule.factor(step, self.steps);
+            if optimizer.reads_rates() {
+                let rates: Vec<f32> = steps.clone().map(|step| rate(step) as f32).collect();
+                self.executor.write_f32(self.recording.space.rates, &rates)?;
+            }
+            let rates: Vec<f32> =
+                steps.map(|step| optimizer.step_size(rate(step), step) as f32).collect();
             self.write_rates(&rates)?;
         }
         reset_counters(&self.recording, self.step, self.executor.as_mut())?;

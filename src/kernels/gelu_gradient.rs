@@ -1,0 +1,36 @@
+//! Gradient of GELU: `d_input = d_output (Phi(z) + z phi(z))`, phi the normal density.
+
+use super::{Real, for_rows, spread, vectorised};
+
+kernel! {
+    name: "gelu_gradient",
+    params: {
+        /// Elements.
+        count: u32,
+    },
+    bindings: {
+        /// `[count]`: pre-activations z
+        input: read f32,
+        /// `[count]`
+        d_output: read f32,
+        /// `[count]`
+        d_input: write f32,
+    },
+    source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/math.wgsl"), wgsl!("shared/normal.wgsl"), wgsl!("gelu_gradient.wgsl")],
+    workgroups: |p| spread(p.count as usize),
+    reference: reference,
+}
+
+fn reference<T: Real>(p: &Params, input: &[T], d_output: &[T], d_input: &mut [T]) {
+    for_rows(&mut d_input[..p.count as usize], 1, |first, d_input| {
+        let pairs = input[first..].iter().zip(&d_output[first..]);
+        vectorised(
+            #[inline(always)]
+            || {
+                for (gradient, (&z, &d)) in d_input.iter_mut().zip(pairs) {
+                    *gradient = d * (z.normal_cdf() + z * z.normal_pdf());
+                }
+            },
+        );
+    });
+}

@@ -1,0 +1,97 @@
+//! Huber's loss (1964), through the output's activation: loss and gradient in one kernel.
+//!
+//! With p = activation(z), e = p - y: loss `e^2 / 2` where `|e| <= delta`, else `delta (|e| - delta / 2)`; gradient by z
+//! `clamp(e, -delta, delta) activation'(p) / (rows outputs)`.
+
+use super::state::{BATCH_SLOT, advance};
+use super::{Activation, Real, for_stretches, sum, vectorised};
+
+kernel! {
+    name: "huber",
+    params: {
+        /// Rows of the batch.
+        rows: u32,
+        /// Outputs of a row.
+        outputs: u32,
+        /// Workgroups, [`super::binary_crossentropy::groups`].
+        groups: u32,
+        /// [`Activation::code`] of the output.
+        activation: u32,
+        /// Where the square turns into a line.
+        delta: f32,
+    },
+    bindings: {
+        /// The counters.
+        state: write u32,
+        /// `[rows, outputs]`: pre-activations.
+        logits: read f32,
+        /// `[rows, outputs]`
+        targets: read f32,
+        /// `[rows, outputs]`
+        d_logits: write f32,
+        /// `[slots, groups, 2]`: sum of losses, 0
+        history: write f32,
+    },
+    source: &[
+        wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/state.wgsl"),
+        wgsl!("shared/advance.wgsl"), wgsl!("shared/reduce.wgsl"), wgsl!("huber.wgsl"),
+    ],
+    workgroups: |p| [p.groups, 1, 1],
+    reference: reference,
+}
+
+fn reference<T: Real>(
+    p: &Params,
+    state: &mut [u32],
+    logits: &[T],
+    targets: &[T],
+    d_logits: &mut [T],
+    history: &mut [T],
+) {
+    let count = (p.rows * p.outputs) as usize;
+    let activation = Activation::from_code(p.activation);
+    let (scale, delta) = (T::ONE / T::from_usize(count), T::from_f32(p.delta));
+    let half = T::from_f32(0.5);
+    let history = &mut history[(state[BATCH_SLOT] * p.groups * 2) as usize..];
+    let d_logits = &mut d_logits[..count];
+    for_stretches(d_logits, history, p.groups as usize, |start, d_logits, totals| {
+        const BLOCK: usize = 512;
+        let mut total = T::ZERO;
+        for (i, d_logits) in d_logits.chunks_mut(BLOCK).enumerate() {
+            let at = start + i * BLOCK;
+            let mut answers = [T::ZERO; BLOCK];
+            let answers = &mut answers[..d_logits.len()];
+            answers.copy_from_slice(&logits[at..][..answers.len()]);
+            activation.apply_all(answers);
+            let targets = &targets[at..][..answers.len()];
+            vectorised(
+                #[inline(always)]
+                || {
+                    total += sum(
+                        answers,
+                        targets,
+                        #[inline(always)]
+                        |p, y| {
+                            let e = (p - y).abs();
+                            if e > delta { delta * (e - half * delta) } else { half * e * e }
+                        },
+                    );
+                    for ((d, &p), &y) in d_logits.iter_mut().zip(&*answers).zip(targets) {
+                        let e = p - y;
+                        let clipped = if e > delta {
+                            delta
+                        } else if e < -delta {
+                            -delta
+                        } else {
+                            e
+                        };
+                        *d = clipped * scale;
+                    }
+                },
+            );
+            activation.scale_by_derivative(d_logits, answers);
+        }
+        totals.copy_from_slice(&[total, T::ZERO]);
+    });
+    advance(state, p.rows);
+}

@@ -1,0 +1,44 @@
+//! An array among the columns of a wider one: `output[r, first + j] = input[r, j]`, or `+=`. Concatenation, sums,
+//! and gradients of values that several layers read.
+
+use super::{Real, for_rows, spread};
+
+kernel! {
+    name: "place_columns",
+    params: {
+        /// Rows of the batch, or vectors in it.
+        rows: u32,
+        /// Columns of `input`.
+        width: u32,
+        /// Columns of the wider array.
+        stride: u32,
+        /// The first of them.
+        first: u32,
+        /// 1 to add to what is there.
+        adds: u32,
+    },
+    bindings: {
+        /// `[rows, width]`
+        input: read f32,
+        /// `[rows, stride]`
+        output: write f32,
+    },
+    source: &[wgsl!("shared/index.wgsl"), wgsl!("place_columns.wgsl")],
+    workgroups: |p| spread(p.rows as usize * p.width as usize),
+    reference: reference,
+}
+
+fn reference<T: Real>(p: &Params, input: &[T], output: &mut [T]) {
+    let (rows, width, stride) = (p.rows as usize, p.width as usize, p.stride as usize);
+    let first = p.first as usize;
+    for_rows(&mut output[..rows * stride], stride, |start, output| {
+        let input = input[start * width..].chunks_exact(width);
+        for (output, input) in output.chunks_exact_mut(stride).zip(input) {
+            let output = &mut output[first..][..width];
+            match p.adds {
+                1 => output.iter_mut().zip(input).for_each(|(sum, &value)| *sum += value),
+                _ => output.copy_from_slice(input),
+            }
+        }
+    });
+}
