@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use wgslearn::data::{ImageOptions, npy_bytes, read_images};
 use wgslearn::model::write_whole;
-use wgslearn::run::{DataConfig, RunConfig, reconstruct, train};
-use wgslearn::{Device, Inputs, Model, Optimizer, Result, Schedule};
+use wgslearn::run::{RunConfig, RunKind, Settings, reconstruct, train};
+use wgslearn::{Device, Inputs, Model, Result};
 
 const SIDE: usize = 28;
 
@@ -61,16 +61,16 @@ fn make(digits: &Path, folder: &Path, name: &str) -> Result<Files> {
     })
 }
 
-/// A run from these images to those, as `wgslearn train translate` makes one.
-fn translation(input: &Path, target: &Path, model: &Path) -> RunConfig {
-    let mut config = RunConfig::new(DataConfig::new(input));
-    config.data.targets = Some(target.to_owned());
-    config.model.encoder = RunConfig::DENOISING_ENCODER.to_vec();
-    config.training.optimizer = Optimizer::adam(3e-3);
-    config.training.schedule = Schedule::Cosine;
-    config.training.epochs = 20;
-    config.output.model = Some(model.to_owned());
-    config
+/// A run from these images to those, or, where both are the same, an autoencoder.
+fn translation(input: &Path, target: &Path, model: &Path) -> Settings {
+    let kind = if input == target { RunKind::Autoencoder } else { RunKind::Translate };
+    let mut settings = Settings::new(kind, input);
+    settings.data.targets = Some(target.to_owned());
+    settings.data.validation_split = Some(0.0);
+    settings.training.adapt_learning_rate = Some(false);
+    settings.training.epochs = Some(20);
+    settings.output.model = Some(model.to_owned());
+    settings
 }
 
 /// Peak signal-to-noise ratio within the bar, in decibels.
@@ -83,8 +83,8 @@ fn psnr_in_bar(images: &[f32], truth: &[f32]) -> f64 {
     -10.0 * (squares.iter().sum::<f64>() / squares.len() as f64).log10()
 }
 
-fn run(config: &RunConfig, device: &Device) -> Result<Model> {
-    let outcome = train(config, device, &mut |_, _, _| Ok(()), &mut |_| {})?;
+fn run(settings: &Settings, device: &Device) -> Result<Model> {
+    let outcome = train(&settings.resolve()?, device, &mut |_, _, _| Ok(()), &mut |_| {})?;
     println!(
         "  trained on {} rows: loss {:.5}",
         outcome.training_rows,
@@ -126,21 +126,19 @@ fn main() -> Result<()> {
     );
 
     println!("Glasses on: a new decoder on the encoder of an autoencoder of plain digits.");
-    let mut config = RunConfig::autoencoder(&training.plain);
-    config.training = translation(&training.plain, &training.plain, &folder).training;
-    config.model.encoder = RunConfig::DENOISING_ENCODER.to_vec();
-    config.output.model = Some(folder.join("autoencoder"));
-    run(&config, &device)?;
-    let mut config = translation(&training.plain, &training.barred, &folder.join("on"));
-    config.model.encoder.clear();
-    config.model.encoder_from = Some(folder.join("autoencoder"));
-    config.model.freeze_encoder = true;
-    let on = run(&config, &device)?;
+    let autoencoder = folder.join("autoencoder");
+    let mut settings = translation(&training.plain, &training.plain, &autoencoder);
+    settings.model.encoder = Some(RunConfig::DENOISING_ENCODER.to_vec());
+    run(&settings, &device)?;
+    let mut settings = translation(&training.plain, &training.barred, &folder.join("on"));
+    settings.model.encoder_from = Some(autoencoder);
+    settings.model.freeze_encoder = Some(true);
+    let on = run(&settings, &device)?;
     show(&on, &test.plain, &test.barred, "glasses-on.png", &device)?;
 
     println!("Outlines to filled strokes.");
-    let config = translation(&training.outlined, &training.plain, &folder.join("fill"));
-    let fill = run(&config, &device)?;
+    let settings = translation(&training.outlined, &training.plain, &folder.join("fill"));
+    let fill = run(&settings, &device)?;
     show(&fill, &test.outlined, &test.plain, "glasses-fill.png", &device)?;
     std::fs::remove_dir_all(&folder).map_err(|e| wgslearn::Error::file("remove", &folder, e))
 }

@@ -394,10 +394,10 @@ fn wrong_usage_exits_with_2() {
     folder.fails(
         2,
         &["train", "text", "reviews.csv", "--validation-split", "2"],
-        &["validation split of 2"],
+        &["validation_split is 2", "from 0 to below 1"],
     );
-    folder.fails(2, &["train", "text", "reviews.csv", "--epochs", "0"], &["0 epochs"]);
-    folder.fails(2, &["train", "text", "reviews.csv", "--batch-size", "0"], &["batch size"]);
+    folder.fails(2, &["train", "text", "reviews.csv", "--epochs", "0"], &["epochs is 0"]);
+    folder.fails(2, &["train", "text", "reviews.csv", "--batch-size", "0"], &["batch_size is 0"]);
     folder.fails(2, &["train", "text", "reviews.csv", "-o", "no/such/m.st"], &["folder"]);
     folder.fails(2, &["train", "text", "reviews.csv", "--learning-rate=-1"], &["learning_rate"]);
     folder.fails(2, &["bench", "training", "--workload", "nothing"], &["seed, text, ae, mm"]);
@@ -420,13 +420,13 @@ fn bad_files_exit_with_1_and_say_where() {
     folder.write("header.csv", "label,text\n");
     train("header.csv", &["header.csv", "no rows"]);
     folder.write("column.csv", "label,body\na,b\n");
-    train("column.csv", &["column.csv, line 1", "\"text\"", "--text-column"]);
+    train("column.csv", &["column.csv, line 1", "\"text\"", "text_column"]);
     folder.write("single.csv", "label,text\nup,fine\nup,good\ndown,bad\n");
-    train("single.csv", &["single.csv, line 4", "\"down\"", "--allow-single-labels"]);
+    train("single.csv", &["single.csv, line 4", "\"down\"", "allow_single_labels"]);
     folder.write("one.csv", "label,text\nup,fine\nup,good\n");
     train("one.csv", &["\"up\"", "two labels"]);
     folder.write("words.csv", "label,text\nup,fine\nup,ok\ndown,!!!\ndown,bad\n");
-    train("words.csv", &["words.csv, line 4", "\"!!!\"", "--skip-unknown"]);
+    train("words.csv", &["words.csv, line 4", "\"!!!\"", "skip_unknown"]);
     folder.write("utf8.csv", b"label,text\nup,fine\nup,caf\xe9\ndown,bad\ndown,sad\n");
     train("utf8.csv", &["utf8.csv, line 3", "0xe9", "iconv"]);
     folder.write("fields.csv", "label,text\nup,fine\nup,good,better\n");
@@ -588,4 +588,240 @@ fn a_killed_run_goes_on_from_its_checkpoint() {
     std::fs::remove_file(folder.path("run.safetensors")).expect("removed");
     assert!(run(short("a.safetensors", "3")).status.success());
     assert!(!folder.path("run.safetensors").exists() && folder.path("a.safetensors").exists());
+}
+
+/// A data set of each kind, in the folder.
+fn every_kind(folder: &Folder) {
+    folder.reviews();
+    let table: String = (0..60).map(|i| format!("{},{},{}\n", i % 7, i % 5, i * 3 % 11)).collect();
+    folder.write("t.csv", format!("a,b,y\n{table}"));
+    let image = |i: usize| ((i * 37 % 101) as f32 / 101.0).to_le_bytes();
+    npy(&folder.path("x.npy"), "<f4", "(40, 12)", (0..480).flat_map(image).collect());
+    npy(&folder.path("y.npy"), "<f4", "(40, 12)", (1..481).flat_map(image).collect());
+    npy(&folder.path("pictures.npy"), "<f4", "(40, 3, 4)", (0..480).flat_map(image).collect());
+}
+
+/// Flags that name the data of each kind, and the TOML that does.
+const KINDS: [(&[&str], &str); 5] = [
+    (&["text", "reviews.csv"], "[data]\ntrain = \"reviews.csv\"\n"),
+    (&["table", "t.csv", "--target", "y"], "[data]\ntrain = \"t.csv\"\ntarget_column = \"y\"\n"),
+    (&["autoencoder", "x.npy"], "[data]\ntrain = \"x.npy\"\ntargets = \"x.npy\"\n"),
+    (
+        &["translate", "--input", "x.npy", "--target", "y.npy"],
+        "kind = \"translate\"\n[data]\ntrain = \"x.npy\"\ntargets = \"y.npy\"\n",
+    ),
+    (&["words", "reviews.csv"], "kind = \"words\"\n[data]\ntrain = \"reviews.csv\"\n"),
+];
+
+#[test]
+fn flags_a_file_and_the_printed_one_are_the_same_run() {
+    let folder = Folder::new();
+    every_kind(&folder);
+    let common = ["--device", "cpu", "--quiet", "--json"];
+    for (flags, toml) in KINDS {
+        let train = |arguments: &[&str], name: &str| {
+            let run = [&["train"], arguments, &common, &["-o", name]].concat();
+            let shown = json(&folder.ok(&run));
+            (shown["history"].clone(), std::fs::read(folder.path(name)).expect("the model"))
+        };
+        let by_flags = train(flags, "flags.safetensors");
+        folder.write("run.toml", toml);
+        let by_file = train(&["--config", "run.toml"], "file.safetensors");
+        assert_eq!(by_flags.0, by_file.0, "{flags:?}");
+        assert!(by_flags.1 == by_file.1, "{flags:?} and {toml} give other models");
+
+        let printed = folder.ok(&[&["train"], flags, &["--print-config"]].concat());
+        folder.write("printed.toml", &printed);
+        let by_printed = train(&["--config", "printed.toml"], "printed.safetensors");
+        assert!(by_flags.1 == by_printed.1, "{flags:?}: {printed}");
+        // What is printed says everything: read again, it prints itself.
+        let again = folder.ok(&["train", "--config", "printed.toml", "--print-config"]);
+        assert_eq!(printed, again);
+    }
+}
+
+#[test]
+fn flags_lie_over_a_file() {
+    let folder = Folder::new();
+    every_kind(&folder);
+    folder.write(
+        "run.toml",
+        "[data]\ntrain = \"reviews.csv\"\n[model]\nhidden = [4]\n[training]\nepochs = 9\noptimizer = { sgd = { learning_rate = 0.5, momentum = 0.1 } }\n",
+    );
+    let printed = |flags: &[&str]| {
+        folder.ok(&[&["train"], flags, &["--config", "run.toml", "--print-config"]].concat())
+    };
+    for form in [&[][..], &["text"]] {
+        let flags = ["--epochs", "2", "--momentum", "0.25"];
+        let shown = printed(&[form, &flags[..]].concat());
+        for line in ["epochs = 2", "hidden = [4]", "sgd = { learning_rate = 0.5, momentum = 0.25 }"]
+        {
+            assert!(shown.contains(line), "\"{line}\" is not in {shown}");
+        }
+        // Another optimizer has numbers of its own.
+        let shown = printed(&[form, &["--optimizer", "adam", "--hidden", "8,2"]].concat());
+        for line in ["hidden = [8, 2]", "adam = { learning_rate = 0.003, beta_1 = 0.9"] {
+            assert!(shown.contains(line), "\"{line}\" is not in {shown}");
+        }
+    }
+    folder.fails(2, &["train", "--config", "run.toml", "--window", "3"], &["--window", "text"]);
+    folder.write("kind.toml", "kind = \"words\"\n[data]\ntrain = \"reviews.csv\"\n");
+    folder.fails(2, &["train", "text", "--config", "kind.toml"], &["words", "text"]);
+    // A file's paths are relative to it, a flag's to where the command runs.
+    std::fs::create_dir(folder.path("inner")).expect("made");
+    folder.write("inner/run.toml", "[data]\ntrain = \"../reviews.csv\"\n");
+    let shown = folder.ok(&[
+        "train",
+        "text",
+        "--config",
+        "inner/run.toml",
+        "-o",
+        "here.safetensors",
+        "--print-config",
+    ]);
+    assert!(shown.contains("train = \"inner/../reviews.csv\""), "{shown}");
+    assert!(shown.contains("model = \"here.safetensors\""), "{shown}");
+}
+
+/// The data do not exist: who reads a file before the check exits with 1.
+#[test]
+fn what_can_be_checked_is_checked_before_a_file_is_read() {
+    let folder = Folder::new();
+    folder.write("d.txt", "__label__a b\n");
+    let text = |flags: &str, says: &[&str]| {
+        let flags: Vec<&str> = flags.split(' ').collect();
+        folder.fails(2, &[&["train", "text", "missing.csv"], &flags[..]].concat(), says);
+    };
+    for rate in ["nan", "-0.5", "1", "inf"] {
+        let flag = format!("--dropout={rate}");
+        text(&flag, &["dropout is", "from 0 to below 1", "leave it out"]);
+    }
+    text("--optimizer sgd --momentum 1", &["momentum is 1", "from 0 to below 1"]);
+    text("--optimizer sgd --momentum nan", &["momentum is NaN"]);
+    text("--momentum 0.5", &["momentum", "adam", "another optimizer"]);
+    text("--optimizer adam --momentum 0.5", &["momentum", "adam"]);
+    for rate in ["nan", "inf", "-1", "1e6"] {
+        text(&format!("--learning-rate={rate}"), &["learning_rate is", "from 0 to below 1000"]);
+    }
+    text("--beta-1 1", &["beta_1 is 1"]);
+    text("--batch-size 0", &["batch_size is 0", "from 1 to"]);
+    text("--epochs 0", &["epochs is 0", "from 1 to"]);
+    text("--epochs -3", &["--epochs", "\"-3\"", "whole number"]);
+    text("--epochs many", &["--epochs", "\"many\"", "whole number"]);
+    text("--word-ngrams 10000000000", &["word_ngrams is 10000000000", "from 1 to 100"]);
+    text(
+        "--word-ngrams 2 --ngram-buckets 18446744073709551615",
+        &["ngram_buckets", "to 1073741824"],
+    );
+    text("--max-length 4611686018427387904", &["max_length", "to 1048576"]);
+    text("--max-length 1000000 --word-ngrams 50", &["max_length of 1000000", "word_ngrams of 50"]);
+    text("--hash-size 99999999999", &["hash_size"]);
+    text("--dim 0", &["embedding_units is 0", "--dim"]);
+    text("--hidden 8,0", &["hidden is 0"]);
+    text("--validation-split 1", &["validation_split is 1"]);
+    text("--validation-split 0 --patience 4", &["patience is 4", "validation"]);
+    text("--validation-file v.csv --validation-split 0.5", &["validation_split is 0.5"]);
+    text("--seed 18446744073709551615", &["seed is 18446744073709551615"]);
+    text("-o .", &["output model is .", "folder"]);
+    text("--history no/such/h.json", &["history", "no/such", "make it first"]);
+    text("--checkpoint no/such/h.json", &["checkpoint", "make it first"]);
+    text("-o m --checkpoint m", &["checkpoint is m", "file of model"]);
+    text("-o m --history ./m", &["history is ./m", "file of model"]);
+
+    let coder = |flags: &str, says: &[&str]| {
+        let flags: Vec<&str> = flags.split(' ').collect();
+        folder.fails(2, &[&["train", "autoencoder", "missing"], &flags[..]].concat(), says);
+    };
+    coder("--size 8589934592x2147483648", &["size is 8589934592x2147483648", "from 1 to 32768"]);
+    coder("--size 4294967296x4", &["size is 4294967296x4"]);
+    coder("--size 0x4", &["size is 0x4"]);
+    coder("--size 30000x30000", &["size is 30000x30000", "pixels"]);
+    coder("--size 8", &["--size", "\"8\"", "64x48"]);
+    coder("--noise gaussian:nan", &["gaussian:nan"]);
+    coder("--freeze-encoder", &["freeze_encoder", "encoder_from"]);
+    coder("--layers 8,0", &["encoder is 0", "--layers"]);
+    coder("--dropout 0.5", &["dropout", "do nothing"]);
+
+    let words = |flags: &str, says: &[&str]| {
+        let flags: Vec<&str> = flags.split(' ').collect();
+        folder.fails(2, &[&["train", "words", "missing.txt"], &flags[..]].concat(), says);
+    };
+    for (flag, name) in [("dim", "units"), ("window", "window"), ("negatives", "negatives")] {
+        words(&format!("--{flag} 0"), &[&format!("{name} is 0")]);
+    }
+    words("--subsample nan", &["subsample is NaN"]);
+    words("--learning-rate 0", &["learning_rate is 0", "above 0"]);
+    words("-o .", &["folder"]);
+    words("--profile", &["profile"]);
+    folder.fails(2, &["train", "words", "d.txt", "-o", "d.txt"], &["file of train"]);
+}
+
+#[test]
+fn outputs_replace_nothing_that_the_run_reads() {
+    let folder = Folder::new();
+    every_kind(&folder);
+    let before = std::fs::read(folder.path("reviews.csv")).expect("the data");
+    let train = ["train", "text", "reviews.csv", "--epochs", "1", "--device", "cpu"];
+    for flags in [&["-o", "reviews.csv"][..], &["--plot", "./reviews.csv"]] {
+        folder.fails(2, &[&train, flags].concat(), &["reviews.csv", "file of train"]);
+    }
+    folder.write("run.toml", "[data]\ntrain = \"reviews.csv\"\n");
+    folder.fails(
+        2,
+        &["train", "--config", "run.toml", "--history", "run.toml"],
+        &["describes the run"],
+    );
+    assert!(before == std::fs::read(folder.path("reviews.csv")).expect("the data"));
+}
+
+#[test]
+fn settings_that_a_run_does_not_read_are_refused() {
+    let folder = Folder::new();
+    let refused = |toml: &str, says: &[&str]| {
+        folder.write("run.toml", toml);
+        folder.fails(2, &["train", "--config", "run.toml"], says);
+    };
+    refused("[data]\ntrain = \"r.csv\"\n[images]\ngrey = true\n", &["grey", "autoencoder", "text"]);
+    refused("kind = \"words\"\n[data]\ntrain = \"r.csv\"\n[output]\nplot = \"p.png\"\n", &["plot"]);
+    refused(
+        "[data]\ntrain = \"r.csv\"\n[model]\nhidden = [3]\nlayers = [{dense = {units = 1}}]\n",
+        &["hidden", "one by one"],
+    );
+    refused("kind = \"table\"\n[data]\ntrain = \"r.csv\"\n", &["target_column"]);
+    refused("kind = \"translate\"\n[data]\ntrain = \"r.npy\"\n", &["targets"]);
+    refused("[text]\nmin_count = 1\n", &["train"]);
+    // What says no more than the default is no request.
+    folder.write("run.toml", "[data]\ntrain = \"r.csv\"\n[images]\ngrey = false\n");
+    folder.ok(&["train", "--config", "run.toml", "--print-config"]);
+    let bad = |toml: &str, says: &[&str]| {
+        folder.write("run.toml", toml);
+        folder.fails(1, &["train", "--config", "run.toml"], says);
+    };
+    bad(
+        "[data]\ntrain = \"r\"\n[training]\noptimizer = { adma = {} }\n",
+        &["line 4", "adma", "adam"],
+    );
+    bad(
+        "[data]\ntrain = \"r\"\n[training]\noptimizer = { adam = { momentum = 1 } }\n",
+        &["line 4", "momentum"],
+    );
+    bad("kind = \"txt\"\n[data]\ntrain = \"r\"\n", &["line 1", "txt", "autoencoder"]);
+}
+
+#[test]
+fn help_comes_in_groups_and_in_two_lengths() {
+    let folder = Folder::new();
+    let short = folder.ok(&["train", "text", "-h"]);
+    let long = folder.ok(&["train", "text", "--help"]);
+    let at = |group: &str| {
+        short.find(&format!("\n{group}:\n")).unwrap_or_else(|| panic!("{group}: {short}"))
+    };
+    for group in ["Data", "Text", "Model", "Training", "Output", "Device"] {
+        at(group);
+        assert!(long.contains(&format!("\n{group}:\n")));
+    }
+    assert!(at("Data") < at("Model") && at("Model") < at("Training"));
+    assert!(folder.ok(&["train", "autoencoder", "-h"]).contains("\nImages:\n"));
+    assert!(short.contains("[default: 0.5]") && !short.contains("[from 0 to below 1]"));
+    assert!(long.contains("[from 0 to below 1]") && long.len() > short.len());
 }

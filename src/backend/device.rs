@@ -229,7 +229,7 @@ pub(super) fn free_memory() -> u64 {
 /// How to get an adapter, for messages.
 pub(crate) const NO_ADAPTER_HELP: &str = "Install your GPU's Vulkan driver; without a GPU, \
     Debian and Ubuntu have a software adapter (apt-get install mesa-vulkan-drivers). \
-    `--device cpu` needs none.";
+    The device cpu needs none.";
 
 fn known(names: &[String]) -> String {
     let mut list = String::from("there are auto, gpu, cpu");

@@ -414,7 +414,7 @@ impl GpuExecutor {
             let limit = gpu.limits.max_buffer_size.min(gpu.limits.max_storage_buffer_binding_size);
             if bytes > limit {
                 return Err(Error::Device(format!(
-                    "the buffer {} needs {} MB, and one buffer of {} holds {} MB; take a smaller batch or model, or `--device cpu`",
+                    "the buffer {} needs {} MB, and one buffer of {} holds {} MB; take a smaller batch or model, or the device cpu",
                     buffer.name,
                     bytes / 1_000_000,
                     gpu.info.name,
@@ -460,7 +460,7 @@ impl GpuExecutor {
         });
         if let Some(error) = pollster::block_on(scope.pop()) {
             return Err(Error::Device(format!(
-                "the model and its batch need {} MB, more than {} has free ({error}); take a smaller batch or model, or `--device cpu`",
+                "the model and its batch need {} MB, more than {} has free ({error}); take a smaller batch or model, or the device cpu",
                 program.bytes() / 1_000_000,
                 gpu.info.name
             )));
@@ -505,7 +505,7 @@ impl GpuExecutor {
         if adapter != Adapter::Hardware && iterations > MAX_LOOP_ITERATIONS {
             return Err(Error::Device(format!(
                 "{} would make {iterations} loop iterations, and {}, a software adapter, stops at {MAX_LOOP_ITERATIONS} with a \
-                 wrong result; use `--device cpu`, smaller batches or shorter texts",
+                 wrong result; use the device cpu, smaller batches or shorter texts",
                 kernel.name, self.gpu.info.name,
             )));
         }

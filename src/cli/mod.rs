@@ -66,7 +66,13 @@ enum Command {
 struct DeviceOption {
     /// Where to run: auto (a GPU, else the CPU), gpu (any adapter), cpu, an index of `wgslearn
     /// devices`, or part of an adapter's name
-    #[arg(long, default_value = "auto", value_name = "DEVICE", global = true)]
+    #[arg(
+        long,
+        default_value = "auto",
+        value_name = "DEVICE",
+        global = true,
+        help_heading = "Device"
+    )]
     device: String,
 }
 

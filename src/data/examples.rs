@@ -103,20 +103,20 @@ fn read_separated(
     if names.is_empty() {
         return Err(Error::data(path, "the file is empty; its first line names the columns"));
     }
-    let find = |wanted: &str, option: &str| {
+    let find = |wanted: &str, setting: &str| {
         names.iter().position(|name| name == wanted).ok_or_else(|| {
             Error::line(
                 path,
                 1,
                 format!(
-                    "there is no column \"{wanted}\"; the columns are {}. Name the right one with {option}",
+                    "there is no column \"{wanted}\"; the columns are {}. Name the right one as {setting}",
                     names.join(", ")
                 ),
             )
         })
     };
-    let text = find(&columns.text, "--text-column")?;
-    let label = columns.label.as_ref().map(|name| find(name, "--label-column")).transpose()?;
+    let text = find(&columns.text, "text_column")?;
+    let label = columns.label.as_ref().map(|name| find(name, "label_column")).transpose()?;
     let mut examples = Examples::default();
     let mut record = csv::ByteRecord::new();
     while reader.read_byte_record(&mut record).map_err(|e| csv_error(path, bytes, &e))? {
@@ -171,7 +171,7 @@ fn read_json_lines(path: &Path, bytes: &[u8], columns: &TextColumns) -> Result<E
         }
         let value: serde_json::Value = serde_json::from_str(text)
             .map_err(|e| Error::line(path, line, format!("this is no JSON object ({e})")))?;
-        let field = |key: &str, option: &str| match value.get(key) {
+        let field = |key: &str, setting: &str| match value.get(key) {
             Some(serde_json::Value::String(text)) => Ok(text.clone()),
             Some(serde_json::Value::Number(number)) => Ok(number.to_string()),
             Some(serde_json::Value::Bool(value)) => Ok(value.to_string()),
@@ -179,12 +179,12 @@ fn read_json_lines(path: &Path, bytes: &[u8], columns: &TextColumns) -> Result<E
             None => Err(Error::line(
                 path,
                 line,
-                format!("there is no key \"{key}\"; name the right one with {option}"),
+                format!("there is no key \"{key}\"; name the right one as {setting}"),
             )),
         };
-        examples.texts.push(field(&columns.text, "--text-column")?);
+        examples.texts.push(field(&columns.text, "text_column")?);
         if let Some(label) = &columns.label {
-            examples.labels.push(field(label, "--label-column")?);
+            examples.labels.push(field(label, "label_column")?);
         }
         examples.lines.push(line);
     }
@@ -273,7 +273,7 @@ mod tests {
     fn errors_name_the_line() {
         let message = |name: &str, bytes: &[u8]| read(name, bytes).expect_err("wrong").to_string();
         assert!(message("a.csv", b"text,label\nok,up\nb\xffd,up\n").contains("line 3"));
-        assert!(message("a.csv", b"text,tag\nok,up\n").contains("--label-column"));
+        assert!(message("a.csv", b"text,tag\nok,up\n").contains("label_column"));
         assert!(message("a.csv", b"text,label\nok\n").contains("line 2"));
         // Windows' line ends, and a blank line, count as lines.
         let csv = b"text,label\r\n\r\nok,up\r\nb\xffd,up\r\n";

@@ -103,7 +103,7 @@ pub fn read_images(path: &Path, options: &ImageOptions) -> Result<Images> {
     if let Some((width, height)) = options.size
         && width.min(height) == 0
     {
-        return Err(Error::usage("a size of 0 holds no pixel; give --size as 64x48"));
+        return Err(Error::usage("a size of 0 holds no pixel; give a size as 64x48"));
     }
     if path.is_dir() {
         return read_pictures(&picture_files(path)?, path, options);
@@ -183,7 +183,7 @@ fn read_pictures(files: &[PathBuf], source: &Path, options: &ImageOptions) -> Re
             return Err(Error::data(
                 path,
                 format!(
-                    "the picture is {}x{}, but {} is {}x{}; resize all with --size {}x{}",
+                    "the picture is {}x{}, but {} is {}x{}; resize all with a size of {}x{}",
                     found.0,
                     found.1,
                     files[0].display(),

@@ -9,7 +9,7 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 
-use super::config::RunConfig;
+use super::config::{OutputConfig, RunConfig};
 use super::load::Loaded;
 use crate::backend::Device;
 use crate::error::{Error, Result};
@@ -49,7 +49,8 @@ impl<'a> CheckpointObserver<'a> {
         on_epoch: &'a mut dyn FnMut(EpochReport),
     ) -> Result<CheckpointObserver<'a>> {
         // Where results go does not change them; everything else does.
-        let same = RunConfig { output: Default::default(), ..config.clone() };
+        let nowhere = OutputConfig { model: None, history: None, plot: None, checkpoint: None };
+        let same = RunConfig { output: nowhere, ..config.clone() };
         let rows =
             [Some(&loaded.training), loaded.validation.as_ref()].map(|d| d.map(|d| d.rows()));
         let run = serde_json::to_string(&(same, rows, device.name()))

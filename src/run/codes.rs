@@ -261,7 +261,7 @@ pub fn reconstruct(
     }
     if model.translates() && targets.is_none() {
         return Err(Error::usage(
-            "this model translates: name the images that it should give with --targets",
+            "this model translates: name the images that it should give as targets",
         ));
     }
     let rows = read_rows(model, path, "")?;
@@ -426,11 +426,11 @@ pub fn compare_pca(
     }
     let known = model.source.as_ref().map(|source: &Source| source.path.as_path());
     let Some(training) = training.or(known) else {
-        return Err(Error::usage("name the rows that the model was trained on with --train"));
+        return Err(Error::usage("name the rows that the model was trained on as train"));
     };
     if !training.exists() {
         return Err(Error::usage(format!(
-            "the model was trained on {}, which is not there; name its training rows with --train",
+            "the model was trained on {}, which is not there; name its training rows as train",
             training.display()
         )));
     }

@@ -1,237 +1,110 @@
-//! A training run, described: `wgslearn train --config run.toml`, or built from flags.
+//! A training run, described: from a TOML file, flags or a program to a complete [`RunConfig`], checked
+//! before any file of it is read.
 
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::data::ImageOptions;
+use super::defaults::Defaults;
+use super::setting::{GivenOptimizer, Range, RunKind, Setting, SettingType};
+pub use super::settings::{
+    DataConfig, ModelConfig, OutputConfig, Pool, RunConfig, Settings, TrainingConfig, WordsConfig,
+};
+use super::settings::{OPTIMIZER, hyperparameters};
 use crate::error::{Error, Result};
-use crate::model::{BagMode, Input, Layer, Loss, Noise};
-use crate::text::TextOptions;
-use crate::train::{Clip, EarlyStopping, Fusions, Optimizer, Schedule, Trainer};
+use crate::losses::Loss;
+use crate::model::{Input, Noise};
+use crate::optimizers::{Clip, Optimizer};
+use crate::train::{EarlyStopping, Fusions, Trainer, WordTrainer};
 
-/// Everything that a training run needs to know. Every key but `data.train` has a default.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RunConfig {
-    /// Files and columns.
-    pub data: DataConfig,
-    /// Tokens, vocabulary and padding, for texts.
-    #[serde(default)]
-    pub text: TextOptions,
-    /// Size and colour, for images.
-    #[serde(default)]
-    pub images: ImageOptions,
-    /// Layers and first weights.
-    #[serde(default)]
-    pub model: ModelConfig,
-    /// Loss, optimizer, epochs.
-    #[serde(default)]
-    pub training: TrainingConfig,
-    /// Files to write.
-    #[serde(default)]
-    pub output: OutputConfig,
-}
+/// Pixels of an image at most.
+const MOST_PIXELS: usize = 1 << 26;
 
-/// Files and columns.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DataConfig {
-    /// Ids or a matrix (`.npy`), a table (`.csv`, `.tsv`), texts (`.csv`, `.tsv`, `.jsonl`, lines
-    /// with `__label__`), or images (a folder of PNG and JPEG files, an IDX file).
-    pub train: PathBuf,
-    /// Targets of a `.npy` file, `[rows, outputs]`, or of images, paired by name or row by row; the
-    /// same file as `train` for an autoencoder of whatever it holds.
-    pub targets: Option<PathBuf>,
-    /// A file like `train` to validate on.
-    pub validation: Option<PathBuf>,
-    /// A file like `targets` for it.
-    pub validation_targets: Option<PathBuf>,
-    /// Part of the training rows to validate on, where there is no file for it; 0 for none.
-    #[serde(default)]
-    pub validation_split: f64,
-    /// Column or key of the text.
-    #[serde(default = "default_text_column")]
-    pub text_column: String,
-    /// Column or key of the label of a text.
-    #[serde(default = "default_label_column")]
-    pub label_column: String,
-    /// Column of a table's target; a CSV file is a table where this is given.
-    pub target_column: Option<String>,
-    /// Whether a table's targets are `classes` or a `regression`; told from the data if not given.
-    pub task: Option<crate::data::TableTask>,
-    /// Whether labels may stand in one row only.
-    #[serde(default)]
-    pub allow_single_labels: bool,
-    /// Whether rows without a known word are left out instead of refused.
-    #[serde(default)]
-    pub skip_unknown: bool,
-}
+impl Settings {
+    /// A run of this kind on this data, with everything else at its default.
+    pub fn new(kind: RunKind, train: impl Into<PathBuf>) -> Settings {
+        let mut settings = Settings { kind: Some(kind), ..Settings::default() };
+        settings.data.train = Some(train.into());
+        settings
+    }
 
-fn default_text_column() -> String {
-    "text".into()
-}
+    /// Reads a TOML file; paths in it are relative to its folder.
+    ///
+    /// # Errors
+    /// [`Error::File`] when it cannot be read, [`Error::Data`] when it is no TOML or holds an
+    /// unknown key or a wrong value, with the line.
+    pub fn read(path: &Path) -> Result<Settings> {
+        let text = std::fs::read_to_string(path).map_err(|e| Error::file("read", path, e))?;
+        let mut settings: Settings = toml::from_str(&text).map_err(|error| {
+            let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+            Error::line(path, line as u64, error.message().to_owned())
+        })?;
+        settings.join(path.parent().unwrap_or(Path::new("")));
+        Ok(settings)
+    }
 
-fn default_label_column() -> String {
-    "label".into()
-}
-
-impl DataConfig {
-    /// Training on this file, with every other key at its default.
-    pub fn new(train: impl Into<PathBuf>) -> DataConfig {
-        DataConfig {
-            train: train.into(),
-            targets: None,
-            validation: None,
-            validation_targets: None,
-            validation_split: 0.0,
-            text_column: default_text_column(),
-            label_column: default_label_column(),
-            target_column: None,
-            task: None,
-            allow_single_labels: false,
-            skip_unknown: false,
+    /// The kind of run: as given, or as the data's settings tell.
+    pub fn run_kind(&self) -> RunKind {
+        let data = &self.data;
+        let is_array = |path: &PathBuf| path.extension().is_some_and(|name| name == "npy");
+        let has_units = self.model.encoder.as_ref().is_some_and(|units| !units.is_empty());
+        let codes = has_units || self.model.encoder_from.is_some();
+        match (self.kind, &data.train, &data.targets) {
+            (Some(kind), ..) => kind,
+            _ if data.target_column.is_some() => RunKind::Table,
+            (_, train, Some(targets)) if train.as_ref() == Some(targets) => RunKind::Autoencoder,
+            (_, Some(train), _) if is_array(train) && !codes => RunKind::Arrays,
+            (_, _, Some(_)) => RunKind::Translate,
+            (_, _, None) if self.words != Default::default() => RunKind::Words,
+            _ => RunKind::Text,
         }
+    }
+
+    /// The complete run, with the defaults of its kind.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when data are missing, or a setting is given that such a run does not read.
+    pub fn resolve(&self) -> Result<RunConfig> {
+        let kind = self.run_kind();
+        if self.data.train.is_none() {
+            return Err(Error::usage("the run has no data: name them by `train` in [data]"));
+        }
+        let defaults = Defaults::of(kind, self);
+        let complete = |settings: &Settings| -> Result<RunConfig> {
+            let mut settings = settings.clone();
+            let optimizer = settings.training.optimizer.unwrap_or_default();
+            let number = |optimizer: &str, name: &str| defaults.number(optimizer, name);
+            settings.training.optimizer = Some(optimizer.complete(number)?);
+            settings.with(&defaults)
+        };
+        let config = complete(self)?;
+        // What is given and not read is refused, unless it says what would be anyhow.
+        let values = config.values();
+        let usual = complete(&Settings::default())?.values();
+        for row in self.given().into_iter().filter(|row| !row.is_for(kind)) {
+            let value = |values: &[(&Setting, Value)]| {
+                let found = values.iter().find(|(other, _)| std::ptr::eq(*other, row));
+                found.map(|(_, value)| value.clone())
+            };
+            if value(&values) != value(&usual) {
+                return Err(Error::usage(format!(
+                    "{} is given, but only runs of these kinds read it: {}; this one is of the kind {}: leave it out",
+                    row.name,
+                    row.kinds(),
+                    kind.name()
+                )));
+            }
+        }
+        Ok(config)
     }
 }
 
-/// How an embedding's vectors become one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Pool {
-    /// Their mean, padding left out.
-    #[default]
-    Mean,
-    /// All of them, behind one another.
-    Flatten,
-}
-
-/// Layers and first weights. Where no layers are given, they are the usual ones: for texts an
-/// embedding, a pool, hidden layers and a head; for tables and matrices hidden layers and a head.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ModelConfig {
-    /// The layers, the head included. An embedding's `rows = 0` means as many as the data need.
-    pub layers: Option<Vec<Layer>>,
-    /// Width of the embedding.
-    pub embedding_units: usize,
-    /// How its vectors become one.
-    pub pool: Pool,
-    /// Units of each hidden layer, with relu.
-    pub hidden: Vec<usize>,
-    /// Units of an autoencoder's encoder, with relu but for the last, the code; the decoder mirrors
-    /// them.
-    pub encoder: Vec<usize>,
-    /// How an autoencoder of texts combines the vectors of a text's words.
-    pub combine: BagMode,
-    /// A model whose encoder stands in place of a fresh one.
-    pub encoder_from: Option<PathBuf>,
-    /// Whether that encoder keeps its weights.
-    pub freeze_encoder: bool,
-    /// Rate of dropout before every dense layer; 0 for none.
-    pub dropout: f64,
-    /// A safetensors file of weights by name; weights that it does not name are fresh.
-    pub initial_weights: Option<PathBuf>,
-}
-
-impl Default for ModelConfig {
-    fn default() -> Self {
-        ModelConfig {
-            layers: None,
-            embedding_units: 16,
-            pool: Pool::Mean,
-            hidden: Vec::new(),
-            encoder: Vec::new(),
-            combine: BagMode::SqrtN,
-            encoder_from: None,
-            freeze_encoder: false,
-            dropout: 0.0,
-            initial_weights: None,
-        }
-    }
-}
-
-/// Loss, optimizer, epochs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TrainingConfig {
-    /// The loss; the one that goes with the last activation if not given.
-    pub loss: Option<Loss>,
-    /// The optimizer.
-    pub optimizer: Optimizer,
-    /// Whether the learning rate is lowered for rows of more than 784 features, by the root of how
-    /// many times more: a step moves a unit by as much as it has inputs.
-    pub adapt_learning_rate: bool,
-    /// How its learning rate moves.
-    pub schedule: Schedule,
-    /// How gradients are clipped: `{ norm = 1.0 }` or `{ value = 0.5 }`.
-    pub clip: Option<Clip>,
-    /// Part of each label that is spread evenly over the classes in training, from 0 to below 1.
-    pub label_smoothing: f64,
-    /// Passes over the data, at most.
-    pub epochs: usize,
-    /// Rows of a step.
-    pub batch_size: usize,
-    /// Whether each epoch takes the rows in an order of its own.
-    pub shuffle: bool,
-    /// Of weights, shuffling, dropout and the validation split.
-    pub seed: u64,
-    /// Epochs without a better validation loss before training stops and takes the best weights;
-    /// 0 for never.
-    pub patience: usize,
-    /// Noise on the inputs that the model learns to undo: `gaussian:0.3`, `salt-pepper:0.1`,
-    /// `mask:0.25`.
-    pub noise: Option<String>,
-}
-
-impl Default for TrainingConfig {
-    fn default() -> Self {
-        let trainer = Trainer::default();
-        TrainingConfig {
-            loss: None,
-            optimizer: trainer.optimizer,
-            adapt_learning_rate: false,
-            schedule: trainer.schedule,
-            clip: None,
-            label_smoothing: 0.0,
-            epochs: trainer.epochs,
-            batch_size: trainer.batch_size,
-            shuffle: trainer.shuffle,
-            seed: trainer.seed,
-            patience: 0,
-            noise: None,
-        }
-    }
-}
-
-/// Files to write; a run that names none writes none.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct OutputConfig {
-    /// The model.
-    pub model: Option<PathBuf>,
-    /// Loss and accuracy by epoch, as JSON.
-    pub history: Option<PathBuf>,
-    /// The same, as a PNG.
-    pub plot: Option<PathBuf>,
-    /// Where the run is kept between epochs. A run that finds the file goes on from it, to the
-    /// same bits; it is removed when the run is done.
-    pub checkpoint: Option<PathBuf>,
+/// A setting that a run of this kind reads, by its flag.
+pub fn setting_by_flag(flag: &str, kind: RunKind) -> Option<&'static Setting> {
+    Settings::all().chain(hyperparameters()).find(|row| row.spec.flag == flag && row.is_for(kind))
 }
 
 impl RunConfig {
-    /// A run on this data, with every other key at its default.
-    pub fn new(data: DataConfig) -> RunConfig {
-        RunConfig {
-            data,
-            text: TextOptions::default(),
-            images: ImageOptions::default(),
-            model: ModelConfig::default(),
-            training: TrainingConfig::default(),
-            output: OutputConfig::default(),
-        }
-    }
-
     /// Units of an encoder of numbers where none are given.
     pub const ENCODER: [usize; 3] = [128, 64, 32];
 
@@ -241,81 +114,283 @@ impl RunConfig {
     /// Units of an encoder of texts where none are given.
     pub const TEXT_ENCODER: [usize; 1] = [100];
 
-    /// An autoencoder of what `data` holds, with every other key at its default.
-    pub fn autoencoder(data: impl Into<PathBuf>) -> RunConfig {
-        let mut config = RunConfig::new(DataConfig::new(data));
-        config.data.targets = Some(config.data.train.clone());
-        config
-    }
-
     /// Reads a TOML file; paths in it are relative to its folder.
     ///
     /// # Errors
-    /// [`Error::File`] when it cannot be read, [`Error::Data`] when it is no TOML or holds an
-    /// unknown key or a wrong value, with the place.
+    /// As [`Settings::read`] and [`Settings::resolve`].
     pub fn read(path: &Path) -> Result<RunConfig> {
-        let text = std::fs::read_to_string(path).map_err(|e| Error::file("read", path, e))?;
-        let mut config: RunConfig = toml::from_str(&text).map_err(|error| {
-            let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
-            Error::line(path, line as u64, error.message().to_owned())
-        })?;
-        let folder = path.parent().unwrap_or(Path::new(""));
-        config.each_path(|path| *path = folder.join(&*path));
-        Ok(config)
+        Settings::read(path)?.resolve()
     }
 
-    fn each_path(&mut self, mut change: impl FnMut(&mut PathBuf)) {
-        let data = &mut self.data;
-        change(&mut data.train);
-        let optional = [
-            &mut data.targets,
-            &mut data.validation,
-            &mut data.validation_targets,
-            &mut self.model.initial_weights,
-            &mut self.model.encoder_from,
-            &mut self.output.model,
-            &mut self.output.history,
-            &mut self.output.plot,
-            &mut self.output.checkpoint,
-        ];
-        optional.into_iter().flatten().for_each(change);
+    /// A setting's default in runs of a kind, as text; none where there is none.
+    pub fn default_of(row: &Setting, kind: RunKind) -> Option<String> {
+        if row.group == OPTIMIZER {
+            let defaults = Defaults::of(kind, &Settings::default());
+            let complete = GivenOptimizer::default();
+            let complete = complete.complete(|optimizer, name| defaults.number(optimizer, name));
+            return Some(toml_value(&Value::from(*complete.ok()?.numbers.get(row.name)?)));
+        }
+        // What must be given has none, and a run without targets has no default either.
+        if ["train", "targets"].contains(&row.name) {
+            return None;
+        }
+        let config = Settings::new(kind, "data").resolve().ok()?;
+        let value = config.values().into_iter().find(|(other, _)| std::ptr::eq(*other, row))?.1;
+        match value {
+            Value::Null | Value::Bool(_) => None,
+            Value::Array(items) if items.is_empty() => None,
+            Value::Array(items) => Some(items.iter().map(toml_value).collect::<Vec<_>>().join(",")),
+            Value::Object(named) => named.keys().next().cloned(),
+            Value::String(text) => Some(text),
+            value => Some(toml_value(&value)),
+        }
     }
 
-    /// Checks what can be checked before any file is read.
-    pub(super) fn check(&self) -> Result<()> {
-        let has_validation = self.data.validation.is_some() || self.data.validation_split > 0.0;
-        if self.training.patience > 0 && !has_validation {
-            return Err(Error::usage(
-                "early stopping needs rows to validate on; give a validation split or file, or a patience of 0",
-            ));
-        }
-        if self.training.epochs == 0 {
-            return Err(Error::usage("0 epochs train nothing; take at least 1"));
-        }
-        if self.model.encoder.contains(&0) {
-            return Err(Error::usage("a layer of 0 units holds nothing; give each at least 1"));
-        }
-        if self.model.freeze_encoder && self.model.encoder_from.is_none() {
-            return Err(Error::usage(
-                "only an encoder that was trained before can be frozen; name its model with --encoder-from",
-            ));
-        }
-        self.noise()?;
-        if self.model.embedding_units == 0 {
-            return Err(Error::usage("an embedding of width 0 holds nothing; take at least 1"));
-        }
-        for output in
-            [&self.output.model, &self.output.history, &self.output.plot].into_iter().flatten()
-        {
-            let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
-            if folder.is_some_and(|folder| !folder.is_dir()) {
-                return Err(Error::usage(format!(
-                    "{} cannot be written: its folder does not exist; make it first",
-                    output.display()
-                )));
+    /// Every setting with its value.
+    fn values(&self) -> Vec<(&'static Setting, Value)> {
+        let mut values = Vec::new();
+        self.each(&mut |row, value| values.push((row, value.json())));
+        values
+    }
+
+    /// The whole run as a TOML file, which gives the same run when it is read in the same folder.
+    pub fn to_toml(&self) -> String {
+        let mut text = format!(
+            "# A run of wgslearn, complete. Paths are relative to the folder of this file.\nkind = \"{}\"\n",
+            self.kind.name()
+        );
+        let mut group = "";
+        for (row, value) in self.values() {
+            if !row.is_for(self.kind) {
+                continue;
+            }
+            if row.group != group {
+                group = row.group;
+                text += &format!("\n[{group}]\n");
+            }
+            match value {
+                Value::Null => text += &format!("# {} is not given\n", row.name),
+                value => text += &format!("{} = {}\n", row.name, toml_value(&value)),
             }
         }
+        text
+    }
+
+    /// Checks what can be checked before any file of the run is read.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] names the setting, its value, what it may be, and a way out.
+    pub fn check(&self) -> Result<()> {
+        let mut found = Ok(());
+        self.each(&mut |row, value| {
+            let outside = value.outside_of(&row.spec.range).filter(|_| row.is_for(self.kind));
+            if let (Some(value), Ok(())) = (outside, &found) {
+                found = Err(row.refuse(&value));
+            }
+        });
+        found?;
+        self.training.optimizer.check()?;
+        self.check_data()?;
+        self.check_model()?;
+        self.check_sizes()?;
+        self.check_outputs()
+    }
+
+    fn check_data(&self) -> Result<()> {
+        let data = &self.data;
+        let refuse = |message: &str| Err(Error::usage(message));
+        match (self.kind, &data.targets) {
+            (RunKind::Table, _) if data.target_column.is_none() => {
+                return refuse("a table has a column to learn: name it by target_column");
+            }
+            (RunKind::Autoencoder, _) if !self.is_autoencoder() => {
+                return refuse(
+                    "an autoencoder's targets are its data: leave targets out, or make the run of the kind translate",
+                );
+            }
+            (RunKind::Translate, None) => {
+                return refuse(
+                    "a translation has targets: name the images that it should give by targets",
+                );
+            }
+            (RunKind::Arrays, None) => {
+                return refuse(
+                    "a .npy file needs targets: name their file, or the same one for an autoencoder",
+                );
+            }
+            _ => {}
+        }
+        if data.validation.is_none() && data.validation_targets.is_some() {
+            return refuse(
+                "validation_targets are given without validation, the rows that they are for",
+            );
+        }
+        let needs_targets = matches!(self.kind, RunKind::Translate | RunKind::Arrays);
+        if data.validation.is_some() && data.validation_targets.is_none() && needs_targets {
+            return refuse("the validation file needs validation_targets beside it");
+        }
+        if data.validation.is_some() && data.validation_split > 0.0 {
+            return Err(Error::usage(format!(
+                "validation_split is {}, but the rows to validate on are those of validation; leave one of them out",
+                data.validation_split
+            )));
+        }
+        let has_validation = data.validation.is_some() || data.validation_split > 0.0;
+        if self.training.patience > 0 && !has_validation {
+            return Err(Error::usage(format!(
+                "patience is {}, but early stopping needs rows to validate on; give validation or a validation_split above 0, or a patience of 0",
+                self.training.patience
+            )));
+        }
         Ok(())
+    }
+
+    fn check_model(&self) -> Result<()> {
+        let model = &self.model;
+        self.noise()?;
+        if model.freeze_encoder && model.encoder_from.is_none() {
+            return Err(Error::usage(
+                "freeze_encoder is given, but only an encoder that was trained before can be frozen; name its model by encoder_from",
+            ));
+        }
+        if self.training.loss == Some(Loss::NegativeSampling) {
+            return Err(Error::usage(
+                "the loss negative_sampling is for word vectors alone; leave loss out, or make the run of the kind words",
+            ));
+        }
+        if self.training.clip_norm.is_some() && self.training.clip_value.is_some() {
+            return Err(Error::usage(
+                "clip_norm and clip_value are both given, but gradients are clipped in one way; leave one of them out",
+            ));
+        }
+        if let Some(loss) = &self.training.loss {
+            loss.objective()
+                .check()
+                .map_err(|why| Error::usage(format!("the loss {}: {why}", loss.name())))?;
+        }
+        // What the layers do not come from would be ignored.
+        let ignored = |reason: &str, given: &[(&str, bool)]| match given.iter().find(|(_, is)| *is)
+        {
+            Some((name, _)) => Err(Error::usage(format!(
+                "{name} is given, but {reason}, so that it would do nothing; leave it out"
+            ))),
+            None => Ok(()),
+        };
+        if model.layers.is_some() {
+            return ignored(
+                "the layers are given one by one",
+                &[
+                    ("hidden", !model.hidden.is_empty()),
+                    ("dropout", model.dropout > 0.0),
+                    ("encoder", !model.encoder.is_empty()),
+                    ("encoder_from", model.encoder_from.is_some()),
+                    ("pool", model.pool != Pool::Mean),
+                ],
+            );
+        }
+        if self.builds_autoencoder() {
+            return ignored(
+                "the layers are an encoder and a decoder",
+                &[("hidden", !model.hidden.is_empty()), ("dropout", model.dropout > 0.0)],
+            );
+        }
+        Ok(())
+    }
+
+    fn check_sizes(&self) -> Result<()> {
+        if let Some((width, height)) = self.images.size
+            && width.saturating_mul(height) > MOST_PIXELS
+        {
+            return Err(Error::usage(format!(
+                "size is {width}x{height}, but an image has at most {MOST_PIXELS} pixels; take a smaller one"
+            )));
+        }
+        let text = &self.text;
+        let ids = text.max_length.saturating_mul(text.word_ngrams);
+        if ids > 1 << 24 {
+            return Err(Error::usage(format!(
+                "a max_length of {} with word_ngrams of {} makes rows of {ids} ids, but a row has at most {}; take less of one",
+                text.max_length,
+                text.word_ngrams,
+                1 << 24
+            )));
+        }
+        Ok(())
+    }
+
+    /// Files that the run reads, by the names of their settings.
+    fn inputs(&self) -> impl Iterator<Item = (&'static str, &PathBuf)> {
+        let (data, model) = (&self.data, &self.model);
+        [
+            ("train", Some(&data.train)),
+            ("targets", data.targets.as_ref()),
+            ("validation", data.validation.as_ref()),
+            ("validation_targets", data.validation_targets.as_ref()),
+            ("encoder_from", model.encoder_from.as_ref()),
+            ("initial_weights", model.initial_weights.as_ref()),
+        ]
+        .into_iter()
+        .filter_map(|(name, path)| Some((name, path?)))
+    }
+
+    /// Files that the run writes.
+    fn outputs(&self) -> impl Iterator<Item = (&'static str, &PathBuf)> {
+        let output = &self.output;
+        [
+            ("model", &output.model),
+            ("history", &output.history),
+            ("plot", &output.plot),
+            ("checkpoint", &output.checkpoint),
+        ]
+        .into_iter()
+        .filter_map(|(name, path)| Some((name, path.as_ref()?)))
+    }
+
+    fn check_outputs(&self) -> Result<()> {
+        let mut known: Vec<(&str, PathBuf)> =
+            self.inputs().map(|(name, path)| (name, resolved(path))).collect();
+        for (name, path) in self.outputs() {
+            let shown = path.display();
+            let refuse = |why: String| {
+                Err(Error::usage(format!(
+                    "the output {name} is {shown}, but {why}; name another file"
+                )))
+            };
+            if path.is_dir() {
+                return refuse("that is a folder".into());
+            }
+            let place = resolved(path);
+            if let Some((other, _)) = known.iter().find(|(_, known)| *known == place) {
+                return refuse(format!("that is the file of {other}, which it would replace"));
+            }
+            let is_special = place.exists() && !place.is_file();
+            if let Some(folder) = place.parent().filter(|_| !is_special) {
+                let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+                if !folder.is_dir() {
+                    return refuse("its folder does not exist: make it first".into());
+                }
+                // What a write would meet after hours of training.
+                if let Err(error) = tempfile::tempfile_in(folder) {
+                    return refuse(format!("its folder cannot be written to: {error}"));
+                }
+            }
+            known.push((name, place));
+        }
+        Ok(())
+    }
+
+    /// Refuses outputs that would replace `path`.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] names the output.
+    pub fn check_keeps(&self, path: &Path) -> Result<()> {
+        match self.outputs().find(|(_, output)| resolved(output) == resolved(path)) {
+            Some((name, _)) => Err(Error::usage(format!(
+                "the output {name} is {}, which describes the run; name another file",
+                path.display()
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// The noise that the run asks for.
@@ -352,11 +427,173 @@ impl RunConfig {
             seed: training.seed,
             optimizer,
             schedule: training.schedule,
-            clip: training.clip,
+            clip: match (training.clip_norm, training.clip_value) {
+                (Some(norm), _) => Some(Clip::Norm(norm)),
+                (None, value) => value.map(Clip::Value),
+            },
             label_smoothing: training.label_smoothing,
             early_stopping: (patience > 0).then_some(EarlyStopping { patience }),
             frozen_layers: 0,
             fusions: Fusions::ALL,
+        }
+    }
+
+    /// The trainer of word vectors that the run asks for.
+    pub(super) fn word_trainer(&self) -> WordTrainer {
+        let words = &self.words;
+        WordTrainer {
+            method: words.method,
+            units: words.units,
+            window: words.window,
+            negatives: words.negatives,
+            subsample: words.subsample,
+            epochs: self.training.epochs,
+            words_per_step: words.words_per_step,
+            learning_rate: words.learning_rate,
+            seed: self.training.seed,
+        }
+    }
+}
+
+/// A path without links, as far as it exists: two paths of one file are the same.
+fn resolved(path: &Path) -> PathBuf {
+    let of_folder = || {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new(".")).canonicalize().ok()?;
+        Some(folder.join(path.file_name()?))
+    };
+    path.canonicalize().ok().or_else(of_folder).unwrap_or_else(|| path.to_owned())
+}
+
+/// A value as TOML writes it on one line.
+fn toml_value(value: &Value) -> String {
+    let list = |items: Vec<String>| items.join(", ");
+    match value {
+        // Within a table: a key that is not given.
+        Value::Null => String::new(),
+        Value::Array(items) => format!("[{}]", list(items.iter().map(toml_value).collect())),
+        Value::Object(items) => {
+            let given = items.iter().filter(|(_, value)| !value.is_null());
+            let items: Vec<String> =
+                given.map(|(key, value)| format!("{key} = {}", toml_value(value))).collect();
+            match items.is_empty() {
+                true => "{}".into(),
+                false => format!("{{ {} }}", list(items)),
+            }
+        }
+        // A TOML string is a JSON string, but for one character.
+        Value::String(_) => value.to_string().replace('\u{7f}', "\\u007f"),
+        _ => value.to_string(),
+    }
+}
+
+/// The tables of `docs/config.md`: every setting with its flag, default, range and the kinds that read it.
+pub fn documentation() -> String {
+    let mut text = String::new();
+    let every: Vec<(RunKind, Option<RunConfig>)> = RunKind::ALL
+        .map(|kind| (kind, Settings::new(kind, "the data").resolve().ok()))
+        .into_iter()
+        .collect();
+    let mut table = |name: &str, about: &str, rows: Vec<(&Setting, String)>| {
+        text += &format!(
+            "\n### `{name}`\n\n{about}\n\n| key | flag | default | values | what it is |\n"
+        );
+        text += "| --- | --- | --- | --- | --- |\n";
+        for (row, default) in rows {
+            let flag = match row.spec.flag {
+                "" => String::new(),
+                flag => format!("`--{flag}`"),
+            };
+            let values = match ((row.choices)(), row.spec.range) {
+                ([], Range::Any) => String::new(),
+                ([], range) => range.to_string(),
+                (names, _) => names
+                    .iter()
+                    .filter(|name| !row.spec.withheld.contains(name))
+                    .map(|name| format!("`{name}`"))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            };
+            let is_for = match row.spec.kinds.len() == RunKind::ALL.len() {
+                true => String::new(),
+                false => format!(" ({})", row.kinds()),
+            };
+            text += &format!(
+                "| `{}` | {flag} | {default} | {values} | {}{is_for} |\n",
+                row.name,
+                row.docs().replace('|', "\\|")
+            );
+        }
+    };
+    for (group, about) in Settings::groups() {
+        let rows = Settings::all().filter(|row| row.group == group);
+        let rows = rows.map(|row| {
+            let value = |config: &RunConfig| {
+                let values = config.values();
+                let found = values.into_iter().find(|(other, _)| std::ptr::eq(*other, row));
+                found.map_or(Value::Null, |(_, value)| value)
+            };
+            let defaults = every.iter().filter(|(kind, _)| row.is_for(*kind));
+            let defaults =
+                defaults.filter_map(|(kind, config)| Some((value(config.as_ref()?), kind.name())));
+            let is_given = row.name == "train" || row.name == "optimizer";
+            (
+                row,
+                if is_given {
+                    String::new()
+                } else {
+                    by_kind(defaults.map(|(v, k)| (v, k.to_owned())))
+                },
+            )
+        });
+        table(&format!("[{group}]"), &about, rows.collect());
+    }
+    let rows = hyperparameters().iter().map(|row| {
+        let mut defaults = Vec::new();
+        for &optimizer in <Optimizer as SettingType>::choices() {
+            for kind in RunKind::ALL.into_iter().filter(|kind| row.is_for(*kind)) {
+                let given = <Optimizer as SettingType>::parse(optimizer).unwrap_or_default();
+                let defaults_of = Defaults::of(kind, &Settings::default());
+                let complete =
+                    given.complete(|optimizer, name| defaults_of.number(optimizer, name));
+                let number = complete.ok().and_then(|given| given.numbers.get(row.name).copied());
+                defaults.extend(number.map(|number| {
+                    (Value::from(number), format!("{optimizer} of {}", kind.name()))
+                }));
+            }
+        }
+        (row, by_kind(defaults.into_iter()))
+    });
+    table(
+        &format!("training.{OPTIMIZER}"),
+        "An optimizer's numbers, within its name: `optimizer = { adam = { learning_rate = 0.001 } }`.",
+        rows.collect(),
+    );
+    text
+}
+
+/// Defaults as words: one value, or each with the kinds that have it.
+fn by_kind(defaults: impl Iterator<Item = (Value, String)>) -> String {
+    let mut found: Vec<(String, Vec<String>)> = Vec::new();
+    for (value, kind) in defaults {
+        let shown = match &value {
+            Value::Null => String::new(),
+            Value::Array(items) if items.is_empty() => String::new(),
+            value => format!("`{}`", toml_value(value)),
+        };
+        match found.iter_mut().find(|(known, _)| *known == shown) {
+            Some((_, kinds)) => kinds.push(kind),
+            None => found.push((shown, vec![kind])),
+        }
+    }
+    match &found[..] {
+        [(one, _)] => one.clone(),
+        several => {
+            let given = several.iter().filter(|(shown, _)| !shown.is_empty());
+            given
+                .map(|(shown, kinds)| format!("{shown} ({})", kinds.join(", ")))
+                .collect::<Vec<_>>()
+                .join("; ")
         }
     }
 }

@@ -150,7 +150,7 @@ fn classes(
             path,
             *line,
             format!(
-                "the label \"{label}\" stands in this row only; correct it, remove the row, or pass --allow-single-labels"
+                "the label \"{label}\" stands in this row only; correct it, remove the row, or set allow_single_labels"
             ),
         ));
     }
@@ -233,7 +233,7 @@ fn encode_texts(
                 path,
                 line,
                 format!(
-                    "the text \"{shown}\" has no known word; correct or remove it, or pass --skip-unknown to leave such rows out"
+                    "the text \"{shown}\" has no known word; correct or remove it, or set skip_unknown to leave such rows out"
                 ),
             ));
         }
@@ -686,7 +686,7 @@ pub(super) fn load_for(
         Preprocessor::Image(_) | Preprocessor::None => {
             let Some(targets) = targets else {
                 return Err(Error::usage(
-                    "a model of arrays is evaluated on two .npy files; give the second with --targets (the same one for an autoencoder)",
+                    "a model of arrays is evaluated on two .npy files; give the second as targets (the same one for an autoencoder)",
                 ));
             };
             array_dataset(path, targets, Some(matches!(model.input(), Input::Ids { .. })))
@@ -709,7 +709,7 @@ fn load_for_autoencoder(
             Dataset::new(rows.inputs, Targets::Values { values, width }, source)
         }
         None if model.translates() => Err(Error::usage(
-            "this model translates: name the images that it should give with --targets",
+            "this model translates: name the images that it should give as targets",
         )),
         None => Dataset::new(rows.inputs, Targets::Inputs, source),
     }

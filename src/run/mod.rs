@@ -1,14 +1,18 @@
 //! A run, from files to results: what the commands do, for a library user too.
 //!
-//! `config` says what a run is (a TOML file or flags), `load` brings files to examples, `train`
+//! `settings` is the table of what can be said of a run (by a TOML file, flags or a program), `config` a run
+//! complete and checked, `defaults` what is not said; `load` brings files to examples, `train`
 //! makes a model of them, `evaluate` and `predict` use one.
 
 mod checkpoint;
 mod codes;
 mod config;
+mod defaults;
 mod evaluate;
 mod load;
 mod predict;
+mod setting;
+mod settings;
 mod train;
 pub mod tutorial;
 mod vectors;
@@ -18,10 +22,18 @@ pub use codes::{
     Codes, Comparison, Reconstruction, compare_pca, decode, encode, reconstruct, translate,
     write_outputs,
 };
-pub use config::{DataConfig, ModelConfig, OutputConfig, Pool, RunConfig, TrainingConfig};
+pub use config::{
+    DataConfig, ModelConfig, OutputConfig, Pool, RunConfig, Settings, TrainingConfig, WordsConfig,
+    documentation, setting_by_flag,
+};
 pub use evaluate::{Evaluation, evaluate};
 pub use load::{Loaded, NamedRows, Task, load, read_rows, read_targets};
 pub use predict::{Answer, LinePredictor, predict_file};
+pub use setting::{Arity, GivenOptimizer, Kinds, Range, RunKind, Setting, SettingType, Spec};
+pub use settings::{
+    GivenData, GivenImages, GivenModel, GivenOutput, GivenText, GivenTraining, GivenWords,
+    HEADINGS, hyperparameters,
+};
 pub use train::{Outcome, train};
 pub use vectors::{Neighbour, export_word2vec, neighbours, similar};
-pub use words::{WordsConfig, train_words};
+pub use words::train_words;

@@ -231,7 +231,7 @@ fn autoencoder_layers(
                 && activation != Activation::Sigmoid
             {
                 return Err(Error::usage(
-                    "binary cross-entropy takes data from 0 to 1, but these go beyond; train on --loss mse",
+                    "binary cross-entropy takes data from 0 to 1, but these go beyond; take the loss mse",
                 ));
             }
             Layer::dense(loaded.training.target_width(), activation)
@@ -252,7 +252,7 @@ fn narrowest_layer(model: &Model) -> Option<usize> {
 fn noise_for(config: &RunConfig, loaded: &Loaded) -> Result<Option<Noise>> {
     let Some(noise) = config.noise()? else { return Ok(None) };
     let Inputs::Matrix { values, .. } = loaded.training.inputs() else {
-        return Err(Error::usage("noise is for images and numbers; texts take --dropout"));
+        return Err(Error::usage("noise is for images and numbers; texts take dropout"));
     };
     let low = values.iter().copied().fold(f32::MAX, f32::min);
     let high = values.iter().copied().fold(f32::MIN, f32::max);

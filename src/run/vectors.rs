@@ -41,7 +41,7 @@ impl<'m> WordVectors<'m> {
         };
         let Words::Vocabulary(words) = encoder.words() else {
             return Err(Error::Model(
-                "the model hashes its words, so their names are not known; train it without --hash-size".into(),
+                "the model hashes its words, so their names are not known; train it with a hash_size of 0".into(),
             ));
         };
         let table = model.layers().first().filter(|layer| layer.table_rows().is_some());
@@ -148,11 +148,11 @@ pub fn similar(
     }
     let source = model.source.as_ref();
     let Some(path) = documents.or(source.map(|source| source.path.as_path())) else {
-        return Err(Error::usage("name the documents to search with --documents"));
+        return Err(Error::usage("name the documents to search"));
     };
     if !path.exists() {
         return Err(Error::usage(format!(
-            "{} is not there; name the documents to search with --documents",
+            "{} is not there; name the documents to search",
             path.display()
         )));
     }

@@ -1,30 +1,12 @@
 //! Word vectors from a file of texts: `wgslearn train words`.
 
-use std::path::PathBuf;
-
+use super::config::RunConfig;
 use crate::backend::Device;
 use crate::data::{TextColumns, read_examples};
 use crate::error::{Error, Result};
 use crate::model::{Input, Layer, Loss, Model, Preprocessor, Source};
 use crate::text::{TextEncoder, TextOptions};
-use crate::train::{EpochReport, History, WordStream, WordTrainer};
-
-/// A run that trains word vectors.
-#[derive(Clone, Debug, PartialEq)]
-pub struct WordsConfig {
-    /// Texts: a line each, or a column of a `.csv`, `.tsv` or `.jsonl` file.
-    pub train: PathBuf,
-    /// Column or key of the text.
-    pub text_column: String,
-    /// Words seen less often are left out.
-    pub min_count: usize,
-    /// Words in the vocabulary at most; 0 for all.
-    pub vocab_size: usize,
-    /// Window, negatives, epochs.
-    pub trainer: WordTrainer,
-    /// Where to write the model.
-    pub output: PathBuf,
-}
+use crate::train::{EpochReport, History, WordStream};
 
 /// Trains word vectors and writes them as a model: an embedding and the mean over a text's words, so
 /// that it encodes texts too. `begin` is called with the numbers of different words and of all.
@@ -32,16 +14,18 @@ pub struct WordsConfig {
 /// # Errors
 /// Whatever reading, training or writing meets.
 pub fn train_words(
-    config: &WordsConfig,
+    config: &RunConfig,
     device: &Device,
     begin: &mut dyn FnMut(usize, usize),
     on_epoch: &mut dyn FnMut(EpochReport),
 ) -> Result<(Model, History)> {
-    let columns = TextColumns { text: config.text_column.clone(), label: None };
-    let examples = read_examples(&config.train, &columns)?;
+    config.check()?;
+    let (data, trainer) = (&config.data, config.word_trainer());
+    let columns = TextColumns { text: data.text_column.clone(), label: None };
+    let examples = read_examples(&data.train, &columns)?;
     let options = TextOptions {
-        min_count: config.min_count,
-        vocab_size: config.vocab_size,
+        min_count: config.text.min_count,
+        vocab_size: config.text.vocab_size,
         ..TextOptions::default()
     };
     let encoder = TextEncoder::fit(&examples.texts, &options)?;
@@ -59,25 +43,27 @@ pub fn train_words(
     let words = tokens.iter().filter(|&&id| id != 0).count();
     if words == 0 {
         return Err(Error::data(
-            &config.train,
-            format!("no word stands there {} times; give a lower --min-count", config.min_count),
+            &data.train,
+            format!("no word stands there {} times; give a lower min_count", config.text.min_count),
         ));
     }
     begin(encoder.rows() - encoder.first_word() as usize, words);
     let stream = WordStream { tokens, counts, first_word: encoder.first_word() };
-    let (table, history) = config.trainer.fit(&stream, device, on_epoch)?;
-    let layers = vec![Layer::embedding(encoder.rows(), config.trainer.units), Layer::mean_pool()];
+    let (table, history) = trainer.fit(&stream, device, on_epoch)?;
+    let layers = vec![Layer::embedding(encoder.rows(), trainer.units), Layer::mean_pool()];
     let input = Input::Ids { length: encoder.width() };
-    let mut model = Model::new(input, layers, Loss::NegativeSampling, config.trainer.seed)?;
+    let mut model = Model::new(input, layers, Loss::NegativeSampling, trainer.seed)?;
     model.parameters_mut()[0].values = table;
     model.preprocessor = Preprocessor::Text(encoder);
     // A text's code is the mean of its words' vectors: all that the model gives.
     model.latent_layer = Some(model.layers().len());
     model.source = Some(Source {
-        path: config.train.clone(),
+        path: data.train.clone(),
         targets: None,
-        text_column: config.text_column.clone(),
+        text_column: data.text_column.clone(),
     });
-    model.save(&config.output)?;
+    if let Some(path) = &config.output.model {
+        model.save(path)?;
+    }
     Ok((model, history))
 }

@@ -111,7 +111,7 @@ impl WordTrainer {
         let words = stream.counts.iter().skip(stream.first_word as usize).filter(|&&n| n > 0);
         if words.count() < 2 {
             return Err(Error::Training(
-                "word vectors need at least two different words; give more text, or a lower --min-count".into(),
+                "word vectors need at least two different words; give more text, or a lower min_count".into(),
             ));
         }
         Ok(())
@@ -264,7 +264,7 @@ impl WordTrainer {
         let (rows, units) = (stream.counts.len(), self.units);
         if rows * units > device.max_binding_elements() {
             return Err(Error::Device(format!(
-                "the vectors of {rows} words take {} MB, and one binding of this device holds {} MB; give a higher --min-count, fewer --dim, or use `--device cpu`",
+                "the vectors of {rows} words take {} MB, and one binding of this device holds {} MB; give a higher min_count, fewer units, or use the device cpu",
                 rows * units * 4 / 1_000_000,
                 device.max_binding_elements() * 4 / 1_000_000
             )));

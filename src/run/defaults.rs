@@ -1,0 +1,123 @@
+//! The defaults that depend on what a run makes: the one place that says them.
+
+use std::path::PathBuf;
+
+use super::config::RunConfig;
+use super::setting::RunKind;
+use super::settings::Settings;
+use crate::optimizers::Schedule;
+
+/// What a run does where nothing is given.
+#[derive(Clone, Debug)]
+pub(super) struct Defaults {
+    pub kind: RunKind,
+    pub epochs: usize,
+    pub batch_size: usize,
+    /// Of every optimizer but sgd, which has its own.
+    pub learning_rate: f64,
+    /// Of sgd.
+    pub momentum: f64,
+    pub schedule: Schedule,
+    pub adapt_learning_rate: bool,
+    pub dropout: f64,
+    pub validation_split: f64,
+    pub patience: usize,
+    pub min_count: usize,
+    pub skip_unknown: bool,
+    pub encoder: Vec<usize>,
+    pub targets: Option<PathBuf>,
+    pub output: &'static str,
+}
+
+impl Defaults {
+    /// Those of a kind, before anything is known of the run. Arrays, and runs that give their own layers,
+    /// have those of Keras' `compile` and `fit`.
+    fn of_kind(kind: RunKind) -> Defaults {
+        let plain = Defaults {
+            kind,
+            epochs: 10,
+            batch_size: 32,
+            learning_rate: 1e-3,
+            momentum: 0.0,
+            schedule: Schedule::Constant,
+            adapt_learning_rate: false,
+            dropout: 0.0,
+            validation_split: 0.0,
+            patience: 0,
+            min_count: 1,
+            skip_unknown: false,
+            encoder: Vec::new(),
+            targets: None,
+            output: "model.safetensors",
+        };
+        // Until validation finds no better epoch.
+        let stopped = Defaults {
+            epochs: 50,
+            momentum: 0.9,
+            validation_split: 0.1,
+            patience: 3,
+            ..plain.clone()
+        };
+        let coder = Defaults {
+            learning_rate: 3e-3,
+            schedule: Schedule::Cosine,
+            adapt_learning_rate: true,
+            ..stopped.clone()
+        };
+        match kind {
+            RunKind::Text => {
+                Defaults { learning_rate: 3e-3, batch_size: 64, dropout: 0.5, ..stopped }
+            }
+            RunKind::Table => stopped,
+            // A text without a known word has nothing to give back.
+            RunKind::Autoencoder => Defaults { min_count: 2, skip_unknown: true, ..coder },
+            RunKind::Translate => {
+                Defaults { encoder: RunConfig::DENOISING_ENCODER.to_vec(), ..coder }
+            }
+            RunKind::Words => {
+                Defaults { epochs: 5, min_count: 5, output: "words.safetensors", ..plain }
+            }
+            RunKind::Arrays => plain,
+        }
+    }
+
+    /// Those of a run of this kind, beside what is given.
+    pub fn of(kind: RunKind, given: &Settings) -> Defaults {
+        let model = &given.model;
+        let mut defaults = match model.layers {
+            Some(_) => Defaults { kind, ..Defaults::of_kind(RunKind::Arrays) },
+            None => Defaults::of_kind(kind),
+        };
+        if kind == RunKind::Autoencoder {
+            defaults.targets = given.data.train.clone();
+        }
+        let has_units = model.hidden.as_ref().is_some_and(|units| !units.is_empty());
+        if model.encoder_from.is_some() || has_units {
+            // The encoder is there already, or none is asked for.
+            defaults.encoder = Vec::new();
+        }
+        if given.data.validation.is_some() {
+            defaults.validation_split = 0.0;
+        }
+        // Without rows to validate on there is nothing to be patient with.
+        let split = given.data.validation_split.unwrap_or(defaults.validation_split);
+        if given.data.validation.is_none() && split == 0.0 {
+            defaults.patience = 0;
+        }
+        let optimizer = given.training.optimizer.as_ref();
+        if optimizer.is_some_and(|optimizer| optimizer.numbers.contains_key("learning_rate")) {
+            defaults.adapt_learning_rate = false;
+        }
+        defaults
+    }
+
+    /// The default of an optimizer's number, where it is not the optimizer's own.
+    pub fn number(&self, optimizer: &str, name: &str) -> Option<f64> {
+        match (optimizer, name) {
+            ("sgd", "learning_rate") => None,
+            (_, "learning_rate") => Some(self.learning_rate),
+            ("sgd", "momentum") => Some(self.momentum),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! The settings of a run, each declared once: documentation, name, type, default, flag, range, and the kinds
+//! of run that read it. CONTRIBUTING.md says how to add one.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::defaults::Defaults;
+use super::setting::RunKind::{Arrays, Autoencoder, Table, Text, Translate, Words};
+use super::setting::{
+    AnyValue, Arity, Kinds, Range, Result, RunKind, Setting, SettingType, Spec, settings,
+};
+use crate::data::{ImageOptions, TableTask};
+use crate::layers::{BagMode, Layer};
+use crate::losses::Loss;
+use crate::optimizers::{Optimizer, Schedule};
+use crate::text::{Side, TextOptions};
+use crate::train::{WordMethod, WordTrainer};
+
+/// How an embedding's vectors become one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pool {
+    /// Their mean, padding left out.
+    #[default]
+    Mean,
+    /// All of them, behind one another.
+    Flatten,
+}
+
+const ALL: Kinds = &RunKind::ALL;
+/// Kinds with a model, epochs of rows and validation.
+const MODELS: Kinds = &[Text, Table, Autoencoder, Translate, Arrays];
+const OF_TEXTS: Kinds = &[Text, Autoencoder];
+const WITH_WORDS: Kinds = &[Text, Autoencoder, Words];
+const CODERS: Kinds = &[Autoencoder, Translate];
+const PAIRED: Kinds = &[Translate, Autoencoder, Arrays];
+const NUMBERS: Kinds = &[Autoencoder, Translate, Table, Arrays];
+
+/// The headings of help.
+pub const HEADINGS: [&str; 7] = ["Data", "Text", "Images", "Model", "Training", "Output", "Device"];
+
+const fn data(kinds: Kinds, flag: &'static str) -> Spec {
+    Spec::new("Data", kinds, flag)
+}
+const fn text(kinds: Kinds, flag: &'static str) -> Spec {
+    Spec::new("Text", kinds, flag)
+}
+const fn images(kinds: Kinds, flag: &'static str) -> Spec {
+    Spec::new("Images", kinds, flag)
+}
+const fn model(kinds: Kinds, flag: &'static str) -> Spec {
+    Spec::new("Model", kinds, flag)
+}
+const fn training(kinds: Kinds, flag: &'static str) -> Spec {
+    Spec::new("Training", kinds, flag)
+}
+const fn output(kinds: Kinds, flag: &'static str) -> Spec {
+    Spec { value_name: "FILE", ..Spec::new("Output", kinds, flag) }
+}
+
+/// A whole number in this range, called NUMBER.
+const fn whole(low: u64, high: u64, spec: Spec) -> Spec {
+    Spec { range: Range::Whole(low, high), ..spec }
+}
+const fn range(range: Range, spec: Spec) -> Spec {
+    Spec { range, ..spec }
+}
+const fn called(value_name: &'static str, spec: Spec) -> Spec {
+    Spec { value_name, ..spec }
+}
+
+/// Ids of a table at most: they are 32-bit numbers, n-grams' behind words'.
+const MOST_IDS: u64 = 1 << 30;
+/// Words of a row at most.
+const MOST_WORDS: u64 = 1 << 20;
+/// Units of a layer at most.
+const MOST_UNITS: u64 = 1 << 24;
+/// Seeds are what a TOML file can hold.
+const MOST_SEED: u64 = i64::MAX as u64;
+/// Where whole numbers only count something.
+const MANY: u64 = 1 << 32;
+
+settings! {
+    /// Files and columns.
+    data: struct DataConfig, GivenData {
+        /// What to learn from: texts (.csv and .tsv with a header, .jsonl, lines with __label__), a table (.csv, .tsv),
+        /// ids or a matrix (.npy), or images (an IDX file, a folder of PNG and JPEG files).
+        train: PathBuf = |_| PathBuf::new(), called("FILE", data(ALL, "input"));
+        /// What the model shall give: the targets of a .npy file, [rows, outputs], or images, paired by file name or
+        /// row by row; the same file as `train` for an autoencoder.
+        targets: Option<PathBuf> = |of| of.targets.clone(), called("DATA", data(PAIRED, "target"));
+        /// A file like `train` to validate on.
+        validation: Option<PathBuf> = |_| None, called("FILE", data(MODELS, "validation-file"));
+        /// A file like `targets` for it.
+        validation_targets: Option<PathBuf> = |_| None,
+            called("DATA", data(PAIRED, "validation-target"));
+        /// Part of the rows to validate on where there is no file for it; 0 for none.
+        validation_split: f64 = |of| of.validation_split,
+            range(Range::Below(0.0, 1.0), called("PART", data(MODELS, "validation-split")));
+        /// Column or key of the text.
+        text_column: String = |_| "text".into(), called("COLUMN", data(WITH_WORDS, "text-column"));
+        /// Column or key of the label.
+        label_column: String = |_| "label".into(), called("COLUMN", data(&[Text], "label-column"));
+        /// Column of a table's target; every other column is a feature.
+        target_column: Option<String> = |_| None, called("COLUMN", data(&[Table], "target"));
+        /// What a table's target is; told from the data unless given.
+        task: Option<TableTask> = |_| None, data(&[Table], "task");
+        /// Accept labels that only one row has.
+        allow_single_labels: bool = |_| false, data(&[Text, Table], "allow-single-labels");
+        /// Leave out texts without a known word instead of refusing them.
+        skip_unknown: bool = |of| of.skip_unknown, data(OF_TEXTS, "skip-unknown");
+    }
+
+    /// Tokens, vocabulary and padding.
+    text: extern TextOptions, GivenText {
+        /// Words in the vocabulary at most, the most frequent ones; 0 for all.
+        vocab_size: usize = |_| TextOptions::default().vocab_size,
+            whole(0, MOST_IDS, called("WORDS", text(WITH_WORDS, "vocab-size")));
+        /// Leave words out of the vocabulary that are seen less often.
+        min_count: usize = |of| of.min_count,
+            whole(0, MANY, called("COUNT", text(WITH_WORDS, "min-count")));
+        /// Hash words into this many ids instead of a vocabulary (Keras' one_hot); 0 for none.
+        hash_size: usize = |_| TextOptions::default().hash_size,
+            whole(0, MOST_IDS, called("IDS", text(OF_TEXTS, "hash-size")));
+        /// Words of the longest n-gram; 1 for words alone.
+        word_ngrams: usize = |_| TextOptions::default().word_ngrams,
+            whole(1, 100, called("N", text(OF_TEXTS, "word-ngrams")));
+        /// Buckets that n-grams are hashed into.
+        ngram_buckets: usize = |_| TextOptions::default().ngram_buckets,
+            whole(1, MOST_IDS, called("IDS", text(OF_TEXTS, "ngram-buckets")));
+        /// Words of a row at most; 0 for those of the longest text, at most 400.
+        max_length: usize = |_| TextOptions::default().max_length,
+            whole(0, MOST_WORDS, called("WORDS", text(OF_TEXTS, "max-length")));
+        /// Where short rows are filled with 0.
+        padding: Side = |_| TextOptions::default().padding, text(OF_TEXTS, "padding");
+        /// Where long rows are cut.
+        truncation: Side = |_| TextOptions::default().truncation, text(OF_TEXTS, "truncation");
+    }
+
+    /// Size and colour of images.
+    images: extern ImageOptions, GivenImages {
+        /// Resize every image to this width and height.
+        size: Option<(usize, usize)> = |_| None,
+            whole(1, 1 << 15, called("WIDTHxHEIGHT", images(CODERS, "size")));
+        /// Make every image grey.
+        grey: bool = |_| false, images(CODERS, "grey");
+    }
+
+    /// Layers and first weights.
+    model: struct ModelConfig, GivenModel {
+        /// The layers, the head included; the ones of the keys below if not given. An embedding's `rows = 0` means as
+        /// many as the data need.
+        layers: Option<Vec<Layer>> = |_| None, model(MODELS, "");
+        /// Width of the embedding.
+        embedding_units: usize = |_| 16,
+            whole(1, 1 << 16, called("UNITS", model(&[Text, Arrays], "dim")));
+        /// How a text's vectors become one.
+        pool: Pool = |_| Pool::Mean, model(&[Text, Arrays], "pool");
+        /// Units of hidden layers, with relu: 64,32.
+        hidden: Vec<usize> = |_| Vec::new(), whole(1, MOST_UNITS, called("UNITS", model(MODELS, "hidden")));
+        /// Rate of dropout before every dense layer that does not read a table's features; 0 for none.
+        dropout: f64 = |of| of.dropout,
+            range(Range::Below(0.0, 1.0), called("RATE", model(MODELS, "dropout")));
+        /// Units of the encoder's layers, with relu but for the last, the latent layer; the decoder mirrors them. If not
+        /// given 128,64,32 for numbers, 512,256 with noise, 100 for texts; beside `encoder_from` the decoder's alone.
+        encoder: Vec<usize> = |of| of.encoder.clone(),
+            whole(1, MOST_UNITS, called("UNITS", model(CODERS, "layers")));
+        /// How an autoencoder of texts makes one vector of a text's words.
+        combine: BagMode = |_| BagMode::SqrtN, Spec { withheld: &["sqrtn"], ..model(&[Autoencoder], "combine") };
+        /// Take the encoder of this model instead of a fresh one.
+        encoder_from: Option<PathBuf> = |_| None, called("MODEL", model(CODERS, "encoder-from"));
+        /// Leave that encoder as it is, and train a decoder alone.
+        freeze_encoder: bool = |_| false, model(CODERS, "freeze-encoder");
+        /// Weights by name to begin with, a safetensors file; weights that it does not name are fresh.
+        initial_weights: Option<PathBuf> = |_| None,
+            called("FILE", model(MODELS, "initial-weights"));
+    }
+
+    /// Loss, optimizer, epochs.
+    training: struct TrainingConfig, GivenTraining {
+        /// The loss; the one that goes with the last activation if not given, mse for autoencoders of numbers.
+        loss: Option<Loss> = |_| None, Spec {
+            spellings: &[("bce", "binary_crossentropy"), ("softmax", "categorical_crossentropy")],
+            withheld: &["negative_sampling"],
+            ..training(MODELS, "loss")
+        };
+        /// The optimizer. In a file alone or with its numbers: { adam = { learning_rate = 0.001 } }.
+        optimizer: Optimizer = |_| Optimizer::default(), training(MODELS, "optimizer");
+        /// Lower the learning rate for rows of more than 784 features, by the root of how many times more. True for
+        /// autoencoders and translations whose learning rate is not given.
+        adapt_learning_rate: bool = |of| of.adapt_learning_rate, training(NUMBERS, "adapt-learning-rate");
+        /// How the learning rate moves over the epochs: cooldown falls in a line over the last 30 %.
+        schedule: Schedule = |of| of.schedule, training(MODELS, "schedule");
+        /// Scale all gradients of a step so that their norm together is at most this.
+        clip_norm: Option<f64> = |_| None,
+            range(Range::Between(0.0, 1e30), called("NORM", training(MODELS, "clip-norm")));
+        /// Cut each element of a gradient to at most this, above and below 0.
+        clip_value: Option<f64> = |_| None,
+            range(Range::Between(0.0, 1e30), called("VALUE", training(MODELS, "clip-value")));
+        /// Part of each label that is spread evenly over the classes in training, where the loss is a cross-entropy.
+        label_smoothing: f64 = |_| 0.0,
+            range(Range::Below(0.0, 1.0), called("PART", training(MODELS, "label-smoothing")));
+        /// Passes over the data, at most.
+        epochs: usize = |of| of.epochs, whole(1, 1 << 20, called("EPOCHS", training(ALL, "epochs")));
+        /// Rows of a step.
+        batch_size: usize = |of| of.batch_size,
+            whole(1, 1 << 24, called("ROWS", training(MODELS, "batch-size")));
+        /// Take the rows of each epoch in an order of its own; with the flag, in the file's order.
+        shuffle: bool = |_| true, Spec { negated: true, ..training(MODELS, "no-shuffle") };
+        /// Seed of weights, order, dropout, noise and the validation split.
+        seed: u64 = |_| 7, whole(0, MOST_SEED, training(ALL, "seed"));
+        /// Epochs without a better validation loss before training stops and takes the best weights; 0 for never.
+        patience: usize = |of| of.patience,
+            whole(0, MANY, called("EPOCHS", training(MODELS, "patience")));
+        /// Noise on the inputs that the model learns to undo, drawn anew for every step: gaussian:0.3, salt-pepper:0.1,
+        /// mask:0.25.
+        noise: Option<String> = |_| None, called("KIND:AMOUNT", training(NUMBERS, "noise"));
+    }
+
+    /// Word vectors by themselves.
+    words: struct WordsConfig, GivenWords {
+        /// What predicts what.
+        method: WordMethod = |_| WordTrainer::default().method, model(&[Words], "method");
+        /// Width of the vectors.
+        units: usize = |_| WordTrainer::default().units,
+            whole(1, 4096, called("UNITS", model(&[Words], "dim")));
+        /// Words on either side of a word that are near it, at most.
+        window: usize = |_| WordTrainer::default().window,
+            whole(1, 100, called("WORDS", training(&[Words], "window")));
+        /// Wrong words that each right one is held against.
+        negatives: usize = |_| WordTrainer::default().negatives,
+            whole(1, 64, called("WORDS", training(&[Words], "negatives")));
+        /// Words more frequent than this share of all are dropped at random; 0 keeps all.
+        subsample: f64 = |_| WordTrainer::default().subsample,
+            range(Range::Below(0.0, 1e9), called("SHARE", training(&[Words], "subsample")));
+        /// Adagrad's step size.
+        learning_rate: f64 = |_| WordTrainer::default().learning_rate,
+            range(Range::Between(0.0, 1e3), called("RATE", training(&[Words], "learning-rate")));
+        /// Words of the text that a step takes.
+        words_per_step: usize = |_| WordTrainer::default().words_per_step,
+            whole(1, 1 << 16, called("WORDS", training(&[Words], "words-per-step")));
+    }
+
+    /// Files to write.
+    output: struct OutputConfig, GivenOutput {
+        /// Where to write the model.
+        model: Option<PathBuf> = |of| Some(of.output.into()),
+            Spec { short: Some('o'), ..output(ALL, "output") };
+        /// Where to write loss and accuracy by epoch, as JSON.
+        history: Option<PathBuf> = |_| None, output(MODELS, "history");
+        /// Where to draw them, as a PNG.
+        plot: Option<PathBuf> = |_| None, output(MODELS, "plot");
+        /// Keep the run here between epochs: a run that finds the file goes on from it, to the same bits, and removes
+        /// it at its end.
+        checkpoint: Option<PathBuf> = |_| None, output(MODELS, "checkpoint");
+    }
+}
+
+/// The group of an optimizer's numbers, which lie within `training.optimizer`.
+pub(super) const OPTIMIZER: &str = "optimizer";
+
+const fn number(
+    name: &'static str,
+    lines: &'static [&'static str],
+    range: Range,
+    flag: &'static str,
+) -> Setting {
+    Setting {
+        group: OPTIMIZER,
+        name,
+        lines,
+        spec: Spec { range, value_name: "RATE", ..training(MODELS, flag) },
+        arity: Arity::One,
+        choices: || &[],
+    }
+}
+
+/// The optimizers' numbers; which of them an optimizer has, its own file in `optimizers/` says.
+static HYPERPARAMETERS: &[Setting] = &[
+    number(
+        "learning_rate",
+        &["Step size. 0.001 on tables and 0.003 otherwise; 0.01 for sgd."],
+        Range::Below(0.0, 1e3),
+        "learning-rate",
+    ),
+    number(
+        "momentum",
+        &["Decay of the velocity, of sgd and rmsprop."],
+        Range::Below(0.0, 1.0),
+        "momentum",
+    ),
+    number(
+        "beta_1",
+        &["Decay of the first moment, of adam and adamw."],
+        Range::Below(0.0, 1.0),
+        "beta-1",
+    ),
+    number(
+        "beta_2",
+        &["Decay of the second moment, of adam and adamw."],
+        Range::Below(0.0, 1.0),
+        "beta-2",
+    ),
+    number("rho", &["Decay of the mean of squares, of rmsprop."], Range::Below(0.0, 1.0), "rho"),
+    number(
+        "epsilon",
+        &["Added to the root that a step is divided by, of adam, adamw and rmsprop."],
+        Range::Below(0.0, 1.0),
+        "epsilon",
+    ),
+    number(
+        "weight_decay",
+        &[
+            "Part of the weights that a step of adamw takes away, times the learning rate; not of biases and normalisation.",
+        ],
+        Range::Below(0.0, 1e3),
+        "weight-decay",
+    ),
+];
+
+/// The optimizers' numbers.
+pub fn hyperparameters() -> &'static [Setting] {
+    HYPERPARAMETERS
+}
