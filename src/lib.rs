@@ -27,7 +27,7 @@
 //! ```
 //!
 //! Rooms, each of which uses only those below it: [`cli`], [`mod@bench`], [`run`], [`report`],
-//! [`train`], [`model`], [`backend`], [`program`], [`kernels`], [`data`], [`text`], [`error`].
+//! [`train`], [`model`], [`metrics`], [`backend`], [`program`], [`kernels`], [`data`], [`text`], [`error`].
 //! `docs/architecture.md` has the drawing.
 
 // No panic is reachable from input, files or a device.
@@ -40,6 +40,7 @@ pub mod data;
 pub mod error;
 #[macro_use]
 pub mod kernels;
+pub mod metrics;
 pub mod model;
 pub mod program;
 pub mod report;

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 /// From top to bottom.
-const ROOMS: [&str; 12] = [
-    "cli", "bench", "run", "report", "train", "model", "backend", "program", "kernels", "data",
-    "text", "error",
+const ROOMS: [&str; 13] = [
+    "cli", "bench", "run", "report", "train", "model", "metrics", "backend", "program", "kernels",
+    "data", "text", "error",
 ];
 
 fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
