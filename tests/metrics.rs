@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use wgslearn::metrics::{self, Average, Metric, Predictions};
+use wgslearn::report::{ClassificationReport, RegressionReport};
 
 #[derive(Deserialize)]
 struct Fixture {
@@ -214,4 +215,47 @@ fn predictions_say_what_they_hold() {
     assert_eq!((labels.outputs(), labels.targets()), (&[0.5; 6][..], &[1.0; 6][..]));
     let counts = two.answers("accuracy").expect("counts");
     assert_eq!((counts.classes(), counts.support(0), counts.support(1)), (2, 0, 2));
+}
+
+#[test]
+fn the_regression_report_has_scikit_learns_figures() {
+    for case in cases().iter().filter(|case| case.width == case.target_width) {
+        let report = RegressionReport::new(&case.targets, &case.outputs, case.width);
+        let report = report.expect("a report");
+        for (name, found) in [("mse", report.mse), ("rmse", report.rmse), ("mae", report.mae)] {
+            let expected = case.expected[name].expect("a figure");
+            assert_near(found, expected, 1e-12, &format!("{name} of {}", case.name));
+        }
+        assert_eq!(report.r2.is_some(), case.expected["r2"].is_some(), "{}", case.name);
+        if let (Some(found), Some(expected)) = (report.r2, case.expected["r2"]) {
+            assert_near(found, expected, 1e-12, &format!("r2 of {}", case.name));
+        }
+    }
+}
+
+#[test]
+fn the_classification_report_has_scikit_learns_figures() {
+    let classes = |case: &&Case| case.target_width == 1 && case.width > 1;
+    for case in cases().iter().filter(classes) {
+        let answer = |row: &[f64]| {
+            (1..row.len()).fold(0, |best, j| if row[j] > row[best] { j } else { best })
+        };
+        let answers: Vec<usize> = case.outputs.chunks_exact(case.width).map(answer).collect();
+        let truth: Vec<usize> = case.targets.iter().map(|&class| class as usize).collect();
+        let labels: Vec<String> = (0..case.width).map(|class| class.to_string()).collect();
+        let report = ClassificationReport::new(&truth, &answers, &labels).expect("a report");
+        let (plain, weighted) = (report.macro_average, report.weighted_average);
+        for (name, found) in [
+            ("accuracy", report.accuracy),
+            ("precision_macro", plain.precision),
+            ("recall_macro", plain.recall),
+            ("f1_macro", plain.f1),
+            ("precision_weighted", weighted.precision),
+            ("recall_weighted", weighted.recall),
+            ("f1_weighted", weighted.f1),
+        ] {
+            let expected = case.expected[name].expect("a figure");
+            assert_near(found, expected, 1e-12, &format!("{name} of {}", case.name));
+        }
+    }
 }
