@@ -27,7 +27,7 @@
 //! ```
 //!
 //! Rooms, each of which uses only those below it: [`cli`], [`mod@bench`], [`run`], [`report`],
-//! [`train`], [`model`], [`backend`], [`program`], [`kernels`], [`data`], [`text`], [`error`].
+//! [`train`], [`model`], [`metrics`], [`backend`], [`program`], [`kernels`], [`data`], [`text`], [`error`].
 //! `docs/architecture.md` has the drawing.
 
 // No panic is reachable from input, files or a device.
@@ -42,6 +42,7 @@ pub mod error;
 pub mod kernels;
 pub mod layers;
 pub mod losses;
+pub mod metrics;
 pub mod model;
 pub mod optimizers;
 pub mod program;
