@@ -52,7 +52,7 @@ pub mod text;
 pub mod train;
 
 pub use backend::Device;
-pub use data::{Dataset, Inputs, Targets};
+pub use data::{Dataset, Inputs, Rows, Targets};
 pub use error::{Error, Result};
 pub use layers::{Activation, BagMode, Layer};
 pub use losses::Loss;

@@ -158,7 +158,7 @@ fn predictions_do_not_depend_on_chunks() {
     for device in [gpu(), &Device::cpu()] {
         let all = model.predict(dataset.inputs(), device).expect("predictions");
         assert_eq!(all.len(), 5_001 * 3);
-        let last = dataset.take(&[5_000]);
+        let last = dataset.rows_of(&[5_000]).expect("a row");
         let one = model.predict(last.inputs(), device).expect("a prediction");
         assert_eq!(one, all[15_000..]);
         for row in all.chunks_exact(3) {

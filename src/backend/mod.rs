@@ -16,7 +16,7 @@ use crate::kernels::Span;
 use crate::program::{RoutineId, Run};
 
 /// A program with its buffers on a device, ready to run. Buffers hold zeros at first.
-pub trait Executor {
+pub trait Executor: Send {
     /// Writes `values` to the start of an `f32` span.
     fn write_f32(&mut self, span: Span, values: &[f32]) -> Result<()>;
 

@@ -40,6 +40,9 @@ impl Progress {
                 text += &format!("  val_accuracy {accuracy:.4}");
             }
         }
+        if let Some(value) = epoch.monitored {
+            text += &format!("  val_metric {value:.4}");
+        }
         text += &format!("  {:.0} samples/s", epoch.samples_per_second);
         self.bar.set_message(text.clone());
         self.bar.set_position(epoch.epoch as u64);

@@ -39,11 +39,16 @@ impl Inputs {
         values / self.width().max(1)
     }
 
-    /// The rows of these numbers, in this order.
-    ///
-    /// # Panics
-    /// When a number is not below [`Inputs::rows`].
-    pub fn take(&self, rows: &[usize]) -> Inputs {
+    /// The same rows, borrowed.
+    pub fn as_rows(&self) -> Rows<'_> {
+        match self {
+            Inputs::Ids { values, .. } => Rows::Ids(values),
+            Inputs::Matrix { values, .. } => Rows::Matrix(values),
+        }
+    }
+
+    /// The rows of these numbers, in this order, each of which is below [`Inputs::rows`].
+    pub(crate) fn take(&self, rows: &[usize]) -> Inputs {
         match self {
             Inputs::Ids { values, length } => {
                 Inputs::Ids { values: take(values, *length, rows), length: *length }
@@ -51,6 +56,59 @@ impl Inputs {
             Inputs::Matrix { values, features } => {
                 Inputs::Matrix { values: take(values, *features, rows), features: *features }
             }
+        }
+    }
+}
+
+/// The rows that a model reads, borrowed: row by row, as wide as the model reads them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rows<'a> {
+    /// Word ids; 0 is padding.
+    Ids(&'a [u32]),
+    /// Features.
+    Matrix(&'a [f32]),
+}
+
+impl<'a> Rows<'a> {
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        match self {
+            Rows::Ids(values) => values.len(),
+            Rows::Matrix(values) => values.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The elements of this range, which is within.
+    pub(crate) fn part(self, range: std::ops::Range<usize>) -> Rows<'a> {
+        match self {
+            Rows::Ids(values) => Rows::Ids(&values[range]),
+            Rows::Matrix(values) => Rows::Matrix(&values[range]),
+        }
+    }
+
+    /// Checks that these are whole rows of `width` finite elements.
+    pub(crate) fn check(self, width: usize, source: &str) -> Result<()> {
+        let wrong = |message: String| Err(Error::Data { place: source.to_owned(), message });
+        if width == 0 {
+            return wrong("a row has no elements, but a model reads at least one".into());
+        }
+        if !self.len().is_multiple_of(width) {
+            return wrong(format!("{} values do not make rows of {width}", self.len()));
+        }
+        let Rows::Matrix(values) = self else { return Ok(()) };
+        match values.iter().position(|value| !value.is_finite()) {
+            None => Ok(()),
+            Some(i) => wrong(format!(
+                "row {}, column {} holds {}, which is no finite number; remove or replace it",
+                i / width + 1,
+                i % width + 1,
+                values[i]
+            )),
         }
     }
 }
@@ -101,23 +159,7 @@ impl Dataset {
         if width == 0 || rows == 0 {
             return wrong("there are no rows to learn from".into());
         }
-        let count = match &inputs {
-            Inputs::Ids { values, .. } => values.len(),
-            Inputs::Matrix { values, .. } => {
-                if let Some(i) = values.iter().position(|value| !value.is_finite()) {
-                    return wrong(format!(
-                        "row {}, column {} holds {}, which is no finite number; remove or replace it",
-                        i / width + 1,
-                        i % width + 1,
-                        values[i]
-                    ));
-                }
-                values.len()
-            }
-        };
-        if count != rows * width {
-            return wrong(format!("{count} values do not make rows of {width}"));
-        }
+        inputs.as_rows().check(width, &source)?;
         match &targets {
             Targets::Inputs => {}
             Targets::Values { values, width } => {
@@ -183,9 +225,21 @@ impl Dataset {
 
     /// The rows of these numbers, in this order.
     ///
-    /// # Panics
-    /// When a number is not below [`Dataset::rows`].
-    pub fn take(&self, rows: &[usize]) -> Dataset {
+    /// # Errors
+    /// [`Error::Usage`] when a number is not below [`Dataset::rows`].
+    pub fn rows_of(&self, rows: &[usize]) -> Result<Dataset> {
+        match rows.iter().find(|&&row| row >= self.rows()) {
+            None => Ok(self.take(rows)),
+            Some(row) => Err(Error::usage(format!(
+                "row {row} is asked for, but {} has the rows 0 to {}",
+                self.source,
+                self.rows() - 1
+            ))),
+        }
+    }
+
+    /// The rows of these numbers, each of which is below [`Dataset::rows`].
+    pub(crate) fn take(&self, rows: &[usize]) -> Dataset {
         let targets = match &self.targets {
             Targets::Inputs => Targets::Inputs,
             Targets::Values { values, width } => {
@@ -221,13 +275,15 @@ impl Dataset {
     /// # Errors
     /// [`Error::Data`] names the first place that is not.
     pub fn check_ids(&self, rows: usize) -> Result<()> {
-        check_ids(&self.inputs, rows, &self.source)
+        match self.inputs.as_rows() {
+            Rows::Ids(values) => check_ids_of(values, self.inputs.width(), rows, &self.source),
+            Rows::Matrix(_) => Ok(()),
+        }
     }
 }
 
-/// Checks that every id of `inputs` is below `rows`.
-pub(crate) fn check_ids(inputs: &Inputs, rows: usize, source: &str) -> Result<()> {
-    let Inputs::Ids { values, length } = inputs else { return Ok(()) };
+/// Checks that every id of rows of `length` is below `rows`.
+pub(crate) fn check_ids_of(values: &[u32], length: usize, rows: usize, source: &str) -> Result<()> {
     match values.iter().position(|&id| id as usize >= rows) {
         None => Ok(()),
         Some(i) => Err(Error::Data {

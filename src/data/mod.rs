@@ -6,8 +6,8 @@ mod images;
 mod npy;
 mod table;
 
-pub(crate) use dataset::check_ids;
-pub use dataset::{Dataset, Inputs, Targets, permutation};
+pub(crate) use dataset::check_ids_of;
+pub use dataset::{Dataset, Inputs, Rows, Targets, permutation};
 pub use examples::{Examples, TextColumns, read_examples, read_lines};
 pub use images::{
     Idx, ImageEncoder, ImageOptions, ImageShape, Images, holds_images, image_png, image_thumbnail,

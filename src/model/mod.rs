@@ -339,6 +339,11 @@ impl Model {
         if self.layers.is_empty() {
             return Err(Error::Model("a model needs at least one layer".into()));
         }
+        if self.input.width() == 0 {
+            return Err(Error::Model(
+                "a row has no elements, but a model reads at least one".into(),
+            ));
+        }
         let shapes = self.shapes()?;
         let names = self.layer_names();
         let last = self.layers.len() - 1;
@@ -360,6 +365,11 @@ impl Model {
             }));
         }
         let activation = self.layers[last].activation();
+        if activation == Activation::Softmax && shapes[last + 1].units() == 1 {
+            return Err(Error::Model(
+                "a softmax of one unit is 1 whatever it reads; give it a unit for each class, or take sigmoid".into(),
+            ));
+        }
         if !self.layers[last].describe().can_end() {
             return Err(Error::Model(format!(
                 "the last layer is {}, but a model ends in a dense layer",
@@ -474,10 +484,13 @@ impl Model {
                 )));
             };
             let parameter = &mut self.parameters[i];
-            if parameter.shape != weight.shape {
+            if parameter.shape != weight.shape || weight.values.len() != parameter.count() {
                 return Err(Error::Model(format!(
-                    "{} has the shape {:?}, not {:?}",
-                    weight.name, parameter.shape, weight.shape
+                    "{} has the shape {:?}, not {:?} with {} values",
+                    weight.name,
+                    parameter.shape,
+                    weight.shape,
+                    weight.values.len()
                 )));
             }
             parameter.values = weight.values;

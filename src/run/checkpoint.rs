@@ -14,7 +14,7 @@ use super::load::Loaded;
 use crate::backend::Device;
 use crate::error::{Error, Result};
 use crate::model::{Parameter, write_whole};
-use crate::train::{Checkpoint, EpochReport, History, Metrics, Observer, Role, SessionState};
+use crate::train::{Checkpoint, EpochReport, History, Metrics, Next, Observer, Role, SessionState};
 
 /// The metadata's key.
 const KEY: &str = "wgslearn_checkpoint";
@@ -71,8 +71,9 @@ impl<'a> CheckpointObserver<'a> {
 }
 
 impl Observer for CheckpointObserver<'_> {
-    fn epoch(&mut self, report: EpochReport) {
+    fn epoch(&mut self, report: EpochReport) -> Next {
         (self.on_epoch)(report);
+        Next::Continue
     }
 
     fn resume(&mut self) -> Result<Option<Checkpoint>> {

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::losses::Loss;
 use crate::model::{Input, Noise};
 use crate::optimizers::{Clip, Optimizer};
-use crate::train::{EarlyStopping, Fusions, Trainer, WordTrainer};
+use crate::train::{EarlyStopping, Fusions, Monitor, Trainer, WordTrainer};
 
 /// Pixels of an image at most.
 const MOST_PIXELS: usize = 1 << 26;
@@ -236,6 +236,11 @@ impl RunConfig {
             )));
         }
         let has_validation = data.validation.is_some() || data.validation_split > 0.0;
+        if let (Some(name), false) = (&self.training.monitor, has_validation) {
+            return Err(Error::usage(format!(
+                "{name} is to be watched, but there are no rows to validate on; give a validation split or file"
+            )));
+        }
         if self.training.patience > 0 && !has_validation {
             return Err(Error::usage(format!(
                 "patience is {}, but early stopping needs rows to validate on; give validation or a validation_split above 0, or a patience of 0",
@@ -258,6 +263,7 @@ impl RunConfig {
                 "the loss negative_sampling is for word vectors alone; leave loss out, or make the run of the kind words",
             ));
         }
+        self.monitor()?;
         if self.training.clip_norm.is_some() && self.training.clip_value.is_some() {
             return Err(Error::usage(
                 "clip_norm and clip_value are both given, but gradients are clipped in one way; leave one of them out",
@@ -433,9 +439,17 @@ impl RunConfig {
             },
             label_smoothing: training.label_smoothing,
             early_stopping: (patience > 0).then_some(EarlyStopping { patience }),
+            // Checked before any file was read.
+            monitor: self.monitor().ok().flatten(),
             frozen_layers: 0,
             fusions: Fusions::ALL,
         }
+    }
+
+    /// The metric that the run watches.
+    fn monitor(&self) -> Result<Option<Monitor>> {
+        let name = self.training.monitor.as_deref();
+        name.map(|name| crate::metrics::by_name(name).map(Monitor::from)).transpose()
     }
 
     /// The trainer of word vectors that the run asks for.

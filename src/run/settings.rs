@@ -213,6 +213,10 @@ settings! {
         /// Epochs without a better validation loss before training stops and takes the best weights; 0 for never.
         patience: usize = |of| of.patience,
             whole(0, MANY, called("EPOCHS", training(MODELS, "patience")));
+        /// A metric of the validation rows that is computed after every epoch and that early stopping goes by in place of
+        /// the loss: accuracy, f1_macro, roc_auc, top_k_accuracy:5, mae, r2 and others, in the unit in which the model
+        /// is trained.
+        monitor: Option<String> = |_| None, called("METRIC", training(MODELS, "monitor"));
         /// Noise on the inputs that the model learns to undo, drawn anew for every step: gaussian:0.3, salt-pepper:0.1,
         /// mask:0.25.
         noise: Option<String> = |_| None, called("KIND:AMOUNT", training(NUMBERS, "noise"));

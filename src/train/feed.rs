@@ -2,7 +2,7 @@
 //! upload of its rows.
 
 use crate::backend::Executor;
-use crate::data::{Dataset, Inputs, Targets};
+use crate::data::{Dataset, Inputs, Rows, Targets, check_ids_of};
 use crate::error::{Error, Result};
 use crate::kernels::Span;
 use crate::layers::plan::Purpose;
@@ -53,7 +53,15 @@ impl FeedSpec {
         batch: usize,
         purpose: Purpose,
     ) -> Result<FeedSpec> {
-        check_inputs(model, dataset.inputs(), dataset.source())?;
+        let (read, source) = (dataset.inputs(), dataset.source());
+        if read.width() != model.input().width() {
+            return Err(Error::Model(format!(
+                "{source}: a row has {} elements, but the model reads {}",
+                read.width(),
+                model.input().width()
+            )));
+        }
+        check_rows(model, read.as_rows(), source)?;
         let loss = model.loss();
         if loss == Loss::NegativeSampling {
             return Err(Error::Model(
@@ -111,28 +119,24 @@ fn check_targets(model: &Model, dataset: &Dataset) -> Result<()> {
     Ok(())
 }
 
-/// Checks that inputs are what a model reads.
-pub(super) fn check_inputs(model: &Model, inputs: &Inputs, source: &str) -> Result<()> {
-    match (model.input(), inputs) {
-        (Input::Ids { .. }, Inputs::Ids { .. }) | (Input::Matrix { .. }, Inputs::Matrix { .. }) => {
+/// Checks that rows are what a model reads.
+pub(super) fn check_rows(model: &Model, rows: Rows<'_>, source: &str) -> Result<()> {
+    let width = model.input().width();
+    match (model.input(), rows) {
+        (Input::Ids { .. }, Rows::Ids(values)) => {
+            rows.check(width, source)?;
+            match model.embedding_rows() {
+                Some(table_rows) => check_ids_of(values, width, table_rows, source),
+                None => Ok(()),
+            }
         }
-        (Input::Ids { .. }, _) => {
-            return Err(Error::Model(format!("{source} holds features, but the model reads ids")));
+        (Input::Matrix { .. }, Rows::Matrix(_)) => rows.check(width, source),
+        (Input::Ids { .. }, Rows::Matrix(_)) => {
+            Err(Error::Model(format!("{source} holds features, but the model reads ids")))
         }
-        (Input::Matrix { .. }, _) => {
-            return Err(Error::Model(format!("{source} holds ids, but the model reads features")));
+        (Input::Matrix { .. }, Rows::Ids(_)) => {
+            Err(Error::Model(format!("{source} holds ids, but the model reads features")))
         }
-    }
-    if inputs.width() != model.input().width() {
-        return Err(Error::Model(format!(
-            "{source}: a row has {} elements, but the model reads {}",
-            inputs.width(),
-            model.input().width()
-        )));
-    }
-    match model.embedding_rows() {
-        Some(rows) => crate::data::check_ids(inputs, rows, source),
-        None => Ok(()),
     }
 }
 
@@ -142,7 +146,7 @@ pub(super) fn upload_all(
     feed: &Feed,
     executor: &mut dyn Executor,
 ) -> Result<()> {
-    write_inputs(dataset.inputs(), feed.inputs, executor)?;
+    write_rows(dataset.inputs().as_rows(), feed.inputs, executor)?;
     match feed.targets {
         Some(targets) => executor.write_f32(targets, dataset.target_values()),
         None => Ok(()),
@@ -160,10 +164,10 @@ pub(super) fn upload(
     upload_all(&dataset.take(&rows), feed, executor)
 }
 
-/// Writes inputs to the start of a span.
-pub(super) fn write_inputs(inputs: &Inputs, span: Span, executor: &mut dyn Executor) -> Result<()> {
-    match inputs {
-        Inputs::Ids { values, .. } => executor.write_u32(span, values),
-        Inputs::Matrix { values, .. } => executor.write_f32(span, values),
+/// Writes rows to the start of a span.
+pub(super) fn write_rows(rows: Rows<'_>, span: Span, executor: &mut dyn Executor) -> Result<()> {
+    match rows {
+        Rows::Ids(values) => executor.write_u32(span, values),
+        Rows::Matrix(values) => executor.write_f32(span, values),
     }
 }

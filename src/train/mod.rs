@@ -17,14 +17,16 @@ mod record;
 mod session;
 mod small;
 mod trainer;
+mod watch;
 mod words;
 
 pub use crate::optimizers::{Clip, Optimizer, Schedule};
 pub use fuse::Fusions;
-pub use history::{EpochReport, History, Metrics};
+pub use history::{BatchReport, EpochReport, History, Metrics};
 pub use parameters::Role;
 pub use predictor::Predictor;
 pub use profile::{KernelCost, Profile};
 pub use session::{Session, SessionState};
-pub use trainer::{Checkpoint, EarlyStopping, Observer, Trainer};
+pub use trainer::{Checkpoint, EarlyStopping, Follow, Next, Observer, Trainer};
+pub use watch::Monitor;
 pub use words::{WordMethod, WordStream, WordTrainer};

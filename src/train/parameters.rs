@@ -3,7 +3,7 @@
 
 use super::record::{Recording, Request, record};
 use crate::backend::{Device, Executor};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::Span;
 use crate::kernels::state::TABLE_ROWS;
 use crate::model::{Model, Parameter};
@@ -53,6 +53,15 @@ pub(super) fn build(
     request: &Request<'_>,
     prepare: impl FnOnce(&Program) -> Result<Box<dyn Executor>>,
 ) -> Result<(Recording, Box<dyn Executor>)> {
+    for parameter in request.model.parameters() {
+        // A NaN can become an answer: relu makes it 0.
+        if let Some(value) = parameter.values.iter().find(|value| !value.is_finite()) {
+            return Err(Error::Model(format!(
+                "the weights {} hold {value}, which is no finite number; the model was not trained to its end or its file was changed",
+                parameter.name
+            )));
+        }
+    }
     let recording = record(request)?;
     let mut executor = prepare(&recording.program)?;
     let spans = recording.spans(Role::Weights)?;

@@ -1,12 +1,12 @@
 //! From inputs to outputs, in chunks of any number of rows.
 
-use super::feed::{FeedSpec, check_inputs, write_inputs};
+use super::feed::{FeedSpec, check_rows, write_rows};
 use super::parameters::build_inference;
 use super::record::Recording;
 use super::session::reset_counters;
 use super::{Metrics, Session};
 use crate::backend::{Device, Executor};
-use crate::data::{Dataset, Inputs};
+use crate::data::{Dataset, Inputs, Rows};
 use crate::error::{Error, Result};
 use crate::layers::plan::Purpose;
 use crate::model::Model;
@@ -15,7 +15,20 @@ use crate::program::Run;
 /// Rows that go to the device at once.
 const CHUNK: usize = 4096;
 
-/// A model ready to answer on a device.
+/// A model ready to answer on a device. It can be sent to another thread; each thread that answers has its own.
+///
+/// ```
+/// use wgslearn::{Activation, Device, Input, Layer, Loss, Model, Predictor, Rows};
+///
+/// let layers = vec![Layer::dense(2, Activation::Softmax)];
+/// let input = Input::Matrix { features: 3 };
+/// let model = Model::new(input, layers, Loss::CategoricalCrossentropy, 7)?;
+/// let mut predictor = Predictor::new(&model, &Device::cpu())?;
+/// let mut outputs = [0.0; 4];
+/// predictor.predict_into(Rows::Matrix(&[1.0, 2.0, 3.0, 0.5, 0.0, -1.0]), &mut outputs)?;
+/// assert!((outputs[0] + outputs[1] - 1.0).abs() < 1e-6);
+/// # Ok::<(), wgslearn::Error>(())
+/// ```
 pub struct Predictor {
     model: Model,
     recording: Recording,
@@ -32,7 +45,7 @@ impl Predictor {
     /// Puts `model` on `device`.
     ///
     /// # Errors
-    /// [`Error::Device`] when the device cannot hold it.
+    /// [`Error::Model`] when a weight is no finite number, [`Error::Device`] when the device cannot hold it.
     pub fn new(model: &Model, device: &Device) -> Result<Predictor> {
         // Batches of up to 256 rows, fewer where rows are wide: about a million values each.
         let widest = model.layer_shapes().iter().map(|shape| shape.width()).max().unwrap_or(1);
@@ -48,39 +61,60 @@ impl Predictor {
     ///
     /// # Errors
     /// [`Error::Model`] when the inputs are not what the model reads, [`Error::Data`] when an id
-    /// is outside the embedding, [`Error::Device`] when the device fails.
+    /// is outside the embedding or a feature is no finite number, [`Error::Device`] when the device fails.
     pub fn predict(&mut self, inputs: &Inputs, source: &str) -> Result<Vec<f32>> {
-        if inputs.rows() == 0 {
+        let width = self.model.input().width();
+        if inputs.as_rows().is_empty() {
             return Ok(Vec::new());
         }
-        check_inputs(&self.model, inputs, source)?;
+        if inputs.width() != width {
+            return Err(Error::Model(format!(
+                "{source}: a row has {} elements, but the model reads {width}",
+                inputs.width()
+            )));
+        }
+        let mut outputs = vec![0.0; inputs.rows() * self.model.outputs()];
+        self.predict_rows(inputs.as_rows(), &mut outputs, source)?;
+        Ok(outputs)
+    }
+
+    /// As [`Predictor::predict`], of borrowed rows into a buffer of `[rows, outputs]`.
+    ///
+    /// # Errors
+    /// As [`Predictor::predict`]; [`Error::Usage`] when `outputs` has another length.
+    pub fn predict_into(&mut self, rows: Rows<'_>, outputs: &mut [f32]) -> Result<()> {
+        self.predict_rows(rows, outputs, "the inputs")
+    }
+
+    fn predict_rows(&mut self, rows: Rows<'_>, outputs: &mut [f32], source: &str) -> Result<()> {
+        check_rows(&self.model, rows, source)?;
+        let (width, units) = (self.model.input().width(), self.model.outputs());
+        let count = rows.len() / width;
+        if outputs.len() != count * units {
+            return Err(Error::usage(format!(
+                "{count} rows have {} outputs, but the buffer for them holds {}",
+                count * units,
+                outputs.len()
+            )));
+        }
         let feed = self.recording.feeds[0].clone();
         let (Some(routine), Some(store)) = (feed.full, self.recording.store) else {
             return Err(Error::Model("the model was recorded without a prediction".into()));
         };
-        let mut outputs = Vec::with_capacity(inputs.rows() * self.model.outputs());
-        let all: Vec<usize> = (0..inputs.rows()).collect();
-        for chunk in all.chunks(feed.resident) {
-            let part;
-            let rows = match chunk.len() == inputs.rows() {
-                true => inputs,
-                false => {
-                    part = inputs.take(chunk);
-                    &part
-                }
-            };
-            write_inputs(rows, feed.inputs, self.executor.as_mut())?;
+        for (n, outputs) in outputs.chunks_mut(feed.resident * units).enumerate() {
+            let (first, count) = (n * feed.resident, outputs.len() / units);
+            let part = rows.part(first * width..(first + count) * width);
+            write_rows(part, feed.inputs, self.executor.as_mut())?;
             // The last batch is filled up with the first row; its outputs there are not read.
-            let batches = chunk.len().div_ceil(feed.batch);
-            let mut order: Vec<u32> = (0..chunk.len() as u32).collect();
+            let batches = count.div_ceil(feed.batch);
+            let mut order: Vec<u32> = (0..count as u32).collect();
             order.resize(batches * feed.batch, 0);
             self.executor.write_u32(feed.order, &order)?;
             reset_counters(&self.recording, 0, self.executor.as_mut())?;
             self.executor.run(&[Run { routine, times: batches }])?;
-            let len = chunk.len() * self.model.outputs();
-            outputs.extend(self.executor.read_f32(store.part(0, len))?);
+            outputs.copy_from_slice(&self.executor.read_f32(store.part(0, outputs.len()))?);
         }
-        Ok(outputs)
+        Ok(())
     }
 }
 

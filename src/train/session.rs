@@ -3,10 +3,10 @@
 //! The host works by window, not by step: it writes the order of the rows, the rate of each
 //! step and the counters, runs the steps in few submissions, and reads their losses back once.
 
-use super::feed::{FeedSpec, upload, upload_all};
+use super::feed::{FeedSpec, upload, upload_all, write_rows};
 use super::parameters::{Role, build, build_inference, read_parameters, write_parameters};
 use super::record::{MAX_SLOTS, Recording, Request};
-use super::{Metrics, Trainer};
+use super::{BatchReport, Metrics, Trainer};
 use crate::backend::{Device, Executor};
 use crate::data::{Dataset, Targets};
 use crate::error::{Error, Result};
@@ -46,6 +46,8 @@ pub struct Session<'a> {
     pub(super) steps: u64,
     /// The step through which every row of a lazy table is up to date.
     pub(super) flushed: u64,
+    /// The batches since they were last taken, where somebody watches.
+    batches: Option<Vec<BatchReport>>,
 }
 
 /// A data set with its feed.
@@ -96,6 +98,26 @@ impl<'a> Session<'a> {
         if let Some(dataset) = validation {
             let batch = trainer.batch_size.max(evaluation_batch(model));
             feeds.push(FeedSpec::new(model, dataset, batch, Purpose::Evaluation)?);
+            if trainer.monitor.is_some() {
+                feeds.push(FeedSpec {
+                    target_width: None,
+                    purpose: Purpose::Prediction,
+                    ..feeds[1]
+                });
+            }
+        }
+        if validation.is_none() {
+            if trainer.early_stopping.is_some() {
+                return Err(Error::usage(
+                    "early stopping needs rows to validate on; give a validation data set, or no early stopping",
+                ));
+            }
+            if let Some(monitor) = &trainer.monitor {
+                return Err(Error::usage(format!(
+                    "{} is to be watched, but there are no rows to validate on; give a validation data set",
+                    monitor.name()
+                )));
+            }
         }
         let request = Request {
             model,
@@ -121,6 +143,7 @@ impl<'a> Session<'a> {
             step: 0,
             steps: per_epoch * trainer.epochs as u64,
             flushed: 0,
+            batches: None,
         })
     }
 
@@ -148,6 +171,7 @@ impl<'a> Session<'a> {
             step: 0,
             steps: 0,
             flushed: 0,
+            batches: None,
         })
     }
 
@@ -203,6 +227,69 @@ impl<'a> Session<'a> {
         let rows: Vec<u32> = (0..dataset.rows() as u32).collect();
         let total = self.windows(Purpose::Evaluation, &rows)?;
         Ok(Some(self.metrics(total, dataset)))
+    }
+
+    /// The metric that is watched, over the validation rows with the weights as they are: its name and its value.
+    ///
+    /// # Errors
+    /// As [`Session::train`], and what the metric refuses.
+    pub fn monitored(&mut self) -> Result<Option<(String, f64)>> {
+        let (Some(monitor), Some(source)) = (self.trainer.monitor.clone(), &self.validation) else {
+            return Ok(None);
+        };
+        let dataset = source.dataset;
+        self.flush()?;
+        let outputs = self.validation_outputs(dataset)?;
+        let value = monitor.compute(&outputs, self.model.outputs(), dataset)?;
+        Ok(Some((monitor.name(), value)))
+    }
+
+    /// The model's outputs for the validation rows, `[rows, outputs]`.
+    fn validation_outputs(&mut self, dataset: &Dataset) -> Result<Vec<f32>> {
+        let prediction = self.recording.feeds.get(2).cloned().zip(self.recording.store);
+        let Some((feed, store)) = prediction else {
+            return Err(Error::usage("this session was not made to watch a metric"));
+        };
+        let width = dataset.inputs().width();
+        let mut outputs = Vec::with_capacity(dataset.rows() * self.model.outputs());
+        let mut first = 0;
+        while first < dataset.rows() {
+            let rows = feed.resident.min(dataset.rows() - first);
+            let part = dataset.inputs().as_rows().part(first * width..(first + rows) * width);
+            write_rows(part, feed.inputs, self.executor.as_mut())?;
+            let order: Vec<u32> = (0..rows as u32).collect();
+            self.executor.write_u32(feed.order, &order)?;
+            reset_counters(&self.recording, 0, self.executor.as_mut())?;
+            let full = feed.full.map(|routine| Run { routine, times: rows / feed.batch });
+            let tail = feed.tail.filter(|_| rows % feed.batch > 0);
+            let tail = tail.map(|routine| Run { routine, times: 1 });
+            let runs: Vec<Run> = full.into_iter().chain(tail).collect();
+            self.executor.run(&runs)?;
+            outputs.extend(self.executor.read_f32(store.part(0, rows * self.model.outputs()))?);
+            first += rows;
+        }
+        Ok(outputs)
+    }
+
+    /// Whether the losses of single batches are kept for [`Session::take_batches`].
+    pub fn watch_batches(&mut self, watch: bool) {
+        self.batches = watch.then(Vec::new);
+    }
+
+    /// The batches that were trained since the last call, where [`Session::watch_batches`] was asked for.
+    pub fn take_batches(&mut self) -> Vec<BatchReport> {
+        self.batches.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Another learning rate from the next step on, in place of the optimizer's; the schedule's factor goes on top.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when it is out of range.
+    pub fn set_learning_rate(&mut self, learning_rate: f64) -> Result<()> {
+        let optimizer = self.trainer.optimizer.with_learning_rate(learning_rate);
+        optimizer.check()?;
+        self.trainer.optimizer = optimizer;
+        Ok(())
     }
 
     /// Whether [`Session::keep_best`] keeps weights on the device. Large models have no room for
@@ -470,6 +557,18 @@ impl<'a> Session<'a> {
 
         let history = self.recording.history.part(0, slots * feed.groups * 2);
         let entries = self.executor.read_f32(history)?;
+        if let (Some(batches), Purpose::Training) = (&mut self.batches, purpose) {
+            let elements = self.model.loss().objective().elements(self.model.outputs());
+            for (i, entries) in entries.chunks_exact(feed.groups * 2).enumerate() {
+                let rows = match (i + 1) % (slots / repeats) {
+                    0 if tail > 0 => tail,
+                    _ => feed.batch,
+                };
+                let sum: f64 = entries.iter().step_by(2).map(|&loss| loss as f64).sum();
+                let step = self.step + 1 + i as u64 - slots as u64;
+                batches.push(BatchReport { step, rows, loss: sum / (rows * elements) as f64 });
+            }
+        }
         let mut totals = Vec::new();
         for entries in entries.chunks_exact(entries.len() / repeats) {
             let mut total = Total { rows: part, ..Total::default() };

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::{EpochReport, Fusions, History, Metrics, Role, Session, SessionState};
+use super::{
+    BatchReport, EpochReport, Fusions, History, Metrics, Monitor, Role, Session, SessionState,
+};
 use crate::backend::Device;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -48,6 +50,9 @@ pub struct Trainer {
     pub label_smoothing: f64,
     /// Whether to stop when validation does not get better.
     pub early_stopping: Option<EarlyStopping>,
+    /// A metric of the validation rows that is computed after every epoch, and that early stopping goes by in place of
+    /// the validation loss.
+    pub monitor: Option<Monitor>,
     /// The first layers, this many, keep their weights.
     pub frozen_layers: usize,
     /// Which fusions it may use.
@@ -66,24 +71,83 @@ impl Default for Trainer {
             clip: None,
             label_smoothing: 0.0,
             early_stopping: None,
+            monitor: None,
             frozen_layers: 0,
             fusions: Fusions::ALL,
         }
     }
 }
 
-/// Stops when the validation loss has not fallen for `patience` epochs, and keeps the weights of
-/// the best epoch.
+/// Stops when the validation loss, or the metric that is watched, has not become better for `patience` epochs, and
+/// keeps the weights of the best epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EarlyStopping {
     /// Epochs without a new best that are allowed.
     pub patience: usize,
 }
 
+/// What a run does next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Next {
+    /// Goes on.
+    Continue,
+    /// Goes on with this learning rate in place of the optimizer's; the schedule's factor still goes on top.
+    LearningRate(f64),
+    /// Ends here, as if it had no more epochs: the best weights are taken where early stopping keeps them.
+    Stop,
+}
+
+/// How closely an observer follows a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Follow {
+    /// Epochs that take less than a fifth of a second may be reported several at a time: what they are told next
+    /// comes after the last of them.
+    Groups,
+    /// Each epoch is reported when it is done.
+    Epochs,
+    /// So, and the batches of each.
+    Batches,
+}
+
 /// Watches a run, and may keep it.
+///
+/// ```
+/// use wgslearn::train::{BatchReport, EpochReport, Follow, Next, Observer};
+///
+/// /// Halves the learning rate after the tenth epoch, and stops when the loss is small.
+/// struct Halving(f64);
+///
+/// impl Observer for Halving {
+///     fn follow(&self) -> Follow {
+///         Follow::Batches
+///     }
+///     fn batch(&mut self, report: BatchReport) {
+///         println!("step {}: loss {:.4}", report.step, report.loss);
+///     }
+///     fn epoch(&mut self, report: EpochReport) -> Next {
+///         match report.epoch {
+///             _ if report.training.loss < 0.01 => Next::Stop,
+///             10 => Next::LearningRate(self.0 / 2.0),
+///             _ => Next::Continue,
+///         }
+///     }
+/// }
+/// ```
 pub trait Observer {
+    /// How closely it follows.
+    fn follow(&self) -> Follow {
+        Follow::Groups
+    }
+
+    /// Called for every batch of an epoch, once the epoch is done, where [`Follow::Batches`] is asked for.
+    fn batch(&mut self, _report: BatchReport) {}
+
     /// Called after every epoch.
-    fn epoch(&mut self, _report: EpochReport) {}
+    fn epoch(&mut self, _report: EpochReport) -> Next {
+        Next::Continue
+    }
 
     /// A checkpoint to go on from, asked for once before the first epoch.
     ///
@@ -104,8 +168,9 @@ pub trait Observer {
 }
 
 impl<F: FnMut(EpochReport)> Observer for F {
-    fn epoch(&mut self, report: EpochReport) {
+    fn epoch(&mut self, report: EpochReport) -> Next {
         self(report);
+        Next::Continue
     }
 }
 
@@ -225,32 +290,43 @@ impl Trainer {
         // How many epochs share a read-back: one where each is validated, else what fits between
         // two reports.
         let mut at_once = 1;
-        while epoch < self.epochs && !self.is_out_of_patience(epoch, best) {
+        let follow = observer.follow();
+        session.watch_batches(follow == Follow::Batches);
+        let mut stops = false;
+        while !stops && epoch < self.epochs && !self.is_out_of_patience(epoch, best) {
             let started = Instant::now();
             let end = self.epochs.min(epoch + at_once);
             let metrics = session.train(epoch..end)?;
             let validation = session.evaluate()?;
+            let monitored = session.monitored()?;
             let seconds = started.elapsed().as_secs_f64();
             let samples_per_second = (rows * (end - epoch)) as f64 / seconds.max(1e-9);
+            session.take_batches().into_iter().for_each(|report| observer.batch(report));
             for training in metrics {
                 epoch += 1;
-                history.push(training, validation);
+                history.push(training, validation, monitored.clone());
                 let epochs = self.epochs;
-                observer.epoch(EpochReport {
+                let next = observer.epoch(EpochReport {
                     epoch,
                     epochs,
                     training,
                     validation,
+                    monitored: monitored.as_ref().map(|(_, value)| *value),
                     samples_per_second,
                 });
+                match next {
+                    Next::Continue => {}
+                    Next::LearningRate(rate) => session.set_learning_rate(rate)?,
+                    Next::Stop => stops = true,
+                }
             }
             match validation {
-                None => {
+                None if follow == Follow::Groups => {
                     at_once = (at_once as f64 * REPORT.as_secs_f64() / seconds.max(1e-6)) as usize;
                     at_once = at_once.clamp(1, session.epochs_at_once().max(1));
                 }
                 Some(found) if self.early_stopping.is_some() => {
-                    if best.is_none_or(|(_, known): (usize, Metrics)| found.loss < known.loss) {
+                    if self.is_best(epoch, found, best, &history) {
                         best = Some((epoch, found));
                         match on_device {
                             true => session.keep_best()?,
@@ -258,7 +334,7 @@ impl Trainer {
                         }
                     }
                 }
-                Some(_) => {}
+                None | Some(_) => {}
             }
             observer.checkpoint(&mut || {
                 let (history, mut state) = (history.clone(), session.state()?);
@@ -275,6 +351,25 @@ impl Trainer {
             history.best_epoch = Some(at);
         }
         Ok(history)
+    }
+
+    /// Whether an epoch is better than the best before it: by the metric that is watched, or by the loss.
+    fn is_best(
+        &self,
+        epoch: usize,
+        found: Metrics,
+        best: Option<(usize, Metrics)>,
+        history: &History,
+    ) -> bool {
+        let Some((at, known)) = best else { return true };
+        let value = |epoch: usize| {
+            let name = self.monitor.as_ref()?.name();
+            history.val_metrics.get(&name)?.get(epoch - 1).copied()
+        };
+        match (&self.monitor, value(epoch), value(at)) {
+            (Some(monitor), Some(found), Some(known)) => monitor.is_better(found, known),
+            _ => found.loss < known.loss,
+        }
     }
 
     /// Whether the best epoch lies `patience` epochs back.

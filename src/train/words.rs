@@ -108,6 +108,16 @@ impl WordTrainer {
         if self.subsample.is_nan() || self.subsample < 0.0 {
             return Err(Error::usage("the subsampling threshold must be 0 or above"));
         }
+        let ids = stream.counts.len();
+        if let Some(i) = stream.tokens.iter().position(|&id| id as usize >= ids) {
+            return Err(Error::Data {
+                place: format!("the stream of words, place {i}"),
+                message: format!(
+                    "the id {} is not below the {ids} ids that are counted",
+                    stream.tokens[i]
+                ),
+            });
+        }
         let words = stream.counts.iter().skip(stream.first_word as usize).filter(|&&n| n > 0);
         if words.count() < 2 {
             return Err(Error::Training(
@@ -160,12 +170,13 @@ impl WordTrainer {
                 let [loss, samples] =
                     self.epoch(&recording, executor.as_mut(), &tokens, &mut step)?;
                 let training = Metrics { loss: loss / samples.max(1.0), accuracy: None };
-                history.push(training, None);
+                history.push(training, None, None);
                 on_epoch(EpochReport {
                     epoch: epoch + 1,
                     epochs: self.epochs,
                     training,
                     validation: None,
+                    monitored: None,
                     samples_per_second: stream.tokens.len() as f64
                         / started.elapsed().as_secs_f64().max(1e-9),
                 });
@@ -208,10 +219,12 @@ impl WordTrainer {
         let mut totals = [0.0; 2];
         // A place is left for the 0 that ends a piece's last sentence.
         for piece in tokens.chunks(recording.tokens.len - 1) {
-            let mut padded = piece.to_vec();
-            padded.push(0);
-            executor.write_u32(recording.tokens, &padded)?;
+            // Behind the piece are no words, as far as its last step looks: not what an epoch before left there.
             let steps = piece.len().div_ceil(self.words_per_step);
+            let looks = steps * self.words_per_step + self.window + 1;
+            let mut padded = piece.to_vec();
+            padded.resize(looks.min(recording.tokens.len), 0);
+            executor.write_u32(recording.tokens, &padded)?;
             for first in (0..steps).step_by(MAX_SLOTS) {
                 let times = MAX_SLOTS.min(steps - first);
                 let cursor = (first * self.words_per_step) as u32;
@@ -440,5 +453,46 @@ mod tests {
         assert!((often as f64 - expected).abs() < 4.0 * expected.sqrt(), "{often} of {expected}");
         assert_eq!(kept.len() - often, 10_000, "rare words stay");
         assert_ne!(kept, WordTrainer::default().subsampled(&stream, 1));
+    }
+
+    /// What lies behind a shorter epoch was the end of the one before, and was trained again.
+    #[test]
+    fn a_shorter_epoch_trains_its_own_words_alone() {
+        let tokens: Vec<u32> =
+            (0..382).map(|i| if i % 19 == 18 { 0 } else { 2 + i * i % 23 }).collect();
+        let mut counts = vec![0; 25];
+        tokens.iter().for_each(|&id| counts[id as usize] += 1);
+        let stream = WordStream { tokens: tokens.clone(), counts, first_word: 2 };
+        for method in [WordMethod::Skipgram, WordMethod::Cbow] {
+            let trainer =
+                WordTrainer { method, units: 8, words_per_step: 64, ..WordTrainer::default() };
+            let samples = |before: &[u32]| {
+                let device = Device::cpu();
+                let recording = trainer.record(&stream, &device).expect("a program");
+                let mut executor = device.prepare(&recording.program).expect("memory");
+                trainer.write_start(&stream, &recording, executor.as_mut()).expect("a start");
+                let mut step = 0;
+                trainer.epoch(&recording, executor.as_mut(), before, &mut step).expect("an epoch");
+                // The same draws, whatever was before.
+                let mut step = 100;
+                let [_, samples] = trainer
+                    .epoch(&recording, executor.as_mut(), &tokens[..330], &mut step)
+                    .expect("a shorter epoch");
+                samples
+            };
+            assert_eq!(samples(&tokens), samples(&tokens[..10]), "{method:?}");
+        }
+    }
+
+    #[test]
+    fn an_id_that_is_not_counted_is_refused() {
+        let stream = WordStream { tokens: vec![2, 3, 9], counts: vec![0, 0, 1, 1], first_word: 2 };
+        let error = WordTrainer::default()
+            .fit(&stream, &Device::cpu(), &mut |_| {})
+            .expect_err("an id without a count");
+        assert!(
+            error.to_string().contains("place 2") && error.to_string().contains("id 9"),
+            "{error}"
+        );
     }
 }
