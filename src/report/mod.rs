@@ -1,7 +1,11 @@
-//! Results as people read them: reports, curves, grids of images, clouds of codes.
+//! Results as people read them: reports, curves, grids of images, clouds of latents.
+//!
+//! Tables and figures (`classification`, `regression`, `pca`, `linear`) draw nothing; what draws
+//! is in `plot`, `grid`, `scaling` and `scatter`.
 
 mod classification;
 mod grid;
+mod linear;
 mod pca;
 mod plot;
 mod regression;

@@ -1,11 +1,10 @@
 //! Principal component analysis: what an autoencoder of the same width is held against.
 //!
 //! The leading eigenvectors of the covariance (or, where rows are fewer than features, of the
-//! Gram matrix) by subspace iteration with Rayleigh and Ritz's projection; the products are the
-//! CPU backend's, the factorisations nalgebra's. Everything is in double precision.
+//! Gram matrix) by subspace iteration with Rayleigh and Ritz's projection (Golub and Van Loan,
+//! Matrix Computations, 8.2.4); the products are the CPU backend's. Everything is in double precision.
 
-use nalgebra::{DMatrix, SymmetricEigen};
-
+use super::linear::{householder_qr, symmetric_eigen, transposed};
 use crate::error::{Error, Result};
 use crate::kernels::{Begin, Product, Real};
 
@@ -78,10 +77,10 @@ impl Pca {
             );
             orthonormal(axes, features, components)
         };
-        Ok(Pca { mean, axes, components })
+        Ok(Pca { mean, axes: with_signs(axes, components), components })
     }
 
-    /// Codes `[rows, components]` of rows.
+    /// Latents `[rows, components]` of rows.
     pub fn encode(&self, values: &[f32]) -> Vec<f64> {
         let (features, k) = (self.mean.len(), self.components);
         let centred = centre(values, &self.mean);
@@ -89,13 +88,13 @@ impl Pca {
         product([rows, k, features], &centred, [features, 1], &self.axes, [k, 1])
     }
 
-    /// Mean squared error between rows and what their codes give back.
+    /// Mean squared error between rows and what their latents give back.
     pub fn mse(&self, values: &[f32]) -> f64 {
         let (features, k) = (self.mean.len(), self.components);
         let centred = centre(values, &self.mean);
         let rows = centred.len() / features;
-        let codes = product([rows, k, features], &centred, [features, 1], &self.axes, [k, 1]);
-        let back = product([rows, features, k], &codes, [k, 1], &self.axes, [1, k]);
+        let latents = product([rows, k, features], &centred, [features, 1], &self.axes, [k, 1]);
+        let back = product([rows, features, k], &latents, [k, 1], &self.axes, [1, k]);
         let squares = centred.iter().zip(&back).map(|(x, y)| (x - y) * (x - y));
         squares.sum::<f64>() / centred.len().max(1) as f64
     }
@@ -121,8 +120,22 @@ fn product(
 
 /// An orthonormal basis `[rows, columns]` of the columns of a matrix.
 fn orthonormal(matrix: Vec<f64>, rows: usize, columns: usize) -> Vec<f64> {
-    let q = DMatrix::from_row_slice(rows, columns, &matrix).qr().q();
-    q.transpose().as_slice().to_vec()
+    let (q, _) = householder_qr(transposed(&matrix, columns), rows, columns);
+    transposed(&q, rows)
+}
+
+/// An axis may point either way: its number of the largest size is made positive, as scikit-learn's
+/// PCA does, so that pictures of codes do not depend on how the axes were found.
+fn with_signs(mut axes: Vec<f64>, components: usize) -> Vec<f64> {
+    for component in 0..components {
+        let along = || axes.iter().skip(component).step_by(components);
+        let largest = along().fold(0.0f64, |a, &b| if b.abs() > a.abs() { b } else { a });
+        if largest < 0.0 {
+            let axis = axes.iter_mut().skip(component).step_by(components);
+            axis.for_each(|value| *value = -*value);
+        }
+    }
+    axes
 }
 
 /// Eigenvectors of the `count` largest eigenvalues of a symmetric matrix, `[side, count]`.
@@ -152,16 +165,11 @@ fn leading(matrix: Vec<f64>, side: usize, count: usize) -> Vec<f64> {
     basis.chunks_exact(width).flat_map(|row| &row[..count]).copied().collect()
 }
 
-/// All eigenvectors and eigenvalues by falling value, the first `count` vectors as columns.
+/// The first `count` eigenvectors by falling eigenvalue as columns `[side, count]`, and all eigenvalues.
 fn sorted_eigenvectors(matrix: Vec<f64>, side: usize, count: usize) -> (Vec<f64>, Vec<f64>) {
-    let eigen = SymmetricEigen::new(DMatrix::from_row_slice(side, side, &matrix));
-    let mut order: Vec<usize> = (0..side).collect();
-    order.sort_by(|&a, &b| eigen.eigenvalues[b].total_cmp(&eigen.eigenvalues[a]));
-    let vectors = (0..side).flat_map(|row| {
-        order[..count].iter().map(move |&column| (row, column)).collect::<Vec<_>>()
-    });
-    let vectors = vectors.map(|at| eigen.eigenvectors[at]).collect();
-    (vectors, order.iter().map(|&i| eigen.eigenvalues[i]).collect())
+    let (values, mut vectors) = symmetric_eigen(matrix, side);
+    vectors.truncate(count * side);
+    (transposed(&vectors, side), values)
 }
 
 #[cfg(test)]
@@ -204,7 +212,46 @@ mod tests {
     }
 
     #[test]
+    fn axes_are_orthonormal_and_point_to_their_largest_number() {
+        for (count, features, k) in [(500, 20, 5), (700, 300, 3), (40, 900, 4)] {
+            let axes = Pca::fit(&rows(count, features), features, k).expect("a PCA").axes;
+            for (a, one) in transposed(&axes, k).chunks_exact(features).enumerate() {
+                let largest =
+                    one.iter().fold(0.0f64, |a, &b| if b.abs() > a.abs() { b } else { a });
+                assert!(largest > 0.0, "axis {a}: {largest}");
+                for (b, two) in transposed(&axes, k).chunks_exact(features).enumerate() {
+                    let sum: f64 = one.iter().zip(two).map(|(one, two)| one * two).sum();
+                    assert!((sum - (a == b) as usize as f64).abs() < 1e-12, "{a} {b}: {sum}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn errors_are_what_eigenvalues_leave() {
+        // As many components as features leave nothing; a diagonal of known variances leaves those
+        // of the axes that are left out: rows of +-1, +-2, +-3 along each axis.
+        let mut values = Vec::new();
+        for axis in 0..3 {
+            for sign in [-1.0, 1.0] {
+                let mut row = [5.0; 3];
+                row[axis] += sign * (axis + 1) as f32;
+                values.extend(row);
+            }
+        }
+        for (k, left) in [(0, 14.0), (1, 5.0), (2, 1.0), (3, 0.0)] {
+            let mse = Pca::fit(&values, 3, k).expect("a PCA").mse(&values);
+            // Two rows an axis, over 6 rows of 3.
+            assert!((mse - 2.0 * left / 18.0).abs() < 1e-14, "{k}: {mse}");
+        }
+        let codes = Pca::fit(&values, 3, 1).expect("a PCA").encode(&[5.0, 5.0, 9.0]);
+        assert!((codes[0] - 4.0).abs() < 1e-14, "{codes:?}");
+    }
+
+    #[test]
     fn too_few_rows_are_refused() {
         assert!(Pca::fit(&rows(3, 20), 20, 4).is_err());
+        assert!(Pca::fit(&rows(3, 20), 20, 3).is_ok());
+        assert!(Pca::fit(&rows(20, 3), 3, 4).is_err());
     }
 }
