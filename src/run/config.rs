@@ -78,7 +78,7 @@ impl Settings {
             settings.with(&defaults)
         };
         let config = complete(self)?;
-        // What is given and not read is refused, unless it says what would be anyhow.
+        // What is given and not read is refused, unless it says the default.
         let values = config.values();
         let usual = complete(&Settings::default())?.values();
         for row in self.given().into_iter().filter(|row| !row.is_for(kind)) {
