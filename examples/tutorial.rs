@@ -33,6 +33,6 @@ fn main() -> Result<()> {
     let outputs = model.predict(dataset.inputs(), &device)?;
     let answers: Vec<usize> = outputs.iter().map(|&p| (p > 0.5) as usize).collect();
     let truth = labels.map(|label| label as usize);
-    println!("{}", ClassificationReport::new(&truth, &answers, &["0".into(), "1".into()]));
+    println!("{}", ClassificationReport::new(&truth, &answers, &["0".into(), "1".into()])?);
     Ok(())
 }

@@ -27,7 +27,7 @@
 //! ```
 //!
 //! Rooms, each of which uses only those below it: [`cli`], [`mod@bench`], [`run`], [`report`],
-//! [`train`], [`model`], [`backend`], [`program`], [`kernels`], [`data`], [`text`], [`error`].
+//! [`train`], [`model`], [`metrics`], [`backend`], [`program`], [`kernels`], [`data`], [`text`], [`error`].
 //! `docs/architecture.md` has the drawing.
 
 // No panic is reachable from input, files or a device.
@@ -43,6 +43,7 @@ pub mod error;
 pub mod kernels;
 pub mod layers;
 pub mod losses;
+pub mod metrics;
 pub mod model;
 pub mod optimizers;
 pub mod program;
@@ -57,7 +58,7 @@ pub use error::{Error, Result};
 pub use layers::{Activation, BagMode, Layer};
 pub use losses::Loss;
 pub use model::{Input, Model, Noise, NoiseKind};
-pub use optimizers::{Optimizer, Schedule};
+pub use optimizers::{Clip, Optimizer, Schedule};
 pub use train::{
     EarlyStopping, Fusions, History, Predictor, Profile, Session, Trainer, WordTrainer,
 };

@@ -11,7 +11,19 @@ use wgslearn::train::Role;
 use wgslearn::*;
 
 /// Runs, by the name of their fixture. A new layer, loss or optimizer adds one, and its run to make.py.
-const NAMES: &[&str] = &["adamw", "add", "concat", "gelu", "huber", "layer_norm", "rmsprop"];
+const NAMES: &[&str] = &[
+    "adamw",
+    "add",
+    "clip_norm",
+    "clip_value",
+    "concat",
+    "gelu",
+    "huber",
+    "layer_norm",
+    "rmsprop",
+    "smooth_binary",
+    "smooth_classes",
+];
 
 struct Run {
     json: Value,
@@ -57,6 +69,8 @@ fn load(name: &str) -> Run {
         epochs: parse(&spec["epochs"]),
         batch_size: parse(&spec["batch_size"]),
         optimizer: parse(&spec["optimizer"]),
+        clip: serde_json::from_value(spec["clip"].clone()).ok(),
+        label_smoothing: parse(&spec["label_smoothing"]),
         shuffle: false,
         ..Trainer::default()
     };

@@ -3,13 +3,14 @@
 use std::path::Path;
 
 /// From top to bottom.
-const ROOMS: [&str; 15] = [
+const ROOMS: [&str; 16] = [
     "cli",
     "bench",
     "run",
     "report",
     "train",
     "model",
+    "metrics",
     "losses",
     "layers",
     "optimizers",

@@ -98,10 +98,10 @@ struct Shared<T>(*mut T);
 
 // SAFETY: the pointer is only used by `Work::block`, whose calls get disjoint rows or columns.
 #[allow(unsafe_code)]
-unsafe impl<T> Send for Shared<T> {}
+unsafe impl<T: Send> Send for Shared<T> {}
 // SAFETY: as above.
 #[allow(unsafe_code)]
-unsafe impl<T> Sync for Shared<T> {}
+unsafe impl<T: Send> Sync for Shared<T> {}
 
 impl<T> Shared<T> {
     /// (A method, so that closures take the whole, which is `Sync`, and not the pointer in it.)
@@ -237,6 +237,16 @@ fn few_rows<T: Real>(p: &Product<'_, T>, c: &mut [T], c_stride: usize, finish: F
     sums.iter().enumerate().for_each(|(i, sums)| write(cut(i), sums));
 }
 
+/// Whether the last element of a matrix of `[rows, columns]` with these strides lies within `len` elements. Sums
+/// and products that overflow do not.
+fn reaches_within([rows, columns]: [usize; 2], [rs, cs]: [usize; 2], len: usize) -> bool {
+    if rows == 0 || columns == 0 {
+        return true;
+    }
+    let last = (rows - 1).checked_mul(rs).zip((columns - 1).checked_mul(cs));
+    last.and_then(|(row, column)| row.checked_add(column)).is_some_and(|last| last < len)
+}
+
 macro_rules! blocked {
     ($module:ident, $T:ty, $vector:ident, $lanes:ident, $splat:ident, $mul_add:ident, $add:ident) => {
         pub(super) mod $module {
@@ -266,17 +276,11 @@ macro_rules! blocked {
                 c_stride: usize,
                 finish: Finish<'_, $T>,
             ) {
-                let reach = |rows: usize, columns: usize, [rs, cs]: [usize; 2]| {
-                    if rows == 0 || columns == 0 {
-                        0
-                    } else {
-                        (rows - 1) * rs + (columns - 1) * cs + 1
-                    }
-                };
                 let [m, n, k] = p.size;
-                assert!(reach(m, k, p.a_strides) <= p.a.len(), "product: a is too short");
-                assert!(reach(k, n, p.b_strides) <= p.b.len(), "product: b is too short");
-                assert!(reach(m, n, [c_stride, 1]) <= c.len(), "product: c is too short");
+                // What is read and written without checks below lies within what these have checked.
+                assert!(reaches_within([m, k], p.a_strides, p.a.len()), "product: a is too short");
+                assert!(reaches_within([k, n], p.b_strides, p.b.len()), "product: b is too short");
+                assert!(reaches_within([m, n], [c_stride, 1], c.len()), "product: c is too short");
                 assert!(c_stride >= n, "product: rows of c overlap");
                 if let Begin::Row(row) = p.begin {
                     assert!(n <= row.len(), "product: the first row is too short");
@@ -747,3 +751,35 @@ macro_rules! blocked {
 
 blocked!(single, f32, f32s, F32_LANES, splat_f32s, mul_add_e_f32s, add_f32s);
 blocked!(double, f64, f64s, F64_LANES, splat_f64s, mul_add_e_f64s, add_f64s);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Strides whose products overflow came out as small numbers, and elements far outside were read.
+    #[test]
+    fn strides_that_overflow_are_refused() {
+        assert!(reaches_within([6, 64], [64, 1], 6 * 64));
+        assert!(!reaches_within([6, 64], [64, 1], 6 * 64 - 1));
+        assert!(reaches_within([0, 9], [usize::MAX, usize::MAX], 0));
+        // 5 times this is 1 in 64 bits.
+        let inverse = 14_757_395_258_967_641_293;
+        assert!(!reaches_within([6, 64], [inverse, 1], 1 << 20));
+        assert!(!reaches_within([2, 2], [usize::MAX, 1], usize::MAX));
+        assert!(!reaches_within([3, 1], [usize::MAX, 1], usize::MAX));
+        let (a, b) = (vec![1.0f32; 6 * 64], vec![1.0f32; 64 * 64]);
+        let size = [6, 64, 64];
+        let product = Product {
+            size,
+            a: &a,
+            a_strides: [inverse, 1],
+            b: &b,
+            b_strides: [64, 1],
+            begin: Begin::Zero,
+        };
+        let mut c = vec![0.0f32; 6 * 64];
+        let refused =
+            std::panic::catch_unwind(move || f32::product(&product, &mut c, 64, &|_, _, _| {}));
+        assert!(refused.is_err());
+    }
+}

@@ -4,7 +4,7 @@ use super::plan::Purpose;
 use super::table::{Lazy, TableBuffers};
 use super::{Group, Shape};
 use crate::kernels::{Activation, Dispatch, Span};
-use crate::optimizers::{Decayed, Optimizer, Update};
+use crate::optimizers::{Clipping, Decayed, Optimizer, Update};
 
 /// Parameters that share one buffer of weights, one of gradients and one of each moment.
 #[derive(Clone, Debug)]
@@ -88,6 +88,7 @@ pub(crate) struct Workspace {
     pub table: Option<TableBuffers>,
     pub lazy: Option<Lazy>,
     pub optimizer: Option<Optimizer>,
+    pub clipping: Option<Clipping>,
     pub seed: u64,
 }
 
@@ -165,6 +166,10 @@ impl<'a> Step<'a> {
         let segments = self.space.places.segments.iter().enumerate();
         let learning: Vec<(usize, Span)> =
             segments.filter_map(|(i, segment)| Some((i, segment.gradients?))).collect();
+        if let Some(clipping) = &self.space.clipping {
+            let gradients: Vec<Span> = learning.iter().map(|&(_, gradients)| gradients).collect();
+            clipping.record_whole(&gradients, &mut self.dispatches);
+        }
         for (segment, gradients) in learning {
             self.update(segment, 0, gradients);
         }
@@ -174,6 +179,9 @@ impl<'a> Step<'a> {
     fn update(&mut self, segment: usize, offset: usize, gradients: Span) {
         let space = self.space;
         let Some(optimizer) = &space.optimizer else { return };
+        if let Some(clipping) = &space.clipping {
+            clipping.record_part(gradients, &mut self.dispatches);
+        }
         let own = &space.places.segments[segment];
         let part = |span: Span| span.part(offset, gradients.len);
         let update = Update {

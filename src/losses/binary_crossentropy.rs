@@ -1,7 +1,7 @@
 //! `binary_crossentropy`: the mean over rows and outputs of -y ln p - (1 - y) ln(1 - p), p a sigmoid,
 //! from logits: max(z, 0) - z y + ln(1 + e^-|z|).
 
-use super::{LossAt, Objective};
+use super::{LossAt, Objective, Smoothing};
 use crate::kernels::{Dispatch, binary_crossentropy, small_steps};
 use crate::layers::Activation;
 
@@ -23,6 +23,10 @@ impl Objective for BinaryCrossentropy {
     fn refuses(&self, target: f32) -> Option<&'static str> {
         let inside = (0.0..=1.0).contains(&target);
         (!inside).then_some("binary_crossentropy takes targets from 0 to 1; scale them or use mse")
+    }
+
+    fn smoothing(&self) -> Option<Smoothing> {
+        Some(Smoothing::EachOutput)
     }
 
     fn record(&self, at: &LossAt) -> Option<Dispatch> {

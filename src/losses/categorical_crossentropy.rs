@@ -1,7 +1,7 @@
 //! `categorical_crossentropy`: the mean over rows of -sum_j y_j ln p_j, p a softmax, by log-sum-exp. A row's
 //! target is the number of its class, or a distribution.
 
-use super::{LossAt, Objective};
+use super::{LossAt, Objective, Smoothing};
 use crate::kernels::{Dispatch, categorical_crossentropy, small_steps};
 use crate::layers::Activation;
 
@@ -30,6 +30,10 @@ impl Objective for CategoricalCrossentropy {
 
     fn groups(&self, rows: usize, outputs: usize) -> usize {
         categorical_crossentropy::groups(rows, outputs)
+    }
+
+    fn smoothing(&self) -> Option<Smoothing> {
+        Some(Smoothing::Row)
     }
 
     fn record(&self, at: &LossAt) -> Option<Dispatch> {

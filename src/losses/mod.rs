@@ -37,6 +37,11 @@ pub(crate) trait Objective {
         false
     }
 
+    /// How its targets are smoothed, where they can be.
+    fn smoothing(&self) -> Option<Smoothing> {
+        None
+    }
+
     /// Says what is wrong with a target, other than a class's number.
     fn refuses(&self, _target: f32) -> Option<&'static str> {
         None
@@ -59,6 +64,15 @@ pub(crate) trait Objective {
     fn as_small(&self) -> Option<small_steps::Loss> {
         None
     }
+}
+
+/// Over what a target's smoothed part is spread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Smoothing {
+    /// The outputs of a row, which are one distribution.
+    Row,
+    /// 0 and 1 of each output, which is a probability by itself.
+    EachOutput,
 }
 
 /// Where a loss is recorded.

@@ -3,10 +3,13 @@
 //!
 //! A new optimizer is a file like `sgd.rs` and a line in the list below. `schedule.rs` moves the learning rate.
 
+mod clip;
 mod schedule;
 
 use serde::{Deserialize, Serialize};
 
+pub use clip::Clip;
+pub(crate) use clip::Clipping;
 pub use schedule::Schedule;
 
 use crate::error::{Error, Result};

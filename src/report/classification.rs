@@ -2,6 +2,9 @@
 
 use serde::Serialize;
 
+use crate::error::{Error, Result};
+use crate::metrics::{Average, Counts};
+
 /// Scores of one class, or an average over classes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Scores {
@@ -24,7 +27,8 @@ pub struct ClassificationReport {
     pub classes: Vec<Scores>,
     /// Share of right answers.
     pub accuracy: f64,
-    /// Mean over classes.
+    /// Mean over the classes that occur in the truth or in the answers: scikit-learn's, without its
+    /// `labels`.
     pub macro_average: Scores,
     /// Mean over classes, weighted by support.
     pub weighted_average: Scores,
@@ -32,53 +36,56 @@ pub struct ClassificationReport {
     pub confusion: Vec<Vec<usize>>,
 }
 
-fn ratio(part: usize, whole: usize) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
-}
-
 impl ClassificationReport {
-    /// Compares class numbers, row by row; both are below `labels.len()`.
+    /// Compares class numbers, row by row.
     ///
-    /// # Panics
-    /// When a class number has no label.
-    pub fn new(truth: &[usize], answers: &[usize], labels: &[String]) -> ClassificationReport {
+    /// # Errors
+    /// [`Error::Usage`] for no rows, other numbers of answers than of rows, and a class number without a
+    /// label.
+    pub fn new(
+        truth: &[usize],
+        answers: &[usize],
+        labels: &[String],
+    ) -> Result<ClassificationReport> {
+        if truth.is_empty() || truth.len() != answers.len() {
+            return Err(Error::usage(format!(
+                "a report of {} rows and {} answers cannot be made; give rows, and an answer to each",
+                truth.len(),
+                answers.len()
+            )));
+        }
         let count = labels.len();
         let mut confusion = vec![vec![0; count]; count];
-        for (&truth, &answer) in truth.iter().zip(answers) {
-            confusion[truth][answer] += 1;
-        }
-        let scores = |class: usize| {
-            let right = confusion[class][class];
-            let support = confusion[class].iter().sum();
-            let answered = confusion.iter().map(|row| row[class]).sum();
-            let (precision, recall) = (ratio(right, answered), ratio(right, support));
-            let sum = precision + recall;
-            let f1 = if sum > 0.0 { 2.0 * precision * recall / sum } else { 0.0 };
-            Scores { precision, recall, f1, support }
-        };
-        let classes: Vec<Scores> = (0..count).map(scores).collect();
-        let right: usize = (0..count).map(|class| confusion[class][class]).sum();
-        let average = |weight: &dyn Fn(&Scores) -> f64| {
-            let total: f64 = classes.iter().map(weight).sum();
-            let mean = |score: &dyn Fn(&Scores) -> f64| {
-                let sum: f64 = classes.iter().map(|class| weight(class) * score(class)).sum();
-                if total > 0.0 { sum / total } else { 0.0 }
+        for (row, (&truth, &answer)) in truth.iter().zip(answers).enumerate() {
+            let cell = confusion.get_mut(truth).and_then(|answers| answers.get_mut(answer));
+            let Some(cell) = cell else {
+                return Err(Error::usage(format!(
+                    "row {row} is of class {truth} and was answered {answer}, but there are labels for {count} classes"
+                )));
             };
-            Scores {
-                precision: mean(&|s| s.precision),
-                recall: mean(&|s| s.recall),
-                f1: mean(&|s| s.f1),
-                support: truth.len(),
-            }
-        };
-        ClassificationReport {
-            labels: labels.to_vec(),
-            accuracy: ratio(right, truth.len()),
-            macro_average: average(&|_| 1.0),
-            weighted_average: average(&|s| s.support as f64),
-            classes,
-            confusion,
+            *cell += 1;
         }
+        let counts = Counts::of_classes(truth, answers, count);
+        let classes = (0..count).map(|class| Scores {
+            precision: counts.precision(class),
+            recall: counts.recall(class),
+            f1: counts.f1(class),
+            support: counts.support(class),
+        });
+        let average = |average| Scores {
+            precision: counts.average(Counts::precision, average),
+            recall: counts.average(Counts::recall, average),
+            f1: counts.average(Counts::f1, average),
+            support: truth.len(),
+        };
+        Ok(ClassificationReport {
+            labels: labels.to_vec(),
+            classes: classes.collect(),
+            accuracy: counts.accuracy(),
+            macro_average: average(Average::Macro),
+            weighted_average: average(Average::Weighted),
+            confusion,
+        })
     }
 
     /// The confusion matrix as text: a row a truth, a column an answer.
@@ -134,6 +141,7 @@ mod tests {
     fn the_report_is_scikit_learns() {
         let labels = ["class 0", "class 1", "class 2"].map(String::from);
         let report = ClassificationReport::new(&[0, 1, 2, 2, 2], &[0, 0, 2, 2, 1], &labels);
+        let report = report.expect("a report");
         let expected = "              precision    recall  f1-score   support
 
      class 0       0.50      1.00      0.67         1
@@ -146,5 +154,51 @@ weighted avg       0.70      0.60      0.61         5
 ";
         assert_eq!(report.to_string(), expected);
         assert_eq!(report.confusion, [[1, 0, 0], [1, 0, 0], [0, 1, 2]]);
+    }
+    fn labels(count: usize) -> Vec<String> {
+        (0..count).map(|class| class.to_string()).collect()
+    }
+
+    #[test]
+    fn a_class_that_does_not_occur_weighs_nothing() {
+        let report = ClassificationReport::new(&[0, 1, 0, 1], &[0, 1, 0, 1], &labels(3));
+        let report = report.expect("a report");
+        assert_eq!(
+            report.macro_average,
+            Scores { precision: 1.0, recall: 1.0, f1: 1.0, support: 4 }
+        );
+        assert_eq!(report.macro_average, report.weighted_average);
+        assert_eq!(report.classes[2], Scores::default());
+        // One that was only answered does: its recall is 0 of nothing.
+        let report = ClassificationReport::new(&[0, 1, 0, 1], &[0, 1, 0, 2], &labels(3));
+        let macro_average = report.expect("a report").macro_average;
+        assert!((macro_average.recall - 0.5).abs() < 1e-15, "{macro_average:?}");
+        assert!((macro_average.precision - 2.0 / 3.0).abs() < 1e-15, "{macro_average:?}");
+    }
+
+    #[test]
+    fn the_confusion_matrix_is_a_table_of_truth_by_answer() {
+        let labels = ["no", "yes"].map(String::from);
+        let report = ClassificationReport::new(&[0, 0, 0, 1], &[0, 1, 1, 1], &labels);
+        let text = report.expect("a report").confusion_text();
+        let words: Vec<Vec<&str>> =
+            text.lines().map(|line| line.split_whitespace().collect()).collect();
+        let expected = [
+            vec!["truth", "\\", "answer", "no", "yes"],
+            vec!["no", "1", "2"],
+            vec!["yes", "0", "1"],
+        ];
+        assert_eq!(words, expected, "{text}");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let sentence = |truth: &[usize], answers: &[usize]| {
+            ClassificationReport::new(truth, answers, &labels(2)).expect_err("refused").to_string()
+        };
+        assert!(sentence(&[], &[]).contains("0 rows"));
+        assert!(sentence(&[0], &[0, 1]).contains("1 rows and 2 answers"));
+        assert!(sentence(&[0, 2], &[0, 1]).contains("row 1 is of class 2"));
+        assert!(sentence(&[0, 1], &[2, 1]).contains("answered 2"));
     }
 }

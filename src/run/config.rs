@@ -14,7 +14,7 @@ use super::settings::{OPTIMIZER, hyperparameters};
 use crate::error::{Error, Result};
 use crate::losses::Loss;
 use crate::model::{Input, Noise};
-use crate::optimizers::Optimizer;
+use crate::optimizers::{Clip, Optimizer};
 use crate::train::{EarlyStopping, Fusions, Trainer, WordTrainer};
 
 /// Pixels of an image at most.
@@ -270,6 +270,11 @@ impl RunConfig {
                 "the loss negative_sampling is for word vectors alone; leave loss out, or make the run of the kind words",
             ));
         }
+        if self.training.clip_norm.is_some() && self.training.clip_value.is_some() {
+            return Err(Error::usage(
+                "clip_norm and clip_value are both given, but gradients are clipped in one way; leave one of them out",
+            ));
+        }
         if let Some(loss) = &self.training.loss {
             loss.objective()
                 .check()
@@ -434,6 +439,11 @@ impl RunConfig {
             seed: training.seed,
             optimizer,
             schedule: training.schedule,
+            clip: match (training.clip_norm, training.clip_value) {
+                (Some(norm), _) => Some(Clip::Norm(norm)),
+                (None, value) => value.map(Clip::Value),
+            },
+            label_smoothing: training.label_smoothing,
             early_stopping: (patience > 0).then_some(EarlyStopping { patience }),
             frozen_layers: 0,
             fusions: Fusions::ALL,

@@ -44,6 +44,7 @@ pub fn evaluate(
         let truth: Vec<usize> = truth.iter().map(|&class| class as usize).collect();
         ClassificationReport::new(&truth, &answers, &model.labels)
     });
+    let classification = classification.transpose()?;
     let regression = (model.labels.is_empty() && model.loss() == Loss::Mse).then(|| {
         let decode = |value: &f32| match &model.preprocessor {
             Preprocessor::Table(encoder) => encoder.decode_target(*value),
@@ -51,8 +52,9 @@ pub fn evaluate(
         };
         let truth: Vec<f64> = truth.iter().map(decode).collect();
         let answers: Vec<f64> = outputs.iter().map(decode).collect();
-        RegressionReport::new(&truth, &answers)
+        RegressionReport::new(&truth, &answers, model.outputs())
     });
+    let regression = regression.transpose()?;
     Ok(Evaluation { rows: dataset.rows(), metrics, classification, regression })
 }
 

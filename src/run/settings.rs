@@ -192,6 +192,15 @@ settings! {
         adapt_learning_rate: bool = |of| of.adapt_learning_rate, training(NUMBERS, "adapt-learning-rate");
         /// How the learning rate moves over the epochs: cooldown falls in a line over the last 30 %.
         schedule: Schedule = |of| of.schedule, training(MODELS, "schedule");
+        /// Scale all gradients of a step so that their norm together is at most this.
+        clip_norm: Option<f64> = |_| None,
+            range(Range::Between(0.0, 1e30), called("NORM", training(MODELS, "clip-norm")));
+        /// Cut each element of a gradient to at most this, above and below 0.
+        clip_value: Option<f64> = |_| None,
+            range(Range::Between(0.0, 1e30), called("VALUE", training(MODELS, "clip-value")));
+        /// Part of each label that is spread evenly over the classes in training, where the loss is a cross-entropy.
+        label_smoothing: f64 = |_| 0.0,
+            range(Range::Below(0.0, 1.0), called("PART", training(MODELS, "label-smoothing")));
         /// Passes over the data, at most.
         epochs: usize = |of| of.epochs, whole(1, 1 << 20, called("EPOCHS", training(ALL, "epochs")));
         /// Rows of a step.

@@ -98,6 +98,6 @@ pub fn tutorial(device: &Device, seed: u64) -> Result<Tutorial> {
     let metrics = model.evaluate(&dataset, device)?;
     let predictions = model.predict(dataset.inputs(), device)?;
     let answers: Vec<usize> = predictions.iter().map(|&p| (p > 0.5) as usize).collect();
-    let report = ClassificationReport::new(&LABELS.map(|l| l as usize), &answers, &model.labels);
+    let report = ClassificationReport::new(&LABELS.map(|l| l as usize), &answers, &model.labels)?;
     Ok(Tutorial { words, padded, model, history, metrics, predictions, report })
 }

@@ -19,7 +19,7 @@ mod small;
 mod trainer;
 mod words;
 
-pub use crate::optimizers::{Optimizer, Schedule};
+pub use crate::optimizers::{Clip, Optimizer, Schedule};
 pub use fuse::Fusions;
 pub use history::{EpochReport, History, Metrics};
 pub use parameters::Role;

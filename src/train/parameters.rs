@@ -74,6 +74,8 @@ pub(super) fn build_inference(
         model,
         feeds,
         optimizer: None,
+        clip: None,
+        label_smoothing: 0.0,
         seed,
         keep_best: false,
         frozen: 0,

@@ -15,9 +15,9 @@ use crate::layers::plan::{INPUT, Plan, Purpose, ValueId};
 use crate::layers::record::{At, Places, Seen, Step, Workspace};
 use crate::layers::table::{Lazy, TableBuffers, replay_batch};
 use crate::layers::{Activation, Shape};
-use crate::losses::{Loss, LossAt};
+use crate::losses::{Loss, LossAt, Smoothing};
 use crate::model::{Input, Model};
-use crate::optimizers::Optimizer;
+use crate::optimizers::{Clip, Clipping, Optimizer};
 use crate::program::Program;
 
 /// Steps whose losses the history buffer holds.
@@ -77,6 +77,9 @@ pub(super) struct Request<'a> {
     pub feeds: &'a [FeedSpec],
     /// Required where a feed trains.
     pub optimizer: Option<Optimizer>,
+    pub clip: Option<Clip>,
+    /// From 0 to below 1: see [`super::Trainer::label_smoothing`].
+    pub label_smoothing: f64,
     pub seed: u64,
     pub keep_best: bool,
     /// Layers that stay as they are.
@@ -88,7 +91,7 @@ pub(super) struct Request<'a> {
 impl Request<'_> {
     /// Whether something reads gradients between backward pass and update.
     pub fn needs_gradients(&self) -> bool {
-        false
+        self.clip.is_some()
     }
 
     /// The first layer's table where its rows can be updated only where a batch names them: the optimizer's
@@ -124,6 +127,7 @@ struct Recorder<'a> {
     plan: Plan,
     recording: Recording,
     batch_targets: Span,
+    smoothed_targets: Option<Span>,
     /// The inputs with noise, where the model has any.
     noisy_inputs: Option<Span>,
     /// By value: where it lies; none for views, and for those that no purpose makes.
@@ -183,7 +187,7 @@ impl<'a> Recorder<'a> {
                 frozen: request.frozen,
                 lazy: lazy.map(|_| 0),
                 one_arena: small.is_some(),
-                whole_gradients: request.needs_gradients(),
+                whole_gradients: matches!(request.clip, Some(Clip::Norm(_))),
                 keep_best: request.keep_best,
                 moments: request.optimizer.map_or(0, |optimizer| optimizer.moments()),
             },
@@ -268,6 +272,13 @@ impl<'a> Recorder<'a> {
                 parts_len = parts_len.max(node.operation.gradient_parts(batch, inputs[0], pieces));
             }
         }
+        let lengths = places.segments.iter().filter_map(|segment| segment.gradients);
+        let lengths: Vec<usize> = lengths.map(|gradients| gradients.len).collect();
+        let clip = request.clip.filter(|_| trains);
+        let clipping = clip.map(|clip| Clipping::new(clip, &mut program, &lengths));
+        let smooths = trains && request.label_smoothing > 0.0;
+        let smoothed_targets =
+            smooths.then(|| program.buffer("smoothed targets", Element::F32, batch * outputs));
         let gradient_parts = program.buffer("gradient parts", Element::F32, parts_len);
         let space = Workspace {
             state,
@@ -280,6 +291,7 @@ impl<'a> Recorder<'a> {
             table: sorted,
             lazy,
             optimizer: request.optimizer,
+            clipping,
             seed: request.seed,
         };
         let recording = Recording {
@@ -297,6 +309,7 @@ impl<'a> Recorder<'a> {
             plan,
             recording,
             batch_targets,
+            smoothed_targets,
             noisy_inputs,
             outputs,
             gradients,
@@ -548,11 +561,26 @@ impl<'a> Recorder<'a> {
                 targets
             }
         };
+        let mut targets = targets;
+        let mut sparse = objective.takes_classes() && spec.target_width == Some(1);
+        if let (Some(smoothed), Purpose::Training) = (self.smoothed_targets, step.purpose) {
+            let smoothed = smoothed.part(0, rows * outputs);
+            let params = smooth_targets::Params {
+                rows: rows as u32,
+                outputs: outputs as u32,
+                sparse: sparse as u32,
+                binary: (objective.smoothing() == Some(Smoothing::EachOutput)) as u32,
+                smoothing: self.request.label_smoothing as f32,
+            };
+            let bindings = smooth_targets::Bindings { targets, smoothed };
+            step.push(smooth_targets::dispatch(params, bindings));
+            (targets, sparse) = (smoothed, false);
+        }
         let at = LossAt {
             rows: rows as u32,
             outputs: outputs as u32,
             groups: feed.groups as u32,
-            sparse: objective.takes_classes() && spec.target_width == Some(1),
+            sparse,
             activation: model.output_activation().fused().unwrap_or_default(),
             state: step.space.state,
             logits,

@@ -90,7 +90,7 @@ impl<'a> Session<'a> {
         max_binding: usize,
         prepare: impl FnOnce(&Program) -> Result<Box<dyn Executor>>,
     ) -> Result<Session<'a>> {
-        trainer.check()?;
+        trainer.check(model)?;
         let mut feeds =
             vec![FeedSpec::new(model, training, trainer.batch_size, Purpose::Training)?];
         if let Some(dataset) = validation {
@@ -101,6 +101,8 @@ impl<'a> Session<'a> {
             model,
             feeds: &feeds,
             optimizer: Some(trainer.optimizer),
+            clip: trainer.clip,
+            label_smoothing: trainer.label_smoothing,
             seed: trainer.seed,
             keep_best: validation.is_some() && trainer.early_stopping.is_some(),
             frozen: trainer.frozen_layers,
@@ -364,6 +366,17 @@ impl<'a> Session<'a> {
     /// Runs over `rows` in windows that fit the history and the resident rows.
     fn windows(&mut self, purpose: Purpose, rows: &[u32]) -> Result<Total> {
         let source = self.source(purpose);
+        let known = source.dataset.rows();
+        if let Some(row) = rows.iter().find(|&&row| row as usize >= known) {
+            return Err(Error::usage(format!(
+                "row {row} is asked for, but {} has the rows 0 to {}",
+                source.dataset.source(),
+                known - 1
+            )));
+        }
+        if rows.is_empty() {
+            return Err(Error::usage("no rows are asked for, so there is no loss to tell"));
+        }
         let feed = &self.recording.feeds[source.feed];
         // Whole batches, so that windows do not change which rows share one.
         let most = match feed.resident >= feed.rows {

@@ -35,6 +35,7 @@ impl Small {
         if !request.fusions.small_steps
             || request.frozen > 0
             || request.needs_gradients()
+            || request.label_smoothing > 0.0
             || model.noise.is_some()
             || feed.target_width.is_none() && !is_matrix
             || model.loss().objective().groups(feed.batch, model.outputs()) > 1

@@ -7,7 +7,7 @@ use crate::backend::Device;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::optimizers::{Optimizer, Schedule};
+use crate::optimizers::{Clip, Optimizer, Schedule};
 
 /// How a model is trained.
 ///
@@ -41,6 +41,11 @@ pub struct Trainer {
     pub optimizer: Optimizer,
     /// How its learning rate moves.
     pub schedule: Schedule,
+    /// How gradients are clipped before the optimizer takes them.
+    pub clip: Option<Clip>,
+    /// Part of each target that is spread evenly (Szegedy et al. 2016), from 0 to below 1: over the classes of a
+    /// softmax, over 0 and 1 of a sigmoid. In training only: a validation loss is that of the targets.
+    pub label_smoothing: f64,
     /// Whether to stop when validation does not get better.
     pub early_stopping: Option<EarlyStopping>,
     /// The first layers, this many, keep their weights.
@@ -58,6 +63,8 @@ impl Default for Trainer {
             seed: 7,
             optimizer: Optimizer::default(),
             schedule: Schedule::default(),
+            clip: None,
+            label_smoothing: 0.0,
             early_stopping: None,
             frozen_layers: 0,
             fusions: Fusions::ALL,
@@ -119,11 +126,43 @@ pub struct Checkpoint {
 const REPORT: Duration = Duration::from_millis(200);
 
 impl Trainer {
-    pub(super) fn check(&self) -> Result<()> {
+    /// Checks every setting by itself: its range.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] names the setting, its value and its range.
+    pub fn check_ranges(&self) -> Result<()> {
         if self.batch_size == 0 {
             return Err(Error::usage("the batch size is 0, but a step needs at least one row"));
         }
+        if !(0.0..1.0).contains(&self.label_smoothing) {
+            return Err(Error::usage(format!(
+                "label_smoothing is {}, but must be from 0 to below 1",
+                self.label_smoothing
+            )));
+        }
+        self.clip.map_or(Ok(()), |clip| clip.check())?;
         self.optimizer.check()
+    }
+
+    /// Checks that the settings go with a model, too.
+    pub(super) fn check(&self, model: &Model) -> Result<()> {
+        self.check_ranges()?;
+        if self.frozen_layers > model.layers().len() {
+            return Err(Error::usage(format!(
+                "{} layers are to be frozen, but the model has {}",
+                self.frozen_layers,
+                model.layers().len()
+            )));
+        }
+        let loss = model.loss();
+        if self.label_smoothing > 0.0 && loss.objective().smoothing().is_none() {
+            return Err(Error::usage(format!(
+                "label_smoothing is {}, but the loss {} has no labels to smooth; it goes with binary_crossentropy and categorical_crossentropy",
+                self.label_smoothing,
+                loss.name()
+            )));
+        }
+        Ok(())
     }
 
     /// Trains `model` on `training`; its weights are replaced at the end.
