@@ -35,6 +35,7 @@
 
 pub mod backend;
 pub mod bench;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod data;
 pub mod error;

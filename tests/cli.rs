@@ -493,12 +493,12 @@ fn bad_arrays_and_configs_exit_with_1_and_say_where() {
             format!("[data]\ntrain = \"x.npy\"\ntargets = \"y.npy\"\n{extra}\n[model]\nlayers = [{layers}]\n"),
         );
     };
-    let usual = "{embedding = {rows = 50, units = 4}}, {flatten = {}}, {dense = {units = 1, activation = \"sigmoid\"}}";
+    let layers = "{embedding = {rows = 50, units = 4}}, {flatten = {}}, {dense = {units = 1, activation = \"sigmoid\"}}";
     let run = ["train", "--config", "run.toml", "--device", "cpu"];
     let ids = |values: &[i64]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
     npy(&folder.path("x.npy"), "<i8", "(2, 2)", ids(&[1, 2, 3, 57]));
     npy(&folder.path("y.npy"), "<f4", "(2,)", vec![0; 8]);
-    config(usual, "");
+    config(layers, "");
     folder.fails(1, &run, &["x.npy, row 2, position 2", "57", "50 rows"]);
     npy(&folder.path("x.npy"), "<i8", "(2, 2)", ids(&[1, 2, 3, -4]));
     folder.fails(1, &run, &["row 2, position 2", "-4"]);
@@ -516,7 +516,7 @@ fn bad_arrays_and_configs_exit_with_1_and_say_where() {
     folder.fails(1, &run, &["run.toml, line", "unit"]);
     config("{embedding = {rows = 50, units = 4}}, {dense = {units = 1}}", "");
     folder.fails(1, &run, &["layer 2", "flatten or mean_pool"]);
-    config(usual, "colour = 3");
+    config(layers, "colour = 3");
     folder.fails(1, &run, &["run.toml, line 4", "colour"]);
     folder.write("run.toml", "[data\n");
     folder.fails(1, &run, &["run.toml, line 1"]);

@@ -47,7 +47,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let targets = options.targets.as_deref();
     let found = reconstruct(&model, &options.data, targets, options.noise, options.seed, &device)?;
     if let Some(path) = &options.output {
-        match path.extension().and_then(|ending| ending.to_str()) {
+        match path.extension().and_then(|extension| extension.to_str()) {
             Some("png") => write_whole(path, &found.grid(options.columns)?)?,
             _ => {
                 write_outputs(&model, &found.outputs(), path)?;

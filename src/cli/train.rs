@@ -186,7 +186,7 @@ fn with_flags(mut command: Command, kind: Option<RunKind>) -> Command {
     let rows = rows(kind);
     for heading in HEADINGS {
         for &row in rows.iter().filter(|row| row.spec.heading == heading) {
-            // What stands there without a flag has none.
+            // What is taken without a flag has none.
             let positional = FORMS.iter().find(|form| Some(form.kind) == kind);
             let positional = positional.and_then(|form| form.positional);
             match positional.filter(|_| row.name == "train") {

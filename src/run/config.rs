@@ -22,6 +22,18 @@ const MOST_PIXELS: usize = 1 << 26;
 
 impl Settings {
     /// A run of this kind on this data, with everything else at its default.
+    ///
+    /// ```
+    /// use wgslearn::run::{RunKind, Settings};
+    ///
+    /// let mut settings = Settings::new(RunKind::Text, "reviews.csv");
+    /// settings.model.hidden = Some(vec![32]);
+    /// let mut run = settings.resolve()?;
+    /// assert_eq!((run.training.epochs, run.model.dropout), (50, 0.5));
+    /// run.training.epochs = 5;
+    /// run.check()?; // and then `wgslearn::run::train`
+    /// # Ok::<(), wgslearn::Error>(())
+    /// ```
     pub fn new(kind: RunKind, train: impl Into<PathBuf>) -> Settings {
         let mut settings = Settings { kind: Some(kind), ..Settings::default() };
         settings.data.train = Some(train.into());
@@ -78,7 +90,7 @@ impl Settings {
             settings.with(&defaults)
         };
         let config = complete(self)?;
-        // What is given and not read is refused, unless it says what would be anyhow.
+        // What is given and not read is refused, unless it says the default.
         let values = config.values();
         let usual = complete(&Settings::default())?.values();
         for row in self.given().into_iter().filter(|row| !row.is_for(kind)) {

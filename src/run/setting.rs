@@ -737,7 +737,7 @@ macro_rules! settings {
     };
 }
 
-/// The complete struct of a group, unless it stands elsewhere.
+/// The complete struct of a group, unless it is defined elsewhere.
 macro_rules! complete_struct {
     (extern $($rest:tt)*) => {};
     (struct $(#[doc = $group_doc:literal])+ $Config:ident {

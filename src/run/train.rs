@@ -46,9 +46,9 @@ pub fn train(
     let trainer = Trainer { frozen_layers, ..config.trainer(model.input()) };
     begin(&model, &loaded, &trainer)?;
     let validation = loaded.validation.as_ref();
-    let mut keeper = CheckpointObserver::new(config, &loaded, device, on_epoch)?;
+    let mut observer = CheckpointObserver::new(config, &loaded, device, on_epoch)?;
     let history =
-        trainer.fit_with(&mut model, &loaded.training, validation, device, &mut keeper)?;
+        trainer.fit_with(&mut model, &loaded.training, validation, device, &mut observer)?;
     if let Some(path) = &config.output.model {
         model.save(path)?;
     }
@@ -60,7 +60,7 @@ pub fn train(
     if let Some(path) = &config.output.plot {
         write_whole(path, &report::history_png(&history)?)?;
     }
-    keeper.done()?;
+    observer.done()?;
     Ok(Outcome {
         training_rows: loaded.training.rows(),
         validation_rows: validation.map_or(0, |dataset| dataset.rows()),
@@ -72,15 +72,15 @@ pub fn train(
 /// The model that a run describes, for its data, and how many of its layers stay as they are.
 fn build(config: &RunConfig, loaded: &Loaded, device: &Device) -> Result<(Model, usize)> {
     let given = match &config.model.encoder_from {
-        Some(path) => Some(standing_encoder(path, loaded)?),
+        Some(path) => Some(pretrained_encoder(path, loaded)?),
         None => None,
     };
-    let mut code = None;
+    let mut latent_layer = None;
     let mut layers = match &config.model.layers {
         Some(layers) => layers.clone(),
         None if config.builds_autoencoder() => {
             let (layers, encoder_layers) = autoencoder_layers(config, loaded, given.as_ref())?;
-            code = Some(encoder_layers);
+            latent_layer = Some(encoder_layers);
             layers
         }
         None => default_layers(&config.model, loaded)?,
@@ -117,20 +117,20 @@ fn build(config: &RunConfig, loaded: &Loaded, device: &Device) -> Result<(Model,
             },
         )));
     }
-    let usual_loss = match (code, loaded.input()) {
+    let default_loss = match (latent_layer, loaded.input()) {
         (Some(_), Input::Matrix { .. }) => Loss::Mse,
         _ => Loss::for_activation(activation),
     };
-    let loss = config.training.loss.unwrap_or(usual_loss);
+    let loss = config.training.loss.unwrap_or(default_loss);
     // Weights and what the optimizer keeps beside them, before any is drawn.
     let weights = Model::count_parameters(loaded.input(), &layers, loss)?;
     let arrays = 1 + config.training.optimizer.moments() as u64;
     device.check_memory(weights.saturating_mul(4 * arrays))?;
     let mut model = Model::new(loaded.input(), layers, loss, config.training.seed)?;
-    if *loaded.training.targets() == Targets::Inputs && code.is_none() {
-        code = narrowest_layer(&model);
+    if *loaded.training.targets() == Targets::Inputs && latent_layer.is_none() {
+        latent_layer = narrowest_layer(&model);
     }
-    model.latent_layer = code;
+    model.latent_layer = latent_layer;
     model.noise = noise_for(config, loaded)?;
     model.source = Some(Source {
         path: config.data.train.clone(),
@@ -155,8 +155,8 @@ fn build(config: &RunConfig, loaded: &Loaded, device: &Device) -> Result<(Model,
     Ok((model, frozen))
 }
 
-/// The encoder of a model that stands, held against the data that it shall read.
-fn standing_encoder(path: &Path, loaded: &Loaded) -> Result<Model> {
+/// The encoder of a pretrained model, held against the data that it shall read.
+fn pretrained_encoder(path: &Path, loaded: &Loaded) -> Result<Model> {
     let whole = Model::load(path)?;
     let encoder = whole.encoder_part().map_err(|e| Error::data(path, e.to_string()))?;
     if encoder.input() != loaded.input() {
@@ -172,7 +172,7 @@ fn standing_encoder(path: &Path, loaded: &Loaded) -> Result<Model> {
     Ok(encoder)
 }
 
-/// An autoencoder's layers: the encoder's (or those of one that stands), relu but for the code, and
+/// An autoencoder's layers: the encoder's (or those of a pretrained one), relu but for the latent layer, and
 /// the decoder, which mirrors them; with the number of the encoder's.
 fn autoencoder_layers(
     config: &RunConfig,
@@ -208,7 +208,7 @@ fn autoencoder_layers(
     };
     let encoder_layers = layers.len();
     let mirrored: Vec<usize> = match (given, units.is_empty()) {
-        // A new decoder for an encoder that stands may have units of its own.
+        // A new decoder for a pretrained encoder may have units of its own.
         (Some(_), false) => units.iter().rev().copied().collect(),
         _ => {
             let widths: Vec<usize> = layers.iter().filter_map(Layer::units).collect();
@@ -263,7 +263,7 @@ fn noise_for(config: &RunConfig, loaded: &Loaded) -> Result<Option<Noise>> {
     }))
 }
 
-/// Sets the embedding's rows to zero whose ids stand in no training row. No gradient reaches them,
+/// Sets the embedding's rows to zero whose ids no training row has. No gradient reaches them,
 /// so a fresh row would stay noise: what an unseen word or n-gram would add to a mean.
 fn zero_unseen_rows(model: &mut Model, inputs: &Inputs) -> Result<()> {
     let (Inputs::Ids { values: ids, .. }, Some(rows)) = (inputs, model.embedding_rows()) else {

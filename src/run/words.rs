@@ -44,7 +44,7 @@ pub fn train_words(
     if words == 0 {
         return Err(Error::data(
             &data.train,
-            format!("no word stands there {} times; give a lower min_count", config.text.min_count),
+            format!("no word is there {} times; give a lower min_count", config.text.min_count),
         ));
     }
     begin(encoder.rows() - encoder.first_word() as usize, words);
@@ -55,7 +55,7 @@ pub fn train_words(
     let mut model = Model::new(input, layers, Loss::NegativeSampling, trainer.seed)?;
     model.parameters_mut()[0].values = table;
     model.preprocessor = Preprocessor::Text(encoder);
-    // A text's code is the mean of its words' vectors: all that the model gives.
+    // A text's latent vector is the mean of its words' vectors: all that the model gives.
     model.latent_layer = Some(model.layers().len());
     model.source = Some(Source {
         path: data.train.clone(),
