@@ -26,33 +26,56 @@
 //! # Ok::<(), wgslearn::Error>(())
 //! ```
 //!
-//! Rooms, each of which uses only those below it: [`cli`], [`mod@bench`], [`run`], [`report`],
-//! [`train`], [`model`], [`metrics`], [`backend`], [`program`], [`kernels`], [`data`], [`text`], [`error`].
-//! `docs/architecture.md` has the drawing.
+//! What a program needs is here at the root and in the public modules: [`run`] takes a run from files to results as
+//! the command line does, [`train`] has sessions and observers, [`metrics`] what models are judged by, [`report`]
+//! tables and pictures, [`data`] and [`text`] the way to inputs. `docs/library.md` shows each at work,
+//! `docs/architecture.md` has the drawing. What lies below (kernels, programs, executors) is not public: the feature
+//! `unstable` opens it for this crate's own tests and benches, and it changes without notice.
 
 // No panic is reachable from input, files or a device.
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
-pub mod backend;
+/// Modules that are public for this crate's tests, benches and binary alone.
+macro_rules! internal {
+    ($($(#[$attribute:meta])* $module:ident),* $(,)?) => {
+        $(
+            $(#[$attribute])*
+            #[cfg(feature = "unstable")]
+            #[doc(hidden)]
+            pub mod $module;
+            $(#[$attribute])*
+            #[cfg(not(feature = "unstable"))]
+            #[allow(dead_code, unused_imports)]
+            mod $module;
+        )*
+    };
+}
+
+internal! {
+    #[macro_use]
+    kernels,
+    backend,
+    program,
+}
+#[cfg(feature = "unstable")]
+#[doc(hidden)]
 pub mod bench;
 #[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod cli;
 pub mod data;
 pub mod error;
-#[macro_use]
-pub mod kernels;
 pub mod layers;
 pub mod losses;
 pub mod metrics;
 pub mod model;
 pub mod optimizers;
-pub mod program;
 pub mod report;
 pub mod run;
 pub mod text;
 pub mod train;
 
-pub use backend::Device;
+pub use backend::{AdapterInfo, Device, DeviceKind, list_adapters};
 pub use data::{Dataset, Inputs, Rows, Targets};
 pub use error::{Error, Result};
 pub use layers::{Activation, BagMode, Layer};
