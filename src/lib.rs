@@ -35,6 +35,11 @@
 // No panic is reachable from input, files or a device.
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+// The blocks of the guide are compiled and run by `cargo test`.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/library.md")]
+struct Guide;
+
 /// Modules that are public for this crate's tests, benches and binary alone.
 macro_rules! internal {
     ($($(#[$attribute:meta])* $module:ident),* $(,)?) => {
