@@ -70,6 +70,7 @@ pub mod bench;
 pub mod cli;
 pub mod data;
 pub mod error;
+pub mod files;
 pub mod layers;
 pub mod losses;
 pub mod metrics;

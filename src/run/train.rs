@@ -8,10 +8,10 @@ use super::load::{Loaded, Task, load};
 use crate::backend::Device;
 use crate::data::{Inputs, Targets};
 use crate::error::{Error, Result};
+use crate::files::write_whole;
 use crate::layers::Dense;
 use crate::model::{
     Activation, Input, Layer, Loss, Model, Noise, NoiseKind, Preprocessor, Source, read_weights,
-    write_whole,
 };
 use crate::report;
 use crate::train::{EpochReport, History, Trainer};
