@@ -5,6 +5,7 @@ mod cpu;
 mod device;
 mod gpu;
 mod memory;
+mod memory_info;
 mod tuner;
 
 pub use cpu::CpuExecutor;
