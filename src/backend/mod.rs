@@ -1,6 +1,7 @@
 //! Backends: what runs a [`crate::program::Program`]. `gpu` is any wgpu adapter, `cpu` the kernels' references.
 
 mod cache;
+mod contest;
 mod cpu;
 mod device;
 mod gpu;

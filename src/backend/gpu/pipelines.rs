@@ -141,7 +141,6 @@ impl Pipelines {
 
 impl Drop for Pipelines {
     fn drop(&mut self) {
-        self.tuner.save();
         if let Some((cache, file)) = &self.cache
             && let Some(bytes) = cache.get_data()
             && cache::read(file).is_none_or(|known| known != bytes)

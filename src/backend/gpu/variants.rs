@@ -1,9 +1,13 @@
 //! Which variant of its kernel each dispatch takes: the fastest as far as it was measured, else by the kernel's rule.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::super::contest::{Stopwatch, Timing};
+use super::clock::Clock;
 use super::pipelines::Pipelines;
 use super::submission::Prepared;
+use super::transfer::Staging;
 use crate::error::{Error, Result};
 use crate::kernels::{Access, Adapter, Dispatch, MAX_LOOP_ITERATIONS};
 
@@ -38,35 +42,43 @@ impl Variants<'_> {
             let named = kernel.variants.iter().position(|v| v.name == name).filter(runs);
             return Ok(named.unwrap_or_else(|| (kernel.choose)(&dispatch.params, adapter)));
         }
+        let rule = (kernel.choose)(&dispatch.params, adapter);
         let mut candidates = (kernel.candidates)(&dispatch.params, adapter);
         candidates.retain(runs);
-        let mut failure = None;
+        let (timing, clock) = match adapter {
+            Adapter::Software { .. } => (Timing::Software, None),
+            Adapter::Hardware => {
+                candidates.retain(|&candidate| candidate != rule);
+                candidates.insert(0, rule);
+                if candidates.len() < 2 {
+                    return Ok(rule);
+                }
+                // What has no clock of its own is not measured: the host's tells of submissions.
+                let Some(clock) = Clock::new(gpu) else { return Ok(rule) };
+                (Timing::Hardware, Some(clock))
+            }
+        };
+        let mut stopwatch = DeviceStopwatch {
+            variants: self,
+            dispatch,
+            offset,
+            clock,
+            staging: Staging::default(),
+            prepared: BTreeMap::new(),
+            started: Instant::now(),
+        };
         let tuner = &self.pipelines.tuner;
-        let fastest = tuner.choose(kernel, &dispatch.params, &candidates, &mut |candidate| {
-            let seconds = self.measure(dispatch, candidate, offset);
-            seconds.map_err(|error| failure = Some(error)).ok()
-        });
-        match failure {
-            Some(error) => Err(error),
-            None => Ok(fastest.unwrap_or_else(|| (kernel.choose)(&dispatch.params, adapter))),
+        let fastest =
+            tuner.choose(kernel, &dispatch.params, &candidates, timing, &mut stopwatch)?;
+        if !stopwatch.prepared.is_empty() {
+            self.clear(dispatch)?;
         }
+        Ok(fastest.unwrap_or(rule))
     }
 
-    /// Seconds of a dispatch by one variant, over its own buffers, which hold zeros and do again.
-    fn measure(&self, dispatch: &Dispatch, variant: usize, offset: u64) -> Result<f64> {
+    /// Zeros in what a dispatch has written, as before.
+    fn clear(&self, dispatch: &Dispatch) -> Result<()> {
         let gpu = &self.pipelines.gpu;
-        let params = (self.params, offset);
-        let prepared = Prepared::new(self.pipelines, dispatch, variant, self.buffers, params)?;
-        let mut best = f64::MAX;
-        let started = Instant::now();
-        // The first compiles.
-        for i in 0..4 {
-            let seconds = prepared.run_alone(gpu)?;
-            best = if i == 0 { best } else { best.min(seconds) };
-            if i > 0 && started.elapsed() > Duration::from_millis(100) {
-                break;
-            }
-        }
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         for (span, binding) in dispatch.bindings.iter().zip(dispatch.kernel.bindings) {
             if binding.access == Access::Write {
@@ -75,7 +87,61 @@ impl Variants<'_> {
             }
         }
         gpu.queue.submit([encoder.finish()]);
-        gpu.check()?;
-        Ok(best)
+        gpu.check()
+    }
+}
+
+/// Times one dispatch's variants over its own buffers, which hold zeros at first: by the device's clock where one is
+/// given, else by the host's.
+struct DeviceStopwatch<'a> {
+    variants: &'a Variants<'a>,
+    dispatch: &'a Dispatch,
+    offset: u64,
+    clock: Option<Clock>,
+    staging: Staging,
+    prepared: BTreeMap<usize, Prepared>,
+    started: Instant,
+}
+
+impl Stopwatch for DeviceStopwatch<'_> {
+    type Error = Error;
+
+    fn prepare(&mut self, variant: usize) -> Result<()> {
+        if !self.prepared.contains_key(&variant) {
+            let Variants { pipelines, buffers, params } = *self.variants;
+            let params = (params, self.offset);
+            let prepared = Prepared::new(pipelines, self.dispatch, variant, buffers, params)?;
+            self.prepared.insert(variant, prepared);
+        }
+        Ok(())
+    }
+
+    fn seconds(&mut self, variant: usize, dispatches: usize) -> Result<f64> {
+        self.prepare(variant)?;
+        let gpu = &self.variants.pipelines.gpu;
+        let Some(prepared) = self.prepared.get(&variant) else { return Ok(f64::MAX) };
+        let Some(clock) = &self.clock else {
+            let mut seconds = 0.0;
+            for _ in 0..dispatches {
+                seconds += prepared.run_alone(gpu)?;
+            }
+            return Ok(seconds);
+        };
+        let mut encoder = gpu.device.create_command_encoder(&Default::default());
+        let timestamp_writes = Some(clock.writes(0));
+        let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes };
+        let mut pass = encoder.begin_compute_pass(&descriptor);
+        for _ in 0..dispatches {
+            prepared.record(&mut pass);
+        }
+        drop(pass);
+        clock.resolve(1, &mut encoder);
+        gpu.queue.submit([encoder.finish()]);
+        gpu.wait()?;
+        Ok(clock.seconds(gpu, &mut self.staging, 1)?.iter().sum())
+    }
+
+    fn now(&mut self) -> Duration {
+        self.started.elapsed()
     }
 }
