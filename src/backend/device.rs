@@ -8,7 +8,8 @@
 
 use std::sync::Arc;
 
-use super::gpu::{self, Gpu, GpuExecutor};
+use super::gpu::{self, GpuExecutor, Pipelines};
+use super::memory_info;
 use super::{CpuExecutor, Executor};
 use crate::error::{Error, Result};
 use crate::program::Program;
@@ -40,7 +41,7 @@ pub struct Device {
 
 #[derive(Clone, Debug)]
 enum Inner {
-    Gpu(Arc<Gpu>),
+    Gpu(Arc<Pipelines>),
     Cpu,
 }
 
@@ -140,7 +141,7 @@ impl Device {
     }
 
     fn from_adapter(adapter: wgpu::Adapter) -> Result<Device> {
-        Ok(Device { inner: Inner::Gpu(Arc::new(Gpu::open(adapter)?)) })
+        Ok(Device { inner: Inner::Gpu(Arc::new(Pipelines::open(adapter)?)) })
     }
 
     /// GPU or CPU.
@@ -154,7 +155,7 @@ impl Device {
     /// Its name: the adapter's and its API, or the number of threads.
     pub fn name(&self) -> String {
         match &self.inner {
-            Inner::Gpu(gpu) => gpu.name(),
+            Inner::Gpu(pipelines) => pipelines.gpu.name(),
             Inner::Cpu => format!("CPU backend, {} threads", rayon::current_num_threads()),
         }
     }
@@ -162,7 +163,7 @@ impl Device {
     /// Largest number of elements that one binding can hold.
     pub fn max_binding_elements(&self) -> usize {
         match &self.inner {
-            Inner::Gpu(gpu) => gpu.max_binding_elements(),
+            Inner::Gpu(pipelines) => pipelines.gpu.max_binding_elements(),
             // Kernels index with 32 bits.
             Inner::Cpu => 1 << 31,
         }
@@ -171,8 +172,8 @@ impl Device {
     /// Bytes that a program's buffers can take at most, where that can be told.
     pub fn memory(&self) -> Option<u64> {
         match &self.inner {
-            Inner::Gpu(gpu) => gpu.memory(),
-            Inner::Cpu => Some(free_memory()),
+            Inner::Gpu(pipelines) => pipelines.gpu.memory(),
+            Inner::Cpu => memory_info::free_memory(),
         }
     }
 
@@ -201,7 +202,7 @@ impl Device {
     pub fn prepare(&self, program: &Program) -> Result<Box<dyn Executor>> {
         self.check_memory(program.bytes())?;
         Ok(match &self.inner {
-            Inner::Gpu(gpu) => Box::new(GpuExecutor::new(gpu.clone(), program, None)?),
+            Inner::Gpu(pipelines) => Box::new(GpuExecutor::new(pipelines.clone(), program, None)?),
             Inner::Cpu => Box::new(CpuExecutor::<f32>::new(program)?),
         })
     }
@@ -211,19 +212,10 @@ impl Device {
     #[doc(hidden)]
     pub fn prepare_variant(&self, program: &Program, variant: &str) -> Result<Box<dyn Executor>> {
         Ok(match &self.inner {
-            Inner::Gpu(gpu) => Box::new(GpuExecutor::new(gpu.clone(), program, Some(variant))?),
+            Inner::Gpu(pipelines) => Box::new(GpuExecutor::new(pipelines.clone(), program, Some(variant))?),
             Inner::Cpu => Box::new(CpuExecutor::<f32>::new(program)?),
         })
     }
-}
-
-/// Bytes of memory that this process can still take.
-pub(super) fn free_memory() -> u64 {
-    let mut system = sysinfo::System::new();
-    system.refresh_memory();
-    let free = system.available_memory();
-    // A container may have less than its machine.
-    system.cgroup_limits().map_or(free, |limits| limits.free_memory.min(free))
 }
 
 /// How to get an adapter, for messages.

@@ -1,10 +1,12 @@
 //! Backends: what runs a [`crate::program::Program`]. `gpu` is any wgpu adapter, `cpu` the kernels' references.
 
 mod cache;
+mod contest;
 mod cpu;
 mod device;
 mod gpu;
 mod memory;
+mod memory_info;
 mod tuner;
 
 pub use cpu::CpuExecutor;

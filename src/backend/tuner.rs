@@ -1,18 +1,23 @@
-//! Which variant of a kernel is fastest on an adapter, found by measuring at first use and remembered
-//! by adapter, driver, kernel and size class. Only variants that give the same bits are candidates,
-//! so a choice changes a run's time and nothing else.
+//! Which variant of a kernel is fastest on an adapter, found by measuring at first use and remembered by adapter, driver,
+//! kernel and size class: what is kept, and where. `contest` decides. Only variants that give the same bits are
+//! candidates, so a choice changes a run's time and nothing else.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::cache;
+use super::contest::{Contest, Stopwatch, Times, Timing};
+use crate::error::Error;
 use crate::kernels::Kernel;
 
-/// Time that measuring may take in a process; what it does not reach is chosen by rule.
+/// Time that measuring may take in a process; what it does not reach is chosen by rule, and measured by the next.
 const BUDGET: Duration = Duration::from_millis(600);
 
 const FILE: &str = "tuning.json";
+
+/// By adapter, kernel and size class; of all adapters, as in the file.
+type All = BTreeMap<String, Times>;
 
 /// The choices for one adapter.
 #[derive(Debug)]
@@ -23,78 +28,68 @@ pub(super) struct Tuner {
 
 #[derive(Debug)]
 struct State {
-    /// Variants' names by adapter, kernel and size class; of all adapters, as in the file.
-    choices: BTreeMap<String, String>,
-    spent: Duration,
-    is_changed: bool,
+    all: All,
+    left: Duration,
 }
 
 impl Tuner {
     /// With what earlier runs found.
     pub fn new(info: &wgpu::AdapterInfo) -> Tuner {
-        let choices = cache::read(FILE).and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let state = State {
-            choices: choices.unwrap_or_default(),
-            spent: Duration::ZERO,
-            is_changed: false,
-        };
+        let state = State { all: read(), left: BUDGET };
         let driver = (&info.name, info.backend, &info.driver, &info.driver_info);
         let version = env!("CARGO_PKG_VERSION");
         Tuner { adapter: format!("{driver:?} {version}"), state: Mutex::new(state) }
     }
 
-    /// The fastest of `candidates` for these parameters: remembered, or measured by `seconds` while
-    /// there is time for it; none where the rule must do.
-    pub fn choose(
+    /// The best of `candidates`, on hardware the rule's variant first, for these parameters: remembered, or measured while there
+    /// is time for it; none where the rule must do.
+    ///
+    /// # Errors
+    /// The stopwatch's.
+    pub fn choose<S: Stopwatch<Error = Error>>(
         &self,
         kernel: &Kernel,
         params: &[u8],
         candidates: &[usize],
-        seconds: &mut dyn FnMut(usize) -> Option<f64>,
-    ) -> Option<usize> {
+        timing: Timing,
+        stopwatch: &mut S,
+    ) -> Result<Option<usize>, Error> {
         if candidates.len() < 2 {
-            return candidates.first().copied();
+            return Ok(candidates.first().copied());
         }
-        let mut state = self.state.lock().ok()?;
+        let Ok(mut state) = self.state.lock() else { return Ok(None) };
+        let State { all, left } = &mut *state;
         let key = format!("{} {} {}", self.adapter, kernel.name, (kernel.size_class)(params));
-        let by_name =
-            |name: &String| candidates.iter().copied().find(|&i| kernel.variants[i].name == name);
-        if let Some(known) = state.choices.get(&key).and_then(by_name) {
-            return Some(known);
+        let candidates: Vec<(usize, &'static str)> =
+            candidates.iter().map(|&i| (i, kernel.variants[i].name)).collect();
+        let times = all.entry(key.clone()).or_default();
+        if let Some(known) = &times.choice
+            && let Some(&(variant, _)) = candidates.iter().find(|(_, name)| name == known)
+        {
+            return Ok(Some(variant));
         }
-        let mut best: Option<(usize, f64)> = None;
-        for &candidate in candidates {
-            if !cache::is_on() || state.spent >= BUDGET {
-                return None;
-            }
-            let started = Instant::now();
-            let found = seconds(candidate);
-            state.spent += started.elapsed();
-            if let Some(found) = found
-                && best.is_none_or(|(_, known)| found < known)
-            {
-                best = Some((candidate, found));
-            }
+        if !cache::is_on() || left.is_zero() {
+            return Ok(None);
         }
-        let (winner, _) = best?;
-        state.choices.insert(key, kernel.variants[winner].name.to_owned());
-        state.is_changed = true;
-        Some(winner)
+        let of = format!("{:016x}", xxhash_rust::xxh3::xxh3_64(params));
+        if times.of != of || times.choice.is_some() {
+            *times = Times { of, ..Times::default() };
+        }
+        let mut contest = Contest { candidates: &candidates, timing, left };
+        contest.decide(times, stopwatch, &mut |times| keep(&key, times))
     }
+}
 
-    /// Writes new choices down.
-    pub fn save(&self) {
-        let Ok(mut state) = self.state.lock() else { return };
-        if !std::mem::take(&mut state.is_changed) {
-            return;
-        }
-        // What another process has found meanwhile stays.
-        let others: Option<BTreeMap<String, String>> =
-            cache::read(FILE).and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let mut all = others.unwrap_or_default();
-        all.extend(state.choices.clone());
-        if let Ok(json) = serde_json::to_vec(&all) {
-            cache::write(FILE, &json);
-        }
+fn read() -> All {
+    let found = cache::read(FILE).and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    found.unwrap_or_default()
+}
+
+/// Writes what is known of one contest; what other processes have found meanwhile of others is not lost.
+fn keep(key: &str, times: &Times) {
+    let mut all = read();
+    all.insert(key.to_owned(), times.clone());
+    if let Ok(json) = serde_json::to_vec(&all) {
+        cache::write(FILE, &json);
     }
 }

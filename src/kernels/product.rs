@@ -101,9 +101,10 @@ pub fn candidates(
     column: bool,
     adapter: Adapter,
 ) -> Vec<usize> {
-    const FROM: usize = 1 << 20;
+    // On hardware a smaller one takes less than its launch.
+    let from = if adapter == Adapter::Hardware { 1 << 28 } else { 1 << 20 };
     let forms: &[Form] = match adapter {
-        _ if column || m * n * k < FROM => &[],
+        _ if column || m * n * k < from => &[],
         Adapter::Software { subgroup_8: true } if vec4_aligned => {
             &[Form::Subgroup8, Form::Subgroup16, Form::Subgroup32, Form::Vec4]
         }

@@ -1,0 +1,291 @@
+//! A prepared program: its buffers, pipelines and bind groups on a device. A run records dispatches only.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::super::{Executor, HostTime, Timing, median};
+use super::clock::Clock;
+use super::pipelines::Pipelines;
+use super::submission::{Prepared, pack};
+use super::transfer::Staging;
+use super::variants::Variants;
+use crate::error::{Error, Result};
+use crate::kernels::Span;
+use crate::program::{Program, RoutineId, Run};
+
+/// Bytes that are written to a device at once.
+const WRITE: usize = 32 << 20;
+
+/// A program with its buffers, pipelines and bind groups on a GPU.
+pub struct GpuExecutor {
+    pipelines: Arc<Pipelines>,
+    buffers: Vec<wgpu::Buffer>,
+    routines: Vec<Vec<Prepared>>,
+    /// How many dispatches each routine has.
+    dispatches: Vec<usize>,
+    /// Measured seconds of one step of each routine, 0 before the first.
+    seconds: Vec<f64>,
+    /// Bytes written since the last submission.
+    unsubmitted: usize,
+    staging: Staging,
+    host_time: HostTime,
+}
+
+impl std::fmt::Debug for GpuExecutor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "GpuExecutor({}, {} buffers)", self.pipelines.gpu.name(), self.buffers.len())
+    }
+}
+
+impl GpuExecutor {
+    pub(in super::super) fn new(pipelines: Arc<Pipelines>, program: &Program, variant: Option<&str>) -> Result<Self> {
+        let gpu = &pipelines.gpu;
+        for buffer in &program.buffers {
+            let bytes = buffer.len as u64 * 4;
+            let limit = gpu.limits.max_buffer_size.min(gpu.limits.max_storage_buffer_binding_size);
+            if bytes > limit {
+                return Err(Error::Device(format!(
+                    "the buffer {} needs {} MB, and one buffer of {} holds {} MB; take a smaller batch or model, or the device cpu",
+                    buffer.name,
+                    bytes / 1_000_000,
+                    gpu.info.name,
+                    limit / 1_000_000
+                )));
+            }
+        }
+        let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let buffers: Vec<wgpu::Buffer> = program
+            .buffers
+            .iter()
+            .map(|buffer| {
+                gpu.device.create_buffer(&wgpu::BufferDescriptor {
+                    label: Some(&buffer.name),
+                    size: buffer.len as u64 * 4,
+                    usage: wgpu::BufferUsages::STORAGE
+                        | wgpu::BufferUsages::COPY_SRC
+                        | wgpu::BufferUsages::COPY_DST,
+                    mapped_at_creation: false,
+                })
+            })
+            .collect();
+
+        // Every dispatch's parameters lie in one buffer, each at its own aligned place.
+        let alignment = gpu
+            .limits
+            .min_uniform_buffer_offset_alignment
+            .max(gpu.limits.min_storage_buffer_offset_alignment);
+        let stride = alignment.max(64) as usize;
+        let dispatches = || program.routines.iter().flat_map(|routine| &routine.dispatches);
+        let mut bytes = vec![0u8; (dispatches().count() * stride).max(stride)];
+        for (dispatch, place) in dispatches().zip(bytes.chunks_exact_mut(stride)) {
+            place[..dispatch.params.len()].copy_from_slice(&dispatch.params);
+        }
+        let params = gpu.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("params"),
+            size: bytes.len() as u64,
+            usage: match gpu.params_in_storage() {
+                true => wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
+                false => wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+            },
+            mapped_at_creation: false,
+        });
+        if let Some(error) = pollster::block_on(scope.pop()) {
+            return Err(Error::Device(format!(
+                "the model and its batch need {} MB, more than {} has free ({error}); take a smaller batch or model, or the device cpu",
+                program.bytes() / 1_000_000,
+                gpu.info.name
+            )));
+        }
+        gpu.queue.write_buffer(&params, 0, &bytes);
+
+        // Which variant each dispatch takes; then the pipelines, all at once; then the bind groups.
+        let variants =
+            Variants { pipelines: &pipelines, buffers: &buffers, params: &params };
+        let mut chosen = Vec::new();
+        for (i, dispatch) in dispatches().enumerate() {
+            chosen.push(variants.choose(dispatch, (i * stride) as u64, variant)?);
+        }
+        pipelines.make_all(dispatches().zip(&chosen).map(|(d, &i)| (d.kernel, i)))?;
+        let mut routines = Vec::new();
+        let mut place = 0..;
+        for routine in &program.routines {
+            let mut prepared = Vec::new();
+            for (dispatch, place) in routine.dispatches.iter().zip(&mut place) {
+                let params = (&params, (place * stride) as u64);
+                prepared.push(Prepared::new(&pipelines, dispatch, chosen[place], &buffers, params)?);
+            }
+            routines.push(prepared);
+        }
+        gpu.check()?;
+        Ok(Self {
+            seconds: vec![0.0; routines.len()],
+            dispatches: routines.iter().map(Vec::len).collect(),
+            pipelines,
+            buffers,
+            routines,
+            unsubmitted: 0,
+            staging: Staging::default(),
+            host_time: HostTime::default(),
+        })
+    }
+
+    fn write(&mut self, span: Span, bytes: &[u8]) -> Result<()> {
+        let gpu = &self.pipelines.gpu;
+        let started = Instant::now();
+        for (i, piece) in bytes.chunks(WRITE).enumerate() {
+            let offset = span.offset as u64 * 4 + (i * WRITE) as u64;
+            gpu.queue.write_buffer(&self.buffers[span.buffer.0], offset, piece);
+            // What was written waits in memory of its own until it is submitted.
+            self.unsubmitted += piece.len();
+            if self.unsubmitted >= WRITE {
+                gpu.queue.submit([]);
+                gpu.wait()?;
+                self.unsubmitted = 0;
+            }
+        }
+        self.host_time.writing += started.elapsed().as_secs_f64();
+        gpu.check()
+    }
+
+    fn read<T: bytemuck::Pod>(&mut self, span: Span) -> Result<Vec<T>> {
+        let gpu = &self.pipelines.gpu;
+        let started = Instant::now();
+        let buffer = self.buffers[span.buffer.0].clone();
+        let elements = self.staging.read(gpu, &buffer, span.offset as u64 * 4, span.len);
+        self.host_time.reading += started.elapsed().as_secs_f64();
+        elements
+    }
+
+    /// Runs the routines in order, to the end; returns the device's seconds where `clock` is given.
+    fn submit(&mut self, runs: &[Run], clock: Option<&Clock>) -> Result<f64> {
+        let gpu = &self.pipelines.gpu;
+        let mut total = 0.0;
+        let mut queue: Vec<Run> = runs.iter().rev().copied().filter(|run| run.times > 0).collect();
+        while !queue.is_empty() {
+            let started = Instant::now();
+            let packed = pack(&mut queue, &self.seconds, &self.dispatches);
+            let mut encoder = gpu.device.create_command_encoder(&Default::default());
+            let timestamp_writes = clock.map(|clock| clock.writes(0));
+            let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes };
+            let mut pass = encoder.begin_compute_pass(&descriptor);
+            for run in &packed {
+                for _ in 0..run.times {
+                    for step in &self.routines[run.routine.0] {
+                        step.record(&mut pass);
+                    }
+                }
+            }
+            drop(pass);
+            if let Some(clock) = clock {
+                clock.resolve(1, &mut encoder);
+            }
+            gpu.queue.submit([encoder.finish()]);
+            self.host_time.recording += started.elapsed().as_secs_f64();
+            let submitted = Instant::now();
+            gpu.wait()?;
+            self.host_time.waiting += submitted.elapsed().as_secs_f64();
+            if let Some(clock) = clock {
+                total += clock.seconds(gpu, &mut self.staging, 1)?.iter().sum::<f64>();
+            }
+            // One routine alone in the submission gives its time; several share none.
+            if let [only] = packed[..] {
+                let seconds = started.elapsed().as_secs_f64() / only.times as f64;
+                let known = &mut self.seconds[only.routine.0];
+                *known = if *known == 0.0 { seconds } else { 0.5 * (*known + seconds) };
+            }
+        }
+        Ok(total)
+    }
+}
+
+impl Executor for GpuExecutor {
+    fn write_f32(&mut self, span: Span, values: &[f32]) -> Result<()> {
+        self.write(span, bytemuck::cast_slice(values))
+    }
+
+    fn write_u32(&mut self, span: Span, values: &[u32]) -> Result<()> {
+        self.write(span, bytemuck::cast_slice(values))
+    }
+
+    fn read_f32(&mut self, span: Span) -> Result<Vec<f32>> {
+        self.read(span)
+    }
+
+    fn read_u32(&mut self, span: Span) -> Result<Vec<u32>> {
+        self.read(span)
+    }
+
+    fn copy(&mut self, from: Span, to: Span) -> Result<()> {
+        let gpu = &self.pipelines.gpu;
+        let mut encoder = gpu.device.create_command_encoder(&Default::default());
+        encoder.copy_buffer_to_buffer(
+            &self.buffers[from.buffer.0],
+            from.offset as u64 * 4,
+            &self.buffers[to.buffer.0],
+            to.offset as u64 * 4,
+            from.len as u64 * 4,
+        );
+        gpu.queue.submit([encoder.finish()]);
+        gpu.check()
+    }
+
+    fn run(&mut self, runs: &[Run]) -> Result<()> {
+        self.submit(runs, None)?;
+        Ok(())
+    }
+
+    fn time(&mut self, routine: RoutineId, times: usize) -> Result<f64> {
+        let runs = [Run { routine, times }];
+        match Clock::new(&self.pipelines.gpu) {
+            Some(clock) => self.submit(&runs, Some(&clock)),
+            None => {
+                let started = Instant::now();
+                self.submit(&runs, None)?;
+                Ok(started.elapsed().as_secs_f64())
+            }
+        }
+    }
+
+    fn profile(&mut self, routine: RoutineId, times: usize) -> Result<Vec<Timing>> {
+        let count = self.routines[routine.0].len();
+        let mut seconds = vec![Vec::with_capacity(times); count];
+        let gpu = &self.pipelines.gpu;
+        let clock = Clock::new(gpu);
+        let all: Vec<usize> = (0..count).collect();
+        for _ in 0..times {
+            for some in all.chunks(Clock::PASSES as usize) {
+                let Some(clock) = &clock else {
+                    for &i in some {
+                        seconds[i].push(self.routines[routine.0][i].run_alone(gpu)?);
+                    }
+                    continue;
+                };
+                let mut encoder = gpu.device.create_command_encoder(&Default::default());
+                for (pass, &i) in some.iter().enumerate() {
+                    let descriptor = wgpu::ComputePassDescriptor {
+                        label: None,
+                        timestamp_writes: Some(clock.writes(pass as u32)),
+                    };
+                    self.routines[routine.0][i]
+                        .record(&mut encoder.begin_compute_pass(&descriptor));
+                }
+                clock.resolve(some.len() as u32, &mut encoder);
+                gpu.queue.submit([encoder.finish()]);
+                gpu.wait()?;
+                for (&i, taken) in some.iter().zip(clock.seconds(gpu, &mut self.staging, some.len())?) {
+                    seconds[i].push(taken);
+                }
+            }
+        }
+        let timing = |(step, seconds): (&Prepared, _)| Timing {
+            kernel: step.kernel.name,
+            variant: step.kernel.variants[step.variant].name,
+            seconds: median(seconds),
+        };
+        Ok(self.routines[routine.0].iter().zip(seconds).map(timing).collect())
+    }
+
+    fn host_time(&self) -> HostTime {
+        self.host_time
+    }
+}

@@ -1,0 +1,178 @@
+//! Compiled kernels: the pipeline of every variant that was asked for, each made once, and from the driver's own
+//! cache where it has one.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use super::super::cache;
+use super::super::tuner::Tuner;
+use super::adapter::{Gpu, is_checked};
+use crate::error::{Error, Result};
+use crate::kernels::{Access, Kernel};
+
+/// An open adapter with the pipelines made so far, and which variants are fastest on it.
+#[derive(Debug)]
+pub struct Pipelines {
+    pub gpu: Gpu,
+    pub tuner: Tuner,
+    /// Compiled pipelines from earlier runs, where the adapter gives them out.
+    cache: Option<(wgpu::PipelineCache, String)>,
+    /// By kernel (its address) and variant.
+    made: Mutex<HashMap<(usize, usize), Arc<wgpu::ComputePipeline>>>,
+}
+
+impl Pipelines {
+    /// Opens an adapter.
+    pub fn open(adapter: wgpu::Adapter) -> Result<Pipelines> {
+        let gpu = Gpu::open(adapter)?;
+        let tuner = Tuner::new(&gpu.info);
+        let cache = open_cache(&gpu.device, &gpu.info);
+        Ok(Pipelines { gpu, tuner, cache, made: Mutex::default() })
+    }
+
+    /// The pipeline of a kernel's variant, made at its first use.
+    pub fn pipeline(
+        &self,
+        kernel: &'static Kernel,
+        variant: usize,
+    ) -> Result<Arc<wgpu::ComputePipeline>> {
+        let key = (std::ptr::from_ref(kernel) as usize, variant);
+        if let Some(pipeline) = self.made.lock().map_err(|_| poisoned())?.get(&key) {
+            return Ok(pipeline.clone());
+        }
+        // Made unlocked: several threads make different ones.
+        let pipeline = Arc::new(self.make(kernel, variant)?);
+        let mut pipelines = self.made.lock().map_err(|_| poisoned())?;
+        Ok(pipelines.entry(key).or_insert(pipeline).clone())
+    }
+
+    /// Makes the pipelines that are not there yet, on all threads.
+    pub fn make_all(&self, wanted: impl Iterator<Item = (&'static Kernel, usize)>) -> Result<()> {
+        let known = self.made.lock().map_err(|_| poisoned())?;
+        let mut missing: Vec<(&'static Kernel, usize)> = Vec::new();
+        for (kernel, variant) in wanted {
+            let is_listed = |&(k, v): &(&Kernel, usize)| std::ptr::eq(k, kernel) && v == variant;
+            if !known.contains_key(&(std::ptr::from_ref(kernel) as usize, variant))
+                && !missing.iter().any(is_listed)
+            {
+                missing.push((kernel, variant));
+            }
+        }
+        drop(known);
+        use rayon::prelude::*;
+        missing
+            .into_par_iter()
+            .try_for_each(|(kernel, variant)| self.pipeline(kernel, variant).map(drop))
+    }
+
+    fn make(
+        &self,
+        kernel: &'static Kernel,
+        variant: usize,
+    ) -> Result<wgpu::ComputePipeline> {
+        let scope = self.gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let mut source = kernel.variants[variant].source.concat();
+        if self.gpu.params_in_storage() {
+            source = source.replace("var<uniform> params", "var<storage, read> params");
+        }
+        let descriptor = wgpu::ShaderModuleDescriptor {
+            label: Some(kernel.name),
+            source: wgpu::ShaderSource::Wgsl(source.into()),
+        };
+        // SAFETY: the shaders are this crate's own. Each guards its indices by its parameters,
+        // every index read from a buffer (ids, the order) was checked on the host when it was
+        // written there, no loop is endless, and tests run each shader with all checks on.
+        #[allow(unsafe_code)]
+        let module = unsafe {
+            let checks = if is_checked() {
+                wgpu::ShaderRuntimeChecks::checked()
+            } else {
+                wgpu::ShaderRuntimeChecks::unchecked()
+            };
+            self.gpu.device.create_shader_module_trusted(descriptor, checks)
+        };
+        let entry = |binding: usize, ty| wgpu::BindGroupLayoutEntry {
+            binding: binding as u32,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
+            count: None,
+        };
+        let mut entries = vec![entry(
+            0,
+            match self.gpu.params_in_storage() {
+                true => wgpu::BufferBindingType::Storage { read_only: true },
+                false => wgpu::BufferBindingType::Uniform,
+            },
+        )];
+        entries.extend(kernel.bindings.iter().enumerate().map(|(i, binding)| {
+            let read_only = binding.access == Access::Read;
+            entry(i + 1, wgpu::BufferBindingType::Storage { read_only })
+        }));
+        let group = self.gpu.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+            label: Some(kernel.name),
+            entries: &entries,
+        });
+        let layout = self.gpu.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some(kernel.name),
+            bind_group_layouts: &[Some(&group)],
+            immediate_size: 0,
+        });
+        let pipeline = self.gpu.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(kernel.name),
+            layout: Some(&layout),
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                // Every kernel writes its workgroup memory before it reads it.
+                zero_initialize_workgroup_memory: false,
+                ..Default::default()
+            },
+            cache: self.cache.as_ref().map(|(cache, _)| cache),
+        });
+        if let Some(error) = pollster::block_on(scope.pop()) {
+            return Err(Error::Device(format!(
+                "the shader {} ({}) does not compile on {}: {error}",
+                kernel.name, kernel.variants[variant].name, self.gpu.info.name
+            )));
+        }
+        Ok(pipeline)
+    }
+}
+
+impl Drop for Pipelines {
+    fn drop(&mut self) {
+        if let Some((cache, file)) = &self.cache
+            && let Some(bytes) = cache.get_data()
+            && cache::read(file).is_none_or(|known| known != bytes)
+        {
+            cache::write(file, &bytes);
+        }
+    }
+}
+
+/// Opens the cache of compiled pipelines, with what earlier runs left in it; the file's name beside it.
+fn open_cache(
+    device: &wgpu::Device,
+    info: &wgpu::AdapterInfo,
+) -> Option<(wgpu::PipelineCache, String)> {
+    if !device.features().contains(wgpu::Features::PIPELINE_CACHE) || !cache::is_on() {
+        return None;
+    }
+    let file = format!("{}.pipelines", wgpu::util::pipeline_cache_key(info)?);
+    let data = cache::read(&file);
+    // SAFETY: the file holds what `get_data` gave, behind a checksum; wgpu and the driver check that
+    // it is of this device and driver, and begin an empty cache where it is not.
+    #[allow(unsafe_code)]
+    let cache = unsafe {
+        device.create_pipeline_cache(&wgpu::PipelineCacheDescriptor {
+            label: Some("wgslearn"),
+            data: data.as_deref(),
+            fallback: true,
+        })
+    };
+    Some((cache, file))
+}
+
+fn poisoned() -> Error {
+    Error::Device("a thread failed while it made a pipeline; run again".into())
+}
