@@ -40,7 +40,7 @@ pub fn steps_at_once(layers: &[Layer], batch: usize, weights: usize, table_rows:
         + iterations(weights, 0)
         + 2 * layers.len()
         + 16;
-    // Both ends of a dispatch copy weights, moments and gradients; 535 turns are for what is not counted.
+    // Both ends of a dispatch copy weights, moments and gradients; 535 are for what is not counted.
     let room = MAX_LOOP_ITERATIONS as usize - 535;
     (room.saturating_sub(2 * iterations(4 * weights, 0)) / step).min(STEPS)
 }

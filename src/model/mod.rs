@@ -384,17 +384,17 @@ impl Model {
     /// What each layer reads, and last what the model gives.
     fn shapes(&self) -> Result<Vec<Shape>> {
         let mut shapes = vec![Shape::from(self.input)];
-        let names = self.layer_names();
         for (i, layer) in self.layers.iter().enumerate() {
             let wrong = |message: String| {
                 Error::Model(format!("layer {} ({}): {message}", i + 1, layer.kind()))
             };
             let mut inputs = vec![shapes[i]];
             if let Some(from) = layer.from() {
-                let Some(earlier) = names[..i].iter().position(|name| name == from) else {
+                let names = names_of(&self.layers[..i]);
+                let Some(earlier) = names.iter().position(|name| name == from) else {
                     let known = match i {
                         0 => "there is none before it".to_owned(),
-                        _ => format!("before it are {}", names[..i].join(", ")),
+                        _ => format!("before it are {}", names.join(", ")),
                     };
                     return Err(wrong(format!(
                         "it reads from {from:?}, which is no layer before it; {known}"
