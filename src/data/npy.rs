@@ -76,7 +76,9 @@ fn parse(bytes: &[u8]) -> Parsed<Array> {
         )));
     }
     if rows > 0 && width == 0 {
-        return Err(format!("the shape {shape:?} has rows without a number; save rows of at least one"));
+        return Err(format!(
+            "the shape {shape:?} has rows without a number; save rows of at least one"
+        ));
     }
     if fortran_order && shape.len() > 2 {
         return Err(
@@ -305,7 +307,9 @@ impl Array {
                     i / width + 1,
                     i % width + 1
                 ),
-                message: format!("{value} is not an id; ids are whole numbers from 0 to 4294967295"),
+                message: format!(
+                    "{value} is not an id; ids are whole numbers from 0 to 4294967295"
+                ),
             })
         };
         self.values.into_iter().enumerate().map(convert).collect()

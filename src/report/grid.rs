@@ -2,29 +2,10 @@
 
 use plotters::prelude::*;
 
+use super::drawing::{GridGroup, GridRow};
 use super::plot::{load_font, png_bytes};
 use crate::data::{ImageShape, image_thumbnail};
 use crate::error::{Error, Result};
-
-/// Images of one kind, one a column.
-#[derive(Clone, Debug)]
-pub struct GridRow<'a> {
-    /// What they are, in a word or two.
-    pub name: &'static str,
-    /// Their size.
-    pub shape: ImageShape,
-    /// One image a column.
-    pub images: Vec<&'a [f32]>,
-}
-
-/// Columns under one heading.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GridGroup {
-    /// The heading.
-    pub name: &'static str,
-    /// Number of columns.
-    pub columns: usize,
-}
 
 /// Longest side of a tile in pixels: small images are enlarged by whole numbers.
 const TILE: u32 = 112;

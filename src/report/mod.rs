@@ -4,18 +4,32 @@
 //! is in `plot`, `grid`, `scaling` and `scatter`.
 
 mod classification;
+mod drawing;
+#[cfg(feature = "pictures")]
 mod grid;
 mod linear;
 mod pca;
+#[cfg(feature = "pictures")]
 mod plot;
 mod regression;
+#[cfg(feature = "pictures")]
 mod scaling;
+#[cfg(feature = "pictures")]
 mod scatter;
+#[cfg(not(feature = "pictures"))]
+mod undrawn;
 
 pub use classification::ClassificationReport;
-pub use grid::{GridGroup, GridRow, grid_png};
+pub use drawing::{Cloud, GridGroup, GridRow, ScalingPanel};
+#[cfg(feature = "pictures")]
+pub use grid::grid_png;
 pub use pca::Pca;
+#[cfg(feature = "pictures")]
 pub use plot::{history_png, history_text};
 pub use regression::RegressionReport;
-pub use scaling::{ScalingPanel, scaling_png};
-pub use scatter::{Cloud, scatter_png};
+#[cfg(feature = "pictures")]
+pub use scaling::scaling_png;
+#[cfg(feature = "pictures")]
+pub use scatter::scatter_png;
+#[cfg(not(feature = "pictures"))]
+pub use undrawn::*;

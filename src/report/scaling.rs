@@ -2,20 +2,12 @@
 
 use plotters::prelude::*;
 
+use super::drawing::ScalingPanel;
 use super::plot::{load_font, png_bytes};
 use crate::error::{Error, Result};
 
 /// Width and height of a panel in pixels.
 const PANEL: (u32, u32) = (460, 330);
-
-/// One panel.
-#[derive(Clone, Debug)]
-pub struct ScalingPanel {
-    /// What grows.
-    pub title: String,
-    /// Name of each curve, and its points (size, milliseconds).
-    pub curves: Vec<(String, Vec<(f64, f64)>)>,
-}
 
 /// The panels, two in a row, as the bytes of a PNG.
 ///

@@ -4,17 +4,9 @@ use std::collections::BTreeMap;
 
 use plotters::prelude::*;
 
+use super::drawing::Cloud;
 use super::plot::{load_font, png_bytes};
 use crate::error::{Error, Result};
-
-/// Points of one panel.
-#[derive(Clone, Debug)]
-pub struct Cloud {
-    /// What stands above.
-    pub title: String,
-    /// One point a row.
-    pub points: Vec<[f64; 2]>,
-}
 
 const SIZE: (u32, u32) = (1200, 620);
 
