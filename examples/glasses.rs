@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use wgslearn::data::{ImageOptions, npy_bytes, read_images};
-use wgslearn::model::write_whole;
+use wgslearn::files::write_whole;
 use wgslearn::run::{RunConfig, RunKind, Settings, reconstruct, train};
 use wgslearn::{Device, Inputs, Model, Result};
 

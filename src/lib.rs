@@ -35,6 +35,11 @@
 // No panic is reachable from input, files or a device.
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+// The blocks of the guide are compiled and run by `cargo test`.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/library.md")]
+struct Guide;
+
 /// Modules that are public for this crate's tests, benches and binary alone.
 macro_rules! internal {
     ($($(#[$attribute:meta])* $module:ident),* $(,)?) => {
@@ -65,6 +70,7 @@ pub mod bench;
 pub mod cli;
 pub mod data;
 pub mod error;
+pub mod files;
 pub mod layers;
 pub mod losses;
 pub mod metrics;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// From top to bottom.
-const ROOMS: [&str; 16] = [
+const ROOMS: [&str; 17] = [
     "cli",
     "bench",
     "run",
@@ -19,6 +19,7 @@ const ROOMS: [&str; 16] = [
     "kernels",
     "data",
     "text",
+    "files",
     "error",
 ];
 

@@ -135,7 +135,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     }
     if let What::Scaling { plot: Some(path) } = &options.what {
         let png = crate::report::scaling_png(&bench::scaling_panels(&points))?;
-        crate::model::write_whole(path, &png)?;
+        crate::files::write_whole(path, &png)?;
         note(format_args!("The curves are in {}.", path.display()));
     }
     Ok(())

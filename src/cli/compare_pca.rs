@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{DeviceOption, note, print};
-use crate::model::{Model, write_whole};
+use crate::files::write_whole;
+use crate::model::Model;
 use crate::run::compare_pca;
 
 /// Compare an autoencoder with a PCA of as many dimensions: errors, their ratio, both codes drawn

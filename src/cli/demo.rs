@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{DeviceOption, note, print};
 use crate::backend::DeviceKind;
-use crate::model::write_whole;
+use crate::files::write_whole;
 use crate::report::{history_png, history_text};
 use crate::run::tutorial::{DOCUMENTS, ENCODED, LABELS, LENGTH, Tutorial, VOCABULARY, tutorial};
 

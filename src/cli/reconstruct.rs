@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{DeviceOption, note, print};
-use crate::model::{Model, Noise, write_whole};
+use crate::files::write_whole;
+use crate::model::{Model, Noise};
 use crate::run::{reconstruct, write_outputs};
 
 /// Reconstruct or denoise data by an autoencoder: errors, and a grid of worst and typical rows

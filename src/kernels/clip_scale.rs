@@ -26,9 +26,7 @@ kernel! {
 fn reference<T: Real>(p: &Params, partials: &[T], scale: &mut [T]) {
     let total: T = partials[..p.partials as usize].iter().copied().sum();
     let (norm, limit) = (total.sqrt(), T::from_f32(p.limit));
-    scale[0] = match norm > limit {
-        // Infinity over infinity is NaN.
-        true => limit * (norm / norm) / norm,
-        false => T::ONE + (norm - norm),
-    };
+    let factor = if norm > limit { limit / norm } else { T::ONE };
+    // Zero, or NaN where the norm is not finite.
+    scale[0] = factor + norm * T::ZERO;
 }

@@ -29,7 +29,7 @@ fn reference<T: Real>(p: &Params, state: &[u32], rates: &[T], weights: &mut [T])
     for_rows(&mut weights[..p.count as usize], 1, |_, weights| {
         vectorised(
             #[inline(always)]
-            || weights.iter_mut().for_each(|weight| *weight = *weight * factor),
+            || weights.iter_mut().for_each(|weight| *weight *= factor),
         );
     });
 }

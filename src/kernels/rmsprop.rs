@@ -58,7 +58,7 @@ fn reference<T: Real>(
                 *square = (rho * *square + complement * g * g).flushed();
                 let step = rate * g / (*square + epsilon).sqrt();
                 *velocity = (momentum * *velocity + step).flushed();
-                *weight = *weight - *velocity;
+                *weight -= *velocity;
             }
         },
     );

@@ -24,7 +24,7 @@ fn reference<T: Real>(p: &Params, scale: &[T], gradients: &mut [T]) {
     for_rows(&mut gradients[..p.count as usize], 1, |_, gradients| {
         vectorised(
             #[inline(always)]
-            || gradients.iter_mut().for_each(|gradient| *gradient = *gradient * scale),
+            || gradients.iter_mut().for_each(|gradient| *gradient *= scale),
         );
     });
 }

@@ -105,6 +105,9 @@ pub trait Metric: Debug + Send + Sync {
     fn compute(&self, predictions: &Predictions<'_>) -> Result<f64>;
 }
 
+/// A metric, or what is wrong with its argument.
+type Made = std::result::Result<Box<dyn Metric>, String>;
+
 /// What a metric's file says of it to [`by_name`].
 struct Entry {
     /// The names that it makes.
@@ -112,7 +115,7 @@ struct Entry {
     /// How its argument is written behind the name, for messages; `None` where it takes none.
     argument: Option<&'static str>,
     /// The metric of one of the names and its argument (`None`: no colon); `Err` says what is wrong.
-    make: fn(&str, Option<&str>) -> std::result::Result<Box<dyn Metric>, String>,
+    make: fn(&str, Option<&str>) -> Made,
 }
 
 /// Every metric, one line each.

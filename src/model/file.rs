@@ -3,7 +3,6 @@
 //! or not there.
 
 use std::collections::HashMap;
-use std::io::Write;
 use std::path::Path;
 
 use safetensors::SafeTensors;
@@ -12,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Input, Model, Noise, Parameter, Preprocessor, Source};
 use crate::error::{Error, Result};
+use crate::files::write_whole;
 use crate::layers::Layer;
 use crate::losses::Loss;
 
@@ -49,9 +49,11 @@ impl Model {
     /// Writes the model.
     ///
     /// # Errors
-    /// [`Error::File`] when the file cannot be written; one that was there stays as it was.
+    /// [`Error::Model`] when its parts do not go together ([`Model::validate`]), [`Error::File`] when the file cannot be
+    /// written; one that was there stays as it was.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
+        self.validate()?;
         let description = Description {
             version: VERSION,
             input: self.input,
@@ -90,7 +92,7 @@ impl Model {
             Error::data(
                 path,
                 format!(
-                    "this is no whole model file ({message}); train it again, or copy it again if it was cut short"
+                    "this is not a complete model file ({message}); train it again, or copy it again if it was cut short"
                 ),
             )
         };
@@ -120,6 +122,7 @@ impl Model {
             .map_err(|e| broken(&e.to_string()))?;
         (model.labels, model.preprocessor) = (labels, preprocessor);
         (model.latent_layer, model.noise, model.source) = (code, noise, source);
+        model.validate().map_err(|e| broken(&e.to_string()))?;
         Ok(model)
     }
 }
@@ -137,7 +140,7 @@ fn read_tensors(path: &Path, bytes: &[u8]) -> Result<Vec<Parameter>> {
     let tensors = SafeTensors::deserialize(bytes).map_err(|e| {
         Error::data(
             path,
-            format!("this is no whole safetensors file ({e}); it may have been cut short"),
+            format!("this is not a complete safetensors file ({e}); it may have been cut short"),
         )
     })?;
     let read = |(name, view): (String, TensorView<'_>)| {
@@ -154,28 +157,4 @@ fn read_tensors(path: &Path, bytes: &[u8]) -> Result<Vec<Parameter>> {
         }
     };
     tensors.tensors().into_iter().map(read).collect()
-}
-
-/// Writes a file as a whole: to a temporary one in the same folder, which is then renamed.
-///
-/// # Errors
-/// [`Error::File`] names the file; what was there stays.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let wrong = |e| Error::file("write", path, e);
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(wrong)?;
-    file.write_all(bytes).map_err(wrong)?;
-    file.as_file().sync_all().map_err(wrong)?;
-    // A temporary file is the owner's alone; a result has the permissions of any new file.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let permissions = std::fs::Permissions::from_mode(0o644);
-        file.as_file().set_permissions(permissions).map_err(wrong)?;
-    }
-    file.persist(path).map_err(|e| wrong(e.error))?;
-    Ok(())
 }

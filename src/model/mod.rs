@@ -4,6 +4,7 @@
 mod file;
 mod noise;
 mod summary;
+mod validate;
 
 use std::path::PathBuf;
 
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::layers::{Activation, BagMode, Layer, Shape};
 pub use crate::losses::Loss;
-pub use file::{read_weights, write_whole};
+pub use file::read_weights;
 pub use noise::{Noise, NoiseKind};
 
 use crate::data::{ImageEncoder, TableEncoder};

@@ -13,7 +13,8 @@ use super::config::{OutputConfig, RunConfig};
 use super::load::Loaded;
 use crate::backend::Device;
 use crate::error::{Error, Result};
-use crate::model::{Parameter, write_whole};
+use crate::files::write_whole;
+use crate::model::Parameter;
 use crate::train::{Checkpoint, EpochReport, History, Metrics, Next, Observer, Role, SessionState};
 
 /// The metadata's key.

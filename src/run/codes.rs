@@ -9,7 +9,8 @@ use crate::data::{
     read_table,
 };
 use crate::error::{Error, Result};
-use crate::model::{Model, Noise, Preprocessor, Source, write_whole};
+use crate::files::write_whole;
+use crate::model::{Model, Noise, Preprocessor, Source};
 use crate::report::{Cloud, GridGroup, GridRow, Pca, grid_png, scatter_png};
 use crate::text::Words;
 

@@ -623,3 +623,22 @@ fn by_kind(defaults: impl Iterator<Item = (Value, String)>) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_learning_rate_falls_with_the_root_of_the_features_beyond_784() {
+        let settings = Settings::new(RunKind::Autoencoder, "x.npy");
+        let config = settings.resolve().expect("a run");
+        assert!(config.training.adapt_learning_rate);
+        let rate = |features| config.trainer(Input::Matrix { features }).optimizer.learning_rate();
+        let base = config.training.optimizer.learning_rate();
+        for (features, factor) in [(10, 1.0), (784, 1.0), (4 * 784, 0.5), (100 * 784, 0.1)] {
+            assert!((rate(features) / base - factor).abs() < 1e-12, "{features} features");
+        }
+        let ids = config.trainer(Input::Ids { length: 4 * 784 });
+        assert_eq!(ids.optimizer.learning_rate(), base);
+    }
+}

@@ -8,10 +8,10 @@ use super::load::{Loaded, Task, load};
 use crate::backend::Device;
 use crate::data::{Inputs, Targets};
 use crate::error::{Error, Result};
+use crate::files::write_whole;
 use crate::layers::Dense;
 use crate::model::{
     Activation, Input, Layer, Loss, Model, Noise, NoiseKind, Preprocessor, Source, read_weights,
-    write_whole,
 };
 use crate::report;
 use crate::train::{EpochReport, History, Trainer};
@@ -318,5 +318,28 @@ fn output_for(loaded: &Loaded) -> Activation {
     match (within, &loaded.preprocessor) {
         (true, Preprocessor::None | Preprocessor::Image(_)) => Activation::Sigmoid,
         _ => Activation::Linear,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_ids_that_no_training_row_has_are_zero() {
+        let layers =
+            vec![Layer::embedding(6, 3), Layer::mean_pool(), Layer::dense(1, Activation::Sigmoid)];
+        let input = Input::Ids { length: 2 };
+        let mut model = Model::new(input, layers, Loss::BinaryCrossentropy, 7).expect("a model");
+        let fresh = model.parameters()[0].values.clone();
+        let inputs = Inputs::Ids { values: vec![1, 4, 4, 0], length: 2 };
+        zero_unseen_rows(&mut model, &inputs).expect("a table");
+        let table = &model.parameters()[0].values;
+        for (row, (now, before)) in table.chunks(3).zip(fresh.chunks(3)).enumerate() {
+            match [0, 1, 4].contains(&row) {
+                true => assert_eq!(now, before, "row {row} was seen"),
+                false => assert_eq!(now, [0.0; 3], "row {row} was not"),
+            }
+        }
     }
 }

@@ -7,8 +7,9 @@ use serde::Serialize;
 use crate::backend::Device;
 use crate::data::{Inputs, TextColumns, read_examples};
 use crate::error::{Error, Result};
+use crate::files::write_whole;
 use crate::kernels::dot;
-use crate::model::{Layer, Model, Preprocessor, write_whole};
+use crate::model::{Layer, Model, Preprocessor};
 use crate::text::{TextEncoder, Words};
 
 /// Something near, and how near: the cosine of the angle between the two vectors.

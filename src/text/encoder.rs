@@ -215,6 +215,28 @@ impl TextEncoder {
         }
     }
 
+    /// Says what is out of range in an encoder that was read from a file.
+    pub(crate) fn check(&self) -> std::result::Result<(), String> {
+        /// As the settings of a run have it.
+        const MOST_WORDS: usize = 1 << 20;
+        const MOST_NGRAM: usize = 1 << 10;
+        const MOST_IDS: usize = 1 << 30;
+        let Stored { length, word_ngrams, ngram_buckets, .. } = self.stored;
+        let within = |name: &str, value: usize, low: usize, high: usize| match value {
+            value if (low..=high).contains(&value) => Ok(()),
+            _ => Err(format!("{name} is {value}, but must be from {low} to {high}")),
+        };
+        within("the length of a row", length, 1, MOST_WORDS)?;
+        within("word_ngrams", word_ngrams, 1, MOST_NGRAM)?;
+        if word_ngrams > 1 {
+            within("ngram_buckets", ngram_buckets, 1, MOST_IDS)?;
+        }
+        match self.stored.words {
+            Words::Vocabulary(_) => Ok(()),
+            Words::Hashed { size } => within("hash_size", size, 2, MOST_IDS),
+        }
+    }
+
     /// Rows that an embedding of these ids needs.
     pub fn rows(&self) -> usize {
         match self.stored.word_ngrams {

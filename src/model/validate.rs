@@ -1,0 +1,152 @@
+//! Whether the parts of a model go together: layers, preprocessor, labels, latent layer. A changed byte in a model file
+//! can then give an error, never a panic or a wrong answer.
+
+use super::{Model, Preprocessor};
+use crate::error::{Error, Result};
+
+impl Model {
+    /// Holds the model's public parts against its layers.
+    ///
+    /// # Errors
+    /// [`Error::Model`] names both sides of what does not fit.
+    pub fn validate(&self) -> Result<()> {
+        let wrong = |message: String| Err(Error::Model(message));
+        let (outputs, width) = (self.outputs(), self.input.width());
+        let labels = self.labels.len();
+        if labels != 0 && labels != outputs && !(labels == 2 && outputs == 1) {
+            return wrong(format!("{labels} labels do not go with {outputs} outputs"));
+        }
+        if let Some(latent) = self.latent_layer
+            && (latent == 0 || latent > self.layers.len())
+        {
+            return wrong(format!(
+                "the latent layer is layer {latent}, but the model has layers 1 to {}",
+                self.layers.len()
+            ));
+        }
+        match &self.preprocessor {
+            Preprocessor::None => Ok(()),
+            Preprocessor::Text(text) => {
+                text.check().map_err(Error::Model)?;
+                let rows = self.embedding_rows().unwrap_or(0);
+                if text.rows() > rows {
+                    return wrong(format!(
+                        "the vocabulary has {} ids, but the table only {rows} rows",
+                        text.rows()
+                    ));
+                }
+                match text.width() == width {
+                    true => Ok(()),
+                    false => wrong(format!(
+                        "the preprocessor gives rows of {} ids, but the model reads {width}",
+                        text.width()
+                    )),
+                }
+            }
+            Preprocessor::Table(table) => {
+                let counts = [table.columns.len(), table.means.len(), table.deviations.len()];
+                if counts != [width; 3] {
+                    return wrong(format!(
+                        "{} columns with {} means and {} deviations do not go with a model that reads {width}",
+                        counts[0], counts[1], counts[2]
+                    ));
+                }
+                let scales = table.means.iter().zip(&table.deviations).map(|(&m, &d)| (m, d));
+                for (mean, deviation) in scales.chain(table.target_scale) {
+                    if !(mean.is_finite() && deviation.is_finite() && deviation > 0.0) {
+                        return wrong(format!(
+                            "a column has the mean {mean} and the deviation {deviation}, which scale nothing"
+                        ));
+                    }
+                }
+                Ok(())
+            }
+            Preprocessor::Image(image) => {
+                for (name, shape, elements) in
+                    [("reads", image.input, width), ("gives", image.output, outputs)]
+                {
+                    let len = shape.width.checked_mul(shape.height);
+                    let len = len.and_then(|len| len.checked_mul(shape.channels));
+                    if len != Some(elements) {
+                        return wrong(format!(
+                            "images of {shape} do not go with a model that {name} {elements} elements"
+                        ));
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{ImageEncoder, ImageShape, TableEncoder};
+    use crate::layers::{Activation, Layer};
+    use crate::losses::Loss;
+    use crate::model::Input;
+
+    #[track_caller]
+    fn refused(model: &Model, says: &str) {
+        let error = model.validate().expect_err("refused").to_string();
+        assert!(error.contains(says), "{error}");
+        let folder = tempfile::tempdir().expect("a folder");
+        assert!(model.save(folder.path().join("m")).is_err(), "it is not written");
+    }
+
+    fn model(features: usize, outputs: usize) -> Model {
+        let layers =
+            vec![Layer::dense(3, Activation::Tanh), Layer::dense(outputs, Activation::Linear)];
+        Model::new(Input::Matrix { features }, layers, Loss::Mse, 7).expect("a model")
+    }
+
+    #[test]
+    fn parts_that_do_not_go_together_are_refused() {
+        let mut labels = model(4, 3);
+        labels.validate().expect("no labels");
+        labels.labels = vec!["a".into(), "b".into()];
+        refused(&labels, "2 labels do not go with 3 outputs");
+        labels.labels.push("c".into());
+        labels.validate().expect("a label an output");
+
+        let mut latent = model(4, 3);
+        for layer in [0, 3, usize::MAX] {
+            latent.latent_layer = Some(layer);
+            refused(&latent, "layers 1 to 2");
+        }
+
+        let mut table = model(2, 1);
+        let good = TableEncoder {
+            columns: vec!["a".into(), "b".into()],
+            means: vec![0.0, 1.0],
+            deviations: vec![1.0, 2.0],
+            target: "y".into(),
+            target_scale: Some((0.0, 1.0)),
+        };
+        table.preprocessor = Preprocessor::Table(good.clone());
+        table.validate().expect("a table");
+        for deviations in [vec![1.0], vec![1.0, 0.0], vec![1.0, f64::NAN], vec![1.0, -1.0]] {
+            table.preprocessor = Preprocessor::Table(TableEncoder { deviations, ..good.clone() });
+            refused(&table, "deviation");
+        }
+        let scale = TableEncoder { target_scale: Some((f64::INFINITY, 1.0)), ..good };
+        table.preprocessor = Preprocessor::Table(scale);
+        refused(&table, "mean inf");
+
+        let mut images = model(4, 4);
+        let shape = ImageShape { width: 2, height: 2, channels: 1 };
+        let good = ImageEncoder { input: shape, output: shape, resize: false };
+        images.preprocessor = Preprocessor::Image(good);
+        images.validate().expect("images");
+        for wrong in [
+            ImageShape { width: 100, ..shape },
+            ImageShape { width: usize::MAX, height: 4, channels: 1 },
+        ] {
+            images.preprocessor = Preprocessor::Image(ImageEncoder { output: wrong, ..good });
+            refused(&images, "gives 4 elements");
+            images.preprocessor = Preprocessor::Image(ImageEncoder { input: wrong, ..good });
+            refused(&images, "reads 4 elements");
+        }
+    }
+}
