@@ -20,10 +20,22 @@ const MOST_LINKS: usize = 40;
 /// # Errors
 /// [`Error::File`] names the file; what was there stays.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    write(path, bytes).map_err(|e| Error::file("write", path, e))
+    write(path, bytes, true).map_err(|e| Error::file("write", path, e))
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// As [`write_whole`], without waiting for the disk: for what may be lost.
+pub(crate) fn write_lightly(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write(path, bytes, false)
+}
+
+/// Whether a file can be made in a folder, found by making one.
+pub(crate) fn check_writable(folder: &Path) -> io::Result<()> {
+    let probe = folder.join(format!(".wgslearn.{}-0.part", std::process::id()));
+    OpenOptions::new().write(true).create(true).truncate(true).open(&probe)?;
+    fs::remove_file(&probe)
+}
+
+fn write(path: &Path, bytes: &[u8], waits: bool) -> io::Result<()> {
     let path = &target(path)?;
     let before = fs::metadata(path).ok();
     if before.as_ref().is_some_and(|before| !before.is_file() && !before.is_dir()) {
@@ -48,7 +60,9 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
             file.set_permissions(before.permissions())?;
         }
         file.write_all(bytes)?;
-        file.sync_all()?;
+        if waits {
+            file.sync_all()?;
+        }
         fs::rename(&part, path)
     })();
     if written.is_err() {
@@ -57,7 +71,7 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
     written?;
     // The new name lies on the disk too, where folders can be synchronised.
-    if let Ok(folder) = File::open(folder) {
+    if let (true, Ok(folder)) = (waits, File::open(folder)) {
         let _ = folder.sync_all();
     }
     Ok(())

@@ -2,16 +2,32 @@
 //! Files in the user's cache folder (`WGSLEARN_CACHE` names another; empty, nothing is kept). Losing
 //! them costs time, never a result, so a file that cannot be read or written is as good as none.
 
-use std::io::Write;
 use std::path::PathBuf;
+
+use crate::files;
 
 /// The folder, where there is one.
 fn folder() -> Option<PathBuf> {
     match std::env::var_os("WGSLEARN_CACHE") {
         Some(path) if path.is_empty() => None,
         Some(path) => Some(path.into()),
-        None => dirs::cache_dir().map(|folder| folder.join("wgslearn")),
+        None => user_cache().map(|folder| folder.join("wgslearn")),
     }
+}
+
+/// The user's folder for what can be made again, as each system has it; none where nobody says.
+fn user_cache() -> Option<PathBuf> {
+    let named = |name: &str| {
+        let path = PathBuf::from(std::env::var_os(name)?);
+        path.is_absolute().then_some(path)
+    };
+    if cfg!(windows) {
+        return named("LOCALAPPDATA");
+    }
+    if cfg!(target_os = "macos") {
+        return Some(named("HOME")?.join("Library/Caches"));
+    }
+    named("XDG_CACHE_HOME").or_else(|| Some(named("HOME")?.join(".cache")))
 }
 
 /// Whether anything is kept.
@@ -31,11 +47,8 @@ pub(super) fn write(name: &str, contents: &[u8]) {
     let attempt = || -> Option<()> {
         let folder = folder()?;
         std::fs::create_dir_all(&folder).ok()?;
-        let mut file = tempfile::NamedTempFile::new_in(&folder).ok()?;
-        file.write_all(&xxhash_rust::xxh3::xxh3_64(contents).to_le_bytes()).ok()?;
-        file.write_all(contents).ok()?;
-        file.persist(folder.join(name)).ok()?;
-        Some(())
+        let sum = xxhash_rust::xxh3::xxh3_64(contents).to_le_bytes();
+        files::write_lightly(&folder.join(name), &[&sum, contents].concat()).ok()
     };
     // Not kept: the next run does the work again.
     let _ = attempt();

@@ -5,11 +5,11 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::memory::{MAX_BINDINGS, Memory, Part};
+use super::memory::{Memory, Part};
 use super::{Executor, Timing, median};
 use crate::error::{Error, Result};
 use crate::kernels::{Access, Element, Real, Slot, Span};
-use crate::program::{Program, RoutineId, Run};
+use crate::program::{MAX_BINDINGS, Program, RoutineId, Run};
 
 /// Runs `work` in rayon's pool, from where its threads are called at once, and keeps them awake
 /// meanwhile: a thread that has gone to sleep takes longer to wake than a small product takes. The work
@@ -68,13 +68,14 @@ impl<T: Real> CpuExecutor<T> {
     /// Makes the buffers.
     ///
     /// # Errors
-    /// [`Error::Device`] when the memory for them cannot be had.
+    /// [`Error::Device`] when the memory for them cannot be had, [`Error::Model`] where the program is not sound.
     pub fn new(program: &Program) -> Result<Self> {
+        program.check()?;
         let size = |element| match element {
             Element::F32 => size_of::<T>(),
             Element::U32 => size_of::<u32>(),
         };
-        let sizes = program.buffers.iter().map(|buffer| buffer.len * size(buffer.element));
+        let sizes = program.buffers.iter().map(|buffer| buffer.len.saturating_mul(size(buffer.element)));
         let memory = Memory::new(sizes).map_err(|reason| {
             Error::Device(format!(
                 "the program's buffers, {} MB in all, do not fit in memory ({reason}); take a smaller batch or model",
@@ -84,16 +85,12 @@ impl<T: Real> CpuExecutor<T> {
         Ok(Self { program: program.clone(), memory, precision: PhantomData })
     }
 
-    /// An `f32` span in the executor's own precision; nothing where the span is of words.
+    /// An `f32` span in the executor's own precision; nothing where the program has no such span.
     pub fn reals(&self, span: Span) -> &[T] {
-        match self.element(span) {
-            Element::F32 => bytemuck::cast_slice(self.memory.get(self.range(span, Element::F32))),
-            Element::U32 => &[],
+        match self.program.check_span(span, Element::F32) {
+            Ok(()) => bytemuck::cast_slice(self.memory.get(self.range(span, Element::F32))),
+            Err(_) => &[],
         }
-    }
-
-    fn element(&self, span: Span) -> Element {
-        self.program.buffers[span.buffer.0].element
     }
 
     /// Where a span of these elements lies.
@@ -133,49 +130,42 @@ impl<T: Real> CpuExecutor<T> {
 
 impl<T: Real> Executor for CpuExecutor<T> {
     fn write_f32(&mut self, span: Span, values: &[f32]) -> Result<()> {
-        if self.element(span) == Element::F32 {
-            let range = self.range(span, Element::F32);
-            let memory: &mut [T] = bytemuck::cast_slice_mut(self.memory.get_mut(range));
-            memory[..values.len()]
-                .iter_mut()
-                .zip(values)
-                .for_each(|(to, &from)| *to = T::from_f32(from));
-        }
+        self.program.check_write(span, Element::F32, values.len())?;
+        let range = self.range(span, Element::F32);
+        let memory: &mut [T] = bytemuck::cast_slice_mut(self.memory.get_mut(range));
+        memory.iter_mut().zip(values).for_each(|(to, &from)| *to = T::from_f32(from));
         Ok(())
     }
 
     fn write_u32(&mut self, span: Span, values: &[u32]) -> Result<()> {
-        if self.element(span) == Element::U32 {
-            let range = self.range(span, Element::U32);
-            let memory: &mut [u32] = bytemuck::cast_slice_mut(self.memory.get_mut(range));
-            memory[..values.len()].copy_from_slice(values);
-        }
+        self.program.check_write(span, Element::U32, values.len())?;
+        let range = self.range(span, Element::U32);
+        let memory: &mut [u32] = bytemuck::cast_slice_mut(self.memory.get_mut(range));
+        memory[..values.len()].copy_from_slice(values);
         Ok(())
     }
 
     fn read_f32(&mut self, span: Span) -> Result<Vec<f32>> {
+        self.program.check_span(span, Element::F32)?;
         Ok(self.reals(span).iter().map(|value| value.to_f32()).collect())
     }
 
     fn read_u32(&mut self, span: Span) -> Result<Vec<u32>> {
-        match self.element(span) {
-            Element::U32 => {
-                let bytes = self.memory.get(self.range(span, Element::U32));
-                Ok(bytemuck::cast_slice(bytes).to_vec())
-            }
-            Element::F32 => Ok(Vec::new()),
-        }
+        self.program.check_span(span, Element::U32)?;
+        let bytes = self.memory.get(self.range(span, Element::U32));
+        Ok(bytemuck::cast_slice(bytes).to_vec())
     }
 
     fn copy(&mut self, from: Span, to: Span) -> Result<()> {
-        if [from, to].map(|span| self.element(span)) == [Element::F32; 2] {
-            let (from, to) = (self.range(from, Element::F32), self.range(to, Element::F32));
-            self.memory.copy(from.start..from.start + to.len(), to.start);
-        }
+        self.program.check_copy(from, to)?;
+        let element = self.program.buffers[from.buffer.0].element;
+        let (from, to) = (self.range(from, element), self.range(to, element));
+        self.memory.copy(from, to.start);
         Ok(())
     }
 
     fn run(&mut self, runs: &[Run]) -> Result<()> {
+        runs.iter().try_for_each(|run| self.program.check_run(run.routine))?;
         let bytes = self.program.bytes();
         let work = || {
             for run in runs {
@@ -195,6 +185,7 @@ impl<T: Real> Executor for CpuExecutor<T> {
     }
 
     fn profile(&mut self, routine: RoutineId, times: usize) -> Result<Vec<Timing>> {
+        self.program.check_run(routine)?;
         let bytes = self.program.bytes();
         let kernels = self.program.routines[routine.0].dispatches.iter().map(|d| d.kernel);
         let kernels: Vec<_> = kernels.collect();

@@ -198,13 +198,22 @@ impl Device {
     /// Makes a program's buffers on the device, and what it needs to run it.
     ///
     /// # Errors
-    /// [`Error::Device`] when the buffers do not fit, or a shader does not compile.
+    /// [`Error::Device`] when the buffers do not fit, a shader does not compile, or a dispatch is larger than the
+    /// adapter takes; [`Error::Model`] where the program is not sound.
     pub fn prepare(&self, program: &Program) -> Result<Box<dyn Executor>> {
         self.check_memory(program.bytes())?;
         Ok(match &self.inner {
             Inner::Gpu(pipelines) => Box::new(GpuExecutor::new(pipelines.clone(), program, None)?),
             Inner::Cpu => Box::new(CpuExecutor::<f32>::new(program)?),
         })
+    }
+
+    /// Takes the device for lost from now on, as if the system had reset it; the CPU backend cannot be. For tests.
+    #[doc(hidden)]
+    pub fn lose(&self) {
+        if let Inner::Gpu(pipelines) = &self.inner {
+            pipelines.gpu.health.lose();
+        }
     }
 
     /// As [`Device::prepare`], but every kernel in its variant of this name where it has one.

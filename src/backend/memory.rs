@@ -9,8 +9,7 @@ use std::ops::Range;
 
 use memmap2::MmapMut;
 
-/// More bindings than any kernel has; a test holds kernels to eight.
-pub const MAX_BINDINGS: usize = 8;
+use crate::program::MAX_BINDINGS;
 
 /// Bytes from which large pages are asked for: on Linux they have 2 MiB.
 #[cfg(target_os = "linux")]
@@ -47,7 +46,7 @@ impl Memory {
     /// Makes buffers of these sizes in bytes, of zeros.
     ///
     /// # Errors
-    /// Those of the system, when there is no room.
+    /// Those of the system, when there is not enough of it.
     pub fn new(sizes: impl IntoIterator<Item = usize>) -> std::io::Result<Memory> {
         let mut end = 0usize;
         let mut starts = Vec::new();
@@ -59,7 +58,7 @@ impl Memory {
         let map = MmapMut::map_anon(end.max(1))?;
         #[cfg(target_os = "linux")]
         if end >= LARGE {
-            // A wish: a system without large pages says so, and nothing is lost.
+            // A hint: a system without large pages says so, and nothing is lost.
             let _ = map.advise(memmap2::Advice::HugePage);
         }
         Ok(Memory { map, starts })
@@ -86,7 +85,7 @@ impl Memory {
     }
 
     /// All bindings of a dispatch at once: their ranges, and whether they are written. What is
-    /// written overlaps nothing else (`Program::add_routine` holds that).
+    /// written overlaps nothing else (`Program::check` holds that).
     pub fn parts<'a>(&'a mut self, wanted: &[(Range<usize>, bool)]) -> [Part<'a>; MAX_BINDINGS] {
         // The memory is cut at what is written, from its start on; the rest is there to read.
         let mut order: [usize; MAX_BINDINGS] = std::array::from_fn(|i| i);

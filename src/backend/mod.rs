@@ -18,6 +18,9 @@ use crate::kernels::Span;
 use crate::program::{RoutineId, Run};
 
 /// A program with its buffers on a device, ready to run. Buffers hold zeros at first.
+///
+/// What names a routine, a buffer or a span that the program does not have, takes a buffer for another type, or writes
+/// more than a span holds, is an [`crate::Error::Model`], and nothing is done.
 pub trait Executor: Send {
     /// Writes `values` to the start of an `f32` span.
     fn write_f32(&mut self, span: Span, values: &[f32]) -> Result<()>;

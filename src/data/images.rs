@@ -220,6 +220,7 @@ pub fn read_idx(path: &Path) -> Result<Idx> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::image_png;
 
     #[test]
     fn pictures_come_back_as_they_were_written() {

@@ -7,6 +7,9 @@
 use crate::error::{Error, Result};
 use crate::kernels::{Access, BufferId, Dispatch, Element, Span};
 
+/// Bindings of a kernel at most: what every device takes.
+pub const MAX_BINDINGS: usize = 8;
+
 /// Alignment of a span's offset in elements: 256 bytes, the strictest that a device asks for.
 pub const ALIGNMENT: usize = 64;
 
@@ -71,23 +74,125 @@ impl Program {
         name: impl Into<String>,
         dispatches: Vec<Dispatch>,
     ) -> Result<RoutineId> {
-        let name = name.into();
-        for dispatch in &dispatches {
-            self.check(dispatch).map_err(|message| {
-                Error::Model(format!("routine {name}, kernel {}: {message}", dispatch.kernel.name))
-            })?;
-        }
-        self.routines.push(Routine { name, dispatches });
+        let routine = Routine { name: name.into(), dispatches };
+        self.check_routine(&routine)?;
+        self.routines.push(routine);
         Ok(RoutineId(self.routines.len() - 1))
     }
 
-    fn check(&self, dispatch: &Dispatch) -> std::result::Result<(), String> {
+    /// Checks the program as a whole, as a backend does before it makes a buffer: what came into the lists by another
+    /// way than [`Program::buffer`] and [`Program::add_routine`] is held to the same.
+    ///
+    /// # Errors
+    /// [`Error::Model`] names the buffer, or the dispatch and the binding.
+    pub fn check(&self) -> Result<()> {
+        if let Some(buffer) = self.buffers.iter().find(|buffer| buffer.len == 0) {
+            return Err(Error::Model(format!("the buffer {} has no elements", buffer.name)));
+        }
+        let bytes = |sum: u64, buffer: &Buffer| sum.checked_add((buffer.len as u64).checked_mul(8)?);
+        if self.buffers.iter().try_fold(0, bytes).is_none_or(|bytes| bytes > isize::MAX as u64) {
+            return Err(Error::Model("the program's buffers are larger than any memory".into()));
+        }
+        self.routines.iter().try_for_each(|routine| self.check_routine(routine))
+    }
+
+    /// Checks that a routine is one of the program's.
+    ///
+    /// # Errors
+    /// [`Error::Model`] says how many there are.
+    pub fn check_run(&self, routine: RoutineId) -> Result<()> {
+        match self.routines.len() {
+            count if routine.0 < count => Ok(()),
+            count => {
+                Err(Error::Model(format!("there is no routine {}, only {count}", routine.0)))
+            }
+        }
+    }
+
+    /// Checks that a span lies in a buffer of this program and holds such elements.
+    ///
+    /// # Errors
+    /// [`Error::Model`] names the buffer and what it holds.
+    pub fn check_span(&self, span: Span, element: Element) -> Result<()> {
+        let Some(buffer) = self.buffers.get(span.buffer.0) else {
+            let count = self.buffers.len();
+            return Err(Error::Model(format!(
+                "there is no buffer {}, only {count}",
+                span.buffer.0
+            )));
+        };
+        if buffer.element != element {
+            return Err(Error::Model(format!(
+                "the buffer {} holds {:?} and is taken for {element:?}",
+                buffer.name, buffer.element
+            )));
+        }
+        match is_inside(span, buffer) {
+            true => Ok(()),
+            false => Err(Error::Model(format!(
+                "{} elements from {} on are not in the buffer {}, which has {}",
+                span.len, span.offset, buffer.name, buffer.len
+            ))),
+        }
+    }
+
+    /// Checks that `count` values of this type can be written to the start of a span.
+    ///
+    /// # Errors
+    /// [`Error::Model`] names the buffer and what it holds.
+    pub fn check_write(&self, span: Span, element: Element, count: usize) -> Result<()> {
+        self.check_span(span, element)?;
+        match count <= span.len {
+            true => Ok(()),
+            false => Err(Error::Model(format!(
+                "{count} values do not fit in {} elements of the buffer {}",
+                span.len, self.buffers[span.buffer.0].name
+            ))),
+        }
+    }
+
+    /// Checks that one span can be copied to another: of the same type and length, in another buffer.
+    ///
+    /// # Errors
+    /// [`Error::Model`] names the buffers.
+    pub fn check_copy(&self, from: Span, to: Span) -> Result<()> {
+        let element = self.buffers.get(from.buffer.0).map_or(Element::F32, |buffer| buffer.element);
+        self.check_span(from, element)?;
+        self.check_span(to, element)?;
+        let [source, target] = [from, to].map(|span| &self.buffers[span.buffer.0].name);
+        if from.len != to.len {
+            return Err(Error::Model(format!(
+                "{} elements of the buffer {source} are not copied to {} of {target}",
+                from.len, to.len
+            )));
+        }
+        match from.buffer == to.buffer {
+            true => Err(Error::Model(format!("the buffer {source} is not copied to itself"))),
+            false => Ok(()),
+        }
+    }
+
+    fn check_routine(&self, routine: &Routine) -> Result<()> {
+        routine.dispatches.iter().try_for_each(|dispatch| {
+            self.check_dispatch(dispatch).map_err(|message| {
+                let (name, kernel) = (&routine.name, dispatch.kernel.name);
+                Error::Model(format!("routine {name}, kernel {kernel}: {message}"))
+            })
+        })
+    }
+
+    fn check_dispatch(&self, dispatch: &Dispatch) -> std::result::Result<(), String> {
         let kernel = dispatch.kernel;
         if dispatch.params.len() != kernel.params_size {
-            return Err(format!("{} bytes of parameters", dispatch.params.len()));
+            let (given, wanted) = (dispatch.params.len(), kernel.params_size);
+            return Err(format!("{given} bytes of parameters in place of {wanted}"));
         }
-        if dispatch.bindings.len() != kernel.bindings.len() {
-            return Err(format!("{} bindings", dispatch.bindings.len()));
+        let count = dispatch.bindings.len();
+        if count != kernel.bindings.len() || count > MAX_BINDINGS {
+            return Err(format!(
+                "{count} bindings in place of {}, and at most {MAX_BINDINGS}",
+                kernel.bindings.len()
+            ));
         }
         for (i, (span, binding)) in dispatch.bindings.iter().zip(kernel.bindings).enumerate() {
             let Some(buffer) = self.buffers.get(span.buffer.0) else {
@@ -99,8 +204,7 @@ impl Program {
                     binding.name, buffer.name
                 ));
             }
-            if span.len == 0 || span.offset + span.len > buffer.len || span.offset % ALIGNMENT != 0
-            {
+            if span.len == 0 || !is_inside(*span, buffer) || span.offset % ALIGNMENT != 0 {
                 return Err(format!(
                     "{} is bound to {span:?} of {} elements",
                     binding.name, buffer.len
@@ -118,6 +222,12 @@ impl Program {
 
     /// Bytes of all buffers on a device.
     pub fn bytes(&self) -> u64 {
-        self.buffers.iter().map(|buffer| buffer.len as u64 * 4).sum()
+        let bytes = self.buffers.iter().map(|buffer| (buffer.len as u64).saturating_mul(4));
+        bytes.fold(0, u64::saturating_add)
     }
+}
+
+/// Whether a span lies in its buffer.
+fn is_inside(span: Span, buffer: &Buffer) -> bool {
+    span.offset.checked_add(span.len).is_some_and(|end| end <= buffer.len)
 }

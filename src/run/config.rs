@@ -388,7 +388,7 @@ impl RunConfig {
                     return refuse("its folder does not exist: make it first".into());
                 }
                 // What a write would meet after hours of training.
-                if let Err(error) = tempfile::tempfile_in(folder) {
+                if let Err(error) = crate::files::check_writable(folder) {
                     return refuse(format!("its folder cannot be written to: {error}"));
                 }
             }

@@ -1,7 +1,5 @@
 //! Words to ids without a vocabulary: Keras' `one_hot`, with a hash that never changes.
 
-use md5::{Digest, Md5};
-
 use super::tokenizer::text_to_words;
 
 /// Ids of a text's words by hashing into `size` ids, as Keras' `one_hot(text, size)` with
@@ -17,7 +15,7 @@ pub fn one_hot(text: &str, size: usize) -> Vec<u32> {
 
 /// `md5(word) mod (size - 1) + 1`, with the digest read as one big-endian number.
 pub fn hash_md5(word: &str, size: usize) -> u32 {
-    let digest: [u8; 16] = Md5::digest(word.as_bytes()).into();
+    let md5::Digest(digest) = md5::compute(word);
     let buckets = (size.max(2) - 1) as u128;
     (u128::from_be_bytes(digest) % buckets) as u32 + 1
 }

@@ -10,7 +10,7 @@ use super::submission::{Prepared, pack};
 use super::transfer::Staging;
 use super::variants::Variants;
 use crate::error::{Error, Result};
-use crate::kernels::Span;
+use crate::kernels::{Element, Span};
 use crate::program::{Program, RoutineId, Run};
 
 /// Bytes that are written to a device at once.
@@ -18,6 +18,7 @@ const WRITE: usize = 32 << 20;
 
 /// A program with its buffers, pipelines and bind groups on a GPU.
 pub struct GpuExecutor {
+    program: Program,
     pipelines: Arc<Pipelines>,
     buffers: Vec<wgpu::Buffer>,
     routines: Vec<Vec<Prepared>>,
@@ -39,6 +40,7 @@ impl std::fmt::Debug for GpuExecutor {
 
 impl GpuExecutor {
     pub(in super::super) fn new(pipelines: Arc<Pipelines>, program: &Program, variant: Option<&str>) -> Result<Self> {
+        program.check()?;
         let gpu = &pipelines.gpu;
         for buffer in &program.buffers {
             let bytes = buffer.len as u64 * 4;
@@ -118,6 +120,7 @@ impl GpuExecutor {
         }
         gpu.check()?;
         Ok(Self {
+            program: program.clone(),
             seconds: vec![0.0; routines.len()],
             dispatches: routines.iter().map(Vec::len).collect(),
             pipelines,
@@ -158,6 +161,7 @@ impl GpuExecutor {
 
     /// Runs the routines in order, to the end; returns the device's seconds where `clock` is given.
     fn submit(&mut self, runs: &[Run], clock: Option<&Clock>) -> Result<f64> {
+        runs.iter().try_for_each(|run| self.program.check_run(run.routine))?;
         let gpu = &self.pipelines.gpu;
         let mut total = 0.0;
         let mut queue: Vec<Run> = runs.iter().rev().copied().filter(|run| run.times > 0).collect();
@@ -200,22 +204,27 @@ impl GpuExecutor {
 
 impl Executor for GpuExecutor {
     fn write_f32(&mut self, span: Span, values: &[f32]) -> Result<()> {
+        self.program.check_write(span, Element::F32, values.len())?;
         self.write(span, bytemuck::cast_slice(values))
     }
 
     fn write_u32(&mut self, span: Span, values: &[u32]) -> Result<()> {
+        self.program.check_write(span, Element::U32, values.len())?;
         self.write(span, bytemuck::cast_slice(values))
     }
 
     fn read_f32(&mut self, span: Span) -> Result<Vec<f32>> {
+        self.program.check_span(span, Element::F32)?;
         self.read(span)
     }
 
     fn read_u32(&mut self, span: Span) -> Result<Vec<u32>> {
+        self.program.check_span(span, Element::U32)?;
         self.read(span)
     }
 
     fn copy(&mut self, from: Span, to: Span) -> Result<()> {
+        self.program.check_copy(from, to)?;
         let gpu = &self.pipelines.gpu;
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         encoder.copy_buffer_to_buffer(
@@ -247,6 +256,7 @@ impl Executor for GpuExecutor {
     }
 
     fn profile(&mut self, routine: RoutineId, times: usize) -> Result<Vec<Timing>> {
+        self.program.check_run(routine)?;
         let count = self.routines[routine.0].len();
         let mut seconds = vec![Vec::with_capacity(times); count];
         let gpu = &self.pipelines.gpu;

@@ -79,9 +79,11 @@ impl Pipelines {
             label: Some(kernel.name),
             source: wgpu::ShaderSource::Wgsl(source.into()),
         };
-        // SAFETY: the shaders are this crate's own. Each guards its indices by its parameters,
-        // every index read from a buffer (ids, the order) was checked on the host when it was
-        // written there, no loop is endless, and tests run each shader with all checks on.
+        // SAFETY: the shaders are this crate's own, and so are the programs: `Program` is no part of the public face,
+        // and what records them derives parameters and lengths of spans from the same sizes. Each shader guards its
+        // indices by its parameters; every index read from a buffer (ids, the order) was checked on the host when it
+        // was written there; `Program::check` has held every binding to its buffer; no loop is endless; and tests
+        // run each shader with all checks on.
         #[allow(unsafe_code)]
         let module = unsafe {
             let checks = if is_checked() {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::adapter::Gpu;
 use super::pipelines::Pipelines;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::{Dispatch, Kernel};
 use crate::program::Run;
 
@@ -38,6 +38,10 @@ impl Prepared {
         (params, offset): (&wgpu::Buffer, u64),
     ) -> Result<Prepared> {
         let kernel = dispatch.kernel;
+        let workgroups = (kernel.variants[variant].workgroups)(&dispatch.params);
+        let (limit, name) =
+            (pipelines.gpu.limits.max_compute_workgroups_per_dimension, &pipelines.gpu.info.name);
+        check_workgroups(kernel.name, workgroups, limit, name)?;
         let pipeline = pipelines.pipeline(kernel, variant)?;
         let binding = |binding: usize, buffer, offset: u64, bytes: u64| wgpu::BindGroupEntry {
             binding: binding as u32,
@@ -57,7 +61,6 @@ impl Prepared {
             layout: &pipeline.get_bind_group_layout(0),
             entries: &entries,
         });
-        let workgroups = (kernel.variants[variant].workgroups)(&dispatch.params);
         Ok(Prepared { kernel, variant, pipeline, group, workgroups })
     }
 
@@ -78,6 +81,17 @@ impl Prepared {
         gpu.wait()?;
         Ok(started.elapsed().as_secs_f64())
     }
+}
+
+/// An error where a grid is larger than the adapter called `name` takes in a dimension.
+fn check_workgroups(kernel: &str, grid: [u32; 3], limit: u32, name: &str) -> Result<()> {
+    if grid.iter().all(|&count| count <= limit) {
+        return Ok(());
+    }
+    let [x, y, z] = grid;
+    Err(Error::Device(format!(
+        "{kernel} would take {x} x {y} x {z} workgroups, and {name} takes at most {limit} in a dimension; use a smaller batch or model, or the device cpu"
+    )))
 }
 
 /// Takes one submission's runs from the end of `queue`, where the next one lies. `seconds` has each routine's measured
@@ -111,7 +125,7 @@ pub fn pack(queue: &mut Vec<Run>, seconds: &[f64], dispatches: &[usize]) -> Vec<
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_DISPATCHES, pack};
+    use super::{MAX_DISPATCHES, check_workgroups, pack};
     use crate::program::{RoutineId, Run};
 
     fn packed(queue: &mut Vec<Run>, seconds: &[f64], dispatches: &[usize]) -> Vec<(usize, usize)> {
@@ -142,6 +156,16 @@ mod tests {
         assert_eq!(packed(&mut queue, &[1e-3, 0.0], &[1, 1]), [(0, 1), (1, 1)]);
         assert_eq!(queue.len(), 2);
         assert_eq!(packed(&mut queue, &[1e-3, 1e-3], &[1, 1]), [(1, 1), (0, 9)]);
+    }
+
+    #[test]
+    fn a_grid_is_held_to_the_limit_in_every_dimension() {
+        check_workgroups("k", [65_535, 65_535, 65_535], 65_535, "card").expect("at the limit");
+        for grid in [[65_536, 1, 1], [1, 65_536, 1], [1, 1, u32::MAX]] {
+            let error = check_workgroups("k", grid, 65_535, "card").expect_err("past it");
+            let [x, y, z] = grid;
+            assert!(error.to_string().contains(&format!("{x} x {y} x {z} workgroups")), "{error}");
+        }
     }
 
     #[test]

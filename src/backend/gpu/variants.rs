@@ -33,9 +33,11 @@ impl Variants<'_> {
             )));
         }
         let requires_subgroup_8 = adapter == Adapter::Software { subgroup_8: true };
+        let limit = gpu.limits.max_compute_workgroups_per_dimension;
         let runs = |i: &usize| {
             let variant = &kernel.variants[*i];
-            (variant.computes)(&dispatch.params)
+            (variant.workgroups)(&dispatch.params).iter().all(|&count| count <= limit)
+                && (variant.computes)(&dispatch.params)
                 && (!variant.requires_subgroup_8 || requires_subgroup_8)
         };
         if let Some(name) = name {
