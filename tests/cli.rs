@@ -503,7 +503,7 @@ fn bad_arrays_and_configs_exit_with_1_and_say_where() {
     npy(&folder.path("x.npy"), "<i8", "(2, 2)", ids(&[1, 2, 3, -4]));
     folder.fails(1, &run, &["row 2, position 2", "-4"]);
     npy(&folder.path("x.npy"), "<i8", "(2, 2)", ids(&[1, 2, 3]));
-    folder.fails(1, &run, &["x.npy", "no whole .npy"]);
+    folder.fails(1, &run, &["x.npy", "not a complete .npy"]);
     npy(&folder.path("x.npy"), "<i8", "(3, 2)", ids(&[1, 2, 3, 4, 5, 6]));
     folder.fails(1, &run, &["y.npy", "2 rows of targets for the 3 rows"]);
     let reals: Vec<u8> =
