@@ -222,8 +222,11 @@ impl<'h> Scan<'h> {
     }
 }
 
+/// Reads one number from its bytes.
+type ReadNumber = fn(&[u8]) -> f64;
+
 /// Bytes of a number of a type, and what reads one.
-fn number(descr: &str) -> Parsed<(usize, fn(&[u8]) -> f64)> {
+fn number(descr: &str) -> Parsed<(usize, ReadNumber)> {
     macro_rules! reader {
         ($type:ty, $from:ident) => {
             (size_of::<$type>(), |bytes: &[u8]| {
