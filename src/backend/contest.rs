@@ -24,6 +24,9 @@ const PASS: f64 = 5e-3;
 /// Dispatches of one measurement at most.
 const MOST_DISPATCHES: f64 = 1000.0;
 
+/// Seconds that nothing worth measuring takes less than: a clock that says so stands still, or runs backwards.
+const LEAST: f64 = 1e-6;
+
 /// Rounds on hardware.
 const ROUNDS: usize = 7;
 
@@ -124,8 +127,7 @@ impl Contest<'_> {
                 for i in 0..4 {
                     let seconds = stopwatch.seconds(variant, 1)?;
                     best = if i == 0 { best } else { best.min(seconds) };
-                    if i > 0
-                        && stopwatch.now().saturating_sub(started) > Duration::from_millis(100)
+                    if i > 0 && stopwatch.now().saturating_sub(started) > Duration::from_millis(100)
                     {
                         break;
                     }
@@ -149,6 +151,10 @@ impl Contest<'_> {
         for &(variant, name) in self.candidates {
             if known(times, name).is_empty() {
                 let Some(first) = self.measure(variant, 1, stopwatch)? else { return Ok(None) };
+                // How often it may be repeated is told by this time, so it must be one.
+                if !(first.is_finite() && first >= LEAST) {
+                    return Ok(None);
+                }
                 times.seconds.insert(name.to_owned(), vec![first]);
                 keep(times);
             }
@@ -157,7 +163,7 @@ impl Contest<'_> {
             }
         }
         let first = |times: &Times, name| known(times, name)[0];
-        let slowest = SLOW * first(times, rule.1).max(1e-6);
+        let slowest = SLOW * first(times, rule.1);
         let field: Vec<(usize, &'static str)> = self.candidates.to_vec();
         let field: Vec<_> = field
             .into_iter()
@@ -169,11 +175,10 @@ impl Contest<'_> {
                 if known(times, name).len() > round + 1 {
                     continue;
                 }
-                let count = (PASS / first(times, name).max(1e-6)).ceil();
+                let count = (PASS / first(times, name)).ceil();
                 let count = count.clamp(1.0, MOST_DISPATCHES) as usize;
                 let Some(all) = self.measure(variant, count, stopwatch)? else { return Ok(None) };
-                // A clock that stands still, or runs backwards, tells nothing.
-                if !(all.is_finite() && all > 0.0) {
+                if !(all.is_finite() && all >= LEAST) {
                     return Ok(None);
                 }
                 times.seconds.entry(name.to_owned()).or_default().push(all / count as f64);
@@ -302,8 +307,8 @@ mod tests {
                 seen *= 3.0;
             }
             let latency = self.latency * self.rng.random_range(1.0..10.0);
-            self.clock += seen + latency;
-            self.worked += seen;
+            self.clock += seen.max(0.0) + latency;
+            self.worked += seen.max(0.0);
             self.log.push((variant, dispatches, seen));
             Ok(seen + if self.by_host { latency } else { 0.0 })
         }
@@ -394,7 +399,7 @@ mod tests {
 
     #[test]
     fn measurements_take_as_many_dispatches_as_five_milliseconds() {
-        let mut device = Simulated::new(&[10e-6, 1e-3, 2e-9]);
+        let mut device = Simulated::new(&[10e-6, 1e-3, 2e-6]);
         winner(&mut device, Timing::Hardware);
         let counts = |variant: usize| -> Vec<usize> {
             device.log.iter().filter(|entry| entry.0 == variant).map(|entry| entry.1).collect()
@@ -461,9 +466,14 @@ mod tests {
 
     #[test]
     fn a_clock_that_stands_still_decides_nothing() {
-        let mut device = Simulated::new(&[0.0, 0.0]);
-        let mut left = Duration::from_secs(60);
-        assert_eq!(run(&mut device, Timing::Hardware, &mut Times::default(), &mut left), None);
+        for seconds in [[0.0, 0.0], [50e-6, 0.0], [-1e-3, 1e-3], [f64::NAN, 1e-3], [1e-9, 1e-3]] {
+            let mut device = Simulated::new(&seconds);
+            // Such a one may take any time in truth: it is not repeated.
+            let mut left = Duration::from_secs(60);
+            let winner = run(&mut device, Timing::Hardware, &mut Times::default(), &mut left);
+            assert_eq!(winner, None, "{seconds:?}");
+            assert!(device.log.iter().all(|&(_, count, _)| count == 1));
+        }
     }
 
     #[test]

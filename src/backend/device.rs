@@ -169,7 +169,9 @@ impl Device {
         }
     }
 
-    /// Bytes that a program's buffers can take at most, where that can be told.
+    /// Bytes that a program's buffers can take at most, where that can be told: a Vulkan card's own memory, or, for the
+    /// CPU backend and software adapters on Linux, what is free. Where it is not known, nothing is checked before
+    /// buffers are made.
     pub fn memory(&self) -> Option<u64> {
         match &self.inner {
             Inner::Gpu(pipelines) => pipelines.gpu.memory(),

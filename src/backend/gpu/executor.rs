@@ -1,9 +1,11 @@
 //! A prepared program: its buffers, pipelines and bind groups on a device. A run records dispatches only.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::{Executor, HostTime, Timing, median};
+use super::adapter::Gpu;
 use super::clock::Clock;
 use super::pipelines::Pipelines;
 use super::submission::{Prepared, pack};
@@ -160,11 +162,17 @@ impl GpuExecutor {
     }
 
     /// Runs the routines in order, to the end; returns the device's seconds where `clock` is given.
+    ///
+    /// While the device runs one submission, the next is recorded: two are under way at most. One is waited for at once
+    /// where the clock's only times lie in it, or where it tells how long a step takes at all.
     fn submit(&mut self, runs: &[Run], clock: Option<&Clock>) -> Result<f64> {
         runs.iter().try_for_each(|run| self.program.check_run(run.routine))?;
-        let gpu = &self.pipelines.gpu;
+        let pipelines = self.pipelines.clone();
+        let gpu = &pipelines.gpu;
         let mut total = 0.0;
         let mut queue: Vec<Run> = runs.iter().rev().copied().filter(|run| run.times > 0).collect();
+        let mut under_way: VecDeque<UnderWay> = VecDeque::new();
+        let mut last_done = None;
         while !queue.is_empty() {
             let started = Instant::now();
             let packed = pack(&mut queue, &self.seconds, &self.dispatches);
@@ -183,23 +191,51 @@ impl GpuExecutor {
             if let Some(clock) = clock {
                 clock.resolve(1, &mut encoder);
             }
-            gpu.queue.submit([encoder.finish()]);
+            let is_new = packed.iter().any(|run| self.seconds[run.routine.0] == 0.0);
+            let index = gpu.queue.submit([encoder.finish()]);
             self.host_time.recording += started.elapsed().as_secs_f64();
-            let submitted = Instant::now();
-            gpu.wait()?;
-            self.host_time.waiting += submitted.elapsed().as_secs_f64();
+            under_way.push_back(UnderWay { index, started, packed });
+            let most = if is_new || clock.is_some() || queue.is_empty() { 0 } else { 1 };
+            while under_way.len() > most {
+                let Some(oldest) = under_way.pop_front() else { break };
+                self.finish(gpu, oldest, &mut last_done)?;
+            }
             if let Some(clock) = clock {
                 total += clock.seconds(gpu, &mut self.staging, 1)?.iter().sum::<f64>();
-            }
-            // One routine alone in the submission gives its time; several share none.
-            if let [only] = packed[..] {
-                let seconds = started.elapsed().as_secs_f64() / only.times as f64;
-                let known = &mut self.seconds[only.routine.0];
-                *known = if *known == 0.0 { seconds } else { 0.5 * (*known + seconds) };
             }
         }
         Ok(total)
     }
+
+    /// Waits for a submission and learns from it how long a step takes. `last_done` is when the one before it was.
+    fn finish(
+        &mut self,
+        gpu: &Gpu,
+        submission: UnderWay,
+        last_done: &mut Option<Instant>,
+    ) -> Result<()> {
+        let waiting = Instant::now();
+        gpu.wait_for(Some(submission.index))?;
+        let done = Instant::now();
+        self.host_time.waiting += (done - waiting).as_secs_f64();
+        let since = last_done.map_or(submission.started, |last| last.max(submission.started));
+        *last_done = Some(done);
+        // One routine alone in the submission gives its time; several share none.
+        if let [only] = submission.packed[..] {
+            let seconds = (done - since).as_secs_f64() / only.times as f64;
+            let known = &mut self.seconds[only.routine.0];
+            *known = if *known == 0.0 { seconds } else { 0.5 * (*known + seconds) };
+        }
+        Ok(())
+    }
+}
+
+/// A submission that the device may still run.
+struct UnderWay {
+    index: wgpu::SubmissionIndex,
+    /// When its recording began.
+    started: Instant,
+    packed: Vec<Run>,
 }
 
 impl Executor for GpuExecutor {

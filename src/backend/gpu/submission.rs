@@ -1,7 +1,7 @@
 //! Submissions: a dispatch with everything it needs, recorded and run, and how many steps go into one submission.
 //!
-//! Steps are packed into submissions of about 100 ms, by the measured time of earlier ones: enough that the host's
-//! part vanishes, and below the two seconds after which Windows resets a device.
+//! Steps are packed into submissions of about 50 ms, by the measured time of earlier ones, of which two are under way:
+//! enough that the host's part vanishes, and far below the two seconds after which Windows resets a device.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use crate::kernels::{Dispatch, Kernel};
 use crate::program::Run;
 
 /// Target time of one submission.
-const SUBMISSION: Duration = Duration::from_millis(100);
+const SUBMISSION: Duration = Duration::from_millis(50);
 
 /// Dispatches in one submission at most, so that command buffers stay small.
 const MAX_DISPATCHES: usize = 20_000;
@@ -138,13 +138,13 @@ mod tests {
     }
 
     #[test]
-    fn a_submission_takes_about_a_hundred_milliseconds() {
+    fn a_submission_takes_about_fifty_milliseconds() {
         // The last of the queue is the next to run.
-        let mut queue = vec![run(1, 5), run(0, 250)];
+        let mut queue = vec![run(1, 5), run(0, 125)];
         let seconds = [1e-3, 2e-3];
-        assert_eq!(packed(&mut queue, &seconds, &[3, 3]), [(0, 100)]);
-        assert_eq!(packed(&mut queue, &seconds, &[3, 3]), [(0, 100)]);
-        assert_eq!(packed(&mut queue, &seconds, &[3, 3]), [(0, 50), (1, 5)]);
+        assert_eq!(packed(&mut queue, &seconds, &[3, 3]), [(0, 50)]);
+        assert_eq!(packed(&mut queue, &seconds, &[3, 3]), [(0, 50)]);
+        assert_eq!(packed(&mut queue, &seconds, &[3, 3]), [(0, 25), (1, 5)]);
         assert_eq!(packed(&mut queue, &seconds, &[3, 3]), []);
         // One step at least, however long it takes.
         assert_eq!(packed(&mut vec![run(0, 7)], &[3.0], &[1]), [(0, 1)]);
