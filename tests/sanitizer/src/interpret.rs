@@ -730,10 +730,15 @@ fn integer_math(fun: M, words: [Word; 3], signed: bool) -> Word {
     let smaller = |a: Word, b: Word| if less(b, a) { b } else { a };
     let larger = |a: Word, b: Word| if less(a, b) { b } else { a };
     let [x, y, z] = words;
+    // A bound does not make an overflow right: the value is as suspect as before.
+    let marked = |word: Word| {
+        let mark = words.iter().map(|word| word.mark).find(|&mark| mark != 0);
+        Word { mark: mark.unwrap_or(0), ..word }
+    };
     match fun {
-        M::Min => smaller(x, y),
-        M::Max => larger(x, y),
-        M::Clamp => smaller(larger(x, y), z),
+        M::Min => marked(smaller(x, y)),
+        M::Max => marked(larger(x, y)),
+        M::Clamp => marked(smaller(larger(x, y), z)),
         M::Abs if signed => Word { bits: (x.bits as i32).wrapping_abs() as u32, mark: x.mark },
         M::Abs => x,
         M::CountOneBits => Word { bits: x.bits.count_ones(), mark: 0 },
