@@ -65,7 +65,7 @@ fn dispatch_of(case: &common::Case, variant: &Variant) -> Dispatch {
 /// Where a result is past its bound.
 fn past_its_bound(
     case: &common::Case,
-    oracle: &CpuExecutor<f64>,
+    oracle: &mut CpuExecutor<f64>,
     outcome: &Outcome,
 ) -> Option<String> {
     let recorded = &case.program.routines[0].dispatches[0];
@@ -164,7 +164,7 @@ fn main() {
                             eprintln!("{place}, sizes {sizes:?}: {report}");
                         }
                     }
-                    if let Some(message) = past_its_bound(&case, &oracle, &outcome) {
+                    if let Some(message) = past_its_bound(&case, &mut oracle, &outcome) {
                         eprintln!("{place}, sizes {sizes:?}, {name} arithmetic: {message}");
                         found.insert(format!("{place}: {name} arithmetic: past its bound"));
                     }
