@@ -17,15 +17,16 @@ use wgslearn::kernels::{ALL, Element, Variant};
 use wgslearn::program::{RoutineId, Run};
 
 /// Ragged, aligned to four, and large enough for several workgroups.
-const SIZES: [[usize; 4]; 8] = [
+const SIZES: [[usize; 4]; 9] = [
     [1, 1, 1, 1],
     [7, 12, 20, 3],
     [31, 5, 9, 2],
     [66, 36, 36, 1],
     [5, 40, 1, 3],
     [13, 3, 64, 6],
-    [9, 40, 1, 1],
-    [21, 1040, 1, 3],
+    [9, 40, 1, 2],
+    [21, 1040, 1, 2],
+    [9, 12, 16, 5],
 ];
 
 /// A source piece under its file's name.
