@@ -27,7 +27,7 @@ struct Params {
 const A_ROWS_ARE_CONTIGUOUS: bool = true;
 const B_ROWS_ARE_CONTIGUOUS: bool = false;
 
-fn product_size() -> vec3u {
+fn product_size(of_part: u32) -> vec3u {
     return vec3u(params.rows, params.inputs, params.terms);
 }
 

@@ -25,8 +25,8 @@ struct Params {
 const A_ROWS_ARE_CONTIGUOUS: bool = false;
 const B_ROWS_ARE_CONTIGUOUS: bool = true;
 
-fn product_size() -> vec3u {
-    let rows = min(params.part_rows, params.rows - part * params.part_rows);
+fn product_size(of_part: u32) -> vec3u {
+    let rows = min(params.part_rows, params.rows - of_part * params.part_rows);
     return vec3u(params.inputs + params.bias, params.units, rows);
 }
 

@@ -28,13 +28,14 @@ fn main(
         state[BATCH_STEP] = state[STEP] + 1u;
         state[BATCH_SLOT] = state[SLOT];
     }
+    let is_inside = row < params.rows;
     if SOFTWARE {
         row = min(row, params.rows - 1u);
     } else if row >= params.rows {
         return;
     }
     let source = order[state[CURSOR] + row];
-    if workgroup.x == 0u {
+    if workgroup.x == 0u && is_inside {
         for (var t = local.x; t < params.target_width; t += ROW_LANES) {
             batch_targets[row * params.target_width + t] = targets[source * params.target_width + t];
         }
@@ -47,6 +48,10 @@ fn main(
         } else if c >= columns {
             return;
         }
-        batch_inputs[row * columns + c] = inputs[source * columns + c];
+        let item = inputs[source * columns + c];
+        // What was done again for a lane past the edge is not stored again: that would be a race.
+        if !SOFTWARE || is_inside && c == column_at(workgroup, local, i) {
+            batch_inputs[row * columns + c] = item;
+        }
     }
 }

@@ -34,7 +34,7 @@ fn main(
         // Written so that a NaN stays one.
         if abs(e) > params.delta {
             total += params.delta * (abs(e) - 0.5 * params.delta);
-            d_logits[i] = sign(e) * params.delta * activation_derivative(params.activation, p) * scale;
+            d_logits[i] = select(-params.delta, params.delta, e > 0.0) * activation_derivative(params.activation, p) * scale;
         } else {
             total += 0.5 * e * e;
             d_logits[i] = e * activation_derivative(params.activation, p) * scale;

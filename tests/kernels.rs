@@ -1,7 +1,7 @@
 //! Every kernel against its f64 reference, on random shapes: on the adapter, in every variant, and by
 //! the f32 reference. A new kernel adds its row to `CASES`.
 
-mod common;
+pub mod common;
 
 use common::{Case, gpu};
 use proptest::prelude::*;
@@ -22,7 +22,7 @@ fn summed(terms: usize) -> f64 {
     1e-6 * (4.0 + terms as f64).sqrt()
 }
 
-static CASES: &[(&Kernel, Make)] = &[
+pub static CASES: &[(&Kernel, Make)] = &[
     (&adam::KERNEL, adam_case),
     (&bag_targets::KERNEL, bag_targets_case),
     (&binary_crossentropy::KERNEL, binary_crossentropy_case),
@@ -1199,4 +1199,48 @@ fn kernels_match_their_twins_at_large_sizes() {
     check(categorical_crossentropy_case, [40, 5_000, 3, 1]);
     check(binary_crossentropy_case, [1_000, 300, 64, 1]);
     assert!(gpu().max_binding_elements() >= 1 << 25, "WebGPU promises 128 MiB");
+}
+
+/// What is chosen is looked up by name: over many shapes it is there, and computes them.
+#[test]
+fn every_choice_computes_what_it_is_chosen_for() {
+    let adapters = [
+        Adapter::Hardware,
+        Adapter::Software { subgroup_8: true },
+        Adapter::Software { subgroup_8: false },
+    ];
+    for (seed, sizes) in [
+        [1, 1, 1, 1],
+        [7, 12, 20, 3],
+        [64, 128, 96, 1],
+        [9, 40, 1, 4],
+        [300, 1300, 1, 2],
+        [130, 784, 132, 3],
+        [1024, 64, 64, 1],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for (kernel, make) in CASES {
+            let case = make(Case::new(seed as u64), sizes);
+            let params = &case.program.routines[0].dispatches[0].params;
+            for adapter in adapters {
+                let chosen = (kernel.choose)(params, adapter);
+                let mut all = (kernel.candidates)(params, adapter);
+                let few = all.len();
+                all.push(chosen);
+                for place in all {
+                    let variant = kernel.variants.get(place).expect("a variant");
+                    let name = format!("{} ({}) at {sizes:?}", kernel.name, variant.name);
+                    assert!((variant.computes)(params), "{name} does not compute it");
+                    let can = adapter == Adapter::Software { subgroup_8: true };
+                    assert!(!variant.requires_subgroup_8 || can, "{name} needs subgroups");
+                }
+                let mut names: Vec<usize> = (kernel.candidates)(params, adapter);
+                names.sort_unstable();
+                names.dedup();
+                assert_eq!(names.len(), few, "{}: a candidate is named twice", kernel.name);
+            }
+        }
+    }
 }

@@ -25,7 +25,8 @@ const RUN: u32 = 8u;
 fn main(@builtin(global_invocation_id) invocation: vec3u) {
     let blocks = params.inputs / 4u;
     var block = invocation.x;
-    // Where lanes are played (LINEAR is chosen there), the last is rather done twice than branched for.
+    // A software adapter (LINEAR is chosen there) rather does the last twice than branch for it; what is done
+    // again is not stored again, which would be a race.
     if LINEAR {
         block = min(block, blocks - 1u);
     } else if block >= blocks {
@@ -46,6 +47,9 @@ fn main(@builtin(global_invocation_id) invocation: vec3u) {
             let y = input[at];
             derivative = activation_derivative_4(params.activation, y);
         }
-        d_input[at] = d_output[row] * w * derivative;
+        let gradient = d_output[row] * w * derivative;
+        if !LINEAR || block == invocation.x && row == invocation.y * RUN + r {
+            d_input[at] = gradient;
+        }
     }
 }

@@ -2,7 +2,7 @@
 // neighbours at a time: a workgroup of 256 invocations computes a square of 64 HALVES elements a side
 // (HALVES is set in front, 1 or 2), each invocation 4 HALVES x 4 HALVES of them in registers, and brings A and B
 // through workgroup memory in slices DEPTH deep. The next slice is read from memory while this one is
-// multiplied. The forms give the same functions as for shared/product_vec4.wgsl. Rows and columns past
+// multiplied. The kernels give the same functions as for shared/product_vec4.wgsl. Rows and columns past
 // the edge are clamped to the last: computed twice, stored once; terms past the last are zero.
 
 const BLOCK_4: u32 = 16u * HALVES;
@@ -17,48 +17,62 @@ const SIDE: u32 = 4u * HALVES;
 // A's slice [DEPTH, STRIDE], four neighbouring rows an element, then B's, four neighbouring columns.
 var<workgroup> slices: array<vec4f, SLICES>;
 
-// Where this invocation reads of a slice from `start` on: the row of A or column of B (in vec4_aligned, unless
-// along_k), of `across` in all, and k (in vec4_aligned, where along_k).
-fn place(along_k: bool, across: u32, block_4: u32, start: u32, local: u32) -> vec2u {
-    if along_k {
-        return vec2u(min(block_4 * 4u + local / DEPTH_4, across - 1u), start / 4u + local % DEPTH_4);
-    }
-    return vec2u(min(block_4 + local % BLOCK_4, (across + 3u) / 4u - 1u), start + local / BLOCK_4);
-}
+// Blocks of 4 x 4 elements in a slice: where an operand lies along k, each is one invocation's.
+const TRANSPOSED: u32 = 64u;
 
-fn is_a_term(along_k: bool, k: u32, terms: u32) -> bool {
-    return k * select(1u, 4u, along_k) < terms;
-}
-
-// This invocation's four numbers of the slice of A.
-fn fetch_a(size: vec3u, block_4: u32, start: u32, local: u32) -> vec4f {
-    let at = place(A_ALONG_K, size.x, block_4, start, local);
-    if is_a_term(A_ALONG_K, at.y, size.z) {
-        return load_a(at.x, at.y);
-    }
-    return vec4f(0.0);
-}
-
-// The same of B.
-fn fetch_b(size: vec3u, block_4: u32, start: u32, local: u32) -> vec4f {
-    let at = place(B_ALONG_K, size.y, block_4, start, local);
-    if is_a_term(B_ALONG_K, at.y, size.z) {
-        return load_b(at.x, at.y);
-    }
-    return vec4f(0.0);
-}
-
-// Puts what was fetched into the slice that begins at `slice`.
-fn keep(slice: u32, along_k: bool, local: u32, values: vec4f) {
-    if along_k {
-        let across = local / DEPTH_4;
-        let at = slice + local % DEPTH_4 * 4u * STRIDE + across / 4u;
-        slices[at][across % 4u] = values.x;
-        slices[at + STRIDE][across % 4u] = values.y;
-        slices[at + 2u * STRIDE][across % 4u] = values.z;
-        slices[at + 3u * STRIDE][across % 4u] = values.w;
+// This invocation's part of a slice of A from term `start` on: four neighbouring rows of one term; or, where A lies
+// along k, four neighbouring terms of each of four rows.
+fn fetch_a(size: vec3u, block_4: u32, start: u32, local: u32) -> array<vec4f, 4> {
+    var fetched: array<vec4f, 4>;
+    if A_ALONG_K {
+        let k_4 = start / 4u + local % DEPTH_4;
+        if local < TRANSPOSED && k_4 * 4u < size.z {
+            let first = (block_4 + local / DEPTH_4) * 4u;
+            for (var i = 0u; i < 4u; i++) {
+                fetched[i] = load_a(min(first + i, size.x - 1u), k_4);
+            }
+        }
     } else {
-        slices[slice + local / BLOCK_4 * STRIDE + local % BLOCK_4] = values;
+        let k = start + local / BLOCK_4;
+        if k < size.z {
+            fetched[0] = load_a(min(block_4 + local % BLOCK_4, (size.x + 3u) / 4u - 1u), k);
+        }
+    }
+    return fetched;
+}
+
+// The same of B, whose columns are as A's rows.
+fn fetch_b(size: vec3u, block_4: u32, start: u32, local: u32) -> array<vec4f, 4> {
+    var fetched: array<vec4f, 4>;
+    if B_ALONG_K {
+        let k_4 = start / 4u + local % DEPTH_4;
+        if local < TRANSPOSED && k_4 * 4u < size.z {
+            let first = (block_4 + local / DEPTH_4) * 4u;
+            for (var i = 0u; i < 4u; i++) {
+                fetched[i] = load_b(min(first + i, size.y - 1u), k_4);
+            }
+        }
+    } else {
+        let k = start + local / BLOCK_4;
+        if k < size.z {
+            fetched[0] = load_b(min(block_4 + local % BLOCK_4, (size.y + 3u) / 4u - 1u), k);
+        }
+    }
+    return fetched;
+}
+
+// Puts what was fetched into the slice that begins at `slice`. Every store is of a whole vec4f: a store of a
+// component may write the whole vector, and would race with those of the others.
+fn keep(slice: u32, along_k: bool, local: u32, fetched: array<vec4f, 4>) {
+    if !along_k {
+        slices[slice + local / BLOCK_4 * STRIDE + local % BLOCK_4] = fetched[0];
+    } else if local < TRANSPOSED {
+        let at = slice + local % DEPTH_4 * 4u * STRIDE + local / DEPTH_4;
+        let across = transpose(mat4x4f(fetched[0], fetched[1], fetched[2], fetched[3]));
+        slices[at] = across[0];
+        slices[at + STRIDE] = across[1];
+        slices[at + 2u * STRIDE] = across[2];
+        slices[at + 3u * STRIDE] = across[3];
     }
 }
 
@@ -72,7 +86,8 @@ fn main(
     @builtin(local_invocation_index) local: u32,
 ) {
     part = workgroup.z;
-    let size = product_size();
+    // Of a builtin, not of `part`: a private variable does not count as uniform, and loops with barriers go by it.
+    let size = product_size(workgroup.z);
     let block_row_4 = workgroup.y * BLOCK_4;
     let block_column_4 = workgroup.x * BLOCK_4;
     // Thirty-two neighbours, which most GPUs run as one, take 4 x 8 of the block's 16 x 16 places, so

@@ -11,7 +11,7 @@ var<private> part: u32;
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) invocation: vec3u) {
     part = invocation.z;
-    let size = product_size();
+    let size = product_size(invocation.z);
     let row = invocation.y * TILE_M;
     let column = invocation.x * TILE_N;
     if row >= size.x || column >= size.y {

@@ -71,7 +71,7 @@ var<private> part: u32;
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
     part = group.z;
-    let size = product_size();
+    let size = product_size(group.z);
     let row = group.y * LANES * BLOCKS;
     let column_4 = group.x * LANES + lane;
     let last_4 = size.y / 4u - 1u;

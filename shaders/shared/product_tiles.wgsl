@@ -20,7 +20,8 @@ fn main(
     @builtin(local_invocation_index) local: u32,
 ) {
     part = workgroup.z;
-    let size = product_size();
+    // Of a builtin, not of `part`: a private variable does not count as uniform, and loops with barriers go by it.
+    let size = product_size(workgroup.z);
     let block_row = workgroup.y * BLOCK;
     let block_column = workgroup.x * BLOCK;
     let row = local / 16u;

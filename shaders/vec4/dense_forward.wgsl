@@ -20,7 +20,7 @@ struct Params {
 const A_ALONG_K: bool = true;
 const B_ALONG_K: bool = false;
 
-fn product_size() -> vec3u {
+fn product_size(of_part: u32) -> vec3u {
     return vec3u(params.rows, params.units, params.inputs);
 }
 

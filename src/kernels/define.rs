@@ -405,12 +405,16 @@ macro_rules! kernel {
             ],
             choose: |p, adapter| {
                 let is_software = adapter != $crate::kernels::Adapter::Hardware && software(p);
+                let place = |name: &str| KERNEL.variants.iter().position(|v| v.name == name);
                 // Eight numbers an invocation where eight invocations have enough of them.
-                let wide = KERNEL.variants.len() > 4 && width(p).is_multiple_of(64);
-                match is_software && wide {
-                    true => 4,
-                    false => 2 * is_software as usize + !width(p).is_multiple_of(4) as usize,
-                }
+                let wide = place("wide_software").filter(|_| width(p).is_multiple_of(64));
+                let name = match (is_software, width(p).is_multiple_of(4)) {
+                    (true, true) => "vec4_software",
+                    (true, false) => "scalar_software",
+                    (false, true) => "vec4",
+                    (false, false) => "scalar",
+                };
+                wide.filter(|_| is_software).or(place(name)).unwrap_or(0)
             },
             $(loop_iterations: $loop_iterations,)?
             reference: $reference,

@@ -12,13 +12,13 @@
 
 use super::Adapter;
 
-/// Terms that one dispatch may sum: software adapters leave an invocation's loops behind after 65,535
-/// turns of all of them together, with a wrong result and no word. Longer sums are several dispatches.
+/// Terms that one dispatch may sum: software adapters exit an invocation's loops after 65,535
+/// iterations of all of them together, silently and with a wrong result. Longer sums are several dispatches.
 pub const MOST_TERMS: u32 = 61_440;
 
-/// The variants of `product_kernel!`, in its order.
+/// The variants of `product_kernel!`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum ProductVariant {
     /// Blocks of 64 x 64 in workgroup memory.
     Tiles,
     /// Blocks of 64 x 64 in workgroup memory, over vec4f.
@@ -43,14 +43,42 @@ pub enum Form {
     Subgroup32,
     /// Layers of one unit.
     Column,
-    /// Layers of one unit, where lanes are played and no activation is asked about.
+    /// Layers of one unit, for software adapters, where no activation is asked about.
     ColumnLinear,
     /// Layers of one unit, whose rows are each shared by a workgroup.
     ColumnShared,
 }
 
-/// The form for a product of m x n elements; `vec4_aligned` says whether the layer's inputs and units are
-/// multiples of 4, `column` whether its inputs are and it has one unit, `linear` that the form for
+impl ProductVariant {
+    /// Its name among a kernel's variants, by which it is found there.
+    fn name(self) -> &'static str {
+        match self {
+            ProductVariant::Tiles => "tiles",
+            ProductVariant::Blocks64 => "blocks_64",
+            ProductVariant::Blocks128 => "blocks_128",
+            ProductVariant::Registers4x1 => "registers_4x1",
+            ProductVariant::Registers1x4 => "registers_1x4",
+            ProductVariant::Registers8x8 => "registers_8x8",
+            ProductVariant::Registers2x2 => "registers_2x2",
+            ProductVariant::Vec4 => "vec4_8x8",
+            ProductVariant::Subgroup8 => "subgroup_8",
+            ProductVariant::Subgroup16 => "subgroup_16",
+            ProductVariant::Subgroup32 => "subgroup_32",
+            ProductVariant::Column => "column",
+            ProductVariant::ColumnLinear => "column_linear",
+            ProductVariant::ColumnShared => "column_shared",
+        }
+    }
+
+    /// Its place among a kernel's variants. A kernel that has no variant of this name computes the product by its
+    /// first, which computes every product.
+    pub fn place(self, variants: &[super::Variant]) -> usize {
+        variants.iter().position(|variant| variant.name == self.name()).unwrap_or(0)
+    }
+}
+
+/// The variant for a product of m x n elements; `vec4_aligned` says whether the layer's inputs and units are
+/// multiples of 4, `column` whether its inputs are and it has one unit, `linear` that the variant for
 /// linear inputs computes it, `shares` that its rows are long enough for a workgroup each.
 pub fn choose(
     [m, n]: [usize; 2],
@@ -59,31 +87,31 @@ pub fn choose(
     linear: bool,
     shares: bool,
     adapter: Adapter,
-) -> Form {
+) -> ProductVariant {
     // Enough subgroups to keep a few cores busy.
     let subgroups = |rows: usize| m.div_ceil(rows) * n.div_ceil(32);
     match adapter {
-        Adapter::Software { .. } if column && linear => Form::ColumnLinear,
-        Adapter::Hardware if column && shares => Form::ColumnShared,
-        _ if column => Form::Column,
+        Adapter::Software { .. } if column && linear => ProductVariant::ColumnLinear,
+        Adapter::Hardware if column && shares => ProductVariant::ColumnShared,
+        _ if column => ProductVariant::Column,
         Adapter::Software { subgroup_8: true } if vec4_aligned && subgroups(32) >= 16 => {
-            Form::Subgroup32
+            ProductVariant::Subgroup32
         }
         Adapter::Software { subgroup_8: true } if vec4_aligned && subgroups(16) >= 8 => {
-            Form::Subgroup16
+            ProductVariant::Subgroup16
         }
-        Adapter::Software { subgroup_8: true } if vec4_aligned && m >= 4 => Form::Subgroup8,
-        Adapter::Software { .. } if vec4_aligned && m >= 4 => Form::Vec4,
-        _ if n < 4 => Form::Registers4x1,
-        _ if m < 4 => Form::Registers1x4,
+        Adapter::Software { subgroup_8: true } if vec4_aligned && m >= 4 => ProductVariant::Subgroup8,
+        Adapter::Software { .. } if vec4_aligned && m >= 4 => ProductVariant::Vec4,
+        _ if n < 4 => ProductVariant::Registers4x1,
+        _ if m < 4 => ProductVariant::Registers1x4,
         // Enough blocks to keep a card's hundred and more cores busy.
         Adapter::Hardware if vec4_aligned && m.div_ceil(128) * n.div_ceil(128) >= 128 => {
-            Form::Blocks128
+            ProductVariant::Blocks128
         }
-        Adapter::Hardware if vec4_aligned && m * n >= 1024 => Form::Blocks64,
-        Adapter::Hardware if m * n >= 1024 => Form::Tiles,
-        Adapter::Hardware => Form::Registers2x2,
-        Adapter::Software { .. } => Form::Registers8x8,
+        Adapter::Hardware if vec4_aligned && m * n >= 1024 => ProductVariant::Blocks64,
+        Adapter::Hardware if m * n >= 1024 => ProductVariant::Tiles,
+        Adapter::Hardware => ProductVariant::Registers2x2,
+        Adapter::Software { .. } => ProductVariant::Registers8x8,
     }
 }
 
@@ -92,7 +120,7 @@ pub fn subgroup_workgroups(m: usize, n: usize, rows: usize, parts: u32) -> [u32;
     [n.div_ceil(32) as u32, m.div_ceil(rows) as u32, parts]
 }
 
-/// The forms among which measuring may choose, for a product of m x n elements and k terms: none
+/// The variants among which measuring may choose, for a product of m x n elements and k terms: none
 /// where it is too small to matter.
 pub fn candidates(
     [m, n]: [usize; 2],
@@ -100,22 +128,22 @@ pub fn candidates(
     vec4_aligned: bool,
     column: bool,
     adapter: Adapter,
-) -> Vec<usize> {
+) -> &'static [ProductVariant] {
     // On hardware a smaller one takes less than its launch.
     let from = if adapter == Adapter::Hardware { 1 << 28 } else { 1 << 20 };
-    let forms: &[Form] = match adapter {
+    let variants: &[ProductVariant] = match adapter {
         _ if column || m * n * k < from => &[],
         Adapter::Software { subgroup_8: true } if vec4_aligned => {
-            &[Form::Subgroup8, Form::Subgroup16, Form::Subgroup32, Form::Vec4]
+            &[ProductVariant::Subgroup8, ProductVariant::Subgroup16, ProductVariant::Subgroup32, ProductVariant::Vec4]
         }
-        Adapter::Software { .. } if vec4_aligned => &[Form::Vec4, Form::Registers8x8],
-        Adapter::Software { .. } => &[Form::Registers8x8, Form::Registers2x2],
+        Adapter::Software { .. } if vec4_aligned => &[ProductVariant::Vec4, ProductVariant::Registers8x8],
+        Adapter::Software { .. } => &[ProductVariant::Registers8x8, ProductVariant::Registers2x2],
         Adapter::Hardware if vec4_aligned => {
-            &[Form::Blocks128, Form::Blocks64, Form::Vec4, Form::Tiles, Form::Registers2x2]
+            &[ProductVariant::Blocks128, ProductVariant::Blocks64, ProductVariant::Vec4, ProductVariant::Tiles, ProductVariant::Registers2x2]
         }
-        Adapter::Hardware => &[Form::Tiles, Form::Registers8x8, Form::Registers2x2],
+        Adapter::Hardware => &[ProductVariant::Tiles, ProductVariant::Registers8x8, ProductVariant::Registers2x2],
     };
-    forms.iter().map(|&form| form as usize).collect()
+    variants
 }
 
 /// Products whose sizes have the same binary logarithms share a choice.
@@ -140,7 +168,7 @@ pub fn block_workgroups(m: usize, n: usize, side: usize, parts: u32) -> [u32; 3]
     [n.div_ceil(side) as u32, m.div_ceil(side) as u32, parts]
 }
 
-/// Declares a dense kernel over the family: `kernel!` with `size: |p| [m, n]` and the form's
+/// Declares a dense kernel over the family: `kernel!` with `size: |p| [m, n]` and the kernel's
 /// shader in place of variants, `whole: |p|` whether `p` is a layer in one piece, and `parts: |p|` how
 /// many parts the terms of an element are cut into, if any.
 macro_rules! product_kernel {
@@ -225,26 +253,42 @@ macro_rules! product_kernel {
                     workgroups: $column_workgroups,
                     computes: column,
                 },
-                "column_linear": {
-                    source: &["const LINEAR: bool = true;\nconst SHARED: bool = false;\n", $($column),*],
+                $("column_linear": {
+                    source: COLUMN_LINEAR,
                     workgroups: $column_workgroups,
-                    computes: |p| column(p) && linear(p),
-                },
-                "column_shared": {
-                    source: &["const LINEAR: bool = false;\nconst SHARED: bool = true;\n", $($column),*],
+                    computes: |p| {
+                        let linear: fn(&Params) -> bool = $linear;
+                        column(p) && linear(p)
+                    },
+                },)?
+                $("column_shared": {
+                    source: COLUMN_SHARED,
                     workgroups: |p| $crate::kernels::spread_by(1, p.rows as usize),
-                    computes: |p| column(p) && shares(p),
-                },
+                    computes: |p| {
+                        let shared: fn(&Params) -> bool = $shared;
+                        column(p) && shared(p)
+                    },
+                },)?
             ],
             choose: |p, adapter| {
-                $crate::kernels::product::choose(size(p), vec4_aligned(p), column(p), linear(p), shares(p), adapter) as usize
+                $crate::kernels::product::choose(size(p), vec4_aligned(p), column(p), linear(p), shares(p), adapter)
+                    .place(KERNEL.variants)
             },
             candidates: |p, adapter| {
-                $crate::kernels::product::candidates(size(p), terms(p), vec4_aligned(p), column(p), adapter)
+                let variants = $crate::kernels::product::candidates(size(p), terms(p), vec4_aligned(p), column(p), adapter);
+                variants.iter().map(|variant| variant.place(KERNEL.variants)).collect()
             },
             size_class: |p| $crate::kernels::product::size_class(size(p), terms(p), vec4_aligned(p)),
             reference: $reference,
         }
+
+        /// Sources of the variants that only some kernels have.
+        #[allow(dead_code)]
+        const COLUMN_LINEAR: &[&str] =
+            &["const LINEAR: bool = true;\nconst SHARED: bool = false;\n", $($column),*];
+        #[allow(dead_code)]
+        const COLUMN_SHARED: &[&str] =
+            &["const LINEAR: bool = false;\nconst SHARED: bool = true;\n", $($column),*];
 
         /// Products that an element sums.
         fn terms(p: &Params) -> usize {
@@ -268,7 +312,7 @@ macro_rules! product_kernel {
             [p.inputs, p.units, p.stride, p.first].iter().all(|size| size.is_multiple_of(4))
         }
 
-        /// Whether the column form for linear inputs computes `p`.
+        /// Whether the column variant for linear inputs computes `p`.
         fn linear(_p: &Params) -> bool {
             $(
                 let linear: fn(&Params) -> bool = $linear;
@@ -279,7 +323,7 @@ macro_rules! product_kernel {
             false
         }
 
-        /// Whether the column form whose rows are each shared by a workgroup computes `p`.
+        /// Whether the column variant whose rows are each shared by a workgroup computes `p`.
         fn shares(_p: &Params) -> bool {
             $(
                 let shared: fn(&Params) -> bool = $shared;

@@ -1,0 +1,197 @@
+//! Every kernel and every variant through the sanitizer (docs/sanitizer.md), on small ragged shapes: no
+//! report, and results within the bounds of tests/kernels.rs under every arithmetic that WGSL allows.
+//! Needs no adapter. Built without the test harness, so that the cases can be read and their tests not run;
+//! an argument is a part of a kernel's name.
+
+#[allow(dead_code, unused_imports)]
+#[path = "kernels.rs"]
+mod kernels;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use kernels::{CASES, common};
+use wgsl_sanitizer::{Arithmetic, Binding, Dispatch, Options, Outcome, Piece, Shader};
+use wgslearn::backend::{CpuExecutor, Executor};
+use wgslearn::kernels::{ALL, Element, Variant};
+use wgslearn::program::{RoutineId, Run};
+
+/// Ragged, aligned to four, and large enough for several workgroups.
+const SIZES: [[usize; 4]; 10] = [
+    [1, 1, 1, 1],
+    [7, 12, 20, 3],
+    [31, 5, 9, 2],
+    [66, 36, 36, 1],
+    [5, 40, 1, 3],
+    [13, 3, 64, 6],
+    [9, 40, 1, 2],
+    [21, 1040, 1, 2],
+    [9, 12, 16, 5],
+    [9, 40, 1, 4],
+];
+
+/// A source piece under its file's name.
+fn pieces(variant: &Variant, files: &[(String, String)]) -> Vec<(String, String)> {
+    let name = |text: &str| {
+        let found = files.iter().find(|(_, contents)| contents == text);
+        found.map_or_else(|| "(set in front)".to_string(), |(name, _)| name.clone())
+    };
+    variant.source.iter().map(|text| (name(text), text.to_string())).collect()
+}
+
+fn read(folder: &Path, files: &mut Vec<(String, String)>) {
+    for entry in std::fs::read_dir(folder).expect("shaders/ is there") {
+        let path = entry.expect("readable").path();
+        if path.is_dir() {
+            read(&path, files);
+        } else {
+            let text = std::fs::read_to_string(&path).expect("readable");
+            let name = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).expect("a file of the crate");
+            files.push((name.display().to_string(), text));
+        }
+    }
+}
+
+/// What the case binds, for the sanitizer. Buffers of outputs hold a value that must not be read.
+fn dispatch_of(case: &common::Case, variant: &Variant) -> Dispatch {
+    let recorded = &case.program.routines[0].dispatches[0];
+    let word = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().expect("four bytes"));
+    let mut params: Vec<u32> = recorded.params.chunks_exact(4).map(word).collect();
+    params.resize(params.len().next_multiple_of(4), 0);
+    let mut bindings = vec![Binding { group: 0, binding: 0, words: params, written: true }];
+    for (i, span) in recorded.bindings.iter().enumerate() {
+        let (_, data) = case.before.iter().find(|(of, _)| of == span).expect("it has data");
+        let (words, written): (Vec<u32>, bool) = match data {
+            common::Data::U32(words) => (words.clone(), true),
+            common::Data::F32(reals) => {
+                (reals.iter().map(|x| x.to_bits()).collect(), !reals.iter().all(|&x| x == -77.0))
+            }
+        };
+        bindings.push(Binding { group: 0, binding: i as u32 + 1, words, written });
+    }
+    Dispatch { workgroups: (variant.workgroups)(&recorded.params), bindings }
+}
+
+/// Where a result is past its bound.
+fn past_its_bound(
+    case: &common::Case,
+    oracle: &mut CpuExecutor<f64>,
+    outcome: &Outcome,
+) -> Option<String> {
+    let recorded = &case.program.routines[0].dispatches[0];
+    for &(span, tolerance) in &case.after {
+        let at = recorded.bindings.iter().position(|of| *of == span).expect("it is bound");
+        let got = &outcome.bindings[at + 1];
+        let name = recorded.kernel.bindings[at].name;
+        if case.program.buffers[span.buffer.0].element == Element::U32 {
+            let truth = oracle.read_u32(span).expect("read");
+            if let Some(i) = (0..truth.len()).find(|&i| truth[i] != got[i]) {
+                return Some(format!("word {i} of {name} is {}, not {}", got[i], truth[i]));
+            }
+            continue;
+        }
+        let truth = oracle.reals(span);
+        let largest = truth.iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
+        let allowed = tolerance * (1.0 + largest);
+        for (i, &truth) in truth.iter().enumerate() {
+            let value = f32::from_bits(got[i]) as f64;
+            let off = (value - truth).abs();
+            if off.is_nan() || off > allowed {
+                return Some(format!(
+                    "element {i} of {name} is {value}, not {truth} (allowed {allowed:e})"
+                ));
+            }
+        }
+    }
+    None
+}
+
+fn main() {
+    let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let started = std::time::Instant::now();
+    let mut files = Vec::new();
+    read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders"), &mut files);
+    let mut found = BTreeSet::new();
+    let (mut cases, mut invocations, mut operations) = (0, 0, 0);
+    for kernel in ALL {
+        if only.as_ref().is_some_and(|only| !kernel.name.contains(only.as_str())) {
+            continue;
+        }
+        let Some((_, make)) = CASES.iter().find(|(of, _)| std::ptr::eq(*of, *kernel)) else {
+            found.insert(format!("kernel {} has no case", kernel.name));
+            continue;
+        };
+        for variant in kernel.variants {
+            let named = pieces(variant, &files);
+            let named: Vec<Piece<'_>> =
+                named.iter().map(|(name, text)| Piece { name, text }).collect();
+            let place = format!("{} ({})", kernel.name, variant.name);
+            let shader = match Shader::parse(&named) {
+                Ok(shader) => shader,
+                Err(error) => {
+                    found.insert(format!("{place}: {error}"));
+                    continue;
+                }
+            };
+            let mut met = false;
+            for (seed, sizes) in SIZES.into_iter().enumerate() {
+                let case = make(common::Case::new(seed as u64), sizes);
+                let recorded = &case.program.routines[0].dispatches[0];
+                if !(variant.computes)(&recorded.params) {
+                    continue;
+                }
+                met = true;
+                let mut oracle = CpuExecutor::<f64>::new(&case.program).expect("memory");
+                for (span, data) in &case.before {
+                    match data {
+                        common::Data::F32(values) => {
+                            oracle.write_f32(*span, values).expect("write")
+                        }
+                        common::Data::U32(values) => {
+                            oracle.write_u32(*span, values).expect("write")
+                        }
+                    }
+                }
+                oracle.run(&[Run { routine: RoutineId(0), times: 1 }]).expect("the case runs");
+                let dispatch = dispatch_of(&case, variant);
+                for (name, arithmetic) in Arithmetic::all(seed as u64) {
+                    let options = Options { seed: seed as u64, arithmetic, ..Options::default() };
+                    let outcome = match shader.run("main", &dispatch, &options) {
+                        Ok(outcome) => outcome,
+                        Err(error) => {
+                            found.insert(format!("{place}: {error}"));
+                            break;
+                        }
+                    };
+                    cases += 1;
+                    invocations += outcome.invocations;
+                    operations += outcome.operations;
+                    for report in &outcome.reports {
+                        let other =
+                            report.other.as_ref().map_or(String::new(), |p| format!(" / {p}"));
+                        let line = format!("{place}: {}{other}: {:?}", report.place, report.kind);
+                        if found.insert(line) {
+                            eprintln!("{place}, sizes {sizes:?}: {report}");
+                        }
+                    }
+                    if let Some(message) = past_its_bound(&case, &mut oracle, &outcome) {
+                        eprintln!("{place}, sizes {sizes:?}, {name} arithmetic: {message}");
+                        found.insert(format!("{place}: {name} arithmetic: past its bound"));
+                    }
+                }
+            }
+            if !met {
+                found.insert(format!("{place}: no size reaches this variant"));
+            }
+        }
+    }
+    println!(
+        "{cases} runs, {invocations} invocations, {operations} operations in {:.1} s",
+        started.elapsed().as_secs_f64()
+    );
+    if !found.is_empty() {
+        found.iter().for_each(|line| println!("{line}"));
+        println!("{} findings", found.len());
+        std::process::exit(1);
+    }
+}
