@@ -42,7 +42,7 @@ fn main(
         }
         let item = table[row * columns + c];
         // What was done again for a lane past the edge is not stored again: that would be a race.
-        if !SOFTWARE || is_inside && c == column_at(workgroup, local, i) {
+        if !SOFTWARE || (is_inside && c == column_at(workgroup, local, i)) {
             output[position * columns + c] = item;
         }
     }

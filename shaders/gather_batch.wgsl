@@ -50,7 +50,7 @@ fn main(
         }
         let item = inputs[source * columns + c];
         // What was done again for a lane past the edge is not stored again: that would be a race.
-        if !SOFTWARE || is_inside && c == column_at(workgroup, local, i) {
+        if !SOFTWARE || (is_inside && c == column_at(workgroup, local, i)) {
             batch_inputs[row * columns + c] = item;
         }
     }

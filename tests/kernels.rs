@@ -1,7 +1,7 @@
 //! Every kernel against its f64 reference, on random shapes: on the adapter, in every variant, and by
 //! the f32 reference. A new kernel adds its row to `CASES`.
 
-pub mod common;
+pub(crate) mod common;
 
 use common::{Case, gpu};
 use proptest::prelude::*;
@@ -22,7 +22,7 @@ fn summed(terms: usize) -> f64 {
     1e-6 * (4.0 + terms as f64).sqrt()
 }
 
-pub static CASES: &[(&Kernel, Make)] = &[
+pub(crate) static CASES: &[(&Kernel, Make)] = &[
     (&adam::KERNEL, adam_case),
     (&bag_targets::KERNEL, bag_targets_case),
     (&binary_crossentropy::KERNEL, binary_crossentropy_case),

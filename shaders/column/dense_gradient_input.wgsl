@@ -48,7 +48,7 @@ fn main(@builtin(global_invocation_id) invocation: vec3u) {
             derivative = activation_derivative_4(params.activation, y);
         }
         let gradient = d_output[row] * w * derivative;
-        if !LINEAR || block == invocation.x && row == invocation.y * RUN + r {
+        if !LINEAR || (block == invocation.x && row == invocation.y * RUN + r) {
             d_input[at] = gradient;
         }
     }

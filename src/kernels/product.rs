@@ -3,7 +3,8 @@
 //! C `[m, n]` = A `[m, k]` B `[k, n]` has six sources: `shared/product_registers.wgsl` (register tiles
 //! of several shapes, no workgroup memory), `shared/product_vec4.wgsl` (the same with operands
 //! read four at a time, where a layer's widths are multiples of 4), `shared/product_subgroup.wgsl`
-//! (the same for software adapters, whose lanes share what they load),
+//! (the same for software adapters, whose lanes share what they load; without `enable subgroups;`, which naga 30
+//! refuses though it knows the operations, so that no browser takes it),
 //! `shared/product_tiles.wgsl` (blocks in workgroup memory, for real GPUs),
 //! `shared/product_blocks.wgsl` (the same with operands read four at a time), and
 //! `column/dense_*.wgsl` (layers of one unit, the head of every binary classifier). A dense kernel supplies
