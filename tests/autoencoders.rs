@@ -348,7 +348,7 @@ fn bad_data_are_told_and_nothing_is_overwritten() {
     folder.fails(1, &["encode", "m", "wide", "-o", "codes.npy"], &["9x9", "8x8"]);
     folder.fails(2, &["encode", "m", "stripes", "-o", "codes.txt"], &[".npy", ".csv"]);
     folder.ok(&["train", "text", folder.reviews().to_str().expect("UTF-8"), "-o", "c"]);
-    folder.fails(1, &["encode", "c", "reviews.csv", "-o", "codes.npy"], &["no autoencoder"]);
+    folder.fails(1, &["encode", "c", "reviews.csv", "-o", "codes.npy"], &["no latent layer"]);
     folder.fails(1, &["translate", "c", "stripes", "-o", "out"], &["no images"]);
 }
 

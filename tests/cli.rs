@@ -461,7 +461,7 @@ fn bad_models_exit_with_1_and_say_what_to_do() {
     let bytes = std::fs::read(&model).expect("the model");
     for len in [0, 4, 100, bytes.len() / 2, bytes.len() - 1] {
         folder.write("cut.safetensors", &bytes[..len]);
-        folder.fails(1, &["summary", "cut.safetensors"], &["cut.safetensors", "no whole"]);
+        folder.fails(1, &["summary", "cut.safetensors"], &["cut.safetensors", "not a complete"]);
     }
     folder.write("text.safetensors", "this is no model at all");
     folder.fails(1, &["predict", "text.safetensors"], &["text.safetensors"]);
@@ -582,7 +582,7 @@ fn a_killed_run_goes_on_from_its_checkpoint() {
     let bytes = std::fs::read(folder.path("run.safetensors")).expect("the checkpoint");
     folder.write("run.safetensors", &bytes[..bytes.len() / 2]);
     let cut = run(arguments("a.safetensors"));
-    assert!(text(&cut.stderr).contains("no whole checkpoint"), "{}", text(&cut.stderr));
+    assert!(text(&cut.stderr).contains("not a complete checkpoint"), "{}", text(&cut.stderr));
 
     // A run that ends removes its checkpoint.
     std::fs::remove_file(folder.path("run.safetensors")).expect("removed");

@@ -189,14 +189,14 @@ pub fn read_idx(path: &Path) -> Result<Idx> {
     if bytes.starts_with(&GZIP) {
         let mut plain = Vec::new();
         flate2::read::MultiGzDecoder::new(&bytes[..]).read_to_end(&mut plain).map_err(|e| {
-            Error::data(path, format!("this is no whole gzip file ({e}); copy it again"))
+            Error::data(path, format!("this is not a complete gzip file ({e}); copy it again"))
         })?;
         bytes = plain;
     }
     let wrong = |message: &str| {
         Error::data(path, format!("this is no IDX file of bytes ({message}); name one as MNIST's"))
     };
-    let [0, 0, kind, axes, ..] = bytes[..] else { return Err(wrong("it begins otherwise")) };
+    let [0, 0, kind, axes, ..] = bytes[..] else { return Err(wrong("its magic bytes are wrong")) };
     if kind != 8 {
         return Err(wrong("its elements are of another type"));
     }

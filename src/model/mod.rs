@@ -289,7 +289,7 @@ impl Model {
 
     fn latent_layers(&self) -> Result<usize> {
         self.latent_layer.filter(|&code| code > 0 && code <= self.layers.len()).ok_or_else(|| {
-            Error::Model("the model has no code: it is no autoencoder; make one with `wgslearn train autoencoder`".into())
+            Error::Model("the model has no latent layer; make an autoencoder with `wgslearn train autoencoder`".into())
         })
     }
 

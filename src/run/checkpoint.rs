@@ -83,7 +83,7 @@ impl Observer for CheckpointObserver<'_> {
         let broken = |message: String| {
             Error::data(
                 path,
-                format!("this is no whole checkpoint ({message}); remove it to begin anew"),
+                format!("this is not a complete checkpoint ({message}); remove it to begin anew"),
             )
         };
         let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| broken(e.to_string()))?;

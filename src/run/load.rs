@@ -150,7 +150,7 @@ fn classes(
             path,
             *line,
             format!(
-                "the label \"{label}\" stands in this row only; correct it, remove the row, or set allow_single_labels"
+                "the label \"{label}\" appears only once; correct it, remove the row, or set allow_single_labels"
             ),
         ));
     }

@@ -578,7 +578,7 @@ impl<'a> Session<'a> {
             }
             if !total.loss.is_finite() {
                 return Err(Error::Training(format!(
-                    "the loss is no finite number any more (around step {}); try a smaller learning rate",
+                    "the loss became NaN or infinite (around step {}); try a smaller learning rate",
                     self.step
                 )));
             }

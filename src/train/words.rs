@@ -242,7 +242,7 @@ impl WordTrainer {
         }
         if !totals[0].is_finite() {
             return Err(Error::Training(format!(
-                "the loss is no finite number any more (around step {step}); try a smaller learning rate"
+                "the loss became NaN or infinite (around step {step}); try a smaller learning rate"
             )));
         }
         Ok(totals)
