@@ -7,23 +7,6 @@
 // and d_input, which have `stride`. Of more units than one dispatch may sum (MOST_TERMS of
 // src/kernels/product.rs) each dispatch adds `terms` from `first_unit` on, and the last the derivative.
 
-struct Params {
-    rows: u32,
-    inputs: u32,
-    units: u32,
-    activation: u32,
-    stride: u32,
-    first: u32,
-    first_unit: u32,
-    terms: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read> weights: array<f32>;
-@group(0) @binding(3) var<storage, read> d_output: array<f32>;
-@group(0) @binding(4) var<storage, read_write> d_input: array<f32>;
-
 const A_ROWS_ARE_CONTIGUOUS: bool = true;
 const B_ROWS_ARE_CONTIGUOUS: bool = false;
 

@@ -7,21 +7,6 @@
 // A piece of a layer (see dense_forward.wgsl) reads the `inputs` columns from `first` on of `input`,
 // which has `stride`, and has the last row where `bias` says so.
 
-struct Params {
-    rows: u32,
-    inputs: u32,
-    units: u32,
-    stride: u32,
-    first: u32,
-    bias: u32,
-    part_rows: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read> d_output: array<f32>;
-@group(0) @binding(3) var<storage, read_write> gradient: array<f32>;
-
 const A_ROWS_ARE_CONTIGUOUS: bool = false;
 const B_ROWS_ARE_CONTIGUOUS: bool = true;
 

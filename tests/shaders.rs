@@ -9,7 +9,7 @@ use wgslearn::kernels::{ALL, Access, Element, Kernel};
 fn modules() -> impl Iterator<Item = (&'static Kernel, &'static str, Module)> {
     ALL.iter().flat_map(|kernel| {
         kernel.variants.iter().map(|variant| {
-            let source = variant.source.concat();
+            let source = kernel.source(variant);
             let module = naga::front::wgsl::parse_str(&source).unwrap_or_else(|error| {
                 panic!("{} ({}): {}", kernel.name, variant.name, error.emit_to_string(&source))
             });
@@ -143,6 +143,32 @@ fn shaders_translate_for_vulkan_metal_and_dx12() {
             .unwrap_or_else(|error| panic!("{place}, HLSL: {error}"));
         assert!(hlsl.contains("[numthreads("), "{place}: an HLSL kernel");
     }
+}
+
+#[test]
+fn shader_files_leave_declarations_to_the_kernel() {
+    let mut folders =
+        vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders"))];
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder of shaders/") {
+            let path = entry.expect("readable").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).expect("readable");
+            for repeated in ["struct Params", "@group(", "var<storage", "var<uniform"] {
+                assert!(
+                    !text.contains(repeated),
+                    "{}: {repeated} comes from kernel!",
+                    path.display()
+                );
+            }
+            files += 1;
+        }
+    }
+    assert!(files > 60, "only {files} files");
 }
 
 #[test]

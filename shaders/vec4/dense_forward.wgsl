@@ -1,22 +1,6 @@
 // dense_forward (see dense_forward.wgsl) for sizes that are multiples of 4, over
 // bindings of vec4f. One form of shared/product_vec4.wgsl.
 
-struct Params {
-    rows: u32,
-    inputs: u32,
-    units: u32,
-    activation: u32,
-    stride: u32,
-    first: u32,
-    adds: u32,
-    bias: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<vec4f>;
-@group(0) @binding(2) var<storage, read> weights: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> output: array<vec4f>;
-
 const A_ALONG_K: bool = true;
 const B_ALONG_K: bool = false;
 

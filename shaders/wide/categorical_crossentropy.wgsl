@@ -2,20 +2,6 @@
 // of a workgroup share each row, every one a stretch of neighbouring outputs, in four walks over it:
 // largest logit and target, sums, loss, gradient.
 
-struct Params {
-    rows: u32,
-    outputs: u32,
-    groups: u32,
-    sparse: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> state: array<u32>;
-@group(0) @binding(2) var<storage, read> logits: array<f32>;
-@group(0) @binding(3) var<storage, read> targets: array<f32>;
-@group(0) @binding(4) var<storage, read_write> d_logits: array<f32>;
-@group(0) @binding(5) var<storage, read_write> history: array<f32>;
-
 // What each invocation found: the largest value of its stretch and where it stands.
 var<workgroup> largest_values: array<f32, 256>;
 var<workgroup> largest_places: array<u32, 256>;

@@ -30,6 +30,8 @@ pub struct Binding {
     pub element: Element,
     /// Its access.
     pub access: Access,
+    /// What its array is of in WGSL: `f32`, `u32`, a vector of them, or an alias that each variant sets in front.
+    pub item: &'static str,
 }
 
 /// One field of a `Params` struct; every field is four bytes wide.
@@ -60,7 +62,8 @@ pub enum Adapter {
 pub struct Variant {
     /// Its name within the kernel.
     pub name: &'static str,
-    /// WGSL, in pieces that are joined: `const` lines, shared snippets, the shader.
+    /// WGSL, in pieces that are joined behind the kernel's declarations ([`Kernel::source`]): `alias` and `const`
+    /// lines, shared snippets, the shader.
     pub source: &'static [&'static str],
     /// Workgroups in x, y, z for these parameters.
     pub workgroups: fn(params: &[u8]) -> [u32; 3],
@@ -100,6 +103,35 @@ pub struct Kernel {
     pub reference_f32: fn(params: &[u8], slots: &mut [Slot<'_, f32>]),
     /// The CPU reference in double precision: the oracle.
     pub reference_f64: fn(params: &[u8], slots: &mut [Slot<'_, f64>]),
+}
+
+impl Kernel {
+    /// What stands in front of every variant's source: `Params` and the bindings, in WGSL.
+    pub fn declarations(&self) -> String {
+        let wgsl = |element| match element {
+            Element::F32 => "f32",
+            Element::U32 => "u32",
+        };
+        let mut text = String::from("struct Params {\n");
+        for field in self.params {
+            text += &format!("    {}: {},\n", field.name, wgsl(field.element));
+        }
+        text += "}\n\n@group(0) @binding(0) var<uniform> params: Params;\n";
+        for (binding, i) in self.bindings.iter().zip(1..) {
+            let access = match binding.access {
+                Access::Read => "read",
+                Access::Write => "read_write",
+            };
+            let Binding { name, item, .. } = binding;
+            text += &format!("@group(0) @binding({i}) var<storage, {access}> {name}: array<{item}>;\n");
+        }
+        text
+    }
+
+    /// The whole WGSL module of one of its variants.
+    pub fn source(&self, variant: &Variant) -> String {
+        self.declarations() + "\n" + &variant.source.concat()
+    }
 }
 
 impl std::fmt::Debug for Kernel {
@@ -222,21 +254,23 @@ macro_rules! wgsl {
     };
 }
 
-/// Declares a kernel's Rust half: `Params`, `Bindings`, `KERNEL` and `dispatch`, from the list of
-/// parameters and bindings. `reference` is a function `reference::<T: Real>(&Params, binding, ...)` whose
+/// Declares a kernel from one list of parameters and bindings: the Rust half (`Params`, `Bindings`, `KERNEL` and
+/// `dispatch`) and, in front of each variant's source, the declarations in WGSL ([`Kernel::declarations`]). A binding is
+/// `NAME: read f32`, or `NAME: write f32 as ITEM` where the shader's array is of another type than the element: a vector,
+/// or an alias that each variant sets in front. `reference` is a function `reference::<T: Real>(&Params, binding, ...)` whose
 /// arguments are the bindings as slices, in order.
 macro_rules! kernel {
     (
         name: $name:literal,
         params: { $($(#[$field_doc:meta])* $field:ident: $field_type:ident,)* },
-        bindings: { $($(#[$binding_doc:meta])* $binding:ident: $access:ident $element:ident,)* },
+        bindings: { $($(#[$binding_doc:meta])* $binding:ident: $access:ident $element:ident $(as $item:ident)?,)* },
         variants: [ $($variant:literal: { source: $source:expr, workgroups: $workgroups:expr, $(computes: $computes:expr,)? $(requires_subgroup_8: $requires_subgroup_8:expr,)? }),+ $(,)? ],
         choose: $choose:expr,
         $(candidates: $candidates:expr, size_class: $size_class:expr,)?
         $(loop_iterations: $loop_iterations:expr,)?
         reference: $reference:path,
     ) => {
-        /// The kernel's parameters, field for field those of the shader.
+        /// The kernel's parameters; the shader's struct is written from the same list.
         #[repr(C)]
         #[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
         pub struct Params { $($(#[$field_doc])* pub $field: $field_type,)* }
@@ -267,6 +301,7 @@ macro_rules! kernel {
                     name: stringify!($binding),
                     element: kernel!(@element $element),
                     access: kernel!(@access $access),
+                    item: kernel!(@optional stringify!($element) $(, stringify!($item))?),
                 }),*],
                 variants: &[$(Variant {
                     name: $variant,
@@ -275,48 +310,30 @@ macro_rules! kernel {
                         let workgroups: fn(&Params) -> [u32; 3] = $workgroups;
                         workgroups(&bytemuck::pod_read_unaligned(bytes))
                     },
-                    computes: |_bytes| {
-                        $(
-                            let computes: fn(&Params) -> bool = $computes;
-                            if !computes(&bytemuck::pod_read_unaligned(_bytes)) {
-                                return false;
-                            }
-                        )?
-                        true
+                    computes: |bytes| {
+                        let computes: fn(&Params) -> bool = kernel!(@optional |_| true $(, $computes)?);
+                        computes(&bytemuck::pod_read_unaligned(bytes))
                     },
-                    requires_subgroup_8: false $(|| $requires_subgroup_8)?,
+                    requires_subgroup_8: kernel!(@optional false $(, $requires_subgroup_8)?),
                 }),+],
                 choose: |bytes, adapter| {
                     let choose: fn(&Params, $crate::kernels::Adapter) -> usize = $choose;
                     choose(&bytemuck::pod_read_unaligned(bytes), adapter)
                 },
-                candidates: |_bytes, _adapter| {
-                    $(
-                        let candidates: fn(&Params, $crate::kernels::Adapter) -> Vec<usize> =
-                            $candidates;
-                        if true {
-                            return candidates(&bytemuck::pod_read_unaligned(_bytes), _adapter);
-                        }
-                    )?
-                    Vec::new()
+                candidates: |bytes, adapter| {
+                    let candidates: fn(&Params, $crate::kernels::Adapter) -> Vec<usize> =
+                        kernel!(@optional |_, _| Vec::new() $(, $candidates)?);
+                    candidates(&bytemuck::pod_read_unaligned(bytes), adapter)
                 },
-                size_class: |_bytes| {
-                    $(
-                        let size_class: fn(&Params) -> String = $size_class;
-                        if true {
-                            return size_class(&bytemuck::pod_read_unaligned(_bytes));
-                        }
-                    )?
-                    String::new()
+                size_class: |bytes| {
+                    let size_class: fn(&Params) -> String =
+                        kernel!(@optional |_| String::new() $(, $size_class)?);
+                    size_class(&bytemuck::pod_read_unaligned(bytes))
                 },
-                loop_iterations: |_bytes| {
-                    $(
-                        let loop_iterations: fn(&Params) -> u64 = $loop_iterations;
-                        if true {
-                            return loop_iterations(&bytemuck::pod_read_unaligned(_bytes));
-                        }
-                    )?
-                    0
+                loop_iterations: |bytes| {
+                    let loop_iterations: fn(&Params) -> u64 =
+                        kernel!(@optional |_| 0 $(, $loop_iterations)?);
+                    loop_iterations(&bytemuck::pod_read_unaligned(bytes))
                 },
                 reference_f32: run::<f32>,
                 reference_f64: run::<f64>,
@@ -420,7 +437,8 @@ macro_rules! kernel {
             reference: $reference,
         }
 
-        const WALK: usize = 1 $(- 1 + $walk)?;
+        /// Rows that the eight invocations of a row take in a form for software adapters.
+        const WALK: usize = kernel!(@optional 1 $(, $walk)?);
 
         /// Numbers in a row.
         fn width(p: &Params) -> usize {
@@ -435,16 +453,14 @@ macro_rules! kernel {
         }
 
         /// Whether the form for software adapters computes these parameters.
-        fn software(_p: &Params) -> bool {
-            $(
-                let software: fn(&Params) -> bool = $software;
-                if !software(_p) {
-                    return false;
-                }
-            )?
-            true
+        fn software(p: &Params) -> bool {
+            let software: fn(&Params) -> bool = kernel!(@optional |_| true $(, $software)?);
+            software(p)
         }
     };
+    // What is given, or what stands for it where nothing is.
+    (@optional $default:expr) => { $default };
+    (@optional $default:expr, $given:expr) => { $given };
     (@element f32) => { Element::F32 };
     (@element u32) => { Element::U32 };
     (@access read) => { Access::Read };

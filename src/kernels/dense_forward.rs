@@ -27,11 +27,11 @@ product_kernel! {
     },
     bindings: {
         /// `[rows, stride]`
-        input: read f32,
+        input: read f32 as AlongInputs,
         /// `[inputs + bias, units]`; the last row is the bias.
-        weights: read f32,
+        weights: read f32 as AlongUnits,
         /// `[rows, units]`
-        output: write f32,
+        output: write f32 as AlongUnits,
     },
     size: |p| [p.rows, p.units],
     terms: |p| p.inputs,

@@ -27,13 +27,13 @@ product_kernel! {
     },
     bindings: {
         /// `[rows, stride]`: the values of that activation.
-        input: read f32,
+        input: read f32 as AlongInputs,
         /// `[inputs, units]`; a last row, the bias, plays no part.
-        weights: read f32,
+        weights: read f32 as AlongUnits,
         /// `[rows, units]`, with respect to this layer's pre-activation.
-        d_output: read f32,
+        d_output: read f32 as AlongUnits,
         /// `[rows, stride]`, with respect to the pre-activation of the layer before.
-        d_input: write f32,
+        d_input: write f32 as AlongInputs,
     },
     size: |p| [p.rows, p.inputs],
     terms: |p| p.terms,

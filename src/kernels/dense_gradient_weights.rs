@@ -23,11 +23,11 @@ product_kernel! {
     },
     bindings: {
         /// `[rows, stride]`
-        input: read f32,
+        input: read f32 as AlongInputs,
         /// `[rows, units]`, with respect to the pre-activation.
-        d_output: read f32,
+        d_output: read f32 as AlongUnits,
         /// `[parts, inputs + bias, units]`; the last row of a part is the bias's.
-        gradient: write f32,
+        gradient: write f32 as AlongUnits,
     },
     size: |p| [p.inputs + p.bias, p.units],
     terms: |p| p.part_rows,

@@ -12,7 +12,7 @@ kernel! {
     },
     bindings: {
         /// `[count]`
-        values: write f32,
+        values: write f32 as Item,
     },
     variants: [
         "vec4": {

@@ -24,11 +24,11 @@ macro_rules! gather {
                 /// Row numbers in the order in which the epoch takes them.
                 order: read u32,
                 /// `[all rows, input_width]`
-                inputs: read $element,
+                inputs: read $element as Item,
                 /// `[all rows, target_width]`
                 targets: read f32,
                 /// `[rows, input_width]`
-                batch_inputs: write $element,
+                batch_inputs: write $element as Item,
                 /// `[rows, target_width]`
                 batch_targets: write f32,
             },

@@ -13,6 +13,14 @@
 
 use super::Adapter;
 
+/// What each form of a dense kernel reads at a time: `AlongInputs` are arrays that lie along a layer's inputs,
+/// `AlongUnits` those along its units.
+pub const SCALAR: &str = "alias AlongInputs = f32;\nalias AlongUnits = f32;\n";
+/// Both widths are multiples of 4.
+pub const VEC4: &str = "alias AlongInputs = vec4f;\nalias AlongUnits = vec4f;\n";
+/// One unit, whose inputs are a multiple of 4.
+pub const COLUMN: &str = "alias AlongInputs = vec4f;\nalias AlongUnits = f32;\n";
+
 /// Terms that one dispatch may sum: software adapters exit an invocation's loops after 65,535
 /// iterations of all of them together, silently and with a wrong result. Longer sums are several dispatches.
 pub const MOST_TERMS: u32 = 61_440;
@@ -197,60 +205,60 @@ macro_rules! product_kernel {
             bindings: $bindings,
             variants: [
                 "tiles": {
-                    source: &[$($source,)* wgsl!("shared/product_tiles.wgsl")],
+                    source: &[$crate::kernels::product::SCALAR, $($source,)* wgsl!("shared/product_tiles.wgsl")],
                     workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::block_workgroups(m, n, 64, parts(p)) },
                 },
                 "blocks_64": {
-                    source: &["const HALVES: u32 = 1u;\n", $($vec4,)* wgsl!("shared/product_blocks.wgsl")],
+                    source: &["const HALVES: u32 = 1u;\n", $crate::kernels::product::VEC4, $($vec4,)* wgsl!("shared/product_blocks.wgsl")],
                     workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::block_workgroups(m, n, 64, parts(p)) },
                     computes: vec4_aligned,
                 },
                 "blocks_128": {
-                    source: &["const HALVES: u32 = 2u;\n", $($vec4,)* wgsl!("shared/product_blocks.wgsl")],
+                    source: &["const HALVES: u32 = 2u;\n", $crate::kernels::product::VEC4, $($vec4,)* wgsl!("shared/product_blocks.wgsl")],
                     workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::block_workgroups(m, n, 128, parts(p)) },
                     computes: vec4_aligned,
                 },
                 "registers_4x1": {
-                    source: &["const TILE_M: u32 = 4u;\nconst TILE_N: u32 = 1u;\n", $($source,)* wgsl!("shared/product_registers.wgsl")],
+                    source: &["const TILE_M: u32 = 4u;\nconst TILE_N: u32 = 1u;\n", $crate::kernels::product::SCALAR, $($source,)* wgsl!("shared/product_registers.wgsl")],
                     workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::register_workgroups(m, n, 4, 1, parts(p)) },
                 },
                 "registers_1x4": {
-                    source: &["const TILE_M: u32 = 1u;\nconst TILE_N: u32 = 4u;\n", $($source,)* wgsl!("shared/product_registers.wgsl")],
+                    source: &["const TILE_M: u32 = 1u;\nconst TILE_N: u32 = 4u;\n", $crate::kernels::product::SCALAR, $($source,)* wgsl!("shared/product_registers.wgsl")],
                     workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::register_workgroups(m, n, 1, 4, parts(p)) },
                 },
                 "registers_8x8": {
-                    source: &["const TILE_M: u32 = 8u;\nconst TILE_N: u32 = 8u;\n", $($source,)* wgsl!("shared/product_registers.wgsl")],
+                    source: &["const TILE_M: u32 = 8u;\nconst TILE_N: u32 = 8u;\n", $crate::kernels::product::SCALAR, $($source,)* wgsl!("shared/product_registers.wgsl")],
                     workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::register_workgroups(m, n, 8, 8, parts(p)) },
                 },
                 "registers_2x2": {
-                    source: &["const TILE_M: u32 = 2u;\nconst TILE_N: u32 = 2u;\n", $($source,)* wgsl!("shared/product_registers.wgsl")],
+                    source: &["const TILE_M: u32 = 2u;\nconst TILE_N: u32 = 2u;\n", $crate::kernels::product::SCALAR, $($source,)* wgsl!("shared/product_registers.wgsl")],
                     workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::register_workgroups(m, n, 2, 2, parts(p)) },
                 },
                 "vec4_8x8": {
-                    source: &["const TILE_M: u32 = 8u;\nconst TILE_N: u32 = 8u;\n", $($vec4,)* wgsl!("shared/product_vec4.wgsl")],
+                    source: &["const TILE_M: u32 = 8u;\nconst TILE_N: u32 = 8u;\n", $crate::kernels::product::VEC4, $($vec4,)* wgsl!("shared/product_vec4.wgsl")],
                     workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::register_workgroups(m, n, 8, 8, parts(p)) },
                     computes: vec4_aligned,
                 },
                 "subgroup_8": {
-                    source: &["const BLOCKS: u32 = 1u;\n", $($vec4,)* wgsl!("shared/product_subgroup.wgsl")],
+                    source: &["const BLOCKS: u32 = 1u;\n", $crate::kernels::product::VEC4, $($vec4,)* wgsl!("shared/product_subgroup.wgsl")],
                     workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::subgroup_workgroups(m, n, 8, parts(p)) },
                     computes: vec4_aligned,
                     requires_subgroup_8: true,
                 },
                 "subgroup_16": {
-                    source: &["const BLOCKS: u32 = 2u;\n", $($vec4,)* wgsl!("shared/product_subgroup.wgsl")],
+                    source: &["const BLOCKS: u32 = 2u;\n", $crate::kernels::product::VEC4, $($vec4,)* wgsl!("shared/product_subgroup.wgsl")],
                     workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::subgroup_workgroups(m, n, 16, parts(p)) },
                     computes: vec4_aligned,
                     requires_subgroup_8: true,
                 },
                 "subgroup_32": {
-                    source: &["const BLOCKS: u32 = 4u;\n", $($vec4,)* wgsl!("shared/product_subgroup.wgsl")],
+                    source: &["const BLOCKS: u32 = 4u;\n", $crate::kernels::product::VEC4, $($vec4,)* wgsl!("shared/product_subgroup.wgsl")],
                     workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::subgroup_workgroups(m, n, 32, parts(p)) },
                     computes: vec4_aligned,
                     requires_subgroup_8: true,
                 },
                 "column": {
-                    source: &["const LINEAR: bool = false;\nconst SHARED: bool = false;\n", $($column),*],
+                    source: &["const LINEAR: bool = false;\nconst SHARED: bool = false;\n", $crate::kernels::product::COLUMN, $($column),*],
                     workgroups: $column_workgroups,
                     computes: column,
                 },
@@ -286,10 +294,10 @@ macro_rules! product_kernel {
         /// Sources of the variants that only some kernels have.
         #[allow(dead_code)]
         const COLUMN_LINEAR: &[&str] =
-            &["const LINEAR: bool = true;\nconst SHARED: bool = false;\n", $($column),*];
+            &["const LINEAR: bool = true;\nconst SHARED: bool = false;\n", $crate::kernels::product::COLUMN, $($column),*];
         #[allow(dead_code)]
         const COLUMN_SHARED: &[&str] =
-            &["const LINEAR: bool = false;\nconst SHARED: bool = true;\n", $($column),*];
+            &["const LINEAR: bool = false;\nconst SHARED: bool = true;\n", $crate::kernels::product::COLUMN, $($column),*];
 
         /// Products that an element sums.
         fn terms(p: &Params) -> usize {
