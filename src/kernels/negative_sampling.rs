@@ -39,7 +39,7 @@ kernel! {
         wgsl!("shared/reduce.wgsl"), wgsl!("negative_sampling.wgsl"),
     ],
     workgroups: |p| [p.groups, 1, 1],
-    loop_iterations: |p| (2 * p.targets as u64 + 1) * p.units as u64,
+    loop_iterations: |p| (2 * p.targets as u64 + 2) * (p.units as u64 + 2),
     reference: reference,
 }
 

@@ -15,34 +15,40 @@ pub const ROOM: usize = 3840;
 /// Steps of one dispatch at most.
 const STEPS: usize = 256;
 
-/// Steps of `batch` rows that one dispatch may do, and 0 where not even one: an invocation's loops
-/// may make [`MAX_LOOP_ITERATIONS`].
+/// Steps of `batch` rows that one dispatch may do, and 0 where not even one: the loops of an
+/// invocation may be entered [`MAX_LOOP_ITERATIONS`] times on a software adapter. What is counted
+/// follows the shader line by line; tests/small_steps.rs holds it there.
 pub fn steps_at_once(layers: &[Layer], batch: usize, weights: usize, table_rows: usize) -> usize {
-    // By eight invocations, as there.
-    let iterations = |elements: usize, each: usize| elements.div_ceil(8) * (1 + each);
-    let iterations_of = |layer: &Layer| match layer.embeds {
+    // A loop of n iterations is entered n + 1 times: once more to find that it is over.
+    let repeat = |iterations: usize, inside: usize| 1 + iterations * (1 + inside);
+    // The elements of a loop over lanes are shared by at least eight invocations.
+    let shared = |elements: usize, inside: usize| repeat(elements.div_ceil(8), inside);
+    let forward_and_backward = |layer: &Layer| match layer.embeds {
         true => {
             let positions = batch * layer.reads;
-            iterations(positions * layer.units, 0) + iterations(layer.units, table_rows + positions)
+            let sums = repeat(table_rows, 0) + repeat(positions, 0);
+            shared(positions * layer.units, 0) + shared(layer.units, sums)
         }
         false => {
-            iterations(batch * layer.units, layer.reads)
-                + iterations((layer.reads + 1) * layer.units, batch)
-                + iterations(batch * layer.reads, layer.units)
+            shared(batch * layer.units, repeat(layer.reads, 0))
+                + shared((layer.reads + 1) * layer.units, repeat(batch, 0))
+                + shared(batch * layer.reads, repeat(layer.units, 0))
         }
     };
     let outputs = layers.last().map_or(0, |layer| layer.units);
     let inputs = layers.first().map_or(0, |layer| layer.reads);
-    let loss = iterations(batch, 3 * outputs) + iterations(batch * outputs, 0);
-    let step = layers.iter().map(iterations_of).sum::<usize>()
+    // A row of categories takes three loops over its outputs, other losses one over all elements.
+    let loss = shared(batch, 3 * repeat(outputs, 0)) + shared(batch * outputs, 0);
+    let invocations = 64;
+    let step = shared(batch * inputs, 0)
+        + 2 * repeat(layers.len(), 0)
+        + layers.iter().map(forward_and_backward).sum::<usize>()
         + loss
-        + iterations(batch * inputs, 0)
-        + iterations(weights, 0)
-        + 2 * layers.len()
-        + 16;
-    // Both ends of a dispatch copy weights, moments and gradients; 535 are for what is not counted.
-    let room = MAX_LOOP_ITERATIONS as usize - 535;
-    (room.saturating_sub(2 * iterations(4 * weights, 0)) / step).min(STEPS)
+        + shared(weights, 0)
+        + repeat(invocations, 0);
+    // Both ends of a dispatch copy weights, moments and gradients.
+    let ends = 2 * shared(4 * weights, 0) + repeat(0, 0);
+    ((MAX_LOOP_ITERATIONS as usize).saturating_sub(ends) / (1 + step)).min(STEPS)
 }
 
 /// Words of a layer in `state`.

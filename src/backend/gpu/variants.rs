@@ -25,7 +25,8 @@ impl Variants<'_> {
         let gpu = &self.pipelines.gpu;
         let (kernel, adapter) = (dispatch.kernel, gpu.adapter_kind());
         let iterations = (kernel.loop_iterations)(&dispatch.params);
-        if adapter != Adapter::Hardware && iterations > MAX_LOOP_ITERATIONS {
+        // A loop is entered once more than it has iterations; kernels count those of their long loops alone.
+        if adapter != Adapter::Hardware && iterations + 64 > MAX_LOOP_ITERATIONS {
             return Err(Error::Device(format!(
                 "{} would make {iterations} loop iterations, and {}, a software adapter, stops at {MAX_LOOP_ITERATIONS} with a \
                  wrong result; use the device cpu, smaller batches or shorter texts",
