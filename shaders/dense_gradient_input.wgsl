@@ -10,19 +10,19 @@
 const A_ROWS_ARE_CONTIGUOUS: bool = true;
 const B_ROWS_ARE_CONTIGUOUS: bool = false;
 
-fn product_size(of_part: u32) -> vec3u {
+fn product_size(part: u32) -> vec3u {
     return vec3u(params.rows, params.inputs, params.terms);
 }
 
-fn load_a(row: u32, k: u32) -> f32 {
+fn load_a(part: u32, row: u32, k: u32) -> f32 {
     return d_output[row * params.units + params.first_unit + k];
 }
 
-fn load_b(k: u32, column: u32) -> f32 {
+fn load_b(part: u32, k: u32, column: u32) -> f32 {
     return weights[column * params.units + params.first_unit + k];
 }
 
-fn store(row: u32, column: u32, sum: f32) {
+fn store(part: u32, row: u32, column: u32, sum: f32) {
     let i = row * params.stride + params.first + column;
     var total = sum;
     if params.first_unit > 0u {

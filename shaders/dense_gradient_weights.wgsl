@@ -10,23 +10,23 @@
 const A_ROWS_ARE_CONTIGUOUS: bool = false;
 const B_ROWS_ARE_CONTIGUOUS: bool = true;
 
-fn product_size(of_part: u32) -> vec3u {
-    let rows = min(params.part_rows, params.rows - of_part * params.part_rows);
+fn product_size(part: u32) -> vec3u {
+    let rows = min(params.part_rows, params.rows - part * params.part_rows);
     return vec3u(params.inputs + params.bias, params.units, rows);
 }
 
-fn load_a(row: u32, k: u32) -> f32 {
+fn load_a(part: u32, row: u32, k: u32) -> f32 {
     if row == params.inputs {
         return 1.0;
     }
     return input[(part * params.part_rows + k) * params.stride + params.first + row];
 }
 
-fn load_b(k: u32, column: u32) -> f32 {
+fn load_b(part: u32, k: u32, column: u32) -> f32 {
     return d_output[(part * params.part_rows + k) * params.units + column];
 }
 
-fn store(row: u32, column: u32, sum: f32) {
+fn store(part: u32, row: u32, column: u32, sum: f32) {
     let rows_before = part * (params.inputs + params.bias);
     gradient[(rows_before + row) * params.units + column] = sum;
 }

@@ -16,7 +16,9 @@ fn losses(input: Input, layers: &[Layer], batch: usize, device: &wgslearn::Devic
             length,
         },
         Input::Matrix { features } => Inputs::Matrix {
-            values: (0..rows * width).map(|i| ((i * 37 + i / 3) % 101) as f32 / 50.0 - 1.0).collect(),
+            values: (0..rows * width)
+                .map(|i| ((i * 37 + i / 3) % 101) as f32 / 50.0 - 1.0)
+                .collect(),
             features,
         },
     };

@@ -4,19 +4,19 @@
 const A_ALONG_K: bool = true;
 const B_ALONG_K: bool = false;
 
-fn product_size(of_part: u32) -> vec3u {
+fn product_size(part: u32) -> vec3u {
     return vec3u(params.rows, params.units, params.inputs);
 }
 
-fn load_a(row: u32, k_4: u32) -> vec4f {
+fn load_a(part: u32, row: u32, k_4: u32) -> vec4f {
     return input[row * (params.stride / 4u) + params.first / 4u + k_4];
 }
 
-fn load_b(column_4: u32, k: u32) -> vec4f {
+fn load_b(part: u32, column_4: u32, k: u32) -> vec4f {
     return weights[k * (params.units / 4u) + column_4];
 }
 
-fn store(row: u32, column_4: u32, sums: vec4f) {
+fn store(part: u32, row: u32, column_4: u32, sums: vec4f) {
     let at = row * (params.units / 4u) + column_4;
     var z = sums;
     if params.adds == 1u {

@@ -4,19 +4,19 @@
 const A_ALONG_K: bool = true;
 const B_ALONG_K: bool = true;
 
-fn product_size(of_part: u32) -> vec3u {
+fn product_size(part: u32) -> vec3u {
     return vec3u(params.rows, params.inputs, params.terms);
 }
 
-fn load_a(row: u32, k_4: u32) -> vec4f {
+fn load_a(part: u32, row: u32, k_4: u32) -> vec4f {
     return d_output[row * (params.units / 4u) + params.first_unit / 4u + k_4];
 }
 
-fn load_b(column: u32, k_4: u32) -> vec4f {
+fn load_b(part: u32, column: u32, k_4: u32) -> vec4f {
     return weights[column * (params.units / 4u) + params.first_unit / 4u + k_4];
 }
 
-fn store(row: u32, column_4: u32, sums: vec4f) {
+fn store(part: u32, row: u32, column_4: u32, sums: vec4f) {
     let i = row * (params.stride / 4u) + params.first / 4u + column_4;
     var total = sums;
     if params.first_unit > 0u {

@@ -5,8 +5,8 @@
 // What each invocation found: the largest value of its stretch and where it stands.
 var<workgroup> largest_values: array<f32, 256>;
 var<workgroup> largest_places: array<u32, 256>;
-var<workgroup> row_largest: vec2f;
-var<workgroup> row_places: vec2u;
+var<workgroup> row_largest: array<f32, 2>;
+var<workgroup> row_places: array<u32, 2>;
 var<workgroup> row_sums: vec2f;
 
 fn target_of(row: u32, column: u32) -> f32 {
@@ -78,7 +78,7 @@ fn main(
         }
         find_largest(local, largest, answer, 0u);
         find_largest(local, largest_target, truth, 1u);
-        largest = row_largest.x;
+        largest = row_largest[0];
         var normalizer = 0.0;
         var weight = 0.0;
         for (var j = from_column; j < to_column; j++) {
@@ -100,7 +100,7 @@ fn main(
         }
         let loss = reduce(local, vec2f(inner, 0.0));
         if local == 0u {
-            totals += vec2f(loss.x, select(0.0, 1.0, row_places.x == row_places.y));
+            totals += vec2f(loss.x, select(0.0, 1.0, row_places[0] == row_places[1]));
         }
         workgroupBarrier();
     }

@@ -1,6 +1,7 @@
 //! What a kernel is, as data: its shader, parameters, bindings, geometry and reference.
 
 use super::Real;
+use crate::error::{Error, Result};
 
 /// Type of a buffer's elements; both are four bytes wide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,11 +90,11 @@ pub struct Kernel {
     pub bindings: &'static [Binding],
     /// The ways to compute it.
     pub variants: &'static [Variant],
-    /// The variant to use, an index into `variants`.
-    pub choose: fn(params: &[u8], adapter: Adapter) -> usize,
-    /// Variants, indices into `variants`, among which measuring may choose: all give the same bits.
+    /// The name of the variant to use.
+    pub choose: fn(params: &[u8], adapter: Adapter) -> &'static str,
+    /// Names of variants among which measuring may choose: all give the same bits.
     /// Fewer than two where it does not pay.
-    pub candidates: fn(params: &[u8], adapter: Adapter) -> Vec<usize>,
+    pub candidates: fn(params: &[u8], adapter: Adapter) -> &'static [&'static str],
     /// Parameters for which one choice is good, in a word.
     pub size_class: fn(params: &[u8]) -> String,
     /// Turns of all its loops together that one invocation of a software adapter's form may make, where
@@ -126,6 +127,18 @@ impl Kernel {
             text += &format!("@group(0) @binding({i}) var<storage, {access}> {name}: array<{item}>;\n");
         }
         text
+    }
+
+    /// The place of a variant among `variants`.
+    ///
+    /// # Errors
+    /// [`Error::Device`] names the variants that there are.
+    pub fn variant(&self, name: &str) -> Result<usize> {
+        self.variants.iter().position(|variant| variant.name == name).ok_or_else(|| {
+            let known: Vec<&str> = self.variants.iter().map(|variant| variant.name).collect();
+            let (kernel, known) = (self.name, known.join(", "));
+            Error::Device(format!("{kernel} has no variant {name}; there are {known}"))
+        })
     }
 
     /// The whole WGSL module of one of its variants.
@@ -264,7 +277,7 @@ macro_rules! kernel {
         name: $name:literal,
         params: { $($(#[$field_doc:meta])* $field:ident: $field_type:ident,)* },
         bindings: { $($(#[$binding_doc:meta])* $binding:ident: $access:ident $element:ident $(as $item:ident)?,)* },
-        variants: [ $($variant:literal: { source: $source:expr, workgroups: $workgroups:expr, $(computes: $computes:expr,)? $(requires_subgroup_8: $requires_subgroup_8:expr,)? }),+ $(,)? ],
+        all: $variants:expr,
         choose: $choose:expr,
         $(candidates: $candidates:expr, size_class: $size_class:expr,)?
         $(loop_iterations: $loop_iterations:expr,)?
@@ -281,7 +294,7 @@ macro_rules! kernel {
 
         /// The kernel.
         pub static KERNEL: $crate::kernels::Kernel = {
-            use $crate::kernels::{Access, Binding, Element, Field, Kernel, Slot, Variant};
+            use $crate::kernels::{Access, Binding, Element, Field, Kernel, Slot};
             fn run<T: $crate::kernels::Real>(params: &[u8], slots: &mut [Slot<'_, T>]) {
                 let params: Params = bytemuck::pod_read_unaligned(params);
                 let [$($binding),*] = slots else {
@@ -303,26 +316,14 @@ macro_rules! kernel {
                     access: kernel!(@access $access),
                     item: kernel!(@optional stringify!($element) $(, stringify!($item))?),
                 }),*],
-                variants: &[$(Variant {
-                    name: $variant,
-                    source: $source,
-                    workgroups: |bytes| {
-                        let workgroups: fn(&Params) -> [u32; 3] = $workgroups;
-                        workgroups(&bytemuck::pod_read_unaligned(bytes))
-                    },
-                    computes: |bytes| {
-                        let computes: fn(&Params) -> bool = kernel!(@optional |_| true $(, $computes)?);
-                        computes(&bytemuck::pod_read_unaligned(bytes))
-                    },
-                    requires_subgroup_8: kernel!(@optional false $(, $requires_subgroup_8)?),
-                }),+],
+                variants: $variants,
                 choose: |bytes, adapter| {
-                    let choose: fn(&Params, $crate::kernels::Adapter) -> usize = $choose;
+                    let choose: fn(&Params, $crate::kernels::Adapter) -> &'static str = $choose;
                     choose(&bytemuck::pod_read_unaligned(bytes), adapter)
                 },
                 candidates: |bytes, adapter| {
-                    let candidates: fn(&Params, $crate::kernels::Adapter) -> Vec<usize> =
-                        kernel!(@optional |_, _| Vec::new() $(, $candidates)?);
+                    let candidates: fn(&Params, $crate::kernels::Adapter) -> &'static [&'static str] =
+                        kernel!(@optional |_, _| &[] $(, $candidates)?);
                     candidates(&bytemuck::pod_read_unaligned(bytes), adapter)
                 },
                 size_class: |bytes| {
@@ -349,6 +350,38 @@ macro_rules! kernel {
             }
         }
     };
+    // Each variant by itself.
+    (
+        name: $name:literal,
+        params: $params:tt,
+        bindings: $bindings:tt,
+        variants: [ $($variant:literal: { source: $source:expr, workgroups: $workgroups:expr, $(computes: $computes:expr,)? }),+ $(,)? ],
+        choose: $choose:expr,
+        $(loop_iterations: $loop_iterations:expr,)?
+        reference: $reference:path,
+    ) => {
+        kernel! {
+            name: $name,
+            params: $params,
+            bindings: $bindings,
+            all: &[$($crate::kernels::Variant {
+                name: $variant,
+                source: $source,
+                workgroups: |bytes| {
+                    let workgroups: fn(&Params) -> [u32; 3] = $workgroups;
+                    workgroups(&bytemuck::pod_read_unaligned(bytes))
+                },
+                computes: |bytes| {
+                    let computes: fn(&Params) -> bool = kernel!(@optional |_| true $(, $computes)?);
+                    computes(&bytemuck::pod_read_unaligned(bytes))
+                },
+                requires_subgroup_8: false,
+            }),+],
+            choose: $choose,
+            $(loop_iterations: $loop_iterations,)?
+            reference: $reference,
+        }
+    };
     // The usual case: one variant.
     (
         name: $name:literal,
@@ -364,7 +397,7 @@ macro_rules! kernel {
             params: $params,
             bindings: $bindings,
             variants: ["only": { source: $source, workgroups: $workgroups, }],
-            choose: |_, _| 0,
+            choose: |_, _| "only",
             $(loop_iterations: $loop_iterations,)?
             reference: $reference,
         }
@@ -422,16 +455,15 @@ macro_rules! kernel {
             ],
             choose: |p, adapter| {
                 let is_software = adapter != $crate::kernels::Adapter::Hardware && software(p);
-                let place = |name: &str| KERNEL.variants.iter().position(|v| v.name == name);
                 // Eight numbers an invocation where eight invocations have enough of them.
-                let wide = place("wide_software").filter(|_| width(p).is_multiple_of(64));
-                let name = match (is_software, width(p).is_multiple_of(4)) {
+                let is_wide = kernel!(@is_given $($($wide)*)?) && width(p).is_multiple_of(64);
+                match (is_software, width(p).is_multiple_of(4)) {
+                    (true, _) if is_wide => "wide_software",
                     (true, true) => "vec4_software",
                     (true, false) => "scalar_software",
                     (false, true) => "vec4",
                     (false, false) => "scalar",
-                };
-                wide.filter(|_| is_software).or(place(name)).unwrap_or(0)
+                }
             },
             $(loop_iterations: $loop_iterations,)?
             reference: $reference,
@@ -461,6 +493,8 @@ macro_rules! kernel {
     // What is given, or what stands for it where nothing is.
     (@optional $default:expr) => { $default };
     (@optional $default:expr, $given:expr) => { $given };
+    (@is_given) => { false };
+    (@is_given $($any:tt)+) => { true };
     (@element f32) => { Element::F32 };
     (@element u32) => { Element::U32 };
     (@access read) => { Access::Read };

@@ -179,7 +179,10 @@ macro_rules! small_steps {
                     workgroups: |_| [1, 1, 1],
                 },
             ],
-            choose: |_, adapter| (adapter != Adapter::Hardware) as usize,
+            choose: |_, adapter| match adapter {
+                Adapter::Hardware => "group",
+                Adapter::Software { .. } => "vector",
+            },
             reference: reference,
         }
 
