@@ -4,23 +4,6 @@
 // rate = schedule[slot] = lr sqrt(1 - b2^t) / (1 - b1^t), which the host computes in double
 // precision. One invocation four neighbouring parameters.
 
-struct Params {
-    count: u32,
-    beta_1: f32,
-    beta_2: f32,
-    complement_1: f32,
-    complement_2: f32,
-    epsilon: f32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> state: array<u32>;
-@group(0) @binding(2) var<storage, read> schedule: array<f32>;
-@group(0) @binding(3) var<storage, read> gradients: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> weights: array<vec4f>;
-@group(0) @binding(5) var<storage, read_write> first_moments: array<vec4f>;
-@group(0) @binding(6) var<storage, read_write> second_moments: array<vec4f>;
-
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,

@@ -2,17 +2,6 @@
 // in row r of ids [rows, length] (`counts` = 0), or the share of the row's ids that it is
 // (`counts` = 1). Ids below 2, padding and the unknown word, are no targets. One invocation a row.
 
-struct Params {
-    rows: u32,
-    length: u32,
-    outputs: u32,
-    counts: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> ids: array<u32>;
-@group(0) @binding(2) var<storage, read_write> targets: array<f32>;
-
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,

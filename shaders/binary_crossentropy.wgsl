@@ -3,19 +3,6 @@
 // count of right answers (z > 0 where y > 0.5). Workgroup g sums its stretch of the elements into
 // history[slot, g] = (sum of losses, count right); the host adds the groups and divides.
 
-struct Params {
-    rows: u32,
-    outputs: u32,
-    groups: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> state: array<u32>;
-@group(0) @binding(2) var<storage, read> logits: array<f32>;
-@group(0) @binding(3) var<storage, read> targets: array<f32>;
-@group(0) @binding(4) var<storage, read_write> d_logits: array<f32>;
-@group(0) @binding(5) var<storage, read_write> history: array<f32>;
-
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,

@@ -4,20 +4,6 @@
 // target. Workgroup g sums its rows into history[slot, g] = (sum of losses, count right); the
 // host adds the groups and divides. One invocation a row at a time.
 
-struct Params {
-    rows: u32,
-    outputs: u32,
-    groups: u32,
-    sparse: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> state: array<u32>;
-@group(0) @binding(2) var<storage, read> logits: array<f32>;
-@group(0) @binding(3) var<storage, read> targets: array<f32>;
-@group(0) @binding(4) var<storage, read_write> d_logits: array<f32>;
-@group(0) @binding(5) var<storage, read_write> history: array<f32>;
-
 fn target_of(row: u32, column: u32) -> f32 {
     if params.sparse == 1u {
         return select(0.0, 1.0, u32(targets[row]) == column);

@@ -2,15 +2,6 @@
 // their norm is at most `limit`. A norm that is NaN or infinite gives NaN, so that the loss shows it.
 // One workgroup.
 
-struct Params {
-    partials: u32,
-    limit: f32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> sums: array<f32>;
-@group(0) @binding(2) var<storage, read_write> scale: array<f32>;
-
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,

@@ -1,13 +1,5 @@
 // Clamps each of `count` gradients to [-limit, limit]; a NaN stays one. One invocation a gradient.
 
-struct Params {
-    count: u32,
-    limit: f32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> gradients: array<f32>;
-
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,

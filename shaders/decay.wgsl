@@ -1,16 +1,6 @@
 // weights *= 1 - factor rate, rate = rates[slot]: decoupled weight decay of `count` weights. One invocation a
 // weight.
 
-struct Params {
-    count: u32,
-    factor: f32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> state: array<u32>;
-@group(0) @binding(2) var<storage, read> rates: array<f32>;
-@group(0) @binding(3) var<storage, read_write> weights: array<f32>;
-
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,

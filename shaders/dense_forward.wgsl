@@ -6,38 +6,22 @@
 // columns, of which the piece reads `inputs` from `first` on; `adds` says that output holds the sum
 // of the pieces before, and `bias` that the piece ends in the bias.
 
-struct Params {
-    rows: u32,
-    inputs: u32,
-    units: u32,
-    activation: u32,
-    stride: u32,
-    first: u32,
-    adds: u32,
-    bias: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read> weights: array<f32>;
-@group(0) @binding(3) var<storage, read_write> output: array<f32>;
-
 const A_ROWS_ARE_CONTIGUOUS: bool = true;
 const B_ROWS_ARE_CONTIGUOUS: bool = true;
 
-fn product_size(of_part: u32) -> vec3u {
+fn product_size(part: u32) -> vec3u {
     return vec3u(params.rows, params.units, params.inputs);
 }
 
-fn load_a(row: u32, k: u32) -> f32 {
+fn load_a(part: u32, row: u32, k: u32) -> f32 {
     return input[row * params.stride + params.first + k];
 }
 
-fn load_b(k: u32, column: u32) -> f32 {
+fn load_b(part: u32, k: u32, column: u32) -> f32 {
     return weights[k * params.units + column];
 }
 
-fn store(row: u32, column: u32, sum: f32) {
+fn store(part: u32, row: u32, column: u32, sum: f32) {
     let at = row * params.units + column;
     var z = sum;
     if params.adds == 1u {

@@ -7,39 +7,22 @@
 // and d_input, which have `stride`. Of more units than one dispatch may sum (MOST_TERMS of
 // src/kernels/product.rs) each dispatch adds `terms` from `first_unit` on, and the last the derivative.
 
-struct Params {
-    rows: u32,
-    inputs: u32,
-    units: u32,
-    activation: u32,
-    stride: u32,
-    first: u32,
-    first_unit: u32,
-    terms: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read> weights: array<f32>;
-@group(0) @binding(3) var<storage, read> d_output: array<f32>;
-@group(0) @binding(4) var<storage, read_write> d_input: array<f32>;
-
 const A_ROWS_ARE_CONTIGUOUS: bool = true;
 const B_ROWS_ARE_CONTIGUOUS: bool = false;
 
-fn product_size(of_part: u32) -> vec3u {
+fn product_size(part: u32) -> vec3u {
     return vec3u(params.rows, params.inputs, params.terms);
 }
 
-fn load_a(row: u32, k: u32) -> f32 {
+fn load_a(part: u32, row: u32, k: u32) -> f32 {
     return d_output[row * params.units + params.first_unit + k];
 }
 
-fn load_b(k: u32, column: u32) -> f32 {
+fn load_b(part: u32, k: u32, column: u32) -> f32 {
     return weights[column * params.units + params.first_unit + k];
 }
 
-fn store(row: u32, column: u32, sum: f32) {
+fn store(part: u32, row: u32, column: u32, sum: f32) {
     let i = row * params.stride + params.first + column;
     var total = sum;
     if params.first_unit > 0u {

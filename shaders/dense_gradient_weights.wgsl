@@ -7,41 +7,26 @@
 // A piece of a layer (see dense_forward.wgsl) reads the `inputs` columns from `first` on of `input`,
 // which has `stride`, and has the last row where `bias` says so.
 
-struct Params {
-    rows: u32,
-    inputs: u32,
-    units: u32,
-    stride: u32,
-    first: u32,
-    bias: u32,
-    part_rows: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read> d_output: array<f32>;
-@group(0) @binding(3) var<storage, read_write> gradient: array<f32>;
-
 const A_ROWS_ARE_CONTIGUOUS: bool = false;
 const B_ROWS_ARE_CONTIGUOUS: bool = true;
 
-fn product_size(of_part: u32) -> vec3u {
-    let rows = min(params.part_rows, params.rows - of_part * params.part_rows);
+fn product_size(part: u32) -> vec3u {
+    let rows = min(params.part_rows, params.rows - part * params.part_rows);
     return vec3u(params.inputs + params.bias, params.units, rows);
 }
 
-fn load_a(row: u32, k: u32) -> f32 {
+fn load_a(part: u32, row: u32, k: u32) -> f32 {
     if row == params.inputs {
         return 1.0;
     }
     return input[(part * params.part_rows + k) * params.stride + params.first + row];
 }
 
-fn load_b(k: u32, column: u32) -> f32 {
+fn load_b(part: u32, k: u32, column: u32) -> f32 {
     return d_output[(part * params.part_rows + k) * params.units + column];
 }
 
-fn store(row: u32, column: u32, sum: f32) {
+fn store(part: u32, row: u32, column: u32, sum: f32) {
     let rows_before = part * (params.inputs + params.bias);
     gradient[(rows_before + row) * params.units + column] = sum;
 }

@@ -2,19 +2,6 @@
 // kept when its random bits, drawn anew for every step, reach `threshold` = rate * 2^32.
 // One invocation an element.
 
-struct Params {
-    count: u32,
-    threshold: u32,
-    scale: f32,
-    seed: u32,
-    stream: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> state: array<u32>;
-@group(0) @binding(2) var<storage, read> input: array<f32>;
-@group(0) @binding(3) var<storage, read_write> output: array<f32>;
-
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,

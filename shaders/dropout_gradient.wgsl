@@ -2,21 +2,6 @@
 // the mask is drawn again from the same counters. `input` is what the dropout layer was given,
 // the value of `activation` (linear where there is none). One invocation an element.
 
-struct Params {
-    count: u32,
-    threshold: u32,
-    scale: f32,
-    seed: u32,
-    stream: u32,
-    activation: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> state: array<u32>;
-@group(0) @binding(2) var<storage, read> input: array<f32>;
-@group(0) @binding(3) var<storage, read> d_output: array<f32>;
-@group(0) @binding(4) var<storage, read_write> d_input: array<f32>;
-
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,

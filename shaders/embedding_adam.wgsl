@@ -3,27 +3,6 @@
 // of its first pair. Rows that other pieces of the table hold are left to them. Rows of items: see
 // shared/rows.wgsl.
 
-struct Params {
-    positions: u32,
-    units: u32,
-    first: u32,
-    rows: u32,
-    beta_1: f32,
-    beta_2: f32,
-    complement_1: f32,
-    complement_2: f32,
-    epsilon: f32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> state: array<u32>;
-@group(0) @binding(2) var<storage, read> schedule: array<f32>;
-@group(0) @binding(3) var<storage, read> sorted_ids: array<u32>;
-@group(0) @binding(4) var<storage, read> gradients: array<Item>;
-@group(0) @binding(5) var<storage, read_write> weights: array<Item>;
-@group(0) @binding(6) var<storage, read_write> first_moments: array<Item>;
-@group(0) @binding(7) var<storage, read_write> second_moments: array<Item>;
-
 // Pairs that eight invocations walk: where lanes are played, work that is skipped by a branch is done
 // all the same, but a loop goes on to the next pair that has any.
 const WALK: u32 = select(1u, 64u, SOFTWARE);

@@ -7,26 +7,6 @@
 // summed in pieces, each adding (`adds`) to the sums of those before, and the last (`ends`) doing
 // the rest. Rows of items: see shared/rows.wgsl.
 
-struct Params {
-    rows: u32,
-    length: u32,
-    units: u32,
-    first: u32,
-    table_rows: u32,
-    mode: u32,
-    activation: u32,
-    adds: u32,
-    ends: u32,
-    bias: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> ids: array<u32>;
-@group(0) @binding(2) var<storage, read> table: array<Item>;
-@group(0) @binding(3) var<storage, read> bias: array<Item>;
-@group(0) @binding(4) var<storage, read_write> output: array<Item>;
-@group(0) @binding(5) var<storage, read_write> scales: array<f32>;
-
 // Row r's sum for one column of items, and how many of its ids are not 0.
 struct Sum {
     total: Item,

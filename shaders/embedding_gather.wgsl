@@ -2,18 +2,6 @@
 // piece of several, which holds `rows` rows from `first` on: positions whose id lies elsewhere are
 // left to the other pieces. (Where SOFTWARE it is whole.) Rows of items: see shared/rows.wgsl.
 
-struct Params {
-    positions: u32,
-    units: u32,
-    first: u32,
-    rows: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> ids: array<u32>;
-@group(0) @binding(2) var<storage, read> table: array<Item>;
-@group(0) @binding(3) var<storage, read_write> output: array<Item>;
-
 @compute @workgroup_size(8, 32)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,

@@ -4,19 +4,6 @@
 // One invocation an element of the gradient, each reading every id: for small tables and batches.
 // Large ones go through the sort (radix_*) and embedding_gradient_runs.
 
-struct Params {
-    positions: u32,
-    units: u32,
-    rows: u32,
-    length: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> ids: array<u32>;
-@group(0) @binding(2) var<storage, read> d_output: array<f32>;
-@group(0) @binding(3) var<storage, read> scales: array<f32>;
-@group(0) @binding(4) var<storage, read_write> gradient: array<f32>;
-
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,

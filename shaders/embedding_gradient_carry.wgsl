@@ -2,20 +2,6 @@
 // tails[tile, :] plus heads[next tiles, :] in order; see embedding_gradient_runs.wgsl. Invocations
 // of tiles where no such run begins do nothing. Rows of items: see shared/rows.wgsl.
 
-struct Params {
-    positions: u32,
-    units: u32,
-    first: u32,
-    rows: u32,
-    compact: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> sorted_ids: array<u32>;
-@group(0) @binding(2) var<storage, read> heads: array<Item>;
-@group(0) @binding(3) var<storage, read> tails: array<Item>;
-@group(0) @binding(4) var<storage, read_write> gradient: array<Item>;
-
 @compute @workgroup_size(8, 32)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,

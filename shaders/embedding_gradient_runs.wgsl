@@ -14,25 +14,6 @@
 // the gradient of the row's logit as scales and the layer's weights [length, units] as d_output, so
 // that the product is never written down. Rows of items: see shared/rows.wgsl.
 
-struct Params {
-    positions: u32,
-    units: u32,
-    length: u32,
-    first: u32,
-    rows: u32,
-    compact: u32,
-    outer: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> sorted_ids: array<u32>;
-@group(0) @binding(2) var<storage, read> sorted_positions: array<u32>;
-@group(0) @binding(3) var<storage, read> d_output: array<Item>;
-@group(0) @binding(4) var<storage, read> scales: array<f32>;
-@group(0) @binding(5) var<storage, read_write> gradient: array<Item>;
-@group(0) @binding(6) var<storage, read_write> heads: array<Item>;
-@group(0) @binding(7) var<storage, read_write> tails: array<Item>;
-
 // position / length. Lanes that are played divide integers one by one; the quotient of floats is off by
 // less than one for fewer than five million rows.
 fn row_of(position: u32) -> u32 {

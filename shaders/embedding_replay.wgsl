@@ -13,26 +13,6 @@
 // Rates that are kept; RATES of src/kernels/embedding_replay.rs.
 const RATES: u32 = 1024u;
 
-struct Params {
-    positions: u32,
-    units: u32,
-    first: u32,
-    rows: u32,
-    all: u32,
-    beta_1: f32,
-    beta_2: f32,
-    epsilon: f32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> state: array<u32>;
-@group(0) @binding(2) var<storage, read> rates: array<f32>;
-@group(0) @binding(3) var<storage, read> sorted_ids: array<u32>;
-@group(0) @binding(4) var<storage, read> steps: array<u32>;
-@group(0) @binding(5) var<storage, read_write> weights: array<Item>;
-@group(0) @binding(6) var<storage, read_write> first_moments: array<Item>;
-@group(0) @binding(7) var<storage, read_write> second_moments: array<Item>;
-
 // As in embedding_adam.wgsl. Software adapters leave an invocation's loops behind after 65,535 turns of all
 // of them together, so it may not walk far: each pair's row may have missed nearly RATES steps.
 const WALK: u32 = select(1u, 8u, SOFTWARE);

@@ -2,16 +2,6 @@
 // embedding_adam: steps[id] = the batch's step, for the ids of a batch, or (`all` = 1) the last step
 // done, for all rows. One invocation an id.
 
-struct Params {
-    count: u32,
-    all: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> state: array<u32>;
-@group(0) @binding(2) var<storage, read> ids: array<u32>;
-@group(0) @binding(3) var<storage, read_write> steps: array<u32>;
-
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,

@@ -5,22 +5,6 @@
 // The sum is taken in the order of the positions. One invocation up to four neighbouring columns of
 // a pair; those of pairs that are not the first of their id do nothing.
 
-struct Params {
-    positions: u32,
-    units: u32,
-    length: u32,
-    by_row: u32,
-    rate: f32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> sorted_ids: array<u32>;
-@group(0) @binding(2) var<storage, read> sorted_positions: array<u32>;
-@group(0) @binding(3) var<storage, read> vectors: array<f32>;
-@group(0) @binding(4) var<storage, read> factors: array<f32>;
-@group(0) @binding(5) var<storage, read_write> table: array<f32>;
-@group(0) @binding(6) var<storage, read_write> squares: array<f32>;
-
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,

@@ -1,14 +1,6 @@
 // Sets `count` elements to one value. One invocation one item: `Item` is vec4f or f32, with WIDE numbers,
 // set in front.
 
-struct Params {
-    count: u32,
-    value: f32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> values: array<Item>;
-
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,

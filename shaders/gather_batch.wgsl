@@ -3,20 +3,6 @@
 // targets [all rows, target_width]. Also opens the step: writes BATCH_STEP and BATCH_SLOT.
 // Rows of items: see shared/rows.wgsl; `Item` is of u32 (ids) or f32 (a matrix).
 
-struct Params {
-    rows: u32,
-    input_width: u32,
-    target_width: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> state: array<u32>;
-@group(0) @binding(2) var<storage, read> order: array<u32>;
-@group(0) @binding(3) var<storage, read> inputs: array<Item>;
-@group(0) @binding(4) var<storage, read> targets: array<f32>;
-@group(0) @binding(5) var<storage, read_write> batch_inputs: array<Item>;
-@group(0) @binding(6) var<storage, read_write> batch_targets: array<f32>;
-
 @compute @workgroup_size(8, 32)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,

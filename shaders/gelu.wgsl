@@ -1,13 +1,5 @@
 // y = z Phi(z), Phi the normal distribution function, of `count` elements. One invocation an element.
 
-struct Params {
-    count: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read_write> output: array<f32>;
-
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,

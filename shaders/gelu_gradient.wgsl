@@ -1,14 +1,5 @@
 // d_input = d_output (Phi(z) + z phi(z)) at z = input, of `count` elements. One invocation an element.
 
-struct Params {
-    count: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read> d_output: array<f32>;
-@group(0) @binding(3) var<storage, read_write> d_input: array<f32>;
-
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,

@@ -2,18 +2,6 @@
 // 1 / sqrt(variance + epsilon); weights are gamma, then beta; moments[r] = (mean, rstd). One workgroup a row, in three
 // walks over it: mean, variance, output.
 
-struct Params {
-    rows: u32,
-    units: u32,
-    epsilon: f32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read> weights: array<f32>;
-@group(0) @binding(3) var<storage, read_write> output: array<f32>;
-@group(0) @binding(4) var<storage, read_write> moments: array<f32>;
-
 var<workgroup> row_mean: f32;
 var<workgroup> row_rstd: f32;
 

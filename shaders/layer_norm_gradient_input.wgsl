@@ -2,19 +2,6 @@
 // d_input = rstd (g - mean(g) - xhat mean(g xhat)) activation'(input); `input` are the values of `activation`.
 // One workgroup a row, in two walks over it.
 
-struct Params {
-    rows: u32,
-    units: u32,
-    activation: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read> weights: array<f32>;
-@group(0) @binding(3) var<storage, read> moments: array<f32>;
-@group(0) @binding(4) var<storage, read> d_output: array<f32>;
-@group(0) @binding(5) var<storage, read_write> d_input: array<f32>;
-
 var<workgroup> row_sums: vec2f;
 
 @compute @workgroup_size(256)

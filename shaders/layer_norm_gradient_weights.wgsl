@@ -1,18 +1,6 @@
 // parts[p, 0, j] = the sum over rows of d_output xhat, parts[p, 1, j] that of d_output, over part p's `part_rows` rows:
 // gradients of gamma and beta, whose parts `sum_parts` adds. One invocation a column and part.
 
-struct Params {
-    rows: u32,
-    units: u32,
-    part_rows: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read> moments: array<f32>;
-@group(0) @binding(3) var<storage, read> d_output: array<f32>;
-@group(0) @binding(4) var<storage, read_write> parts: array<f32>;
-
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,

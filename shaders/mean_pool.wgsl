@@ -1,17 +1,6 @@
 // output[r, :] = mean of input[r, l, :] over the positions l with ids[r, l] != 0; zero where a
 // row has none. One invocation an element of the output [rows, units].
 
-struct Params {
-    rows: u32,
-    length: u32,
-    units: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> ids: array<u32>;
-@group(0) @binding(2) var<storage, read> input: array<f32>;
-@group(0) @binding(3) var<storage, read_write> output: array<f32>;
-
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,

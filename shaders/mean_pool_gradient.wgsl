@@ -2,17 +2,6 @@
 // number of ids in row r that are not 0. One invocation a position: it counts its row's ids once
 // and writes its `units` elements.
 
-struct Params {
-    rows: u32,
-    length: u32,
-    units: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> ids: array<u32>;
-@group(0) @binding(2) var<storage, read> d_output: array<f32>;
-@group(0) @binding(3) var<storage, read_write> d_input: array<f32>;
-
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,

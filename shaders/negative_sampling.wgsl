@@ -6,23 +6,6 @@
 // history[slot, g] = (sum of losses, samples that count); the host adds the groups and divides.
 // Ends the step. One invocation a sample.
 
-struct Params {
-    samples: u32,
-    units: u32,
-    targets: u32,
-    groups: u32,
-    words: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> state: array<u32>;
-@group(0) @binding(2) var<storage, read> hidden: array<f32>;
-@group(0) @binding(3) var<storage, read> ids: array<u32>;
-@group(0) @binding(4) var<storage, read> table: array<f32>;
-@group(0) @binding(5) var<storage, read_write> factors: array<f32>;
-@group(0) @binding(6) var<storage, read_write> d_hidden: array<f32>;
-@group(0) @binding(7) var<storage, read_write> history: array<f32>;
-
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,

@@ -4,25 +4,6 @@
 // the same in every epoch: then batch row r is row order[cursor + r] + base. One invocation an
 // element.
 
-struct Params {
-    rows: u32,
-    width: u32,
-    kind: u32,
-    fixed: u32,
-    threshold: u32,
-    amount: f32,
-    low: f32,
-    high: f32,
-    seed: u32,
-    stream: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> state: array<u32>;
-@group(0) @binding(2) var<storage, read> order: array<u32>;
-@group(0) @binding(3) var<storage, read> input: array<f32>;
-@group(0) @binding(4) var<storage, read_write> output: array<f32>;
-
 // A draw from N(0, 1): Wichura's PPND7 (AS 241) for the inverse of the normal distribution, at a
 // probability of 31 bits, and a sign. Every coefficient is positive, so nothing cancels.
 fn normal(bits: u32) -> f32 {

@@ -5,14 +5,6 @@
 // Rounds of an iteration, unrolled: where lanes are played, what a loop changes is stored through a mask.
 const ROUNDS: u32 = 8u;
 
-struct Params {
-    count: u32,
-    iterations: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> output: array<f32>;
-
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,

@@ -1,18 +1,6 @@
 // output[r, first + j] = input[r, j], or += it where `adds`: input [rows, width] among the columns of output
 // [rows, stride]. One invocation an element of the input.
 
-struct Params {
-    rows: u32,
-    width: u32,
-    stride: u32,
-    first: u32,
-    adds: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read_write> output: array<f32>;
-
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,

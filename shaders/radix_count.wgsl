@@ -2,15 +2,6 @@
 // counts[digit, run] is how often the digit stands in a run of RUN neighbouring keys.
 // One workgroup a run, which counts in its own memory; sums of integers know no order.
 
-struct Params {
-    count: u32,
-    shift: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> keys: array<u32>;
-@group(0) @binding(2) var<storage, read_write> counts: array<u32>;
-
 var<workgroup> tally: array<atomic<u32>, 256>;
 
 @compute @workgroup_size(256)

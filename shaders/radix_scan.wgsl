@@ -2,14 +2,6 @@
 // exclusive prefix sum, the digit's keys in the runs before, and totals[digit] its sum.
 // One workgroup a digit: blocks of 256 counts.
 
-struct Params {
-    count: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> counts: array<u32>;
-@group(0) @binding(2) var<storage, read_write> totals: array<u32>;
-
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
     let runs = (params.count + RUN - 1u) / RUN;

@@ -7,20 +7,6 @@
 // 32 keys a word; the keys with a key's digit are the AND of the eight rows, or of their complements
 // where the digit has a zero, and those before it are counted.
 
-struct Params {
-    count: u32,
-    shift: u32,
-    first: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> keys: array<u32>;
-@group(0) @binding(2) var<storage, read> values: array<u32>;
-@group(0) @binding(3) var<storage, read> totals: array<u32>;
-@group(0) @binding(4) var<storage, read_write> counts: array<u32>;
-@group(0) @binding(5) var<storage, read_write> sorted_keys: array<u32>;
-@group(0) @binding(6) var<storage, read_write> sorted_values: array<u32>;
-
 const WORDS: u32 = RUN / 32u;
 
 var<workgroup> places: array<u32, 256>;

@@ -3,22 +3,6 @@
 //   p -= velocity,  rate = schedule[slot]
 // One invocation four neighbouring parameters.
 
-struct Params {
-    count: u32,
-    rho: f32,
-    complement: f32,
-    momentum: f32,
-    epsilon: f32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> state: array<u32>;
-@group(0) @binding(2) var<storage, read> schedule: array<f32>;
-@group(0) @binding(3) var<storage, read> gradients: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> weights: array<vec4f>;
-@group(0) @binding(5) var<storage, read_write> squares: array<vec4f>;
-@group(0) @binding(6) var<storage, read_write> velocities: array<vec4f>;
-
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,

@@ -8,34 +8,8 @@
 // `arena` does outside); then the values of the batch, [batch, width] by layer; then as many
 // gradients with respect to them. The model stands in `state` from LAYERS on, six words a layer:
 // kind (0 an embedding of each id, 1 dense), inputs of a row, units, activation, the place of its
-// weights in `mem`, the place of its outputs. `Input` (u32 ids or f32) and IDS are set in front, and
-// GROUP, the number of invocations.
-
-struct Params {
-    batch: u32,
-    input_width: u32,
-    target_width: u32,
-    layers: u32,
-    weights: u32,
-    values: u32,
-    loss: u32,
-    sgd: u32,
-    beta_1: f32,
-    beta_2: f32,
-    complement_1: f32,
-    complement_2: f32,
-    epsilon: f32,
-    steps: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> state: array<u32>;
-@group(0) @binding(2) var<storage, read> order: array<u32>;
-@group(0) @binding(3) var<storage, read> inputs: array<Input>;
-@group(0) @binding(4) var<storage, read> targets: array<f32>;
-@group(0) @binding(5) var<storage, read> schedule: array<f32>;
-@group(0) @binding(6) var<storage, read_write> arena: array<f32>;
-@group(0) @binding(7) var<storage, read_write> history: array<f32>;
+// weights in `mem`, the place of its outputs. IDS (whether `inputs` are ids, u32, or values, f32) and
+// GROUP, the number of invocations, are set in front.
 
 // Numbers of this size fit a workgroup's 16 KiB beside the rest; ROOM of src/kernels/small_steps.rs.
 const ROOM: u32 = 3840u;

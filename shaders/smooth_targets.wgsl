@@ -2,18 +2,6 @@
 // where each output is a probability by itself (`binary`). A target is the number of a class where `sparse`, else
 // a row of outputs. One invocation an element.
 
-struct Params {
-    rows: u32,
-    outputs: u32,
-    sparse: u32,
-    binary: u32,
-    smoothing: f32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> targets: array<f32>;
-@group(0) @binding(2) var<storage, read_write> smoothed: array<f32>;
-
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,

@@ -1,15 +1,6 @@
 // output[r, :] = e^(z_j - max z) / sum_i e^(z_i - max z) of logits z [rows, outputs].
 // One invocation a row.
 
-struct Params {
-    rows: u32,
-    outputs: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> logits: array<f32>;
-@group(0) @binding(2) var<storage, read_write> output: array<f32>;
-
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,

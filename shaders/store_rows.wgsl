@@ -3,16 +3,6 @@
 // order in which batches were taken.
 // One workgroup, so that the barrier stands between reading the cursor and moving it on.
 
-struct Params {
-    rows: u32,
-    width: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> state: array<u32>;
-@group(0) @binding(2) var<storage, read> outputs: array<f32>;
-@group(0) @binding(3) var<storage, read_write> store: array<f32>;
-
 @compute @workgroup_size(256)
 fn main(@builtin(local_invocation_index) local: u32) {
     let start = state[CURSOR] * params.width;

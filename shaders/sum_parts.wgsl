@@ -1,15 +1,6 @@
 // sums[i] = the sum of parts[p, i] over p, in the order of p: the last step of a gradient that was computed
 // in parts (dense_gradient_weights). One invocation an element.
 
-struct Params {
-    count: u32,
-    parts: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> parts: array<f32>;
-@group(0) @binding(2) var<storage, read_write> sums: array<f32>;
-
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,

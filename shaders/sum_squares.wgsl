@@ -1,15 +1,6 @@
 // partials[first + g] = the sum of the squares of gradients [count] from g STRETCH on, STRETCH of them, in a
 // fixed order. One workgroup a stretch.
 
-struct Params {
-    count: u32,
-    first: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> gradients: array<f32>;
-@group(0) @binding(2) var<storage, read_write> partials: array<f32>;
-
 const STRETCH: u32 = 4096u;
 
 @compute @workgroup_size(256)

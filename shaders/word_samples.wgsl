@@ -7,26 +7,6 @@
 // alias table). A sample outside a sentence, and a negative that equals the target, are 0.
 // Also opens the step: writes BATCH_STEP and BATCH_SLOT. One invocation a sample.
 
-struct Params {
-    samples: u32,
-    per_word: u32,
-    tokens: u32,
-    window: u32,
-    bag: u32,
-    negatives: u32,
-    words: u32,
-    first_word: u32,
-    seed: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> state: array<u32>;
-@group(0) @binding(2) var<storage, read> tokens: array<u32>;
-@group(0) @binding(3) var<storage, read> thresholds: array<u32>;
-@group(0) @binding(4) var<storage, read> others: array<u32>;
-@group(0) @binding(5) var<storage, read_write> bags: array<u32>;
-@group(0) @binding(6) var<storage, read_write> targets: array<u32>;
-
 // The word `distance` places from `place` on the given side, or 0 if the sentence ends before.
 fn word_at(place: u32, distance: u32, to_right: bool) -> u32 {
     var at = place;

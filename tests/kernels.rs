@@ -1145,7 +1145,10 @@ fn forms_of_a_product_give_the_same_bits() {
             let case = make(Case::new(7), sizes);
             let dispatch = &case.program.routines[0].dispatches[0];
             let kernel = dispatch.kernel;
-            let forms = kernel.variants.iter().filter(|v| (v.computes)(&dispatch.params));
+            let can = |v: &&Variant| {
+                (v.computes)(&dispatch.params) && (!v.requires_subgroup_8 || gpu().has_subgroup_8())
+            };
+            let forms = kernel.variants.iter().filter(can);
             let first = case.bits(kernel.variants[0].name);
             for form in forms.filter(|form| !form.name.starts_with("column")) {
                 assert!(first == case.bits(form.name), "{} ({})", kernel.name, form.name);
@@ -1163,6 +1166,37 @@ fn every_kernel_has_a_case() {
             kernel.name
         );
     }
+}
+
+/// Rows of the table of products: each is a variant of some dense kernel, and what is no variant is refused by name.
+#[test]
+fn products_are_found_by_name() {
+    let dense =
+        [&dense_forward::KERNEL, &dense_gradient_input::KERNEL, &dense_gradient_weights::KERNEL];
+    for row in &product::VARIANTS {
+        let have = dense.iter().filter(|kernel| kernel.variant(row.name).is_ok()).count();
+        let expected = if row.name.starts_with("column_") { 1 } else { 3 };
+        assert_eq!(have, expected, "{}", row.name);
+    }
+    for kernel in dense {
+        for variant in kernel.variants {
+            assert!(
+                product::VARIANTS.iter().any(|row| row.name == variant.name),
+                "{}",
+                variant.name
+            );
+        }
+        let refused = kernel.variant("registers_3x3").expect_err("there is none").to_string();
+        assert!(refused.contains(kernel.name) && refused.contains("registers_3x3"), "{refused}");
+        assert!(refused.contains("blocks_128, registers_4x1"), "{refused}");
+    }
+    let case = dense_forward_case(Case::new(1), [8, 8, 8, 1]);
+    let unknown = gpu().prepare_variant(&case.program, "tile").map(|_| ());
+    assert!(unknown.expect_err("no such variant").to_string().contains("has no variant tile"));
+    // Three units are no multiple of four: the variant is there, and does not compute it.
+    let case = dense_forward_case(Case::new(1), [8, 8, 3, 1]);
+    let other = gpu().prepare_variant(&case.program, "vec4_8x8").map(|_| ());
+    assert!(other.expect_err("not aligned").to_string().contains("does not compute"));
 }
 
 /// Shapes that random draws would not reach: long, wide, and past one dimension's workgroups.
@@ -1226,17 +1260,15 @@ fn every_choice_computes_what_it_is_chosen_for() {
             let params = &case.program.routines[0].dispatches[0].params;
             for adapter in adapters {
                 let chosen = (kernel.choose)(params, adapter);
-                let mut all = (kernel.candidates)(params, adapter);
-                let few = all.len();
-                all.push(chosen);
-                for place in all {
-                    let variant = kernel.variants.get(place).expect("a variant");
+                let mut names = (kernel.candidates)(params, adapter).to_vec();
+                let few = names.len();
+                for name in names.iter().copied().chain([chosen]) {
+                    let variant = &kernel.variants[kernel.variant(name).expect("a variant")];
                     let name = format!("{} ({}) at {sizes:?}", kernel.name, variant.name);
                     assert!((variant.computes)(params), "{name} does not compute it");
                     let can = adapter == Adapter::Software { subgroup_8: true };
                     assert!(!variant.requires_subgroup_8 || can, "{name} needs subgroups");
                 }
-                let mut names: Vec<usize> = (kernel.candidates)(params, adapter);
                 names.sort_unstable();
                 names.dedup();
                 assert_eq!(names.len(), few, "{}: a candidate is named twice", kernel.name);

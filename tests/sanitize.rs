@@ -13,7 +13,7 @@ use std::path::Path;
 use kernels::{CASES, common};
 use wgsl_sanitizer::{Arithmetic, Binding, Dispatch, Options, Outcome, Piece, Shader};
 use wgslearn::backend::{CpuExecutor, Executor};
-use wgslearn::kernels::{ALL, Element, Variant};
+use wgslearn::kernels::{ALL, Element, Kernel, Variant};
 use wgslearn::program::{RoutineId, Run};
 
 /// Ragged, aligned to four, and large enough for several workgroups.
@@ -30,13 +30,15 @@ const SIZES: [[usize; 4]; 10] = [
     [9, 40, 1, 4],
 ];
 
-/// A source piece under its file's name.
-fn pieces(variant: &Variant, files: &[(String, String)]) -> Vec<(String, String)> {
+/// The pieces of a variant's module, each under its file's name.
+fn pieces(kernel: &Kernel, variant: &Variant, files: &[(String, String)]) -> Vec<(String, String)> {
     let name = |text: &str| {
         let found = files.iter().find(|(_, contents)| contents == text);
         found.map_or_else(|| "(set in front)".to_string(), |(name, _)| name.clone())
     };
-    variant.source.iter().map(|text| (name(text), text.to_string())).collect()
+    let declarations = ("(declarations)".to_string(), kernel.declarations());
+    let source = variant.source.iter().map(|text| (name(text), text.to_string()));
+    std::iter::once(declarations).chain(source).collect()
 }
 
 fn read(folder: &Path, files: &mut Vec<(String, String)>) {
@@ -122,7 +124,7 @@ fn main() {
             continue;
         };
         for variant in kernel.variants {
-            let named = pieces(variant, &files);
+            let named = pieces(kernel, variant, &files);
             let named: Vec<Piece<'_>> =
                 named.iter().map(|(name, text)| Piece { name, text }).collect();
             let place = format!("{} ({})", kernel.name, variant.name);

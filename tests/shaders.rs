@@ -1,7 +1,7 @@
 //! Every shader as naga reads it: layouts against the Rust halves, the limits of the portable
 //! form, and translation to SPIR-V (Vulkan), MSL (Metal) and HLSL (DX12).
 
-use naga::valid::{Capabilities, ValidationFlags, Validator};
+use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, ScalarKind, StorageAccess, TypeInner};
 use wgslearn::kernels::{ALL, Access, Element, Kernel};
 
@@ -9,7 +9,7 @@ use wgslearn::kernels::{ALL, Access, Element, Kernel};
 fn modules() -> impl Iterator<Item = (&'static Kernel, &'static str, Module)> {
     ALL.iter().flat_map(|kernel| {
         kernel.variants.iter().map(|variant| {
-            let source = variant.source.concat();
+            let source = kernel.source(variant);
             let module = naga::front::wgsl::parse_str(&source).unwrap_or_else(|error| {
                 panic!("{} ({}): {}", kernel.name, variant.name, error.emit_to_string(&source))
             });
@@ -120,6 +120,105 @@ fn shaders_keep_to_the_portable_form() {
     }
 }
 
+/// What compilers take for uniform and what races goes by a variable's kind: a private variable counts as different in
+/// each invocation, so that no barrier may stand behind it; and a store to one component of a workgroup's vector may
+/// write the whole vector, so that invocations that store neighbours race.
+#[test]
+fn barriers_and_workgroup_memory_are_safe_by_any_compiler() {
+    let mut stores = 0;
+    for (kernel, variant, module) in modules() {
+        let place = format!("{} ({variant})", kernel.name);
+        let mut private = module.global_variables.iter().map(|(_, variable)| variable);
+        let private = private.find(|variable| variable.space == AddressSpace::Private);
+        assert!(private.is_none(), "{place}: {private:?} is private; hand it on as an argument");
+        let info = Validator::new(ValidationFlags::all(), capabilities(kernel, variant))
+            .validate(&module)
+            .unwrap_or_else(|error| panic!("{place}: {error:?}"));
+        let (all, component) = workgroup_stores(&module, &info);
+        stores += all;
+        assert!(
+            component.is_none(),
+            "{place}: {component:?} stores to one component of a workgroup's vector"
+        );
+    }
+    assert!(stores > 500, "only {stores} stores");
+}
+
+/// How many stores a module has, and a function with one to a component of a vector in workgroup memory.
+fn workgroup_stores(module: &Module, info: &ModuleInfo) -> (usize, Option<String>) {
+    let functions = module.functions.iter().map(|(handle, function)| (function, &info[handle]));
+    let entries = module.entry_points.iter().enumerate();
+    let entries = entries.map(|(i, entry)| (&entry.function, info.get_entry_point(i)));
+    let (mut all, mut component) = (0, None);
+    for (function, info) in functions.chain(entries) {
+        for_statements(&function.body, &mut |statement| {
+            let naga::Statement::Store { pointer, .. } = statement else { return };
+            all += 1;
+            let ty = info[*pointer].ty.inner_with(&module.types);
+            let space = AddressSpace::WorkGroup;
+            if matches!(ty, TypeInner::ValuePointer { size: None, space: of, .. } if *of == space) {
+                component = Some(function.name.clone().unwrap_or_else(|| "main".into()));
+            }
+        });
+    }
+    (all, component)
+}
+
+#[test]
+fn a_store_to_a_component_is_found_whatever_it_is_written_as() {
+    let stores = [
+        "four.x = 1.0;",
+        "fours[2][i] = 1.0;",
+        "four[i] += 1.0;",
+        "box.inner.y = 2.0;",
+        "let p = &four; (*p)[i] = 1.0;",
+    ];
+    let fine = [
+        "four = vec4f(f32(i));",
+        "fours[i] = vec4f(1.0);",
+        "box.n = 1.0;",
+        "many[i] = 1.0;",
+        "own.x = 1.0;",
+    ];
+    for (body, is_found) in
+        stores.map(|body| (body, true)).into_iter().chain(fine.map(|body| (body, false)))
+    {
+        let source = format!(
+            "struct Box {{ inner: vec2f, n: f32 }}
+            var<workgroup> four: vec4f; var<workgroup> fours: array<vec4f, 4>; var<workgroup> box: Box;
+            var<workgroup> many: array<f32, 64>;
+            @compute @workgroup_size(64) fn main(@builtin(local_invocation_index) i: u32) {{ var own: vec4f; if i < 4u {{ {body} }} }}"
+        );
+        let module = naga::front::wgsl::parse_str(&source).expect("WGSL");
+        let info =
+            Validator::new(ValidationFlags::all(), Capabilities::default()).validate(&module);
+        let (all, component) = workgroup_stores(&module, &info.expect("valid"));
+        assert_eq!((all, component.is_some()), (1, is_found), "{body}");
+    }
+}
+
+/// Every statement of a block and of the blocks in it.
+fn for_statements(block: &naga::Block, each: &mut dyn FnMut(&naga::Statement)) {
+    for statement in block {
+        each(statement);
+        match statement {
+            naga::Statement::Block(inner) => for_statements(inner, each),
+            naga::Statement::If { accept, reject, .. } => {
+                for_statements(accept, each);
+                for_statements(reject, each);
+            }
+            naga::Statement::Switch { cases, .. } => {
+                cases.iter().for_each(|case| for_statements(&case.body, each));
+            }
+            naga::Statement::Loop { body, continuing, .. } => {
+                for_statements(body, each);
+                for_statements(continuing, each);
+            }
+            _ => {}
+        }
+    }
+}
+
 #[test]
 fn shaders_translate_for_vulkan_metal_and_dx12() {
     for (kernel, variant, module) in modules() {
@@ -143,6 +242,32 @@ fn shaders_translate_for_vulkan_metal_and_dx12() {
             .unwrap_or_else(|error| panic!("{place}, HLSL: {error}"));
         assert!(hlsl.contains("[numthreads("), "{place}: an HLSL kernel");
     }
+}
+
+#[test]
+fn shader_files_leave_declarations_to_the_kernel() {
+    let mut folders =
+        vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders"))];
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder of shaders/") {
+            let path = entry.expect("readable").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).expect("readable");
+            for repeated in ["struct Params", "@group(", "var<storage", "var<uniform"] {
+                assert!(
+                    !text.contains(repeated),
+                    "{}: {repeated} comes from kernel!",
+                    path.display()
+                );
+            }
+            files += 1;
+        }
+    }
+    assert!(files > 60, "only {files} files");
 }
 
 #[test]

@@ -2,22 +2,6 @@
 // multiple of 4: a product with a column. One invocation a row, read four elements at a time
 // into four sums; where SHARED, the 64 invocations of a workgroup share a row.
 
-struct Params {
-    rows: u32,
-    inputs: u32,
-    units: u32,
-    activation: u32,
-    stride: u32,
-    first: u32,
-    adds: u32,
-    bias: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<vec4f>;
-@group(0) @binding(2) var<storage, read> weights: array<f32>;
-@group(0) @binding(3) var<storage, read_write> output: array<f32>;
-
 var<workgroup> parts: array<f32, 64>;
 
 @compute @workgroup_size(64)

@@ -2,23 +2,6 @@
 // inputs are a multiple of 4: an outer product. One invocation four neighbouring inputs of RUN rows, so that
 // their weights are read once.
 
-struct Params {
-    rows: u32,
-    inputs: u32,
-    units: u32,
-    activation: u32,
-    stride: u32,
-    first: u32,
-    first_unit: u32,
-    terms: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<vec4f>;
-@group(0) @binding(2) var<storage, read> weights: array<f32>;
-@group(0) @binding(3) var<storage, read> d_output: array<f32>;
-@group(0) @binding(4) var<storage, read_write> d_input: array<vec4f>;
-
 const RUN: u32 = 8u;
 
 @compute @workgroup_size(64)

@@ -2,21 +2,6 @@
 // whose inputs are a multiple of 4. One invocation four neighbouring inputs, summed over the rows of a
 // part (workgroups along y); one more invocation sums the bias's gradient.
 
-struct Params {
-    rows: u32,
-    inputs: u32,
-    units: u32,
-    stride: u32,
-    first: u32,
-    bias: u32,
-    part_rows: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<vec4f>;
-@group(0) @binding(2) var<storage, read> d_output: array<f32>;
-@group(0) @binding(3) var<storage, read_write> gradient: array<f32>;
-
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) invocation: vec3u) {
     let block = invocation.x;

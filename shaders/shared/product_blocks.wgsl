@@ -4,6 +4,9 @@
 // through workgroup memory in slices DEPTH deep. The next slice is read from memory while this one is
 // multiplied. The kernels give the same functions as for shared/product_vec4.wgsl. Rows and columns past
 // the edge are clamped to the last: computed twice, stored once; terms past the last are zero.
+//
+// Where the terms of one element are cut into parts (dense_gradient_weights), `part` is the
+// workgroup's: a product of its own with fewer terms, which the form's functions see to.
 
 const BLOCK_4: u32 = 16u * HALVES;
 const DEPTH: u32 = 16u / HALVES;
@@ -22,40 +25,40 @@ const TRANSPOSED: u32 = 64u;
 
 // This invocation's part of a slice of A from term `start` on: four neighbouring rows of one term; or, where A lies
 // along k, four neighbouring terms of each of four rows.
-fn fetch_a(size: vec3u, block_4: u32, start: u32, local: u32) -> array<vec4f, 4> {
+fn fetch_a(part: u32, size: vec3u, block_4: u32, start: u32, local: u32) -> array<vec4f, 4> {
     var fetched: array<vec4f, 4>;
     if A_ALONG_K {
         let k_4 = start / 4u + local % DEPTH_4;
         if local < TRANSPOSED && k_4 * 4u < size.z {
             let first = (block_4 + local / DEPTH_4) * 4u;
             for (var i = 0u; i < 4u; i++) {
-                fetched[i] = load_a(min(first + i, size.x - 1u), k_4);
+                fetched[i] = load_a(part, min(first + i, size.x - 1u), k_4);
             }
         }
     } else {
         let k = start + local / BLOCK_4;
         if k < size.z {
-            fetched[0] = load_a(min(block_4 + local % BLOCK_4, (size.x + 3u) / 4u - 1u), k);
+            fetched[0] = load_a(part, min(block_4 + local % BLOCK_4, (size.x + 3u) / 4u - 1u), k);
         }
     }
     return fetched;
 }
 
 // The same of B, whose columns are as A's rows.
-fn fetch_b(size: vec3u, block_4: u32, start: u32, local: u32) -> array<vec4f, 4> {
+fn fetch_b(part: u32, size: vec3u, block_4: u32, start: u32, local: u32) -> array<vec4f, 4> {
     var fetched: array<vec4f, 4>;
     if B_ALONG_K {
         let k_4 = start / 4u + local % DEPTH_4;
         if local < TRANSPOSED && k_4 * 4u < size.z {
             let first = (block_4 + local / DEPTH_4) * 4u;
             for (var i = 0u; i < 4u; i++) {
-                fetched[i] = load_b(min(first + i, size.y - 1u), k_4);
+                fetched[i] = load_b(part, min(first + i, size.y - 1u), k_4);
             }
         }
     } else {
         let k = start + local / BLOCK_4;
         if k < size.z {
-            fetched[0] = load_b(min(block_4 + local % BLOCK_4, (size.y + 3u) / 4u - 1u), k);
+            fetched[0] = load_b(part, min(block_4 + local % BLOCK_4, (size.y + 3u) / 4u - 1u), k);
         }
     }
     return fetched;
@@ -76,18 +79,13 @@ fn keep(slice: u32, along_k: bool, local: u32, fetched: array<vec4f, 4>) {
     }
 }
 
-// Where the terms of one element are cut into parts (dense_gradient_weights), `part` is the
-// workgroup's: a product of its own with fewer terms, which the form's functions see to.
-var<private> part: u32;
-
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    part = workgroup.z;
-    // Of a builtin, not of `part`: a private variable does not count as uniform, and loops with barriers go by it.
-    let size = product_size(workgroup.z);
+    let part = workgroup.z;
+    let size = product_size(part);
     let block_row_4 = workgroup.y * BLOCK_4;
     let block_column_4 = workgroup.x * BLOCK_4;
     // Thirty-two neighbours, which most GPUs run as one, take 4 x 8 of the block's 16 x 16 places, so
@@ -95,14 +93,14 @@ fn main(
     let row_4 = local / 64u * 4u + local / 8u % 4u;
     let column_4 = local / 32u % 2u * 8u + local % 8u;
     var sums: array<array<vec4f, HALVES>, SIDE>;
-    var next_a = fetch_a(size, block_row_4, 0u, local);
-    var next_b = fetch_b(size, block_column_4, 0u, local);
+    var next_a = fetch_a(part, size, block_row_4, 0u, local);
+    var next_b = fetch_b(part, size, block_column_4, 0u, local);
     for (var start = 0u; start < size.z; start += DEPTH) {
         keep(0u, A_ALONG_K, local, next_a);
         keep(SLICE, B_ALONG_K, local, next_b);
         workgroupBarrier();
-        next_a = fetch_a(size, block_row_4, start + DEPTH, local);
-        next_b = fetch_b(size, block_column_4, start + DEPTH, local);
+        next_a = fetch_a(part, size, block_row_4, start + DEPTH, local);
+        next_b = fetch_b(part, size, block_column_4, start + DEPTH, local);
         for (var k = 0u; k < DEPTH; k++) {
             var b: array<vec4f, HALVES>;
             for (var h = 0u; h < HALVES; h++) {
@@ -125,7 +123,7 @@ fn main(
         for (var h = 0u; h < HALVES; h++) {
             let to_column_4 = block_column_4 + column_4 + 16u * h;
             if row < size.x && to_column_4 < size.y / 4u {
-                store(row, to_column_4, sums[i][h]);
+                store(part, row, to_column_4, sums[i][h]);
             }
         }
     }

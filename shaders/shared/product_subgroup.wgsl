@@ -3,6 +3,9 @@
 // arithmetic, so a value of A that all eight lanes need is loaded by one of them and broadcast.
 // One subgroup computes 8 BLOCKS rows of 32 columns, four of them an invocation. Forms, sizes and
 // edges are those of product_vec4.wgsl.
+//
+// Where the terms of one element are cut into parts (dense_gradient_weights), `part` is the
+// workgroup's: a product of its own with fewer terms, which the form's functions see to.
 
 const LANES: u32 = 8u;
 
@@ -56,22 +59,18 @@ fn add_lane(sums: ptr<function, Block>, low: vec4f, high: vec4f, b: vec4f) {
     (*sums)[7] = fma(vec4f(high.w), b, (*sums)[7]);
 }
 
-fn finish(sums: ptr<function, Block>, row: u32, rows: u32, column_4: u32, last_4: u32) {
+fn finish(part: u32, sums: ptr<function, Block>, row: u32, rows: u32, column_4: u32, last_4: u32) {
     for (var i = 0u; i < LANES; i++) {
         if row + i < rows && column_4 <= last_4 {
-            store(row + i, column_4, (*sums)[i]);
+            store(part, row + i, column_4, (*sums)[i]);
         }
     }
 }
 
-// Where the terms of one element are cut into parts (dense_gradient_weights), `part` is the
-// workgroup's: a product of its own with fewer terms, which the form's functions see to.
-var<private> part: u32;
-
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
-    part = group.z;
-    let size = product_size(group.z);
+    let part = group.z;
+    let size = product_size(part);
     let row = group.y * LANES * BLOCKS;
     let column_4 = group.x * LANES + lane;
     let last_4 = size.y / 4u - 1u;
@@ -89,28 +88,28 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
             var b3: vec4f;
             if B_ALONG_K {
                 let t = transpose(mat4x4f(
-                    load_b(4u * j, k / 4u),
-                    load_b(4u * j + 1u, k / 4u),
-                    load_b(4u * j + 2u, k / 4u),
-                    load_b(4u * j + 3u, k / 4u),
+                    load_b(part, 4u * j, k / 4u),
+                    load_b(part, 4u * j + 1u, k / 4u),
+                    load_b(part, 4u * j + 2u, k / 4u),
+                    load_b(part, 4u * j + 3u, k / 4u),
                 ));
                 b0 = t[0];
                 b1 = t[1];
                 b2 = t[2];
                 b3 = t[3];
             } else {
-                b0 = load_b(j, k);
-                b1 = load_b(j, k + 1u);
-                b2 = load_b(j, k + 2u);
-                b3 = load_b(j, k + 3u);
+                b0 = load_b(part, j, k);
+                b1 = load_b(part, j, k + 1u);
+                b2 = load_b(part, j, k + 2u);
+                b3 = load_b(part, j, k + 3u);
             }
-            accumulate(&sums0, load_a(min(row + lane, last), k / 4u), b0, b1, b2, b3);
+            accumulate(&sums0, load_a(part, min(row + lane, last), k / 4u), b0, b1, b2, b3);
             if BLOCKS > 1u {
-                accumulate(&sums1, load_a(min(row + 8u + lane, last), k / 4u), b0, b1, b2, b3);
+                accumulate(&sums1, load_a(part, min(row + 8u + lane, last), k / 4u), b0, b1, b2, b3);
             }
             if BLOCKS > 2u {
-                accumulate(&sums2, load_a(min(row + 16u + lane, last), k / 4u), b0, b1, b2, b3);
-                accumulate(&sums3, load_a(min(row + 24u + lane, last), k / 4u), b0, b1, b2, b3);
+                accumulate(&sums2, load_a(part, min(row + 16u + lane, last), k / 4u), b0, b1, b2, b3);
+                accumulate(&sums3, load_a(part, min(row + 24u + lane, last), k / 4u), b0, b1, b2, b3);
             }
         }
     } else {
@@ -120,46 +119,46 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
         for (var first = 0u; first < size.z; first += LANES) {
             var b: Block;
             for (var d = 0u; d < LANES; d++) {
-                b[d] = load_b(j, min(first + d, size.z - 1u));
+                b[d] = load_b(part, j, min(first + d, size.z - 1u));
             }
             let k = min(first + lane, size.z - 1u);
             let inside = f32(first + lane < size.z);
             accumulate_lanes(
                 &sums0,
-                inside * load_a(min(i, last_a), k),
-                inside * load_a(min(i + 1u, last_a), k),
+                inside * load_a(part, min(i, last_a), k),
+                inside * load_a(part, min(i + 1u, last_a), k),
                 &b,
             );
             if BLOCKS > 1u {
                 accumulate_lanes(
                     &sums1,
-                    inside * load_a(min(i + 2u, last_a), k),
-                    inside * load_a(min(i + 3u, last_a), k),
+                    inside * load_a(part, min(i + 2u, last_a), k),
+                    inside * load_a(part, min(i + 3u, last_a), k),
                     &b,
                 );
             }
             if BLOCKS > 2u {
                 accumulate_lanes(
                     &sums2,
-                    inside * load_a(min(i + 4u, last_a), k),
-                    inside * load_a(min(i + 5u, last_a), k),
+                    inside * load_a(part, min(i + 4u, last_a), k),
+                    inside * load_a(part, min(i + 5u, last_a), k),
                     &b,
                 );
                 accumulate_lanes(
                     &sums3,
-                    inside * load_a(min(i + 6u, last_a), k),
-                    inside * load_a(min(i + 7u, last_a), k),
+                    inside * load_a(part, min(i + 6u, last_a), k),
+                    inside * load_a(part, min(i + 7u, last_a), k),
                     &b,
                 );
             }
         }
     }
-    finish(&sums0, row, size.x, column_4, last_4);
+    finish(part, &sums0, row, size.x, column_4, last_4);
     if BLOCKS > 1u {
-        finish(&sums1, row + 8u, size.x, column_4, last_4);
+        finish(part, &sums1, row + 8u, size.x, column_4, last_4);
     }
     if BLOCKS > 2u {
-        finish(&sums2, row + 16u, size.x, column_4, last_4);
-        finish(&sums3, row + 24u, size.x, column_4, last_4);
+        finish(part, &sums2, row + 16u, size.x, column_4, last_4);
+        finish(part, &sums3, row + 24u, size.x, column_4, last_4);
     }
 }

@@ -2,6 +2,9 @@
 // computes a block of 64 x 64 elements, each invocation 4 x 4 of them, and brings A and B through
 // workgroup memory in slices 16 deep. The forms give the same five functions as for
 // shared/product_registers.wgsl. Elements past the edge are read as zero.
+//
+// Where the terms of one element are cut into parts (dense_gradient_weights), `part` is the
+// workgroup's: a product of its own with fewer terms, which the form's functions see to.
 
 const BLOCK: u32 = 64u;
 const DEPTH: u32 = 16u;
@@ -10,18 +13,13 @@ const DEPTH: u32 = 16u;
 var<workgroup> a_slice: array<f32, 1040>; // [DEPTH, BLOCK + 1]
 var<workgroup> b_slice: array<f32, 1040>; // [DEPTH, BLOCK + 1]
 
-// Where the terms of one element are cut into parts (dense_gradient_weights), `part` is the
-// workgroup's: a product of its own with fewer terms, which the form's functions see to.
-var<private> part: u32;
-
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    part = workgroup.z;
-    // Of a builtin, not of `part`: a private variable does not count as uniform, and loops with barriers go by it.
-    let size = product_size(workgroup.z);
+    let part = workgroup.z;
+    let size = product_size(part);
     let block_row = workgroup.y * BLOCK;
     let block_column = workgroup.x * BLOCK;
     let row = local / 16u;
@@ -34,14 +32,14 @@ fn main(
             let a_k = select(i / BLOCK, i % DEPTH, A_ROWS_ARE_CONTIGUOUS);
             var a = 0.0;
             if block_row + a_row < size.x && start + a_k < size.z {
-                a = load_a(block_row + a_row, start + a_k);
+                a = load_a(part, block_row + a_row, start + a_k);
             }
             a_slice[a_k * (BLOCK + 1u) + a_row] = a;
             let b_k = select(i % DEPTH, i / BLOCK, B_ROWS_ARE_CONTIGUOUS);
             let b_column = select(i / DEPTH, i % BLOCK, B_ROWS_ARE_CONTIGUOUS);
             var b = 0.0;
             if block_column + b_column < size.y && start + b_k < size.z {
-                b = load_b(start + b_k, block_column + b_column);
+                b = load_b(part, start + b_k, block_column + b_column);
             }
             b_slice[b_k * (BLOCK + 1u) + b_column] = b;
         }
@@ -65,7 +63,7 @@ fn main(
             let to_row = block_row + row + i * 16u;
             let to_column = block_column + column + j * 16u;
             if to_row < size.x && to_column < size.y {
-                store(to_row, to_column, sums[i][j]);
+                store(part, to_row, to_column, sums[i][j]);
             }
         }
     }

@@ -1,22 +1,21 @@
 // A matrix product C [m, n] = A [m, k] B [k, n] without workgroup memory, whose operands are read
 // and stored four neighbours at a time: one invocation computes TILE_M x TILE_N elements in
 // registers. n is a multiple of 4. Each form (vec4/dense_*.wgsl) gives the sizes (`product_size`
-// = m, n, k), `load_a(i, j)`, `load_b(i, j)` and `store(row, column_4, sums)`, in units of four
+// = m, n, k), `load_a(part, i, j)`, `load_b(part, i, j)` and `store(part, row, column_4, sums)`, in units of four
 // columns. Where A_ALONG_K, load_a(row, k_4) gives four neighbours along k (and k is a multiple
 // of 4), else load_a(row_4, k) four along m. Where B_ALONG_K, load_b(column, k_4) gives four
 // along k, else load_b(column_4, k) four along n. Rows and columns past the edge are clamped to
 // the last: computed twice, stored once.
+//
+// Where the terms of one element are cut into parts (dense_gradient_weights), `part` is the
+// workgroup's: a product of its own with fewer terms, which the form's functions see to.
 
 const HALVES: u32 = TILE_N / 4u;
 
-// Where the terms of one element are cut into parts (dense_gradient_weights), `part` is the
-// workgroup's: a product of its own with fewer terms, which the form's functions see to.
-var<private> part: u32;
-
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) invocation: vec3u) {
-    part = invocation.z;
-    let size = product_size(invocation.z);
+    let part = invocation.z;
+    let size = product_size(part);
     let row = invocation.y * TILE_M;
     let column = invocation.x * TILE_N;
     if row >= size.x || column >= size.y {
@@ -28,7 +27,7 @@ fn main(@builtin(global_invocation_id) invocation: vec3u) {
         for (var k = 0u; k < size.z; k += 4u) {
             var a: array<vec4f, TILE_M>;
             for (var i = 0u; i < TILE_M; i++) {
-                a[i] = load_a(min(row + i, size.x - 1u), k / 4u);
+                a[i] = load_a(part, min(row + i, size.x - 1u), k / 4u);
             }
             for (var h = 0u; h < HALVES; h++) {
                 // b[d] are four columns at k + d.
@@ -36,9 +35,9 @@ fn main(@builtin(global_invocation_id) invocation: vec3u) {
                 let column_4 = min(column / 4u + h, columns_4 - 1u);
                 for (var d = 0u; d < 4u; d++) {
                     if B_ALONG_K {
-                        b[d] = load_b(column_4 * 4u + d, k / 4u);
+                        b[d] = load_b(part, column_4 * 4u + d, k / 4u);
                     } else {
-                        b[d] = load_b(column_4, k + d);
+                        b[d] = load_b(part, column_4, k + d);
                     }
                 }
                 if B_ALONG_K {
@@ -63,10 +62,10 @@ fn main(@builtin(global_invocation_id) invocation: vec3u) {
         for (var k = 0u; k < size.z; k++) {
             var b: array<vec4f, HALVES>;
             for (var h = 0u; h < HALVES; h++) {
-                b[h] = load_b(min(column / 4u + h, columns_4 - 1u), k);
+                b[h] = load_b(part, min(column / 4u + h, columns_4 - 1u), k);
             }
             for (var i = 0u; i < TILE_M / 4u; i++) {
-                let a = load_a(min(row / 4u + i, rows_4 - 1u), k);
+                let a = load_a(part, min(row / 4u + i, rows_4 - 1u), k);
                 for (var h = 0u; h < HALVES; h++) {
                     sums[i * 4u][h] = fma(vec4f(a.x), b[h], sums[i * 4u][h]);
                     sums[i * 4u + 1u][h] = fma(vec4f(a.y), b[h], sums[i * 4u + 1u][h]);
@@ -79,7 +78,7 @@ fn main(@builtin(global_invocation_id) invocation: vec3u) {
     for (var i = 0u; i < TILE_M; i++) {
         for (var h = 0u; h < HALVES; h++) {
             if row + i < size.x && column / 4u + h < columns_4 {
-                store(row + i, column / 4u + h, sums[i][h]);
+                store(part, row + i, column / 4u + h, sums[i][h]);
             }
         }
     }

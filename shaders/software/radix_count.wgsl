@@ -2,15 +2,6 @@
 // touches its column of `counts`, so that there are neither barriers nor atomics. Workgroups are one
 // vector of eight, since a batch has few runs.
 
-struct Params {
-    count: u32,
-    shift: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> keys: array<u32>;
-@group(0) @binding(2) var<storage, read_write> counts: array<u32>;
-
 @compute @workgroup_size(8)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,

@@ -1,13 +1,5 @@
 // radix_scan (see radix_scan.wgsl) where a CPU plays the lanes: one invocation a digit.
 
-struct Params {
-    count: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> counts: array<u32>;
-@group(0) @binding(2) var<storage, read_write> totals: array<u32>;
-
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
     let digit = workgroup.x * 8u + local;

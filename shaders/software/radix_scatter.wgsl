@@ -1,20 +1,6 @@
 // radix_scatter (see radix_scatter.wgsl) where a CPU plays the lanes: one invocation a run, which
 // advances its own places in `counts`. Workgroups are one vector of eight, whose barriers are free.
 
-struct Params {
-    count: u32,
-    shift: u32,
-    first: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> keys: array<u32>;
-@group(0) @binding(2) var<storage, read> values: array<u32>;
-@group(0) @binding(3) var<storage, read> totals: array<u32>;
-@group(0) @binding(4) var<storage, read_write> counts: array<u32>;
-@group(0) @binding(5) var<storage, read_write> sorted_keys: array<u32>;
-@group(0) @binding(6) var<storage, read_write> sorted_values: array<u32>;
-
 var<workgroup> sums: array<u32, 8>;
 var<workgroup> smaller: array<u32, 256>;
 

@@ -1,38 +1,22 @@
 // dense_forward (see dense_forward.wgsl) for sizes that are multiples of 4, over
 // bindings of vec4f. One form of shared/product_vec4.wgsl.
 
-struct Params {
-    rows: u32,
-    inputs: u32,
-    units: u32,
-    activation: u32,
-    stride: u32,
-    first: u32,
-    adds: u32,
-    bias: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<vec4f>;
-@group(0) @binding(2) var<storage, read> weights: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> output: array<vec4f>;
-
 const A_ALONG_K: bool = true;
 const B_ALONG_K: bool = false;
 
-fn product_size(of_part: u32) -> vec3u {
+fn product_size(part: u32) -> vec3u {
     return vec3u(params.rows, params.units, params.inputs);
 }
 
-fn load_a(row: u32, k_4: u32) -> vec4f {
+fn load_a(part: u32, row: u32, k_4: u32) -> vec4f {
     return input[row * (params.stride / 4u) + params.first / 4u + k_4];
 }
 
-fn load_b(column_4: u32, k: u32) -> vec4f {
+fn load_b(part: u32, column_4: u32, k: u32) -> vec4f {
     return weights[k * (params.units / 4u) + column_4];
 }
 
-fn store(row: u32, column_4: u32, sums: vec4f) {
+fn store(part: u32, row: u32, column_4: u32, sums: vec4f) {
     let at = row * (params.units / 4u) + column_4;
     var z = sums;
     if params.adds == 1u {

@@ -1,39 +1,22 @@
 // dense_gradient_input (see dense_gradient_input.wgsl) for sizes that are multiples
 // of 4, over bindings of vec4f. One form of shared/product_vec4.wgsl.
 
-struct Params {
-    rows: u32,
-    inputs: u32,
-    units: u32,
-    activation: u32,
-    stride: u32,
-    first: u32,
-    first_unit: u32,
-    terms: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<vec4f>;
-@group(0) @binding(2) var<storage, read> weights: array<vec4f>;
-@group(0) @binding(3) var<storage, read> d_output: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> d_input: array<vec4f>;
-
 const A_ALONG_K: bool = true;
 const B_ALONG_K: bool = true;
 
-fn product_size(of_part: u32) -> vec3u {
+fn product_size(part: u32) -> vec3u {
     return vec3u(params.rows, params.inputs, params.terms);
 }
 
-fn load_a(row: u32, k_4: u32) -> vec4f {
+fn load_a(part: u32, row: u32, k_4: u32) -> vec4f {
     return d_output[row * (params.units / 4u) + params.first_unit / 4u + k_4];
 }
 
-fn load_b(column: u32, k_4: u32) -> vec4f {
+fn load_b(part: u32, column: u32, k_4: u32) -> vec4f {
     return weights[column * (params.units / 4u) + params.first_unit / 4u + k_4];
 }
 
-fn store(row: u32, column_4: u32, sums: vec4f) {
+fn store(part: u32, row: u32, column_4: u32, sums: vec4f) {
     let i = row * (params.stride / 4u) + params.first / 4u + column_4;
     var total = sums;
     if params.first_unit > 0u {

@@ -1,42 +1,27 @@
 // dense_gradient_weights (see dense_gradient_weights.wgsl) for sizes that are
 // multiples of 4, over bindings of vec4f. One form of shared/product_vec4.wgsl.
 
-struct Params {
-    rows: u32,
-    inputs: u32,
-    units: u32,
-    stride: u32,
-    first: u32,
-    bias: u32,
-    part_rows: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<vec4f>;
-@group(0) @binding(2) var<storage, read> d_output: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> gradient: array<vec4f>;
-
 const A_ALONG_K: bool = false;
 const B_ALONG_K: bool = false;
 
-fn product_size(of_part: u32) -> vec3u {
-    let rows = min(params.part_rows, params.rows - of_part * params.part_rows);
+fn product_size(part: u32) -> vec3u {
+    let rows = min(params.part_rows, params.rows - part * params.part_rows);
     return vec3u(params.inputs + params.bias, params.units, rows);
 }
 
 // The rows from `inputs` on are ones: they give the bias's gradient.
-fn load_a(row_4: u32, k: u32) -> vec4f {
+fn load_a(part: u32, row_4: u32, k: u32) -> vec4f {
     if row_4 * 4u >= params.inputs {
         return vec4f(1.0);
     }
     return input[(part * params.part_rows + k) * (params.stride / 4u) + params.first / 4u + row_4];
 }
 
-fn load_b(column_4: u32, k: u32) -> vec4f {
+fn load_b(part: u32, column_4: u32, k: u32) -> vec4f {
     return d_output[(part * params.part_rows + k) * (params.units / 4u) + column_4];
 }
 
-fn store(row: u32, column_4: u32, sums: vec4f) {
+fn store(part: u32, row: u32, column_4: u32, sums: vec4f) {
     let rows_before = part * (params.inputs + params.bias);
     gradient[(rows_before + row) * (params.units / 4u) + column_4] = sums;
 }

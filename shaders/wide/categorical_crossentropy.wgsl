@@ -2,25 +2,11 @@
 // of a workgroup share each row, every one a stretch of neighbouring outputs, in four walks over it:
 // largest logit and target, sums, loss, gradient.
 
-struct Params {
-    rows: u32,
-    outputs: u32,
-    groups: u32,
-    sparse: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> state: array<u32>;
-@group(0) @binding(2) var<storage, read> logits: array<f32>;
-@group(0) @binding(3) var<storage, read> targets: array<f32>;
-@group(0) @binding(4) var<storage, read_write> d_logits: array<f32>;
-@group(0) @binding(5) var<storage, read_write> history: array<f32>;
-
 // What each invocation found: the largest value of its stretch and where it stands.
 var<workgroup> largest_values: array<f32, 256>;
 var<workgroup> largest_places: array<u32, 256>;
-var<workgroup> row_largest: vec2f;
-var<workgroup> row_places: vec2u;
+var<workgroup> row_largest: array<f32, 2>;
+var<workgroup> row_places: array<u32, 2>;
 var<workgroup> row_sums: vec2f;
 
 fn target_of(row: u32, column: u32) -> f32 {
@@ -92,7 +78,7 @@ fn main(
         }
         find_largest(local, largest, answer, 0u);
         find_largest(local, largest_target, truth, 1u);
-        largest = row_largest.x;
+        largest = row_largest[0];
         var normalizer = 0.0;
         var weight = 0.0;
         for (var j = from_column; j < to_column; j++) {
@@ -114,7 +100,7 @@ fn main(
         }
         let loss = reduce(local, vec2f(inner, 0.0));
         if local == 0u {
-            totals += vec2f(loss.x, select(0.0, 1.0, row_places.x == row_places.y));
+            totals += vec2f(loss.x, select(0.0, 1.0, row_places[0] == row_places[1]));
         }
         workgroupBarrier();
     }

@@ -1,15 +1,6 @@
 // softmax (see softmax.wgsl) for many outputs: the 256 invocations of a workgroup share a row, in three
 // walks over it: largest logit, sum, output.
 
-struct Params {
-    rows: u32,
-    outputs: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> logits: array<f32>;
-@group(0) @binding(2) var<storage, read_write> output: array<f32>;
-
 var<workgroup> row_largest: array<f32, 256>;
 var<workgroup> row_sum: f32;
 

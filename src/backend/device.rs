@@ -12,6 +12,7 @@ use super::gpu::{self, GpuExecutor, Pipelines};
 use super::memory_info;
 use super::{CpuExecutor, Executor};
 use crate::error::{Error, Result};
+use crate::kernels::Adapter;
 use crate::program::Program;
 
 /// A kind of device.
@@ -218,8 +219,21 @@ impl Device {
         }
     }
 
-    /// As [`Device::prepare`], but every kernel in its variant of this name where it has one.
-    /// For tests and benches.
+    /// Whether it is an adapter whose subgroups are all of eight invocations, which some variants need. For tests.
+    #[doc(hidden)]
+    pub fn has_subgroup_8(&self) -> bool {
+        match &self.inner {
+            Inner::Gpu(pipelines) => {
+                pipelines.gpu.adapter_kind() == Adapter::Software { subgroup_8: true }
+            }
+            Inner::Cpu => false,
+        }
+    }
+
+    /// As [`Device::prepare`], but every dispatch by its kernel's variant of this name. For tests.
+    ///
+    /// # Errors
+    /// Also where a kernel has no such variant, or it does not compute a dispatch on this adapter.
     #[doc(hidden)]
     pub fn prepare_variant(&self, program: &Program, variant: &str) -> Result<Box<dyn Executor>> {
         Ok(match &self.inner {

@@ -29,13 +29,13 @@ kernel! {
         /// `[slots]`: the rate of each step.
         schedule: read f32,
         /// `[count]`
-        gradients: read f32,
+        gradients: read f32 as vec4f,
         /// `[count]`
-        weights: write f32,
+        weights: write f32 as vec4f,
         /// `[count]`
-        first_moments: write f32,
+        first_moments: write f32 as vec4f,
         /// `[count]`
-        second_moments: write f32,
+        second_moments: write f32 as vec4f,
     },
     source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("adam.wgsl")],
     workgroups: |p| spread(p.count.div_ceil(4) as usize),

@@ -1,6 +1,7 @@
 //! What a kernel is, as data: its shader, parameters, bindings, geometry and reference.
 
 use super::Real;
+use crate::error::{Error, Result};
 
 /// Type of a buffer's elements; both are four bytes wide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub struct Binding {
     pub element: Element,
     /// Its access.
     pub access: Access,
+    /// What its array is of in WGSL: `f32`, `u32`, a vector of them, or an alias that each variant sets in front.
+    pub item: &'static str,
 }
 
 /// One field of a `Params` struct; every field is four bytes wide.
@@ -60,7 +63,8 @@ pub enum Adapter {
 pub struct Variant {
     /// Its name within the kernel.
     pub name: &'static str,
-    /// WGSL, in pieces that are joined: `const` lines, shared snippets, the shader.
+    /// WGSL, in pieces that are joined behind the kernel's declarations ([`Kernel::source`]): `alias` and `const`
+    /// lines, shared snippets, the shader.
     pub source: &'static [&'static str],
     /// Workgroups in x, y, z for these parameters.
     pub workgroups: fn(params: &[u8]) -> [u32; 3],
@@ -86,11 +90,11 @@ pub struct Kernel {
     pub bindings: &'static [Binding],
     /// The ways to compute it.
     pub variants: &'static [Variant],
-    /// The variant to use, an index into `variants`.
-    pub choose: fn(params: &[u8], adapter: Adapter) -> usize,
-    /// Variants, indices into `variants`, among which measuring may choose: all give the same bits.
+    /// The name of the variant to use.
+    pub choose: fn(params: &[u8], adapter: Adapter) -> &'static str,
+    /// Names of variants among which measuring may choose: all give the same bits.
     /// Fewer than two where it does not pay.
-    pub candidates: fn(params: &[u8], adapter: Adapter) -> Vec<usize>,
+    pub candidates: fn(params: &[u8], adapter: Adapter) -> &'static [&'static str],
     /// Parameters for which one choice is good, in a word.
     pub size_class: fn(params: &[u8]) -> String,
     /// Turns of all its loops together that one invocation of a software adapter's form may make, where
@@ -100,6 +104,47 @@ pub struct Kernel {
     pub reference_f32: fn(params: &[u8], slots: &mut [Slot<'_, f32>]),
     /// The CPU reference in double precision: the oracle.
     pub reference_f64: fn(params: &[u8], slots: &mut [Slot<'_, f64>]),
+}
+
+impl Kernel {
+    /// What stands in front of every variant's source: `Params` and the bindings, in WGSL.
+    pub fn declarations(&self) -> String {
+        let wgsl = |element| match element {
+            Element::F32 => "f32",
+            Element::U32 => "u32",
+        };
+        let mut text = String::from("struct Params {\n");
+        for field in self.params {
+            text += &format!("    {}: {},\n", field.name, wgsl(field.element));
+        }
+        text += "}\n\n@group(0) @binding(0) var<uniform> params: Params;\n";
+        for (binding, i) in self.bindings.iter().zip(1..) {
+            let access = match binding.access {
+                Access::Read => "read",
+                Access::Write => "read_write",
+            };
+            let Binding { name, item, .. } = binding;
+            text += &format!("@group(0) @binding({i}) var<storage, {access}> {name}: array<{item}>;\n");
+        }
+        text
+    }
+
+    /// The place of a variant among `variants`.
+    ///
+    /// # Errors
+    /// [`Error::Device`] names the variants that there are.
+    pub fn variant(&self, name: &str) -> Result<usize> {
+        self.variants.iter().position(|variant| variant.name == name).ok_or_else(|| {
+            let known: Vec<&str> = self.variants.iter().map(|variant| variant.name).collect();
+            let (kernel, known) = (self.name, known.join(", "));
+            Error::Device(format!("{kernel} has no variant {name}; there are {known}"))
+        })
+    }
+
+    /// The whole WGSL module of one of its variants.
+    pub fn source(&self, variant: &Variant) -> String {
+        self.declarations() + "\n" + &variant.source.concat()
+    }
 }
 
 impl std::fmt::Debug for Kernel {
@@ -222,21 +267,23 @@ macro_rules! wgsl {
     };
 }
 
-/// Declares a kernel's Rust half: `Params`, `Bindings`, `KERNEL` and `dispatch`, from the list of
-/// parameters and bindings. `reference` is a function `reference::<T: Real>(&Params, binding, ...)` whose
+/// Declares a kernel from one list of parameters and bindings: the Rust half (`Params`, `Bindings`, `KERNEL` and
+/// `dispatch`) and, in front of each variant's source, the declarations in WGSL ([`Kernel::declarations`]). A binding is
+/// `NAME: read f32`, or `NAME: write f32 as ITEM` where the shader's array is of another type than the element: a vector,
+/// or an alias that each variant sets in front. `reference` is a function `reference::<T: Real>(&Params, binding, ...)` whose
 /// arguments are the bindings as slices, in order.
 macro_rules! kernel {
     (
         name: $name:literal,
         params: { $($(#[$field_doc:meta])* $field:ident: $field_type:ident,)* },
-        bindings: { $($(#[$binding_doc:meta])* $binding:ident: $access:ident $element:ident,)* },
-        variants: [ $($variant:literal: { source: $source:expr, workgroups: $workgroups:expr, $(computes: $computes:expr,)? $(requires_subgroup_8: $requires_subgroup_8:expr,)? }),+ $(,)? ],
+        bindings: { $($(#[$binding_doc:meta])* $binding:ident: $access:ident $element:ident $(as $item:ident)?,)* },
+        all: $variants:expr,
         choose: $choose:expr,
         $(candidates: $candidates:expr, size_class: $size_class:expr,)?
         $(loop_iterations: $loop_iterations:expr,)?
         reference: $reference:path,
     ) => {
-        /// The kernel's parameters, field for field those of the shader.
+        /// The kernel's parameters; the shader's struct is written from the same list.
         #[repr(C)]
         #[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
         pub struct Params { $($(#[$field_doc])* pub $field: $field_type,)* }
@@ -247,7 +294,7 @@ macro_rules! kernel {
 
         /// The kernel.
         pub static KERNEL: $crate::kernels::Kernel = {
-            use $crate::kernels::{Access, Binding, Element, Field, Kernel, Slot, Variant};
+            use $crate::kernels::{Access, Binding, Element, Field, Kernel, Slot};
             fn run<T: $crate::kernels::Real>(params: &[u8], slots: &mut [Slot<'_, T>]) {
                 let params: Params = bytemuck::pod_read_unaligned(params);
                 let [$($binding),*] = slots else {
@@ -267,56 +314,27 @@ macro_rules! kernel {
                     name: stringify!($binding),
                     element: kernel!(@element $element),
                     access: kernel!(@access $access),
+                    item: kernel!(@optional stringify!($element) $(, stringify!($item))?),
                 }),*],
-                variants: &[$(Variant {
-                    name: $variant,
-                    source: $source,
-                    workgroups: |bytes| {
-                        let workgroups: fn(&Params) -> [u32; 3] = $workgroups;
-                        workgroups(&bytemuck::pod_read_unaligned(bytes))
-                    },
-                    computes: |_bytes| {
-                        $(
-                            let computes: fn(&Params) -> bool = $computes;
-                            if !computes(&bytemuck::pod_read_unaligned(_bytes)) {
-                                return false;
-                            }
-                        )?
-                        true
-                    },
-                    requires_subgroup_8: false $(|| $requires_subgroup_8)?,
-                }),+],
+                variants: $variants,
                 choose: |bytes, adapter| {
-                    let choose: fn(&Params, $crate::kernels::Adapter) -> usize = $choose;
+                    let choose: fn(&Params, $crate::kernels::Adapter) -> &'static str = $choose;
                     choose(&bytemuck::pod_read_unaligned(bytes), adapter)
                 },
-                candidates: |_bytes, _adapter| {
-                    $(
-                        let candidates: fn(&Params, $crate::kernels::Adapter) -> Vec<usize> =
-                            $candidates;
-                        if true {
-                            return candidates(&bytemuck::pod_read_unaligned(_bytes), _adapter);
-                        }
-                    )?
-                    Vec::new()
+                candidates: |bytes, adapter| {
+                    let candidates: fn(&Params, $crate::kernels::Adapter) -> &'static [&'static str] =
+                        kernel!(@optional |_, _| &[] $(, $candidates)?);
+                    candidates(&bytemuck::pod_read_unaligned(bytes), adapter)
                 },
-                size_class: |_bytes| {
-                    $(
-                        let size_class: fn(&Params) -> String = $size_class;
-                        if true {
-                            return size_class(&bytemuck::pod_read_unaligned(_bytes));
-                        }
-                    )?
-                    String::new()
+                size_class: |bytes| {
+                    let size_class: fn(&Params) -> String =
+                        kernel!(@optional |_| String::new() $(, $size_class)?);
+                    size_class(&bytemuck::pod_read_unaligned(bytes))
                 },
-                loop_iterations: |_bytes| {
-                    $(
-                        let loop_iterations: fn(&Params) -> u64 = $loop_iterations;
-                        if true {
-                            return loop_iterations(&bytemuck::pod_read_unaligned(_bytes));
-                        }
-                    )?
-                    0
+                loop_iterations: |bytes| {
+                    let loop_iterations: fn(&Params) -> u64 =
+                        kernel!(@optional |_| 0 $(, $loop_iterations)?);
+                    loop_iterations(&bytemuck::pod_read_unaligned(bytes))
                 },
                 reference_f32: run::<f32>,
                 reference_f64: run::<f64>,
@@ -330,6 +348,38 @@ macro_rules! kernel {
                 params: bytemuck::bytes_of(&params).to_vec(),
                 bindings: vec![$(bindings.$binding),*],
             }
+        }
+    };
+    // Each variant by itself.
+    (
+        name: $name:literal,
+        params: $params:tt,
+        bindings: $bindings:tt,
+        variants: [ $($variant:literal: { source: $source:expr, workgroups: $workgroups:expr, $(computes: $computes:expr,)? }),+ $(,)? ],
+        choose: $choose:expr,
+        $(loop_iterations: $loop_iterations:expr,)?
+        reference: $reference:path,
+    ) => {
+        kernel! {
+            name: $name,
+            params: $params,
+            bindings: $bindings,
+            all: &[$($crate::kernels::Variant {
+                name: $variant,
+                source: $source,
+                workgroups: |bytes| {
+                    let workgroups: fn(&Params) -> [u32; 3] = $workgroups;
+                    workgroups(&bytemuck::pod_read_unaligned(bytes))
+                },
+                computes: |bytes| {
+                    let computes: fn(&Params) -> bool = kernel!(@optional |_| true $(, $computes)?);
+                    computes(&bytemuck::pod_read_unaligned(bytes))
+                },
+                requires_subgroup_8: false,
+            }),+],
+            choose: $choose,
+            $(loop_iterations: $loop_iterations,)?
+            reference: $reference,
         }
     };
     // The usual case: one variant.
@@ -347,7 +397,7 @@ macro_rules! kernel {
             params: $params,
             bindings: $bindings,
             variants: ["only": { source: $source, workgroups: $workgroups, }],
-            choose: |_, _| 0,
+            choose: |_, _| "only",
             $(loop_iterations: $loop_iterations,)?
             reference: $reference,
         }
@@ -405,22 +455,22 @@ macro_rules! kernel {
             ],
             choose: |p, adapter| {
                 let is_software = adapter != $crate::kernels::Adapter::Hardware && software(p);
-                let place = |name: &str| KERNEL.variants.iter().position(|v| v.name == name);
                 // Eight numbers an invocation where eight invocations have enough of them.
-                let wide = place("wide_software").filter(|_| width(p).is_multiple_of(64));
-                let name = match (is_software, width(p).is_multiple_of(4)) {
+                let is_wide = kernel!(@is_given $($($wide)*)?) && width(p).is_multiple_of(64);
+                match (is_software, width(p).is_multiple_of(4)) {
+                    (true, _) if is_wide => "wide_software",
                     (true, true) => "vec4_software",
                     (true, false) => "scalar_software",
                     (false, true) => "vec4",
                     (false, false) => "scalar",
-                };
-                wide.filter(|_| is_software).or(place(name)).unwrap_or(0)
+                }
             },
             $(loop_iterations: $loop_iterations,)?
             reference: $reference,
         }
 
-        const WALK: usize = 1 $(- 1 + $walk)?;
+        /// Rows that the eight invocations of a row take in a form for software adapters.
+        const WALK: usize = kernel!(@optional 1 $(, $walk)?);
 
         /// Numbers in a row.
         fn width(p: &Params) -> usize {
@@ -435,16 +485,16 @@ macro_rules! kernel {
         }
 
         /// Whether the form for software adapters computes these parameters.
-        fn software(_p: &Params) -> bool {
-            $(
-                let software: fn(&Params) -> bool = $software;
-                if !software(_p) {
-                    return false;
-                }
-            )?
-            true
+        fn software(p: &Params) -> bool {
+            let software: fn(&Params) -> bool = kernel!(@optional |_| true $(, $software)?);
+            software(p)
         }
     };
+    // What is given, or what stands for it where nothing is.
+    (@optional $default:expr) => { $default };
+    (@optional $default:expr, $given:expr) => { $given };
+    (@is_given) => { false };
+    (@is_given $($any:tt)+) => { true };
     (@element f32) => { Element::F32 };
     (@element u32) => { Element::U32 };
     (@access read) => { Access::Read };

@@ -2,7 +2,7 @@
 //! its weights' rows: a layer whose weights exceed a binding is several dispatches, each adding to
 //! the sum of those before.
 
-use super::product::product_kernel;
+use super::product::{Shape, product_kernel, vec4_aligned};
 use super::{Activation, Begin, Product, Real, spread_by};
 
 product_kernel! {
@@ -27,26 +27,36 @@ product_kernel! {
     },
     bindings: {
         /// `[rows, stride]`
-        input: read f32,
+        input: read f32 as AlongInputs,
         /// `[inputs + bias, units]`; the last row is the bias.
-        weights: read f32,
+        weights: read f32 as AlongUnits,
         /// `[rows, units]`
-        output: write f32,
+        output: write f32 as AlongUnits,
     },
-    size: |p| [p.rows, p.units],
-    terms: |p| p.inputs,
-    whole: |p| p.stride == p.inputs && p.adds == 0 && p.bias == 1,
+    shape: |p| Shape {
+        size: [p.rows, p.units],
+        terms: p.inputs,
+        parts: 1,
+        vec4: vec4_aligned([p.inputs, p.units, p.stride, p.first]),
+        column: p.units == 1 && p.inputs.is_multiple_of(4) && p.is_whole(),
+        linear: false,
+        shares: p.inputs >= 256,
+    },
     source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("dense_forward.wgsl")],
     vec4: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("vec4/dense_forward.wgsl")],
     column: {
         source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/index.wgsl"), wgsl!("column/dense_forward.wgsl")],
         workgroups: |p| spread_by(64, p.rows as usize),
-        shared: |p| p.inputs >= 256,
+        beside: ["column_shared"],
     },
     reference: reference,
 }
 
 impl Params {
+    fn is_whole(&self) -> bool {
+        self.stride == self.inputs && self.adds == 0 && self.bias == 1
+    }
+
     /// A layer in one piece.
     pub fn whole(rows: u32, inputs: u32, units: u32, activation: Activation) -> Params {
         let activation = activation.code();

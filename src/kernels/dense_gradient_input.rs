@@ -1,7 +1,7 @@
 //! Dense layer, gradient of its input, carried through the activation that produced that input:
 //! `d_input = (d_output W^T) * activation'(input)`.
 
-use super::product::product_kernel;
+use super::product::{Shape, product_kernel, vec4_aligned};
 use super::{Activation, Begin, Product, Real};
 
 product_kernel! {
@@ -27,23 +27,29 @@ product_kernel! {
     },
     bindings: {
         /// `[rows, stride]`: the values of that activation.
-        input: read f32,
+        input: read f32 as AlongInputs,
         /// `[inputs, units]`; a last row, the bias, plays no part.
-        weights: read f32,
+        weights: read f32 as AlongUnits,
         /// `[rows, units]`, with respect to this layer's pre-activation.
-        d_output: read f32,
+        d_output: read f32 as AlongUnits,
         /// `[rows, stride]`, with respect to the pre-activation of the layer before.
-        d_input: write f32,
+        d_input: write f32 as AlongInputs,
     },
-    size: |p| [p.rows, p.inputs],
-    terms: |p| p.terms,
-    whole: |p| p.stride == p.inputs,
+    shape: |p| Shape {
+        size: [p.rows, p.inputs],
+        terms: p.terms,
+        parts: 1,
+        vec4: vec4_aligned([p.inputs, p.units, p.stride, p.first]),
+        column: p.units == 1 && p.inputs.is_multiple_of(4) && p.stride == p.inputs,
+        linear: p.activation == Activation::Linear as u32,
+        shares: false,
+    },
     source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("dense_gradient_input.wgsl")],
     vec4: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("vec4/dense_gradient_input.wgsl")],
     column: {
         source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("column/dense_gradient_input.wgsl")],
         workgroups: |p| [(p.inputs / 4).div_ceil(64), p.rows.div_ceil(8), 1],
-        linear: |p| p.activation == Activation::Linear as u32,
+        beside: ["column_linear"],
     },
     reference: reference,
 }

@@ -1,6 +1,6 @@
 //! Dense layer, gradient of kernel and bias at once: `gradient = [input 1]^T d_output`.
 
-use super::product::{MOST_TERMS, product_kernel};
+use super::product::{MOST_TERMS, Shape, product_kernel, vec4_aligned};
 use super::{Begin, Product, Real, sum_rows};
 
 product_kernel! {
@@ -23,21 +23,27 @@ product_kernel! {
     },
     bindings: {
         /// `[rows, stride]`
-        input: read f32,
+        input: read f32 as AlongInputs,
         /// `[rows, units]`, with respect to the pre-activation.
-        d_output: read f32,
+        d_output: read f32 as AlongUnits,
         /// `[parts, inputs + bias, units]`; the last row of a part is the bias's.
-        gradient: write f32,
+        gradient: write f32 as AlongUnits,
     },
-    size: |p| [p.inputs + p.bias, p.units],
-    terms: |p| p.part_rows,
-    whole: |p| p.stride == p.inputs && p.bias == 1,
-    parts: |p| p.parts(),
+    shape: |p| Shape {
+        size: [p.inputs + p.bias, p.units],
+        terms: p.part_rows,
+        parts: p.parts(),
+        vec4: vec4_aligned([p.inputs, p.units, p.stride, p.first]),
+        column: p.units == 1 && p.inputs.is_multiple_of(4) && p.stride == p.inputs && p.bias == 1,
+        linear: false,
+        shares: false,
+    },
     source: [wgsl!("dense_gradient_weights.wgsl")],
     vec4: [wgsl!("vec4/dense_gradient_weights.wgsl")],
     column: {
         source: [wgsl!("column/dense_gradient_weights.wgsl")],
         workgroups: |p| [(p.inputs / 4 + 1).div_ceil(64), p.parts(), 1],
+        beside: [],
     },
     reference: reference,
 }

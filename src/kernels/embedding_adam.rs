@@ -40,13 +40,13 @@ kernel! {
         /// `[positions]`, ascending
         sorted_ids: read u32,
         /// `[positions, units]`: each run's gradient at the place of its first pair.
-        gradients: read f32,
+        gradients: read f32 as Item,
         /// `[rows, units]`
-        weights: write f32,
+        weights: write f32 as Item,
         /// `[rows, units]`
-        first_moments: write f32,
+        first_moments: write f32 as Item,
         /// `[rows, units]`
-        second_moments: write f32,
+        second_moments: write f32 as Item,
     },
     items: {
         width: |p| p.units,

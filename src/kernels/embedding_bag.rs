@@ -39,11 +39,11 @@ kernel! {
         /// `[rows, length]`
         ids: read u32,
         /// `[table_rows, units]`
-        table: read f32,
+        table: read f32 as Item,
         /// `[units]`
-        bias: read f32,
+        bias: read f32 as Item,
         /// `[rows, units]`
-        output: write f32,
+        output: write f32 as Item,
         /// `[rows]`: what each sum was multiplied by.
         scales: write f32,
     },

@@ -19,9 +19,9 @@ kernel! {
         /// `[positions]`; each below the table's rows (checked when data is loaded).
         ids: read u32,
         /// `[rows, units]`
-        table: read f32,
+        table: read f32 as Item,
         /// `[positions, units]`
-        output: write f32,
+        output: write f32 as Item,
     },
     items: {
         width: |p| p.units,

@@ -21,11 +21,11 @@ kernel! {
         /// `[positions]`, ascending
         sorted_ids: read u32,
         /// `[tiles, units]`
-        heads: read f32,
+        heads: read f32 as Item,
         /// `[tiles, units]`
-        tails: read f32,
+        tails: read f32 as Item,
         /// `[rows, units]`; where `compact` `[positions, units]`.
-        gradient: write f32,
+        gradient: write f32 as Item,
     },
     items: {
         width: |p| p.units,

@@ -36,15 +36,15 @@ kernel! {
         sorted_positions: read u32,
         /// `[positions, units]`; of bags `[rows, units]`; where `outer` `[length, units]`, the weights of
         /// the dense layer of one unit that reads the table.
-        d_output: read f32,
+        d_output: read f32 as Item,
         /// `[rows]`: what each bag's sum was multiplied by; where `outer` the logits' gradients.
         scales: read f32,
         /// `[rows, units]`, zero before; where `compact` `[positions, units]`.
-        gradient: write f32,
+        gradient: write f32 as Item,
         /// `[tiles, units]`
-        heads: write f32,
+        heads: write f32 as Item,
         /// `[tiles, units]`
-        tails: write f32,
+        tails: write f32 as Item,
     },
     items: {
         width: |p| p.units,

@@ -48,11 +48,11 @@ kernel! {
         /// `[table rows]`: the step through which each row is up to date.
         steps: read u32,
         /// `[rows, units]`
-        weights: write f32,
+        weights: write f32 as Item,
         /// `[rows, units]`
-        first_moments: write f32,
+        first_moments: write f32 as Item,
         /// `[rows, units]`
-        second_moments: write f32,
+        second_moments: write f32 as Item,
     },
     items: {
         width: |p| p.units,

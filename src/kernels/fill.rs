@@ -12,7 +12,7 @@ kernel! {
     },
     bindings: {
         /// `[count]`
-        values: write f32,
+        values: write f32 as Item,
     },
     variants: [
         "vec4": {
@@ -25,7 +25,7 @@ kernel! {
             workgroups: |p| spread(p.count as usize),
         },
     ],
-    choose: |p, _| !p.count.is_multiple_of(4) as usize,
+    choose: |p, _| if p.count.is_multiple_of(4) { "vec4" } else { "scalar" },
     reference: reference,
 }
 

@@ -24,11 +24,11 @@ macro_rules! gather {
                 /// Row numbers in the order in which the epoch takes them.
                 order: read u32,
                 /// `[all rows, input_width]`
-                inputs: read $element,
+                inputs: read $element as Item,
                 /// `[all rows, target_width]`
                 targets: read f32,
                 /// `[rows, input_width]`
-                batch_inputs: write $element,
+                batch_inputs: write $element as Item,
                 /// `[rows, target_width]`
                 batch_targets: write f32,
             },
@@ -52,9 +52,11 @@ macro_rules! gather {
                     workgroups: |p| spread_rows(p.rows as usize, p.input_width as usize),
                 },
             ],
-            choose: |p, adapter| {
-                let is_software = adapter != Adapter::Hardware;
-                2 * is_software as usize + !p.input_width.is_multiple_of(4) as usize
+            choose: |p, adapter| match (adapter, p.input_width.is_multiple_of(4)) {
+                (Adapter::Hardware, true) => "vec4",
+                (Adapter::Hardware, false) => "scalar",
+                (Adapter::Software { .. }, true) => "vec4_software",
+                (Adapter::Software { .. }, false) => "scalar_software",
             },
             reference: $reference,
         }

@@ -1,10 +1,10 @@
 //! The kernels: each a WGSL shader in `shaders/` and, here under the same name, its Rust half.
 //!
-//! A Rust half holds the parameters (`Params`, field for field those of the shader), the
-//! bindings with their access, the launch geometry, and the **CPU reference**: a plain function over
-//! the same bindings that computes the same thing. References are generic over [`Real`], so that the
-//! f32 reference is the CPU backend and the f64 reference the oracle of the tests. `tests/kernels.rs`
-//! holds each `Params` against the layout that naga reads from the shader.
+//! A Rust half holds the parameters (`Params`) and the bindings with their access, from which the shader's declarations
+//! are written; the launch geometry; and the **CPU reference**: a plain function over the same bindings that
+//! computes the same thing. References are generic over [`Real`], so that the
+//! f32 reference is the CPU backend and the f64 reference the oracle of the tests. `tests/shaders.rs`
+//! holds each `Params` against the layout that naga reads.
 
 #[macro_use]
 mod define;

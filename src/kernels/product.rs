@@ -8,186 +8,297 @@
 //! `shared/product_tiles.wgsl` (blocks in workgroup memory, for real GPUs),
 //! `shared/product_blocks.wgsl` (the same with operands read four at a time), and
 //! `column/dense_*.wgsl` (layers of one unit, the head of every binary classifier). A dense kernel supplies
-//! how elements are read and stored. All add the k products of an element in the order of k with
+//! how elements are read and stored. [`VARIANTS`] is the table of what there is, [`choose`] the rule. All add the k products of an element in the order of k with
 //! fused multiply-adds, so that they give the same bits on an adapter.
 
-use super::Adapter;
+use super::{Adapter, Variant};
 
 /// Terms that one dispatch may sum: software adapters exit an invocation's loops after 65,535
 /// iterations of all of them together, silently and with a wrong result. Longer sums are several dispatches.
 pub const MOST_TERMS: u32 = 61_440;
 
-/// The variants of `product_kernel!`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProductVariant {
-    /// Blocks of 64 x 64 in workgroup memory.
-    Tiles,
-    /// Blocks of 64 x 64 in workgroup memory, over vec4f.
-    Blocks64,
-    /// Blocks of 128 x 128 in workgroup memory, over vec4f.
-    Blocks128,
-    /// Register tiles of 4 x 1.
-    Registers4x1,
-    /// Register tiles of 1 x 4.
-    Registers1x4,
-    /// Register tiles of 8 x 8.
-    Registers8x8,
-    /// Register tiles of 2 x 2.
-    Registers2x2,
-    /// Register tiles of 8 x 8 over vec4f.
-    Vec4,
-    /// 8 x 32 by a subgroup.
-    Subgroup8,
-    /// 16 x 32 by a subgroup.
-    Subgroup16,
-    /// 32 x 32 by a subgroup.
-    Subgroup32,
-    /// Layers of one unit.
-    Column,
-    /// Layers of one unit, for software adapters, where no activation is asked about.
-    ColumnLinear,
-    /// Layers of one unit, whose rows are each shared by a workgroup.
-    ColumnShared,
+/// A product, as its variants see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// Rows and columns of C, at least one.
+    pub size: [u32; 2],
+    /// Products that an element sums.
+    pub terms: u32,
+    /// Parts that the terms are cut into, each a workgroup's along z.
+    pub parts: u32,
+    /// Whether rows of inputs and of units can be read four elements at a time.
+    pub vec4: bool,
+    /// Whether it is a whole layer of one unit whose inputs can be read four at a time.
+    pub column: bool,
+    /// Of a column: whether the variant for linear inputs computes it.
+    pub linear: bool,
+    /// Of a column: whether its rows are long enough for a workgroup each.
+    pub shares: bool,
 }
 
-impl ProductVariant {
-    /// Its name among a kernel's variants, by which it is found there.
-    fn name(self) -> &'static str {
+impl Shape {
+    fn size(&self) -> [usize; 2] {
+        self.size.map(|n| n as usize)
+    }
+}
+
+/// Which of a dense kernel's sources a variant takes, and how that reads arrays that lie along a layer's inputs
+/// (`AlongInputs`) and along its units (`AlongUnits`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// One element at a time.
+    Scalar,
+    /// Four at a time: widths are multiples of 4.
+    Vec4,
+    /// One unit, whose inputs are read four at a time.
+    Column,
+}
+
+impl Form {
+    const fn aliases(self) -> &'static str {
         match self {
-            ProductVariant::Tiles => "tiles",
-            ProductVariant::Blocks64 => "blocks_64",
-            ProductVariant::Blocks128 => "blocks_128",
-            ProductVariant::Registers4x1 => "registers_4x1",
-            ProductVariant::Registers1x4 => "registers_1x4",
-            ProductVariant::Registers8x8 => "registers_8x8",
-            ProductVariant::Registers2x2 => "registers_2x2",
-            ProductVariant::Vec4 => "vec4_8x8",
-            ProductVariant::Subgroup8 => "subgroup_8",
-            ProductVariant::Subgroup16 => "subgroup_16",
-            ProductVariant::Subgroup32 => "subgroup_32",
-            ProductVariant::Column => "column",
-            ProductVariant::ColumnLinear => "column_linear",
-            ProductVariant::ColumnShared => "column_shared",
+            Form::Scalar => "alias AlongInputs = f32;\nalias AlongUnits = f32;\n",
+            Form::Vec4 => "alias AlongInputs = vec4f;\nalias AlongUnits = vec4f;\n",
+            Form::Column => "alias AlongInputs = vec4f;\nalias AlongUnits = f32;\n",
+        }
+    }
+}
+
+/// What a workgroup computes of C.
+#[derive(Clone, Copy, Debug)]
+pub enum Tile {
+    /// So many rows of so many columns.
+    Of([u32; 2]),
+    /// A row.
+    Row,
+    /// What the kernel says.
+    Own,
+}
+
+/// A way to compute a product: a row of [`VARIANTS`].
+#[derive(Debug)]
+pub struct ProductVariant {
+    /// Its name among a kernel's variants, by which it is found there.
+    pub name: &'static str,
+    /// Which of the kernel's sources it takes.
+    pub form: Form,
+    /// `const` lines in front.
+    pub constants: &'static str,
+    /// The source behind the kernel's: none where the kernel's is whole.
+    pub source: &'static str,
+    /// What a workgroup computes.
+    pub tile: Tile,
+    /// Whether it computes a product.
+    pub computes: fn(&Shape) -> bool,
+    /// Whether it needs subgroups of exactly eight invocations.
+    pub requires_subgroup_8: bool,
+}
+
+/// A row of the table.
+const fn row(
+    name: &'static str,
+    form: Form,
+    constants: &'static str,
+    source: &'static str,
+    tile: Tile,
+    computes: fn(&Shape) -> bool,
+) -> ProductVariant {
+    ProductVariant { name, form, constants, source, tile, computes, requires_subgroup_8: false }
+}
+
+/// The same for software adapters with subgroups of eight.
+const fn by_subgroups(row: ProductVariant) -> ProductVariant {
+    ProductVariant { requires_subgroup_8: true, ..row }
+}
+
+const TILES: &str = wgsl!("shared/product_tiles.wgsl");
+const BLOCKS: &str = wgsl!("shared/product_blocks.wgsl");
+const REGISTERS: &str = wgsl!("shared/product_registers.wgsl");
+const REGISTERS_4: &str = wgsl!("shared/product_vec4.wgsl");
+const SUBGROUP: &str = wgsl!("shared/product_subgroup.wgsl");
+
+/// Every way to compute a product. All dense kernels have those that are no columns; `dense_variants!` says which
+/// columns each has.
+#[rustfmt::skip]
+pub const VARIANTS: [ProductVariant; 14] = {
+    use Form::{Column, Scalar, Vec4};
+    [
+        // Name, form, constants, source, tile, what it computes.
+        row("tiles", Scalar, "", TILES, Tile::Of([64, 64]), |_| true),
+        row("blocks_64", Vec4, "const HALVES: u32 = 1u;\n", BLOCKS, Tile::Of([64, 64]), |s| s.vec4),
+        row("blocks_128", Vec4, "const HALVES: u32 = 2u;\n", BLOCKS, Tile::Of([128, 128]), |s| s.vec4),
+        row("registers_4x1", Scalar, "const TILE_M: u32 = 4u;\nconst TILE_N: u32 = 1u;\n", REGISTERS, Tile::Of([32, 8]), |_| true),
+        row("registers_1x4", Scalar, "const TILE_M: u32 = 1u;\nconst TILE_N: u32 = 4u;\n", REGISTERS, Tile::Of([8, 32]), |_| true),
+        row("registers_8x8", Scalar, "const TILE_M: u32 = 8u;\nconst TILE_N: u32 = 8u;\n", REGISTERS, Tile::Of([64, 64]), |_| true),
+        row("registers_2x2", Scalar, "const TILE_M: u32 = 2u;\nconst TILE_N: u32 = 2u;\n", REGISTERS, Tile::Of([16, 16]), |_| true),
+        row("vec4_8x8", Vec4, "const TILE_M: u32 = 8u;\nconst TILE_N: u32 = 8u;\n", REGISTERS_4, Tile::Of([64, 64]), |s| s.vec4),
+        by_subgroups(row("subgroup_8", Vec4, "const BLOCKS: u32 = 1u;\n", SUBGROUP, Tile::Of([8, 32]), |s| s.vec4)),
+        by_subgroups(row("subgroup_16", Vec4, "const BLOCKS: u32 = 2u;\n", SUBGROUP, Tile::Of([16, 32]), |s| s.vec4)),
+        by_subgroups(row("subgroup_32", Vec4, "const BLOCKS: u32 = 4u;\n", SUBGROUP, Tile::Of([32, 32]), |s| s.vec4)),
+        row("column", Column, "const LINEAR: bool = false;\nconst SHARED: bool = false;\n", "", Tile::Own, |s| s.column),
+        // For software adapters, where no activation is asked about.
+        row("column_linear", Column, "const LINEAR: bool = true;\nconst SHARED: bool = false;\n", "", Tile::Own, |s| s.column && s.linear),
+        // Each row shared by a workgroup.
+        row("column_shared", Column, "const LINEAR: bool = false;\nconst SHARED: bool = true;\n", "", Tile::Row, |s| s.column && s.shares),
+    ]
+};
+
+/// The row of [`VARIANTS`] with this name; at compile time, so that a name that is none does not compile.
+pub const fn place(name: &str) -> usize {
+    let mut place = 0;
+    while place < VARIANTS.len() {
+        if is_same(VARIANTS[place].name.as_bytes(), name.as_bytes()) {
+            return place;
+        }
+        place += 1;
+    }
+    panic!("no row of VARIANTS has this name");
+}
+
+const fn is_same(a: &[u8], b: &[u8]) -> bool {
+    let mut i = 0;
+    while i < a.len() && i < b.len() && a[i] == b[i] {
+        i += 1;
+    }
+    i == a.len() && i == b.len()
+}
+
+/// What a dense kernel brings to the table: its sources, and its products.
+pub trait DenseKernel {
+    /// Pieces of the source of each form.
+    const SCALAR: &'static [&'static str];
+    /// As above.
+    const VEC4: &'static [&'static str];
+    /// As above.
+    const COLUMN: &'static [&'static str];
+
+    /// The product of these parameters.
+    fn shape(params: &[u8]) -> Shape;
+
+    /// Workgroups of a column.
+    fn column_workgroups(params: &[u8]) -> [u32; 3];
+}
+
+/// A dense kernel's variant by row `ROW` of the table.
+struct Of<K, const ROW: usize>(std::marker::PhantomData<K>);
+
+impl<K: DenseKernel, const ROW: usize> Of<K, ROW> {
+    /// Constants, aliases, the kernel's pieces, and the shared source.
+    const SOURCE: &'static [&'static str] = &{
+        let row = &VARIANTS[ROW];
+        let own = match row.form {
+            Form::Scalar => K::SCALAR,
+            Form::Vec4 => K::VEC4,
+            Form::Column => K::COLUMN,
+        };
+        let mut pieces = [""; 8];
+        pieces[0] = row.constants;
+        pieces[1] = row.form.aliases();
+        let mut i = 0;
+        while i < own.len() {
+            pieces[2 + i] = own[i];
+            i += 1;
+        }
+        pieces[2 + i] = row.source;
+        pieces
+    };
+
+    fn workgroups(params: &[u8]) -> [u32; 3] {
+        let shape = K::shape(params);
+        let [m, n] = shape.size;
+        match VARIANTS[ROW].tile {
+            Tile::Of([rows, columns]) => [n.div_ceil(columns), m.div_ceil(rows), shape.parts],
+            Tile::Row => super::spread_by(1, m as usize),
+            Tile::Own => K::column_workgroups(params),
         }
     }
 
-    /// Its place among a kernel's variants. A kernel that has no variant of this name computes the product by its
-    /// first, which computes every product.
-    pub fn place(self, variants: &[super::Variant]) -> usize {
-        variants.iter().position(|variant| variant.name == self.name()).unwrap_or(0)
+    fn computes(params: &[u8]) -> bool {
+        (VARIANTS[ROW].computes)(&K::shape(params))
     }
 }
 
-/// The variant for a product of m x n elements; `vec4_aligned` says whether the layer's inputs and units are
-/// multiples of 4, `column` whether its inputs are and it has one unit, `linear` that the variant for
-/// linear inputs computes it, `shares` that its rows are long enough for a workgroup each.
-pub fn choose(
-    [m, n]: [usize; 2],
-    vec4_aligned: bool,
-    column: bool,
-    linear: bool,
-    shares: bool,
-    adapter: Adapter,
-) -> ProductVariant {
+/// The variant of a dense kernel by a row of the table.
+pub const fn variant<K: DenseKernel, const ROW: usize>() -> Variant {
+    Variant {
+        name: VARIANTS[ROW].name,
+        source: Of::<K, ROW>::SOURCE,
+        workgroups: Of::<K, ROW>::workgroups,
+        computes: Of::<K, ROW>::computes,
+        requires_subgroup_8: VARIANTS[ROW].requires_subgroup_8,
+    }
+}
+
+/// The name of the variant for a product.
+pub fn choose(shape: &Shape, adapter: Adapter) -> &'static str {
+    let [m, n] = shape.size();
     // Enough subgroups to keep a few cores busy.
     let subgroups = |rows: usize| m.div_ceil(rows) * n.div_ceil(32);
     match adapter {
-        Adapter::Software { .. } if column && linear => ProductVariant::ColumnLinear,
-        Adapter::Hardware if column && shares => ProductVariant::ColumnShared,
-        _ if column => ProductVariant::Column,
-        Adapter::Software { subgroup_8: true } if vec4_aligned && subgroups(32) >= 16 => {
-            ProductVariant::Subgroup32
-        }
-        Adapter::Software { subgroup_8: true } if vec4_aligned && subgroups(16) >= 8 => {
-            ProductVariant::Subgroup16
-        }
-        Adapter::Software { subgroup_8: true } if vec4_aligned && m >= 4 => ProductVariant::Subgroup8,
-        Adapter::Software { .. } if vec4_aligned && m >= 4 => ProductVariant::Vec4,
-        _ if n < 4 => ProductVariant::Registers4x1,
-        _ if m < 4 => ProductVariant::Registers1x4,
+        Adapter::Software { .. } if shape.column && shape.linear => "column_linear",
+        Adapter::Hardware if shape.column && shape.shares => "column_shared",
+        _ if shape.column => "column",
+        Adapter::Software { subgroup_8: true } if shape.vec4 && subgroups(32) >= 16 => "subgroup_32",
+        Adapter::Software { subgroup_8: true } if shape.vec4 && subgroups(16) >= 8 => "subgroup_16",
+        Adapter::Software { subgroup_8: true } if shape.vec4 && m >= 4 => "subgroup_8",
+        Adapter::Software { .. } if shape.vec4 && m >= 4 => "vec4_8x8",
+        _ if n < 4 => "registers_4x1",
+        _ if m < 4 => "registers_1x4",
         // Enough blocks to keep a card's hundred and more cores busy.
-        Adapter::Hardware if vec4_aligned && m.div_ceil(128) * n.div_ceil(128) >= 128 => {
-            ProductVariant::Blocks128
-        }
-        Adapter::Hardware if vec4_aligned && m * n >= 1024 => ProductVariant::Blocks64,
-        Adapter::Hardware if m * n >= 1024 => ProductVariant::Tiles,
-        Adapter::Hardware => ProductVariant::Registers2x2,
-        Adapter::Software { .. } => ProductVariant::Registers8x8,
+        Adapter::Hardware if shape.vec4 && m.div_ceil(128) * n.div_ceil(128) >= 128 => "blocks_128",
+        Adapter::Hardware if shape.vec4 && m * n >= 1024 => "blocks_64",
+        Adapter::Hardware if m * n >= 1024 => "tiles",
+        Adapter::Hardware => "registers_2x2",
+        Adapter::Software { .. } => "registers_8x8",
     }
 }
 
-/// Workgroups of `shared/product_subgroup.wgsl` of `rows` rows each.
-pub fn subgroup_workgroups(m: usize, n: usize, rows: usize, parts: u32) -> [u32; 3] {
-    [n.div_ceil(32) as u32, m.div_ceil(rows) as u32, parts]
-}
-
-/// The variants among which measuring may choose, for a product of m x n elements and k terms: none
-/// where it is too small to matter.
-pub fn candidates(
-    [m, n]: [usize; 2],
-    k: usize,
-    vec4_aligned: bool,
-    column: bool,
-    adapter: Adapter,
-) -> &'static [ProductVariant] {
+/// The names of the variants among which measuring may choose: none where the product is too small to matter.
+pub fn candidates(shape: &Shape, adapter: Adapter) -> &'static [&'static str] {
+    let [m, n] = shape.size();
     // On hardware a smaller one takes less than its launch.
     let from = if adapter == Adapter::Hardware { 1 << 28 } else { 1 << 20 };
-    let variants: &[ProductVariant] = match adapter {
-        _ if column || m * n * k < from => &[],
-        Adapter::Software { subgroup_8: true } if vec4_aligned => {
-            &[ProductVariant::Subgroup8, ProductVariant::Subgroup16, ProductVariant::Subgroup32, ProductVariant::Vec4]
+    match adapter {
+        _ if shape.column || m * n * (shape.terms as usize) < from => &[],
+        Adapter::Software { subgroup_8: true } if shape.vec4 => {
+            &["subgroup_8", "subgroup_16", "subgroup_32", "vec4_8x8"]
         }
-        Adapter::Software { .. } if vec4_aligned => &[ProductVariant::Vec4, ProductVariant::Registers8x8],
-        Adapter::Software { .. } => &[ProductVariant::Registers8x8, ProductVariant::Registers2x2],
-        Adapter::Hardware if vec4_aligned => {
-            &[ProductVariant::Blocks128, ProductVariant::Blocks64, ProductVariant::Vec4, ProductVariant::Tiles, ProductVariant::Registers2x2]
+        Adapter::Software { .. } if shape.vec4 => &["vec4_8x8", "registers_8x8"],
+        Adapter::Software { .. } => &["registers_8x8", "registers_2x2"],
+        Adapter::Hardware if shape.vec4 => {
+            &["blocks_128", "blocks_64", "vec4_8x8", "tiles", "registers_2x2"]
         }
-        Adapter::Hardware => &[ProductVariant::Tiles, ProductVariant::Registers8x8, ProductVariant::Registers2x2],
-    };
-    variants
+        Adapter::Hardware => &["tiles", "registers_8x8", "registers_2x2"],
+    }
 }
 
 /// Products whose sizes have the same binary logarithms share a choice.
-pub fn size_class([m, n]: [usize; 2], k: usize, vec4_aligned: bool) -> String {
-    let class = |size: usize| size.max(1).next_power_of_two();
-    format!("{}x{}x{}{}", class(m), class(n), class(k), if vec4_aligned { " by vec4" } else { "" })
+pub fn size_class(shape: &Shape) -> String {
+    let class = |size: u32| (size as usize).max(1).next_power_of_two();
+    let [m, n] = shape.size.map(class);
+    let (k, by) = (class(shape.terms), if shape.vec4 { " by vec4" } else { "" });
+    format!("{m}x{n}x{k}{by}")
 }
 
-/// Workgroups of `shared/product_registers.wgsl` with tiles of `tile_m` x `tile_n`.
-pub fn register_workgroups(
-    m: usize,
-    n: usize,
-    tile_m: usize,
-    tile_n: usize,
-    parts: u32,
-) -> [u32; 3] {
-    [n.div_ceil(8 * tile_n) as u32, m.div_ceil(8 * tile_m) as u32, parts]
+/// Whether rows of a layer's inputs and of its units can be read four elements at a time.
+pub fn vec4_aligned(sizes: [u32; 4]) -> bool {
+    sizes.iter().all(|size| size.is_multiple_of(4))
 }
 
-/// Workgroups of `shared/product_tiles.wgsl` and `shared/product_blocks.wgsl` with blocks of `side`.
-pub fn block_workgroups(m: usize, n: usize, side: usize, parts: u32) -> [u32; 3] {
-    [n.div_ceil(side) as u32, m.div_ceil(side) as u32, parts]
-}
-
-/// Declares a dense kernel over the family: `kernel!` with `size: |p| [m, n]` and the kernel's
-/// shader in place of variants, `whole: |p|` whether `p` is a layer in one piece, and `parts: |p|` how
-/// many parts the terms of an element are cut into, if any.
+/// Declares a dense kernel over the family: `kernel!` with `shape: |p| Shape { ... }` and the kernel's sources by
+/// [`Form`] in place of variants. `columns` names the column variants that it has beside "column".
 macro_rules! product_kernel {
     (
         name: $name:literal,
         params: $params:tt,
         bindings: $bindings:tt,
-        size: $size:expr,
-        terms: $terms:expr,
-        whole: $whole:expr,
-        $(parts: $parts:expr,)?
+        shape: $shape:expr,
         source: [$($source:expr),*],
         vec4: [$($vec4:expr),*],
         column: {
             source: [$($column:expr),*],
             workgroups: $column_workgroups:expr,
-            $(linear: $linear:expr,)?
-            $(shared: $shared:expr,)?
+            beside: [$($beside:literal),*],
         },
         reference: $reference:path,
     ) => {
@@ -195,157 +306,51 @@ macro_rules! product_kernel {
             name: $name,
             params: $params,
             bindings: $bindings,
-            variants: [
-                "tiles": {
-                    source: &[$($source,)* wgsl!("shared/product_tiles.wgsl")],
-                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::block_workgroups(m, n, 64, parts(p)) },
-                },
-                "blocks_64": {
-                    source: &["const HALVES: u32 = 1u;\n", $($vec4,)* wgsl!("shared/product_blocks.wgsl")],
-                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::block_workgroups(m, n, 64, parts(p)) },
-                    computes: vec4_aligned,
-                },
-                "blocks_128": {
-                    source: &["const HALVES: u32 = 2u;\n", $($vec4,)* wgsl!("shared/product_blocks.wgsl")],
-                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::block_workgroups(m, n, 128, parts(p)) },
-                    computes: vec4_aligned,
-                },
-                "registers_4x1": {
-                    source: &["const TILE_M: u32 = 4u;\nconst TILE_N: u32 = 1u;\n", $($source,)* wgsl!("shared/product_registers.wgsl")],
-                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::register_workgroups(m, n, 4, 1, parts(p)) },
-                },
-                "registers_1x4": {
-                    source: &["const TILE_M: u32 = 1u;\nconst TILE_N: u32 = 4u;\n", $($source,)* wgsl!("shared/product_registers.wgsl")],
-                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::register_workgroups(m, n, 1, 4, parts(p)) },
-                },
-                "registers_8x8": {
-                    source: &["const TILE_M: u32 = 8u;\nconst TILE_N: u32 = 8u;\n", $($source,)* wgsl!("shared/product_registers.wgsl")],
-                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::register_workgroups(m, n, 8, 8, parts(p)) },
-                },
-                "registers_2x2": {
-                    source: &["const TILE_M: u32 = 2u;\nconst TILE_N: u32 = 2u;\n", $($source,)* wgsl!("shared/product_registers.wgsl")],
-                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::register_workgroups(m, n, 2, 2, parts(p)) },
-                },
-                "vec4_8x8": {
-                    source: &["const TILE_M: u32 = 8u;\nconst TILE_N: u32 = 8u;\n", $($vec4,)* wgsl!("shared/product_vec4.wgsl")],
-                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::register_workgroups(m, n, 8, 8, parts(p)) },
-                    computes: vec4_aligned,
-                },
-                "subgroup_8": {
-                    source: &["const BLOCKS: u32 = 1u;\n", $($vec4,)* wgsl!("shared/product_subgroup.wgsl")],
-                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::subgroup_workgroups(m, n, 8, parts(p)) },
-                    computes: vec4_aligned,
-                    requires_subgroup_8: true,
-                },
-                "subgroup_16": {
-                    source: &["const BLOCKS: u32 = 2u;\n", $($vec4,)* wgsl!("shared/product_subgroup.wgsl")],
-                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::subgroup_workgroups(m, n, 16, parts(p)) },
-                    computes: vec4_aligned,
-                    requires_subgroup_8: true,
-                },
-                "subgroup_32": {
-                    source: &["const BLOCKS: u32 = 4u;\n", $($vec4,)* wgsl!("shared/product_subgroup.wgsl")],
-                    workgroups: |p| { let [m, n] = size(p); $crate::kernels::product::subgroup_workgroups(m, n, 32, parts(p)) },
-                    computes: vec4_aligned,
-                    requires_subgroup_8: true,
-                },
-                "column": {
-                    source: &["const LINEAR: bool = false;\nconst SHARED: bool = false;\n", $($column),*],
-                    workgroups: $column_workgroups,
-                    computes: column,
-                },
-                $("column_linear": {
-                    source: COLUMN_LINEAR,
-                    workgroups: $column_workgroups,
-                    computes: |p| {
-                        let linear: fn(&Params) -> bool = $linear;
-                        column(p) && linear(p)
-                    },
-                },)?
-                $("column_shared": {
-                    source: COLUMN_SHARED,
-                    workgroups: |p| $crate::kernels::spread_by(1, p.rows as usize),
-                    computes: |p| {
-                        let shared: fn(&Params) -> bool = $shared;
-                        column(p) && shared(p)
-                    },
-                },)?
-            ],
-            choose: |p, adapter| {
-                $crate::kernels::product::choose(size(p), vec4_aligned(p), column(p), linear(p), shares(p), adapter)
-                    .place(KERNEL.variants)
-            },
-            candidates: |p, adapter| {
-                let variants = $crate::kernels::product::candidates(size(p), terms(p), vec4_aligned(p), column(p), adapter);
-                variants.iter().map(|variant| variant.place(KERNEL.variants)).collect()
-            },
-            size_class: |p| $crate::kernels::product::size_class(size(p), terms(p), vec4_aligned(p)),
+            all: $crate::kernels::product::dense_variants!(Sources, $($beside),*),
+            choose: |p, adapter| $crate::kernels::product::choose(&shape(p), adapter),
+            candidates: |p, adapter| $crate::kernels::product::candidates(&shape(p), adapter),
+            size_class: |p| $crate::kernels::product::size_class(&shape(p)),
             reference: $reference,
         }
 
-        /// Sources of the variants that only some kernels have.
-        #[allow(dead_code)]
-        const COLUMN_LINEAR: &[&str] =
-            &["const LINEAR: bool = true;\nconst SHARED: bool = false;\n", $($column),*];
-        #[allow(dead_code)]
-        const COLUMN_SHARED: &[&str] =
-            &["const LINEAR: bool = false;\nconst SHARED: bool = true;\n", $($column),*];
+        /// The kernel's sources and products.
+        struct Sources;
 
-        /// Products that an element sums.
-        fn terms(p: &Params) -> usize {
-            let terms: fn(&Params) -> u32 = $terms;
-            terms(p) as usize
+        impl $crate::kernels::product::DenseKernel for Sources {
+            const SCALAR: &'static [&'static str] = &[$($source),*];
+            const VEC4: &'static [&'static str] = &[$($vec4),*];
+            const COLUMN: &'static [&'static str] = &[$($column),*];
+
+            fn shape(params: &[u8]) -> $crate::kernels::product::Shape {
+                shape(&bytemuck::pod_read_unaligned(params))
+            }
+
+            fn column_workgroups(params: &[u8]) -> [u32; 3] {
+                let workgroups: fn(&Params) -> [u32; 3] = $column_workgroups;
+                workgroups(&bytemuck::pod_read_unaligned(params))
+            }
         }
 
-        /// Parts that the terms are cut into, each a workgroup's along z.
-        fn parts(_p: &Params) -> u32 {
-            $(
-                let parts: fn(&Params) -> u32 = $parts;
-                if true {
-                    return parts(_p);
-                }
-            )?
-            1
-        }
-
-        /// Whether rows of inputs and of units can be read four elements at a time.
-        fn vec4_aligned(p: &Params) -> bool {
-            [p.inputs, p.units, p.stride, p.first].iter().all(|size| size.is_multiple_of(4))
-        }
-
-        /// Whether the column variant for linear inputs computes `p`.
-        fn linear(_p: &Params) -> bool {
-            $(
-                let linear: fn(&Params) -> bool = $linear;
-                if linear(_p) {
-                    return true;
-                }
-            )?
-            false
-        }
-
-        /// Whether the column variant whose rows are each shared by a workgroup computes `p`.
-        fn shares(_p: &Params) -> bool {
-            $(
-                let shared: fn(&Params) -> bool = $shared;
-                if shared(_p) {
-                    return true;
-                }
-            )?
-            false
-        }
-
-        /// Whether this is a whole layer of one unit whose inputs can be read four at a time.
-        fn column(p: &Params) -> bool {
-            let whole: fn(&Params) -> bool = $whole;
-            p.inputs.is_multiple_of(4) && p.units == 1 && whole(p)
-        }
-
-        /// The product's m and n.
-        fn size(p: &Params) -> [usize; 2] {
-            let size: fn(&Params) -> [u32; 2] = $size;
-            size(p).map(|n| n as usize)
+        /// The product of these parameters.
+        fn shape(p: &Params) -> $crate::kernels::product::Shape {
+            let shape: fn(&Params) -> $crate::kernels::product::Shape = $shape;
+            shape(p)
         }
     };
 }
 pub(crate) use product_kernel;
+
+/// The variants of a dense kernel: all that are no columns, "column", and these.
+macro_rules! dense_variants {
+    ($kernel:ty, $($beside:literal),*) => {
+        $crate::kernels::product::dense_variants!(
+            @of $kernel,
+            "tiles", "blocks_64", "blocks_128", "registers_4x1", "registers_1x4", "registers_8x8",
+            "registers_2x2", "vec4_8x8", "subgroup_8", "subgroup_16", "subgroup_32", "column", $($beside),*
+        )
+    };
+    (@of $kernel:ty, $($name:literal),* $(,)?) => {
+        &[$($crate::kernels::product::variant::<$kernel, { $crate::kernels::product::place($name) }>()),*]
+    };
+}
+pub(crate) use dense_variants;

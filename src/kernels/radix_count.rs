@@ -39,7 +39,10 @@ kernel! {
             workgroups: |p| spread_by(8, runs(p.count as usize)),
         },
     ],
-    choose: |_, adapter| (adapter != Adapter::Hardware) as usize,
+    choose: |_, adapter| match adapter {
+        Adapter::Hardware => "workgroup",
+        Adapter::Software { .. } => "software",
+    },
     reference: reference,
 }
 

@@ -26,7 +26,10 @@ kernel! {
             workgroups: |_| spread_by(8, 256),
         },
     ],
-    choose: |_, adapter| (adapter != Adapter::Hardware) as usize,
+    choose: |_, adapter| match adapter {
+        Adapter::Hardware => "workgroup",
+        Adapter::Software { .. } => "software",
+    },
     reference: reference,
 }
 

@@ -24,13 +24,13 @@ kernel! {
         /// `[slots]`: the learning rate of each step.
         schedule: read f32,
         /// `[count]`
-        gradients: read f32,
+        gradients: read f32 as vec4f,
         /// `[count]`
-        weights: write f32,
+        weights: write f32 as vec4f,
         /// `[count]`
-        squares: write f32,
+        squares: write f32 as vec4f,
         /// `[count]`
-        velocities: write f32,
+        velocities: write f32 as vec4f,
     },
     source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("rmsprop.wgsl")],
     workgroups: |p| spread(p.count.div_ceil(4) as usize),

@@ -119,7 +119,7 @@ macro_rules! kernel_input {
 }
 
 macro_rules! small_steps {
-    ($element:ident, $alias:literal, $id:expr, $value:expr) => {
+    ($element:ident, $ids:literal, $id:expr, $value:expr) => {
         kernel! {
             name: "small_steps",
             params: {
@@ -170,16 +170,19 @@ macro_rules! small_steps {
             },
             variants: [
                 "group": {
-                    source: &[$alias, "const GROUP: u32 = 64u;\n", wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("small_steps.wgsl")],
+                    source: &[$ids, "const GROUP: u32 = 64u;\n", wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("small_steps.wgsl")],
                     workgroups: |_| [1, 1, 1],
                 },
                 // One vector of a CPU that plays lanes: its barriers cost nothing.
                 "vector": {
-                    source: &[$alias, "const GROUP: u32 = 8u;\n", wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("small_steps.wgsl")],
+                    source: &[$ids, "const GROUP: u32 = 8u;\n", wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("small_steps.wgsl")],
                     workgroups: |_| [1, 1, 1],
                 },
             ],
-            choose: |_, adapter| (adapter != Adapter::Hardware) as usize,
+            choose: |_, adapter| match adapter {
+                Adapter::Hardware => "group",
+                Adapter::Software { .. } => "vector",
+            },
             reference: reference,
         }
 
@@ -240,7 +243,7 @@ pub mod ids {
     use super::*;
     small_steps!(
         u32,
-        "alias Input = u32;\nconst IDS: bool = true;\n",
+        "const IDS: bool = true;\n",
         |id| Some(id as usize),
         |_| None
     );
@@ -249,7 +252,7 @@ pub mod ids {
 /// Inputs are a matrix.
 pub mod matrix {
     use super::*;
-    small_steps!(f32, "alias Input = f32;\nconst IDS: bool = false;\n", |_| None, Some);
+    small_steps!(f32, "const IDS: bool = false;\n", |_| None, Some);
 }
 
 /// The reference's memory: the shader's, with the places of outputs counted from the values' first.

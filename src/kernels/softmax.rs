@@ -27,7 +27,7 @@ kernel! {
             workgroups: |p| spread_by(1, p.rows as usize),
         },
     ],
-    choose: |p, _| (p.outputs as usize >= WIDE) as usize,
+    choose: |p, _| if p.outputs as usize >= WIDE { "wide" } else { "rows" },
     reference: reference,
 }
 

@@ -9,7 +9,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use wgslearn::Device;
 use wgslearn::backend::{CpuExecutor, Executor};
-use wgslearn::kernels::{Dispatch, Element, Span};
+use wgslearn::kernels::{Dispatch, Element, Span, Variant};
 use wgslearn::program::{Program, Run};
 
 /// The adapter that all tests of a binary share: hardware where there is any, else a software
@@ -136,7 +136,10 @@ impl Case {
         let mut others: Vec<(String, Box<dyn Executor>)> =
             vec![("f32 reference".into(), Device::cpu().prepare(&self.program).expect("memory"))];
         let params = &self.program.routines[0].dispatches[0].params;
-        for variant in kernel.variants.iter().filter(|variant| (variant.computes)(params)) {
+        let can = |variant: &&Variant| {
+            (variant.computes)(params) && (!variant.requires_subgroup_8 || gpu().has_subgroup_8())
+        };
+        for variant in kernel.variants.iter().filter(can) {
             let executor = gpu().prepare_variant(&self.program, variant.name);
             others.push((
                 format!("variant {}", variant.name),

@@ -71,7 +71,7 @@ impl Pipelines {
         variant: usize,
     ) -> Result<wgpu::ComputePipeline> {
         let scope = self.gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
-        let mut source = kernel.variants[variant].source.concat();
+        let mut source = kernel.source(&kernel.variants[variant]);
         if self.gpu.params_in_storage() {
             source = source.replace("var<uniform> params", "var<storage, read> params");
         }

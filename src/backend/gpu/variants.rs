@@ -19,8 +19,8 @@ pub struct Variants<'a> {
 }
 
 impl Variants<'_> {
-    /// The variant of a dispatch's kernel: of this name, or the fastest, or by the kernel's rule. Its parameters lie at
-    /// byte `offset`.
+    /// The variant of a dispatch's kernel: of this name, where one is asked for and it can run; else the fastest, or by
+    /// the kernel's rule. Its parameters lie at byte `offset`.
     pub fn choose(&self, dispatch: &Dispatch, offset: u64, name: Option<&str>) -> Result<usize> {
         let gpu = &self.pipelines.gpu;
         let (kernel, adapter) = (dispatch.kernel, gpu.adapter_kind());
@@ -42,11 +42,16 @@ impl Variants<'_> {
                 && (!variant.requires_subgroup_8 || requires_subgroup_8)
         };
         if let Some(name) = name {
-            let named = kernel.variants.iter().position(|v| v.name == name).filter(runs);
-            return Ok(named.unwrap_or_else(|| (kernel.choose)(&dispatch.params, adapter)));
+            let named = kernel.variant(name)?;
+            return runs(&named).then_some(named).ok_or_else(|| {
+                let (kernel, adapter) = (kernel.name, &gpu.info.name);
+                Error::Device(format!("{kernel} ({name}) does not compute this dispatch on {adapter}"))
+            });
         }
-        let rule = (kernel.choose)(&dispatch.params, adapter);
-        let mut candidates = (kernel.candidates)(&dispatch.params, adapter);
+        let rule = kernel.variant((kernel.choose)(&dispatch.params, adapter))?;
+        let candidates = (kernel.candidates)(&dispatch.params, adapter).iter();
+        let mut candidates =
+            candidates.map(|name| kernel.variant(name)).collect::<Result<Vec<usize>>>()?;
         candidates.retain(runs);
         let (timing, clock) = match adapter {
             Adapter::Software { .. } => (Timing::Software, None),
