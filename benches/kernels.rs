@@ -7,26 +7,29 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::time::Instant;
 use wgslearn::Device;
-use wgslearn::bench::cases;
-use wgslearn::program::{RoutineId, Run};
+use wgslearn::backend::load;
+use wgslearn::kernels::ALL;
+use wgslearn::kernels::case::Case;
+use wgslearn::program::{Program, RoutineId, Run};
 
 fn kernels(criterion: &mut Criterion) {
     let devices: Vec<Device> = ["gpu", "cpu"].iter().flat_map(|name| Device::open(name)).collect();
-    for case in cases() {
-        let mut group = criterion.benchmark_group(case.kernel.name);
+    let benches = ALL.iter().flat_map(|kernel| kernel.benches.iter().map(move |at| (*kernel, at)));
+    for (kernel, (size, sizes)) in benches {
+        let case = Case::of_bench(kernel, *sizes);
+        let program = Program::of_case(&case).expect("it records");
+        let mut group = criterion.benchmark_group(kernel.name);
         group.sample_size(10).warm_up_time(std::time::Duration::from_millis(200));
         group.measurement_time(std::time::Duration::from_millis(500));
         group.throughput(match case.flops > 0.0 {
             true => Throughput::Elements(case.flops as u64),
-            false => Throughput::Bytes(case.bytes as u64),
+            false => Throughput::Bytes(4 * case.numbers as u64),
         });
         for device in &devices {
-            let id = BenchmarkId::new(device.kind().name(), &case.size);
+            let id = BenchmarkId::new(device.kind().name(), size);
             group.bench_function(id, |bencher| {
-                let mut executor = device.prepare(&case.program).expect("the case fits");
-                for (span, words) in &case.words {
-                    executor.write_u32(*span, words).expect("written");
-                }
+                let mut executor = device.prepare(&program).expect("the case fits");
+                load(&case, executor.as_mut()).expect("written");
                 // store_rows moves on with each run; its buffer holds 60,000.
                 let mut left = 50_000;
                 bencher.iter_custom(|wanted| {

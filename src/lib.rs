@@ -62,9 +62,6 @@ internal! {
     backend,
     program,
 }
-#[cfg(feature = "unstable")]
-#[doc(hidden)]
-pub mod bench;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;

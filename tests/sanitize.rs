@@ -1,20 +1,17 @@
 //! Every kernel and every variant through the sanitizer (docs/sanitizer.md), on small ragged shapes: no
-//! report, and results within the bounds of tests/kernels.rs under every arithmetic that WGSL allows.
-//! Needs no adapter. Built without the test harness, so that the cases can be read and their tests not run;
-//! an argument is a part of a kernel's name.
+//! report, and results within the bounds of its `case` under every arithmetic that WGSL allows.
+//! Needs no adapter. An argument is a part of a kernel's name.
 
-#[allow(dead_code, unused_imports)]
-#[path = "kernels.rs"]
-mod kernels;
+mod common;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use kernels::{CASES, common};
+use common::Checked;
 use wgsl_sanitizer::{Arithmetic, Binding, Dispatch, Options, Outcome, Piece, Shader};
 use wgslearn::backend::{CpuExecutor, Executor};
+use wgslearn::kernels::case::{Case, Data, NEVER};
 use wgslearn::kernels::{ALL, Element, Kernel, Variant};
-use wgslearn::program::{RoutineId, Run};
 
 /// Ragged, aligned to four, and large enough for several workgroups.
 const SIZES: [[usize; 4]; 10] = [
@@ -55,19 +52,19 @@ fn read(folder: &Path, files: &mut Vec<(String, String)>) {
 }
 
 /// What the case binds, for the sanitizer. Buffers of outputs hold a value that must not be read.
-fn dispatch_of(case: &common::Case, variant: &Variant) -> Dispatch {
-    let recorded = &case.program.routines[0].dispatches[0];
+fn dispatch_of(case: &Case, variant: &Variant) -> Dispatch {
+    let recorded = case.dispatch();
     let word = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().expect("four bytes"));
     let mut params: Vec<u32> = recorded.params.chunks_exact(4).map(word).collect();
     params.resize(params.len().next_multiple_of(4), 0);
     let mut bindings = vec![Binding { group: 0, binding: 0, words: params, written: true }];
     for (i, span) in recorded.bindings.iter().enumerate() {
-        let (_, data) = case.before.iter().find(|(of, _)| of == span).expect("it has data");
-        let (words, written): (Vec<u32>, bool) = match data {
-            common::Data::U32(words) => (words.clone(), true),
-            common::Data::F32(reals) => {
-                (reals.iter().map(|x| x.to_bits()).collect(), !reals.iter().all(|&x| x == -77.0))
+        let (words, written): (Vec<u32>, bool) = match &case.buffers[span.buffer.0] {
+            Data::U32(words) => (words.clone(), true),
+            Data::F32(reals) => {
+                (reals.iter().map(|x| x.to_bits()).collect(), !reals.iter().all(|&x| x == NEVER))
             }
+            Data::Zeros(_, len) => (vec![0; *len], true),
         };
         bindings.push(Binding { group: 0, binding: i as u32 + 1, words, written });
     }
@@ -75,17 +72,13 @@ fn dispatch_of(case: &common::Case, variant: &Variant) -> Dispatch {
 }
 
 /// Where a result is past its bound.
-fn past_its_bound(
-    case: &common::Case,
-    oracle: &mut CpuExecutor<f64>,
-    outcome: &Outcome,
-) -> Option<String> {
-    let recorded = &case.program.routines[0].dispatches[0];
+fn past_its_bound(case: &Case, oracle: &mut CpuExecutor<f64>, outcome: &Outcome) -> Option<String> {
+    let recorded = case.dispatch();
     for &(span, tolerance) in &case.after {
         let at = recorded.bindings.iter().position(|of| *of == span).expect("it is bound");
         let got = &outcome.bindings[at + 1];
         let name = recorded.kernel.bindings[at].name;
-        if case.program.buffers[span.buffer.0].element == Element::U32 {
+        if case.buffers[span.buffer.0].element() == Element::U32 {
             let truth = oracle.read_u32(span).expect("read");
             if let Some(i) = (0..truth.len()).find(|&i| truth[i] != got[i]) {
                 return Some(format!("word {i} of {name} is {}, not {}", got[i], truth[i]));
@@ -119,10 +112,6 @@ fn main() {
         if only.as_ref().is_some_and(|only| !kernel.name.contains(only.as_str())) {
             continue;
         }
-        let Some((_, make)) = CASES.iter().find(|(of, _)| std::ptr::eq(*of, *kernel)) else {
-            found.insert(format!("kernel {} has no case", kernel.name));
-            continue;
-        };
         for variant in kernel.variants {
             let named = pieces(kernel, variant, &files);
             let named: Vec<Piece<'_>> =
@@ -137,25 +126,16 @@ fn main() {
             };
             let mut met = false;
             for (seed, sizes) in SIZES.into_iter().enumerate() {
-                let case = make(common::Case::new(seed as u64), sizes);
-                let recorded = &case.program.routines[0].dispatches[0];
+                let checked = Checked::new(kernel, seed as u64, sizes);
+                let case = &checked.case;
+                let recorded = case.dispatch();
                 if !(variant.computes)(&recorded.params) {
                     continue;
                 }
                 met = true;
-                let mut oracle = CpuExecutor::<f64>::new(&case.program).expect("memory");
-                for (span, data) in &case.before {
-                    match data {
-                        common::Data::F32(values) => {
-                            oracle.write_f32(*span, values).expect("write")
-                        }
-                        common::Data::U32(values) => {
-                            oracle.write_u32(*span, values).expect("write")
-                        }
-                    }
-                }
-                oracle.run(&[Run { routine: RoutineId(0), times: 1 }]).expect("the case runs");
-                let dispatch = dispatch_of(&case, variant);
+                let mut oracle = CpuExecutor::<f64>::new(&checked.program).expect("memory");
+                checked.run(&mut oracle);
+                let dispatch = dispatch_of(case, variant);
                 for (name, arithmetic) in Arithmetic::all(seed as u64) {
                     let options = Options { seed: seed as u64, arithmetic, ..Options::default() };
                     let outcome = match shader.run("main", &dispatch, &options) {
@@ -176,7 +156,7 @@ fn main() {
                             eprintln!("{place}, sizes {sizes:?}: {report}");
                         }
                     }
-                    if let Some(message) = past_its_bound(&case, &mut oracle, &outcome) {
+                    if let Some(message) = past_its_bound(case, &mut oracle, &outcome) {
                         eprintln!("{place}, sizes {sizes:?}, {name} arithmetic: {message}");
                         found.insert(format!("{place}: {name} arithmetic: past its bound"));
                     }

@@ -53,6 +53,21 @@ pub trait Executor: Send {
     }
 }
 
+/// Writes what a kernel's case holds into its program's buffers.
+///
+/// # Errors
+/// As the executor's: the program is another.
+#[cfg(feature = "unstable")]
+pub fn load(case: &crate::kernels::case::Case, executor: &mut dyn Executor) -> Result<()> {
+    use crate::kernels::case::Data;
+    case.contents().try_for_each(|(span, data)| match data {
+        Data::F32(values) => executor.write_f32(span, values),
+        Data::U32(words) => executor.write_u32(span, words),
+        // So a device makes them.
+        Data::Zeros(..) => Ok(()),
+    })
+}
+
 /// A dispatch and its time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Timing {

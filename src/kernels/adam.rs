@@ -4,6 +4,8 @@
 //! `rate = lr sqrt(1 - b2^t) / (1 - b1^t)`. The host computes the rate of every step in double
 //! precision ([`rate`]): on a device 1 - b2^t would lose its digits.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::state::BATCH_SLOT;
 use super::{Real, spread};
 
@@ -40,6 +42,8 @@ kernel! {
     source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("adam.wgsl")],
     workgroups: |p| spread(p.count.div_ceil(4) as usize),
     reference: reference,
+    case: case,
+    benches: [("4M parameters", [1024, 1024, 1, 1])],
 }
 
 /// The rate of step `step`, counted from 1.
@@ -118,6 +122,33 @@ fn reference<T: Real>(
         .zip(gradients.par_chunks(BLOCK))
         .zip(first_moments.par_chunks_mut(BLOCK).zip(second_moments.par_chunks_mut(BLOCK)))
         .for_each(|((p, g), (m, v))| block(p, g, m, v));
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [a, b, ..]: Sizes) -> Dispatch {
+    let count = a * b * 4;
+    c.moves(7 * count);
+    let params = Params {
+        count: count as u32,
+        beta_1: 0.9,
+        beta_2: 0.999,
+        complement_1: 0.1,
+        complement_2: 0.001,
+        epsilon: 1e-7,
+    };
+    let bindings = Bindings {
+        state: c.state(0, 2),
+        schedule: c.reals(vec![0.0, 0.0, 1e-2]),
+        gradients: c.random(count, 1.0),
+        weights: c.random(count, 1.0),
+        first_moments: c.random(count, 1.0),
+        second_moments: c.between(count, 0.0, 1.0),
+    };
+    c.expect(bindings.weights, EXACT);
+    c.expect(bindings.first_moments, EXACT);
+    c.expect(bindings.second_moments, EXACT);
+    dispatch(params, bindings)
 }
 
 #[cfg(test)]

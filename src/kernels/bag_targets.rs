@@ -2,6 +2,8 @@
 //! vocabulary), or the share of its words that each is (for a softmax). [`super::fill`] has made
 //! the targets zero before.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::{Real, spread};
 
 /// Ids from here on are words; those below are padding and the unknown word.
@@ -29,6 +31,8 @@ kernel! {
     workgroups: |p| spread(p.rows as usize),
     loop_iterations: |p| 2 * p.length as u64,
     reference: reference,
+    case: case,
+    benches: [("256 bags of 20 words", [256, 20, 20_000, 2])],
 }
 
 fn reference<T: Real>(p: &Params, ids: &[u32], targets: &mut [T]) {
@@ -44,4 +48,20 @@ fn reference<T: Real>(p: &Params, ids: &[u32], targets: &mut [T]) {
             }
         }
     }
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [rows, length, outputs, code]: Sizes) -> Dispatch {
+    c.moves(3 * rows * length);
+    let bindings =
+        Bindings { ids: c.ids(rows * length, outputs), targets: c.zeros(rows * outputs) };
+    c.expect(bindings.targets, EXACT);
+    let params = Params {
+        rows: rows as u32,
+        length: length as u32,
+        outputs: outputs as u32,
+        counts: (code % 2) as u32,
+    };
+    dispatch(params, bindings)
 }

@@ -3,6 +3,8 @@
 //! Loss `max(z, 0) - z y + ln(1 + e^-|z|)`, gradient `(sigmoid(z) - y) / (rows outputs)`; right
 //! when z > 0 where y > 0.5, element by element, as Keras' `binary_accuracy`.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::state::{BATCH_SLOT, advance};
 use super::{Real, for_stretches, sum, vectorised};
 
@@ -34,6 +36,8 @@ kernel! {
     ],
     workgroups: |p| [p.groups, 1, 1],
     reference: reference,
+    case: case,
+    benches: [("256 x 784", [256, 784, 1, 0])],
 }
 
 /// Workgroups among which a loss over `count` elements is shared: at most 64, with 4,096
@@ -86,4 +90,22 @@ fn reference<T: Real>(
         totals.copy_from_slice(&total);
     });
     advance(state, p.rows);
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [rows, outputs, some, slot]: Sizes) -> Dispatch {
+    c.moves(3 * rows * outputs);
+    let groups = if c.is_bench() { groups(rows * outputs) } else { some.min(64) };
+    let bindings = Bindings {
+        state: c.state(5, slot as u32),
+        // Large enough to overflow a careless formula.
+        logits: c.random(rows * outputs, 40.0),
+        targets: c.classes(rows * outputs, 2),
+        d_logits: c.output(rows * outputs, EXACT),
+        history: c.output((slot + 1) * groups * 2, summed(rows * outputs)),
+    };
+    c.expect(bindings.state, 0.0);
+    let (rows, outputs, groups) = (rows as u32, outputs as u32, groups as u32);
+    dispatch(Params { rows, outputs, groups }, bindings)
 }

@@ -3,6 +3,8 @@
 //! Loss `sum_j y_j (ln sum_i e^(z_i) - z_j)`, gradient `(softmax(z) sum_j y_j - y) / rows`; right
 //! when the largest logit stands at the largest target, as Keras' `categorical_accuracy`.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::state::{BATCH_SLOT, advance};
 use super::{Real, sum};
 
@@ -48,6 +50,12 @@ kernel! {
     ],
     choose: |p, _| if p.outputs as usize >= WIDE { "wide" } else { "rows" },
     reference: reference,
+    case: case,
+    benches: [
+        // Classes, and a vocabulary's words.
+        ("256 x 100", [256, 100, 1, 1]),
+        ("256 x 20000", [256, 20_000, 1, 0]),
+    ],
 }
 
 /// Outputs from which on the invocations of a workgroup share a row.
@@ -136,4 +144,32 @@ fn reference<T: Real>(
 /// Where the largest value stands, the first of equals.
 fn first_largest<T: Real>(values: &[T]) -> usize {
     (1..values.len()).fold(0, |best, j| if values[j] > values[best] { j } else { best })
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [rows, outputs, some, slot]: Sizes) -> Dispatch {
+    let groups = if c.is_bench() { groups(rows, outputs) } else { some.min(64) };
+    let sparse = slot % 2;
+    c.moves(2 * rows * outputs + if sparse == 1 { rows } else { rows * outputs });
+    let logits = c.random(rows * outputs, 40.0);
+    let targets = match sparse {
+        1 => c.classes(rows, outputs),
+        _ => c.between(rows * outputs, 0.0, 1.0),
+    };
+    let bindings = Bindings {
+        state: c.state(5, slot as u32),
+        logits,
+        targets,
+        d_logits: c.output(rows * outputs, EXACT),
+        history: c.output((slot + 1) * groups * 2, summed(rows * outputs)),
+    };
+    c.expect(bindings.state, 0.0);
+    let params = Params {
+        rows: rows as u32,
+        outputs: outputs as u32,
+        groups: groups as u32,
+        sparse: sparse as u32,
+    };
+    dispatch(params, bindings)
 }

@@ -2,6 +2,8 @@
 //! `min(1, limit / norm)`; NaN where the norm is not finite, so that the loss shows it.
 
 use super::Real;
+#[cfg(feature = "unstable")]
+use super::case::*;
 
 kernel! {
     name: "clip_scale",
@@ -21,6 +23,8 @@ kernel! {
     workgroups: |_| [1, 1, 1],
     loop_iterations: |p| p.partials as u64 / 256 + 32,
     reference: reference,
+    case: case,
+    benches: [("4M parameters", [1024, 1, 1, 1])],
 }
 
 fn reference<T: Real>(p: &Params, partials: &[T], scale: &mut [T]) {
@@ -29,4 +33,16 @@ fn reference<T: Real>(p: &Params, partials: &[T], scale: &mut [T]) {
     let factor = if norm > limit { limit / norm } else { T::ONE };
     // Zero, or NaN where the norm is not finite.
     scale[0] = factor + norm * T::ZERO;
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [a, b, _, which]: Sizes) -> Dispatch {
+    let count = a * b;
+    c.moves(count);
+    let bindings = Bindings { sums: c.between(count, 0.0, 1.0), scale: c.output(1, summed(count)) };
+    // Below and above the norm, which is about sqrt(count / 2).
+    let limit = [0.01, 1e6][which % 2] * (count as f32).sqrt();
+    let params = Params { partials: count as u32, limit };
+    dispatch(params, bindings)
 }

@@ -1,5 +1,7 @@
 //! Gradients clipped to a value: each into `[-limit, limit]`. A NaN stays one.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::{Real, for_rows, spread};
 
 kernel! {
@@ -17,6 +19,8 @@ kernel! {
     source: &[wgsl!("shared/index.wgsl"), wgsl!("clip_value.wgsl")],
     workgroups: |p| spread(p.count as usize),
     reference: reference,
+    case: case,
+    benches: [("4M parameters", [1024, 4096, 1, 1])],
 }
 
 fn reference<T: Real>(p: &Params, gradients: &mut [T]) {
@@ -31,4 +35,14 @@ fn reference<T: Real>(p: &Params, gradients: &mut [T]) {
             }
         }
     });
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [a, b, ..]: Sizes) -> Dispatch {
+    c.moves(2 * a * b);
+    let gradients = c.random(a * b, 3.0);
+    c.expect(gradients, 0.0);
+    let params = Params { count: (a * b) as u32, limit: 1.25 };
+    dispatch(params, Bindings { gradients })
 }

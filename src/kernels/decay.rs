@@ -1,5 +1,7 @@
 //! Decoupled weight decay (Loshchilov and Hutter 2019): `p *= 1 - factor lr`.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::state::BATCH_SLOT;
 use super::{Real, for_rows, spread, vectorised};
 
@@ -22,6 +24,8 @@ kernel! {
     source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("decay.wgsl")],
     workgroups: |p| spread(p.count as usize),
     reference: reference,
+    case: case,
+    benches: [("4M parameters", [1024, 4096, 1, 1])],
 }
 
 fn reference<T: Real>(p: &Params, state: &[u32], rates: &[T], weights: &mut [T]) {
@@ -32,4 +36,18 @@ fn reference<T: Real>(p: &Params, state: &[u32], rates: &[T], weights: &mut [T])
             || weights.iter_mut().for_each(|weight| *weight *= factor),
         );
     });
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [a, b, ..]: Sizes) -> Dispatch {
+    c.moves(2 * a * b);
+    let bindings = Bindings {
+        state: c.state(0, 1),
+        rates: c.reals(vec![0.0, 0.2]),
+        weights: c.random(a * b, 1.0),
+    };
+    c.expect(bindings.weights, EXACT);
+    let params = Params { count: (a * b) as u32, factor: 0.7 };
+    dispatch(params, bindings)
 }

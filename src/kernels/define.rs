@@ -104,6 +104,12 @@ pub struct Kernel {
     pub reference_f32: fn(params: &[u8], slots: &mut [Slot<'_, f32>]),
     /// The CPU reference in double precision: the oracle.
     pub reference_f64: fn(params: &[u8], slots: &mut [Slot<'_, f64>]),
+    /// Makes a launch of four sizes, for tests and benches.
+    #[cfg(feature = "unstable")]
+    pub case: fn(&mut super::case::Case, super::case::Sizes) -> Dispatch,
+    /// Sizes that training meets, each with what it says to people.
+    #[cfg(feature = "unstable")]
+    pub benches: &'static [(&'static str, super::case::Sizes)],
 }
 
 impl Kernel {
@@ -124,7 +130,8 @@ impl Kernel {
                 Access::Write => "read_write",
             };
             let Binding { name, item, .. } = binding;
-            text += &format!("@group(0) @binding({i}) var<storage, {access}> {name}: array<{item}>;\n");
+            text +=
+                &format!("@group(0) @binding({i}) var<storage, {access}> {name}: array<{item}>;\n");
         }
         text
     }
@@ -271,7 +278,8 @@ macro_rules! wgsl {
 /// `dispatch`) and, in front of each variant's source, the declarations in WGSL ([`Kernel::declarations`]). A binding is
 /// `NAME: read f32`, or `NAME: write f32 as ITEM` where the shader's array is of another type than the element: a vector,
 /// or an alias that each variant sets in front. `reference` is a function `reference::<T: Real>(&Params, binding, ...)` whose
-/// arguments are the bindings as slices, in order.
+/// arguments are the bindings as slices, in order; `case` is a function `case(&mut Case, Sizes) -> Dispatch` that makes a launch
+/// for tests and benches (`case.rs`), and `benches` are the sizes that benches call it with.
 macro_rules! kernel {
     (
         name: $name:literal,
@@ -282,6 +290,8 @@ macro_rules! kernel {
         $(candidates: $candidates:expr, size_class: $size_class:expr,)?
         $(loop_iterations: $loop_iterations:expr,)?
         reference: $reference:path,
+        case: $case:path,
+        benches: $benches:expr,
     ) => {
         /// The kernel's parameters; the shader's struct is written from the same list.
         #[repr(C)]
@@ -338,6 +348,10 @@ macro_rules! kernel {
                 },
                 reference_f32: run::<f32>,
                 reference_f64: run::<f64>,
+                #[cfg(feature = "unstable")]
+                case: $case,
+                #[cfg(feature = "unstable")]
+                benches: &$benches,
             }
         };
 
@@ -359,6 +373,8 @@ macro_rules! kernel {
         choose: $choose:expr,
         $(loop_iterations: $loop_iterations:expr,)?
         reference: $reference:path,
+        case: $case:path,
+        benches: $benches:expr,
     ) => {
         kernel! {
             name: $name,
@@ -380,6 +396,8 @@ macro_rules! kernel {
             choose: $choose,
             $(loop_iterations: $loop_iterations,)?
             reference: $reference,
+            case: $case,
+            benches: $benches,
         }
     };
     // The usual case: one variant.
@@ -391,6 +409,8 @@ macro_rules! kernel {
         workgroups: $workgroups:expr,
         $(loop_iterations: $loop_iterations:expr,)?
         reference: $reference:path,
+        case: $case:path,
+        benches: $benches:expr,
     ) => {
         kernel! {
             name: $name,
@@ -400,6 +420,8 @@ macro_rules! kernel {
             choose: |_, _| "only",
             $(loop_iterations: $loop_iterations,)?
             reference: $reference,
+            case: $case,
+            benches: $benches,
         }
     };
     // Over rows of items (`shared/rows.wgsl`): vec4f where the width is a multiple of 4, else f32; each
@@ -422,6 +444,8 @@ macro_rules! kernel {
         },
         $(loop_iterations: $loop_iterations:expr,)?
         reference: $reference:path,
+        case: $case:path,
+        benches: $benches:expr,
     ) => {
         kernel! {
             name: $name,
@@ -467,6 +491,8 @@ macro_rules! kernel {
             },
             $(loop_iterations: $loop_iterations,)?
             reference: $reference,
+            case: $case,
+            benches: $benches,
         }
 
         /// Rows that the eight invocations of a row take in a form for software adapters.

@@ -2,6 +2,8 @@
 //! its weights' rows: a layer whose weights exceed a binding is several dispatches, each adding to
 //! the sum of those before.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::product::{Shape, product_kernel, vec4_aligned};
 use super::{Activation, Begin, Product, Real, spread_by};
 
@@ -50,6 +52,12 @@ product_kernel! {
         beside: ["column_shared"],
     },
     reference: reference,
+    case: case,
+    benches: [
+        ("256x784 784x128", [256, 784, 128, 0]),
+        ("256x8192 8192x1", [256, 8192, 1, 0]),
+        ("1024x1024 1024x1024", [1024, 1024, 1024, 0]),
+    ],
 }
 
 impl Params {
@@ -93,4 +101,30 @@ fn reference<T: Real>(p: &Params, input: &[T], weights: &[T], output: &mut [T]) 
         units,
         &|_, _, values| activation.apply_all(values),
     );
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [rows, inputs, units, code]: Sizes) -> Dispatch {
+    c.computes(2 * rows * inputs * units);
+    let [before, behind] = c.margins(code);
+    let stride = before + inputs + behind;
+    let (adds, bias) = ((before > 0) as usize, (behind == 0) as usize);
+    let bindings = Bindings {
+        input: c.random(rows * stride, 1.0),
+        weights: c.random((inputs + bias) * units, 1.0),
+        output: c.random(rows * units, 1.0),
+    };
+    c.expect(bindings.output, summed(inputs));
+    let params = Params {
+        rows: rows as u32,
+        inputs: inputs as u32,
+        units: units as u32,
+        activation: (code % 4) as u32,
+        stride: stride as u32,
+        first: before as u32,
+        adds: adds as u32,
+        bias: bias as u32,
+    };
+    dispatch(params, bindings)
 }

@@ -1,6 +1,8 @@
 //! Dense layer, gradient of its input, carried through the activation that produced that input:
 //! `d_input = (d_output W^T) * activation'(input)`.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::product::{Shape, product_kernel, vec4_aligned};
 use super::{Activation, Begin, Product, Real};
 
@@ -52,6 +54,12 @@ product_kernel! {
         beside: ["column_linear"],
     },
     reference: reference,
+    case: case,
+    benches: [
+        ("256x128 128x784", [256, 784, 128, 0]),
+        ("256x1 1x8192", [256, 8192, 1, 0]),
+        ("1024x1024 1024x1024", [1024, 1024, 1024, 0]),
+    ],
 }
 
 impl Params {
@@ -113,4 +121,38 @@ fn reference<T: Real>(p: &Params, input: &[T], weights: &[T], d_output: &[T], d_
             }
         },
     );
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [rows, inputs, units, code]: Sizes) -> Dispatch {
+    c.computes(2 * rows * inputs * units);
+    let [before, behind] = c.margins(code);
+    let stride = before + inputs + behind;
+    let bindings = Bindings {
+        input: c.random(rows * stride, 1.0),
+        weights: c.random((inputs + 1) * units, 1.0),
+        d_output: c.random(rows * units, 1.0),
+        d_input: c.random(rows * stride, 1.0),
+    };
+    c.expect(bindings.d_input, summed(units));
+    // All units in one dispatch, or the first, the middle or the last of several.
+    let part = units / 12 * 4;
+    let [first_unit, left] = match rows % 4 {
+        1 => [0, part],
+        2 => [part, part],
+        3 => [part, 0],
+        _ => [0, 0],
+    };
+    let params = Params {
+        rows: rows as u32,
+        inputs: inputs as u32,
+        units: units as u32,
+        activation: if c.is_bench() { Activation::Relu.code() } else { (code % 4) as u32 },
+        stride: stride as u32,
+        first: before as u32,
+        first_unit: first_unit as u32,
+        terms: (units - first_unit - left) as u32,
+    };
+    dispatch(params, bindings)
 }

@@ -1,5 +1,7 @@
 //! Dense layer, gradient of kernel and bias at once: `gradient = [input 1]^T d_output`.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::product::{MOST_TERMS, Shape, product_kernel, vec4_aligned};
 use super::{Begin, Product, Real, sum_rows};
 
@@ -46,6 +48,14 @@ product_kernel! {
         beside: [],
     },
     reference: reference,
+    case: case,
+    benches: [
+        // A narrow layer over many rows, in parts.
+        ("64x65536 65536x32 in 128 parts", [65_536, 64, 32, 2]),
+        ("784x256 256x128", [256, 784, 128, 0]),
+        ("8192x256 256x1", [256, 8192, 1, 0]),
+        ("1024x1024 1024x1024", [1024, 1024, 1024, 0]),
+    ],
 }
 
 impl Params {
@@ -113,4 +123,36 @@ fn sum_part<T: Real>(p: &Params, input: &[T], d_output: &[T], gradient: &mut [T]
     if !bias.is_empty() {
         sum_rows(d_output, bias);
     }
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [rows, inputs, units, code]: Sizes) -> Dispatch {
+    c.computes(2 * rows * inputs * units);
+    let [before, behind] = c.margins(code);
+    let stride = before + inputs + behind;
+    let bias = (behind == 0) as usize;
+    // In one part, or in several, the last one ragged.
+    let part_rows = match c.is_bench() {
+        true if code == 2 => {
+            Params::whole(rows as u32, inputs as u32, units as u32).in_parts().part_rows as usize
+        }
+        false if rows % 2 == 0 => rows.div_ceil(3).next_multiple_of(16).min(rows),
+        _ => rows,
+    };
+    let bindings = Bindings {
+        input: c.random(rows * stride, 1.0),
+        d_output: c.random(rows * units, 1.0),
+        gradient: c.output(rows.div_ceil(part_rows) * (inputs + bias) * units, summed(rows)),
+    };
+    let params = Params {
+        rows: rows as u32,
+        inputs: inputs as u32,
+        units: units as u32,
+        stride: stride as u32,
+        first: before as u32,
+        bias: bias as u32,
+        part_rows: part_rows as u32,
+    };
+    dispatch(params, bindings)
 }

@@ -1,6 +1,8 @@
 //! Inverted dropout (Srivastava et al. 2014, scaled as Keras does):
 //! `output = input / (1 - rate)` where kept, else 0.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::random::random_bits;
 use super::state::BATCH_STEP;
 use super::{Real, for_rows, spread};
@@ -30,6 +32,8 @@ kernel! {
     source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("shared/random.wgsl"), wgsl!("dropout.wgsl")],
     workgroups: |p| spread(p.count as usize),
     reference: reference,
+    case: case,
+    benches: [("2M elements", [2048, 1024, 3, 1])],
 }
 
 fn reference<T: Real>(p: &Params, state: &[u32], input: &[T], output: &mut [T]) {
@@ -47,4 +51,25 @@ fn reference<T: Real>(p: &Params, state: &[u32], input: &[T], output: &mut [T]) 
             },
         );
     });
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [a, b, rate, _]: Sizes) -> Dispatch {
+    let count = a * b;
+    c.moves(2 * count);
+    let rate = (rate % 10) as f64 / 10.0;
+    let bindings = Bindings {
+        state: c.state(0, 0),
+        input: c.random(count, 1.0),
+        output: c.output(count, EXACT),
+    };
+    let params = Params {
+        count: count as u32,
+        threshold: super::random::drop_threshold(rate),
+        scale: (1.0 / (1.0 - rate)) as f32,
+        seed: c.rng.random(),
+        stream: 3,
+    };
+    dispatch(params, bindings)
 }

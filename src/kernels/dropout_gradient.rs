@@ -1,6 +1,8 @@
 //! Gradient of dropout, carried through the activation before it. The mask is not stored: it is
 //! drawn again from the same counters.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::random::random_bits;
 use super::state::BATCH_STEP;
 use super::{Activation, Real, for_rows, spread};
@@ -37,6 +39,8 @@ kernel! {
     ],
     workgroups: |p| spread(p.count as usize),
     reference: reference,
+    case: case,
+    benches: [("2M elements", [2048, 1024, 3, 1])],
 }
 
 fn reference<T: Real>(p: &Params, state: &[u32], input: &[T], d_output: &[T], d_input: &mut [T]) {
@@ -56,4 +60,27 @@ fn reference<T: Real>(p: &Params, state: &[u32], input: &[T], d_output: &[T], d_
         );
         activation.scale_by_derivative(gradients, &input[first..][..gradients.len()]);
     });
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [a, b, rate, code]: Sizes) -> Dispatch {
+    let count = a * b;
+    c.moves(3 * count);
+    let rate = (rate % 10) as f64 / 10.0;
+    let bindings = Bindings {
+        state: c.state(0, 0),
+        input: c.random(count, 1.0),
+        d_output: c.random(count, 1.0),
+        d_input: c.output(count, EXACT),
+    };
+    let params = Params {
+        count: count as u32,
+        threshold: super::random::drop_threshold(rate),
+        scale: (1.0 / (1.0 - rate)) as f32,
+        seed: c.rng.random(),
+        stream: 3,
+        activation: (code % 4) as u32,
+    };
+    dispatch(params, bindings)
 }

@@ -7,6 +7,8 @@
 
 use super::Real;
 use super::adam::Rule;
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::embedding_update::for_runs;
 use super::state::BATCH_SLOT;
 
@@ -55,6 +57,8 @@ kernel! {
         source: [wgsl!("shared/state.wgsl"), wgsl!("embedding_adam.wgsl")],
     },
     reference: reference,
+    case: case,
+    benches: [("32768 ids of 20000 x 64", [32_768, 20_000, 64, 1])],
 }
 
 #[allow(clippy::too_many_arguments)]
@@ -87,4 +91,37 @@ pub(super) fn held(sorted_ids: &[u32], first: u32, rows: u32) -> (usize, &[u32])
     let begin = sorted_ids.partition_point(|&id| id < first);
     let end = sorted_ids.partition_point(|&id| id < first.saturating_add(rows));
     (begin, &sorted_ids[begin..end])
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [a, rows, units, b]: Sizes) -> Dispatch {
+    let positions = a * b;
+    c.moves(positions + 7 * rows * units);
+    let [first, held] = c.piece(rows, b);
+    let [ids, _] = c.sorted_pairs(positions, rows);
+    let bindings = Bindings {
+        state: c.state(0, 2),
+        schedule: c.reals(vec![0.0, 0.0, 1e-2]),
+        sorted_ids: c.words(ids),
+        gradients: c.random(positions * units, 1.0),
+        weights: c.random(held * units, 1.0),
+        first_moments: c.random(held * units, 1.0),
+        second_moments: c.between(held * units, 0.0, 1.0),
+    };
+    c.expect(bindings.weights, EXACT);
+    c.expect(bindings.first_moments, EXACT);
+    c.expect(bindings.second_moments, EXACT);
+    let params = Params {
+        positions: positions as u32,
+        units: units as u32,
+        first: first as u32,
+        rows: held as u32,
+        beta_1: 0.9,
+        beta_2: 0.999,
+        complement_1: 0.1,
+        complement_2: 0.001,
+        epsilon: 1e-7,
+    };
+    dispatch(params, bindings)
 }

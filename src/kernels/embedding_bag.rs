@@ -2,6 +2,8 @@
 //! activated. It is what a dense layer gives for the bag's row of counts, which is never made, so
 //! that a vocabulary costs what a text's words cost. Id 0 is padding and adds nothing.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::{Activation, Real, for_costly_rows};
 
 /// The sum itself.
@@ -61,6 +63,8 @@ kernel! {
     },
     loop_iterations: |p| 2 * p.length as u64 + 8,
     reference: reference,
+    case: case,
+    benches: [("256 x 128 ids of 20000 x 64", [256, 128, 64, 1])],
 }
 
 fn reference<T: Real>(
@@ -115,4 +119,34 @@ fn reference<T: Real>(
             }
         }
     });
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [rows, length, units, code]: Sizes) -> Dispatch {
+    c.moves(rows * length * (1 + units) + rows * units);
+    let table = if c.is_bench() { 20_000 } else { 97 };
+    let [first, held] = c.piece(table, code);
+    let ends = code % 4 != 2;
+    let bindings = Bindings {
+        ids: c.ids(rows * length, table),
+        table: c.random(held * units, 1.0),
+        bias: c.random(units, 1.0),
+        output: c.random(rows * units, 1.0),
+        scales: c.output(rows, EXACT),
+    };
+    c.expect(bindings.output, summed(length));
+    let params = Params {
+        rows: rows as u32,
+        length: length as u32,
+        units: units as u32,
+        first: first as u32,
+        table_rows: held as u32,
+        mode: (code % 3) as u32,
+        activation: if ends { (code % 4) as u32 } else { 0 },
+        adds: (first > 0) as u32,
+        ends: ends as u32,
+        bias: (code / 2 % 2) as u32,
+    };
+    dispatch(params, bindings)
 }

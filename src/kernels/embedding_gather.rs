@@ -1,6 +1,8 @@
 //! Embedding: `output[p, :] = table[ids[p], :]`, of a whole table or of a piece of its rows: each
 //! piece writes the positions whose ids it holds.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::{Real, for_rows};
 
 kernel! {
@@ -31,6 +33,8 @@ kernel! {
         wide: [wgsl!("embedding_gather.wgsl")],
     },
     reference: reference,
+    case: case,
+    benches: [("32768 ids of 20000 x 64", [32_768, 20_000, 64, 1])],
 }
 
 fn reference<T: Real>(p: &Params, ids: &[u32], table: &[T], output: &mut [T]) {
@@ -42,4 +46,23 @@ fn reference<T: Real>(p: &Params, ids: &[u32], table: &[T], output: &mut [T]) {
             }
         }
     });
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [positions, rows, units, code]: Sizes) -> Dispatch {
+    c.moves(positions * (1 + 2 * units));
+    let [first, held] = c.piece(rows, code);
+    let bindings = Bindings {
+        ids: c.ids(positions, rows),
+        table: c.random(held * units, 1.0),
+        output: c.output(positions * units, 0.0),
+    };
+    let params = Params {
+        positions: positions as u32,
+        units: units as u32,
+        first: first as u32,
+        rows: if held == rows { u32::MAX } else { held as u32 },
+    };
+    dispatch(params, bindings)
 }

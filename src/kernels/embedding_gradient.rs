@@ -6,6 +6,8 @@
 //! [`super::radix_scan`], [`super::radix_scatter`], then [`super::embedding_gradient_runs`] and
 //! [`super::embedding_gradient_carry`]. The CPU reference is linear and serves both.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::{Real, spread};
 
 kernel! {
@@ -34,6 +36,8 @@ kernel! {
     workgroups: |p| spread(p.rows as usize * p.units as usize),
     loop_iterations: |p| p.positions as u64,
     reference: reference,
+    case: case,
+    benches: [("256 ids of 64 x 16", [256, 64, 16, 0])],
 }
 
 /// Whether reading every id for every element is cheaper than sorting: by the count of reads.
@@ -76,4 +80,20 @@ fn reference<T: Real>(p: &Params, ids: &[u32], d_output: &[T], scales: &[T], gra
         let sums = &mut gradient[id as usize * units..][..units];
         add_position(p.length, units, position, d_output, scales, sums);
     }
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [positions, rows, units, code]: Sizes) -> Dispatch {
+    c.moves(positions * (1 + units) + rows * units);
+    let [length, d_rows] = c.bags(positions, code);
+    let bindings = Bindings {
+        ids: c.ids(positions, rows),
+        d_output: c.random(d_rows * units, 1.0),
+        scales: c.random(d_rows, 1.0),
+        gradient: c.output(rows * units, summed(positions)),
+    };
+    let (positions, units, rows) = (positions as u32, units as u32, rows as u32);
+    let params = Params { positions, units, rows, length: length as u32 };
+    dispatch(params, bindings)
 }

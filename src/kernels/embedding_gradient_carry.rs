@@ -1,6 +1,8 @@
 //! Gradient of an embedding from sorted ids, second half: joins the runs that cross tiles.
 
 use super::Real;
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::embedding_gradient_runs::TILE;
 
 kernel! {
@@ -34,6 +36,8 @@ kernel! {
     },
     loop_iterations: |p| p.positions as u64 / TILE as u64 + TILE as u64,
     reference: reference,
+    case: case,
+    benches: [("32768 ids of 20000 x 64", [32_768, 20_000, 64, 1])],
 }
 
 fn reference<T: Real>(
@@ -65,4 +69,29 @@ fn reference<T: Real>(
             sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value);
         }
     }
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [a, rows, units, b]: Sizes) -> Dispatch {
+    let positions = a * b;
+    let tiles = positions.div_ceil(TILE);
+    let compact = if c.is_bench() { 0 } else { (b % 2) as u32 };
+    c.moves(3 * tiles * units);
+    let [first, held] = c.piece(rows, b);
+    let [ids, _] = c.sorted_pairs(positions, rows);
+    let bindings = Bindings {
+        sorted_ids: c.words(ids),
+        heads: c.random(tiles * units, 1.0),
+        tails: c.random(tiles * units, 1.0),
+        gradient: c.output(if compact == 1 { positions } else { held } * units, summed(tiles)),
+    };
+    let params = Params {
+        positions: positions as u32,
+        units: units as u32,
+        first: first as u32,
+        rows: if compact == 1 { u32::MAX } else { held as u32 },
+        compact,
+    };
+    dispatch(params, bindings)
 }

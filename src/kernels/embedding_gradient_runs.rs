@@ -6,6 +6,8 @@
 //! order, and the work is linear in the ids, however often one of them stands.
 
 use super::Real;
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::embedding_gradient::add_position;
 
 /// Sorted pairs that one invocation walks; `TILE` of `shaders/shared/runs.wgsl`.
@@ -53,6 +55,8 @@ kernel! {
         wide: [wgsl!("shared/runs.wgsl"), wgsl!("embedding_gradient_runs.wgsl")],
     },
     reference: reference,
+    case: case,
+    benches: [("32768 ids of 20000 x 64", [32_768, 20_000, 64, 1])],
 }
 
 #[allow(clippy::too_many_arguments)]
@@ -133,4 +137,44 @@ fn reference<T: Real>(
         .zip(gradient.par_chunks_mut(TILE * units))
         .enumerate()
         .for_each(|(tile, ((heads, tails), sums))| one(tile, heads, tails, sums));
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [a, rows, units, b]: Sizes) -> Dispatch {
+    let positions = a * b;
+    c.moves(positions * (2 + units) + rows * units);
+    let tiles = positions.div_ceil(TILE);
+    let [first, held] = c.piece(rows, b);
+    let [length, d_rows] = c.bags(positions, b);
+    let outer = length > 0 && rows % 2 == 1;
+    let d_rows_read = if outer { length } else { d_rows };
+    let [ids, places] = c.sorted_pairs(positions, rows);
+    let compact = if c.is_bench() { 0 } else { b % 2 };
+    let mut zeros = |count| {
+        let span = c.zeros(count);
+        c.expect(span, summed(TILE))
+    };
+    let gradient_rows = if compact == 1 { positions } else { held };
+    let (gradient, heads, tails) =
+        (zeros(gradient_rows * units), zeros(tiles * units), zeros(tiles * units));
+    let bindings = Bindings {
+        sorted_ids: c.words(ids),
+        sorted_positions: c.words(places),
+        d_output: c.random(d_rows_read * units, 1.0),
+        scales: c.random(d_rows, 1.0),
+        gradient,
+        heads,
+        tails,
+    };
+    let params = Params {
+        positions: positions as u32,
+        units: units as u32,
+        length: length as u32,
+        first: first as u32,
+        rows: if compact == 1 { u32::MAX } else { held as u32 },
+        compact: compact as u32,
+        outer: outer as u32,
+    };
+    dispatch(params, bindings)
 }

@@ -10,6 +10,8 @@
 //! sqrt(v) falls faster than a rate can grow ([`is_exact`]); only the moments decay on.
 
 use super::adam::Rule;
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::embedding_adam::held;
 use super::embedding_update::for_runs;
 use super::state::{BATCH_STEP, STEP};
@@ -63,6 +65,11 @@ kernel! {
         source: [wgsl!("shared/state.wgsl"), wgsl!("embedding_replay.wgsl")],
     },
     reference: reference,
+    case: case,
+    benches: [
+        // All rows are up to date: what it costs a step that finds nothing to replay.
+        ("32768 ids, nothing missed", [16_384, 20_000, 64, 2]),
+    ],
 }
 
 /// Whether replayed steps equal those of a dense Adam: m / sqrt(v) falls by b1 / sqrt(b2) a step, and
@@ -136,4 +143,47 @@ fn reference<T: Real>(
             }
         }
     });
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [a, rows, units, b]: Sizes) -> Dispatch {
+    let positions = a * b;
+    c.moves(2 * positions);
+    let [first, held] = c.piece(rows, b);
+    let [ids, _] = c.sorted_pairs(positions, rows);
+    let all = b % 2;
+    // Half of the rows have never had a gradient.
+    let moments = |c: &mut Case, low: f32| {
+        let fresh = |i: usize| (i / units) % 2 == 1;
+        c.draw(held * units, |rng, i| if fresh(i) { 0.0 } else { rng.random_range(low..1.0) })
+    };
+    let (first_moments, second_moments) = (moments(c, -1.0), moments(c, 1e-3));
+    // Up to forty steps have been missed.
+    let (step, missed) = (9_000, if c.is_bench() { 0 } else { 40 });
+    let steps = (0..rows).map(|_| step - c.rng.random_range(0..=missed)).collect();
+    let rates = (0..RATES).map(|i| 1e-3 + i as f32 * 1e-7).collect();
+    let bindings = Bindings {
+        state: c.words(vec![0, step, 0, step + 1, 0, 0, 0, 0]),
+        rates: c.reals(rates),
+        sorted_ids: c.words(ids),
+        steps: c.words(steps),
+        weights: c.random(held * units, 1.0),
+        first_moments,
+        second_moments,
+    };
+    c.expect(bindings.weights, summed(40));
+    c.expect(bindings.first_moments, summed(40));
+    c.expect(bindings.second_moments, summed(40));
+    let params = Params {
+        positions: if all == 1 { held } else { positions } as u32,
+        units: units as u32,
+        first: first as u32,
+        rows: held as u32,
+        all: all as u32,
+        beta_1: 0.9,
+        beta_2: 0.999,
+        epsilon: 1e-7,
+    };
+    dispatch(params, bindings)
 }

@@ -4,6 +4,8 @@
 //! The pairs (id, position) come sorted ([`super::radix_scatter`]); each id's gradient is summed in
 //! the order of its positions. `squares` begin above zero, so that the root is never of nothing.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::{Real, spread};
 
 kernel! {
@@ -37,6 +39,8 @@ kernel! {
     source: &[wgsl!("shared/index.wgsl"), wgsl!("embedding_update.wgsl")],
     workgroups: |p| spread(p.positions as usize * p.units.div_ceil(4) as usize),
     reference: reference,
+    case: case,
+    benches: [("36864 ids of 20000 x 100", [36_864, 20_000, 100, 12])],
 }
 
 fn reference<T: Real>(
@@ -132,4 +136,32 @@ fn split<T: Real, const N: usize>(
         work(start, run, rows);
         start += run.len();
     }
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [positions, rows, units, code]: Sizes) -> Dispatch {
+    c.moves(positions * (3 + units) + 4 * rows * units);
+    let length = code.div_ceil(2);
+    let vectors = positions.div_ceil(length);
+    let [ids, places] = c.sorted_pairs(positions, rows);
+    let by_row = code % 2;
+    let bindings = Bindings {
+        sorted_ids: c.words(ids),
+        sorted_positions: c.words(places),
+        vectors: c.random(vectors * units, 1.0),
+        factors: c.random(if by_row == 1 { vectors } else { positions }, 1.0),
+        table: c.random(rows * units, 1.0),
+        squares: c.between(rows * units, 0.1, 2.0),
+    };
+    c.expect(bindings.table, summed(positions));
+    c.expect(bindings.squares, summed(positions));
+    let params = Params {
+        positions: positions as u32,
+        units: units as u32,
+        length: length as u32,
+        by_row: by_row as u32,
+        rate: 0.1,
+    };
+    dispatch(params, bindings)
 }

@@ -1,5 +1,7 @@
 //! Sets every element to one value.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::{Real, spread};
 
 kernel! {
@@ -27,8 +29,19 @@ kernel! {
     ],
     choose: |p, _| if p.count.is_multiple_of(4) { "vec4" } else { "scalar" },
     reference: reference,
+    case: case,
+    benches: [("4M elements", [1024, 4096, 1, 1])],
 }
 
 fn reference<T: Real>(p: &Params, values: &mut [T]) {
     values[..p.count as usize].fill(T::from_f32(p.value));
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [a, b, ..]: Sizes) -> Dispatch {
+    c.moves(a * b);
+    let values = c.output(a * b, 0.0);
+    let params = Params { count: (a * b) as u32, value: 2.5 };
+    dispatch(params, Bindings { values })
 }

@@ -3,11 +3,13 @@
 //! Batch row r is row `order[cursor + r]` of `inputs` and `targets`. The kernel also opens the
 //! step in [`super::state`]. Two kernels from one shader: [`ids`] (u32) and [`matrix`] (f32).
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::state::{BATCH_SLOT, BATCH_STEP, CURSOR, SLOT, STEP};
 use super::{Adapter, Real, spread_rows};
 
 macro_rules! gather {
-    ($element:ident, $name:literal, $vec4:literal, $scalar:literal, $reference:ident) => {
+    ($element:ident, $name:literal, $vec4:literal, $scalar:literal, $reference:ident, $benches:expr) => {
         kernel! {
             name: $name,
             params: {
@@ -59,6 +61,8 @@ macro_rules! gather {
                 (Adapter::Software { .. }, false) => "scalar_software",
             },
             reference: $reference,
+            case: case,
+            benches: $benches,
         }
     };
 }
@@ -66,7 +70,14 @@ macro_rules! gather {
 /// Inputs are ids.
 pub mod ids {
     use super::*;
-    gather!(u32, "gather_batch", "alias Item = vec4u;\n", "alias Item = u32;\n", reference);
+    gather!(
+        u32,
+        "gather_batch",
+        "alias Item = vec4u;\n",
+        "alias Item = u32;\n",
+        reference,
+        [("256 rows of 128", [256, 128, 1, 768]),]
+    );
 
     fn reference<T: Real>(
         p: &Params,
@@ -81,12 +92,38 @@ pub mod ids {
         copy_rows(rows, inputs, batch_inputs, p.input_width);
         copy_rows(rows, targets, batch_targets, p.target_width);
     }
+
+    /// Tests and benches: see `case.rs`.
+    #[cfg(feature = "unstable")]
+    fn case(c: &mut Case, [rows, width, targets, skip]: Sizes) -> Dispatch {
+        c.moves(2 * rows * (width + 1));
+        let all = rows + skip;
+        let bindings = Bindings {
+            state: c.state(skip as u32, 4),
+            order: c.order(all),
+            inputs: c.ids(all * width, 1000),
+            targets: c.random(all * targets, 1.0),
+            batch_inputs: c.words(vec![7; rows * width]),
+            batch_targets: c.output(rows * targets, 0.0),
+        };
+        c.expect(bindings.batch_inputs, 0.0);
+        c.expect(bindings.state, 0.0);
+        let (rows, input_width, target_width) = (rows as u32, width as u32, targets as u32);
+        dispatch(Params { rows, input_width, target_width }, bindings)
+    }
 }
 
 /// Inputs are a matrix.
 pub mod matrix {
     use super::*;
-    gather!(f32, "gather_batch", "alias Item = vec4f;\n", "alias Item = f32;\n", reference);
+    gather!(
+        f32,
+        "gather_batch",
+        "alias Item = vec4f;\n",
+        "alias Item = f32;\n",
+        reference,
+        [("256 rows of 784", [256, 784, 2, 1792]),]
+    );
 
     fn reference<T: Real>(
         p: &Params,
@@ -100,6 +137,25 @@ pub mod matrix {
         let rows = open(state, order, p.rows);
         copy_rows(rows, inputs, batch_inputs, p.input_width);
         copy_rows(rows, targets, batch_targets, p.target_width);
+    }
+
+    /// Tests and benches: see `case.rs`.
+    #[cfg(feature = "unstable")]
+    fn case(c: &mut Case, [rows, width, targets, skip]: Sizes) -> Dispatch {
+        c.moves(2 * rows * (width + 1));
+        // Also without targets.
+        let (all, targets) = (rows + skip, targets - 1);
+        let bindings = Bindings {
+            state: c.state(skip as u32, 4),
+            order: c.order(all),
+            inputs: c.random(all * width, 1.0),
+            targets: c.random((all * targets).max(1), 1.0),
+            batch_inputs: c.output(rows * width, 0.0),
+            batch_targets: c.output((rows * targets).max(1), 0.0),
+        };
+        c.expect(bindings.state, 0.0);
+        let (rows, input_width, target_width) = (rows as u32, width as u32, targets as u32);
+        dispatch(Params { rows, input_width, target_width }, bindings)
     }
 }
 

@@ -1,5 +1,7 @@
 //! GELU (Hendrycks and Gimpel 2016), Keras' exact form: `y = z Phi(z)`, Phi the normal distribution function.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::{Real, for_rows, spread, vectorised};
 
 kernel! {
@@ -17,6 +19,8 @@ kernel! {
     source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/math.wgsl"), wgsl!("shared/normal.wgsl"), wgsl!("gelu.wgsl")],
     workgroups: |p| spread(p.count as usize),
     reference: reference,
+    case: case,
+    benches: [("256 x 1024", [256, 1024, 1, 1])],
 }
 
 fn reference<T: Real>(p: &Params, input: &[T], output: &mut [T]) {
@@ -31,4 +35,12 @@ fn reference<T: Real>(p: &Params, input: &[T], output: &mut [T]) {
             },
         );
     });
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [a, b, ..]: Sizes) -> Dispatch {
+    c.moves(2 * a * b);
+    let bindings = Bindings { input: c.random(a * b, 4.0), output: c.output(a * b, EXACT) };
+    dispatch(Params { count: (a * b) as u32 }, bindings)
 }

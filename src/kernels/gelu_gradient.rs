@@ -1,5 +1,7 @@
 //! Gradient of GELU: `d_input = d_output (Phi(z) + z phi(z))`, phi the normal density.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::{Real, for_rows, spread, vectorised};
 
 kernel! {
@@ -19,6 +21,8 @@ kernel! {
     source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/math.wgsl"), wgsl!("shared/normal.wgsl"), wgsl!("gelu_gradient.wgsl")],
     workgroups: |p| spread(p.count as usize),
     reference: reference,
+    case: case,
+    benches: [("256 x 1024", [256, 1024, 1, 1])],
 }
 
 fn reference<T: Real>(p: &Params, input: &[T], d_output: &[T], d_input: &mut [T]) {
@@ -33,4 +37,16 @@ fn reference<T: Real>(p: &Params, input: &[T], d_output: &[T], d_input: &mut [T]
             },
         );
     });
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [a, b, ..]: Sizes) -> Dispatch {
+    c.moves(3 * a * b);
+    let bindings = Bindings {
+        input: c.random(a * b, 4.0),
+        d_output: c.random(a * b, 1.0),
+        d_input: c.output(a * b, EXACT),
+    };
+    dispatch(Params { count: (a * b) as u32 }, bindings)
 }

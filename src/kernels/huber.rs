@@ -3,6 +3,8 @@
 //! With p = activation(z), e = p - y: loss `e^2 / 2` where `|e| <= delta`, else `delta (|e| - delta / 2)`; gradient by z
 //! `clamp(e, -delta, delta) activation'(p) / (rows outputs)`.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::state::{BATCH_SLOT, advance};
 use super::{Activation, Real, for_stretches, sum, vectorised};
 
@@ -38,6 +40,8 @@ kernel! {
     ],
     workgroups: |p| [p.groups, 1, 1],
     reference: reference,
+    case: case,
+    benches: [("256 x 1024", [256, 1024, 1, 0])],
 }
 
 fn reference<T: Real>(
@@ -94,4 +98,27 @@ fn reference<T: Real>(
         totals.copy_from_slice(&[total, T::ZERO]);
     });
     advance(state, p.rows);
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [rows, outputs, some, slot]: Sizes) -> Dispatch {
+    c.moves(3 * rows * outputs);
+    let groups = if c.is_bench() {
+        super::binary_crossentropy::groups(rows * outputs)
+    } else {
+        some.min(64)
+    };
+    let bindings = Bindings {
+        state: c.state(5, slot as u32),
+        logits: c.random(rows * outputs, 3.0),
+        targets: c.random(rows * outputs, 1.0),
+        d_logits: c.output(rows * outputs, EXACT),
+        history: c.output((slot + 1) * groups * 2, summed(rows * outputs)),
+    };
+    c.expect(bindings.state, 0.0);
+    let activation = (slot % 4) as u32;
+    let (rows, outputs, groups) = (rows as u32, outputs as u32, groups as u32);
+    let params = Params { rows, outputs, groups, activation, delta: 0.75 };
+    dispatch(params, bindings)
 }

@@ -1,6 +1,8 @@
 //! Layer normalisation (Ba et al. 2016), in Keras' form: `y = gamma (x - mean) / sqrt(variance + epsilon) + beta`
 //! over each vector x, with the biased variance.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::{Real, spread_by, sum, vectorised};
 
 kernel! {
@@ -26,6 +28,8 @@ kernel! {
     source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/reduce.wgsl"), wgsl!("layer_norm.wgsl")],
     workgroups: |p| spread_by(1, p.rows as usize),
     reference: reference,
+    case: case,
+    benches: [("256 x 1024", [256, 1024, 1, 1])],
 }
 
 fn reference<T: Real>(p: &Params, input: &[T], weights: &[T], output: &mut [T], moments: &mut [T]) {
@@ -57,4 +61,18 @@ fn reference<T: Real>(p: &Params, input: &[T], weights: &[T], output: &mut [T], 
             },
         );
     }
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [rows, units, ..]: Sizes) -> Dispatch {
+    c.moves(2 * rows * units);
+    let bindings = Bindings {
+        input: c.random(rows * units, 2.0),
+        weights: c.random(2 * units, 1.0),
+        output: c.output(rows * units, 1e-5),
+        moments: c.output(2 * rows, 1e-5),
+    };
+    let params = Params { rows: rows as u32, units: units as u32, epsilon: 1e-3 };
+    dispatch(params, bindings)
 }

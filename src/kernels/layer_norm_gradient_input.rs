@@ -1,6 +1,8 @@
 //! Layer normalisation, gradient of its input: with `g = d_output gamma` and `xhat = (x - mean) rstd`, means over a
 //! vector, `d_input = rstd (g - mean(g) - xhat mean(g xhat)) activation'(x)`.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::{Activation, Real, for_rows, spread_by, sum, vectorised};
 
 kernel! {
@@ -28,6 +30,8 @@ kernel! {
     source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/reduce.wgsl"), wgsl!("layer_norm_gradient_input.wgsl")],
     workgroups: |p| spread_by(1, p.rows as usize),
     reference: reference,
+    case: case,
+    benches: [("256 x 1024", [256, 1024, 1, 1])],
 }
 
 fn reference<T: Real>(
@@ -73,4 +77,20 @@ fn reference<T: Real>(
             activation.scale_by_derivative(d_input, x);
         }
     });
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [rows, units, _, code]: Sizes) -> Dispatch {
+    c.moves(3 * rows * units);
+    let bindings = Bindings {
+        input: c.random(rows * units, 2.0),
+        weights: c.random(2 * units, 1.0),
+        moments: c.moments(rows),
+        d_output: c.random(rows * units, 1.0),
+        d_input: c.output(rows * units, summed(units)),
+    };
+    let (rows, units, activation) = (rows as u32, units as u32, (code % 4) as u32);
+    let params = Params { rows, units, activation };
+    dispatch(params, bindings)
 }

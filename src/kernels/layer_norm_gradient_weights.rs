@@ -1,6 +1,8 @@
 //! Layer normalisation, gradients of gamma and beta: the sums over vectors of `d_output xhat` and of `d_output`, in
 //! parts that [`super::sum_parts`] adds.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::{Real, for_rows, spread, vectorised};
 
 kernel! {
@@ -27,6 +29,8 @@ kernel! {
     workgroups: |p| spread(p.rows.div_ceil(p.part_rows) as usize * p.units as usize),
     loop_iterations: |p| p.part_rows as u64,
     reference: reference,
+    case: case,
+    benches: [("256 x 1024", [256, 1024, 1, 1])],
 }
 
 /// Vectors of a part: enough parts to keep a card busy, none longer than a software adapter's loops.
@@ -59,4 +63,21 @@ fn reference<T: Real>(p: &Params, input: &[T], moments: &[T], d_output: &[T], pa
             }
         }
     });
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [rows, units, some, _]: Sizes) -> Dispatch {
+    c.moves(2 * rows * units);
+    let part_rows = if c.is_bench() { part_rows(rows) } else { some };
+    let parts = rows.div_ceil(part_rows);
+    let bindings = Bindings {
+        input: c.random(rows * units, 2.0),
+        moments: c.moments(rows),
+        d_output: c.random(rows * units, 1.0),
+        parts: c.output(parts * 2 * units, summed(part_rows)),
+    };
+    let (rows, units, part_rows) = (rows as u32, units as u32, part_rows as u32);
+    let params = Params { rows, units, part_rows };
+    dispatch(params, bindings)
 }

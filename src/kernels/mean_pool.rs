@@ -1,6 +1,8 @@
 //! Masked mean over a row's positions: id 0 is padding and left out, as by Keras'
 //! `GlobalAveragePooling1D` behind `Embedding(mask_zero=True)`. A row of padding alone gives zero.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::{Real, for_rows, spread};
 
 kernel! {
@@ -25,6 +27,8 @@ kernel! {
     workgroups: |p| spread(p.rows as usize * p.units as usize),
     loop_iterations: |p| p.length as u64,
     reference: reference,
+    case: case,
+    benches: [("256 x 128 x 64", [256, 128, 64, 1])],
 }
 
 fn reference<T: Real>(p: &Params, ids: &[u32], input: &[T], output: &mut [T]) {
@@ -43,4 +47,17 @@ fn reference<T: Real>(p: &Params, ids: &[u32], input: &[T], output: &mut [T]) {
             mean.iter_mut().for_each(|sum| *sum = *sum / count);
         }
     });
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [rows, length, units, _]: Sizes) -> Dispatch {
+    c.moves(rows * length * units);
+    let bindings = Bindings {
+        ids: c.ids(rows * length, 50),
+        input: c.random(rows * length * units, 1.0),
+        output: c.output(rows * units, summed(length)),
+    };
+    let (rows, length, units) = (rows as u32, length as u32, units as u32);
+    dispatch(Params { rows, length, units }, bindings)
 }

@@ -1,5 +1,7 @@
 //! Gradient of the masked mean: each position that counted gets its share of the row's gradient.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::{Real, for_rows, spread};
 
 kernel! {
@@ -24,6 +26,8 @@ kernel! {
     workgroups: |p| spread(p.rows as usize * p.length as usize),
     loop_iterations: |p| (p.length + p.units) as u64,
     reference: reference,
+    case: case,
+    benches: [("256 x 128 x 64", [256, 128, 64, 1])],
 }
 
 fn reference<T: Real>(p: &Params, ids: &[u32], d_output: &[T], d_input: &mut [T]) {
@@ -40,4 +44,18 @@ fn reference<T: Real>(p: &Params, ids: &[u32], d_output: &[T], d_input: &mut [T]
             }
         }
     });
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [rows, length, units, _]: Sizes) -> Dispatch {
+    c.moves(rows * length * units);
+    let bindings = Bindings {
+        ids: c.ids(rows * length, 50),
+        d_output: c.random(rows * units, 1.0),
+        d_input: c.output(rows * length * units, EXACT),
+    };
+    let (rows, length, units) = (rows as u32, length as u32, units as u32);
+    let params = Params { rows, length, units };
+    dispatch(params, bindings)
 }

@@ -8,6 +8,8 @@
 
 #[macro_use]
 mod define;
+#[cfg(feature = "unstable")]
+pub mod case;
 mod gemm;
 mod real;
 

@@ -3,6 +3,8 @@
 //! With p = activation(z): loss `(p - y)^2`, gradient by z
 //! `2 (p - y) activation'(p) / (rows outputs)`.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::state::{BATCH_SLOT, advance};
 use super::{Activation, Real, for_stretches, sum, vectorised};
 
@@ -36,6 +38,8 @@ kernel! {
     ],
     workgroups: |p| [p.groups, 1, 1],
     reference: reference,
+    case: case,
+    benches: [("256 x 784", [256, 784, 1, 0])],
 }
 
 fn reference<T: Real>(
@@ -80,4 +84,26 @@ fn reference<T: Real>(
         totals.copy_from_slice(&[total, T::ZERO]);
     });
     advance(state, p.rows);
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [rows, outputs, some, slot]: Sizes) -> Dispatch {
+    c.moves(3 * rows * outputs);
+    let groups = if c.is_bench() {
+        super::binary_crossentropy::groups(rows * outputs)
+    } else {
+        some.min(64)
+    };
+    let bindings = Bindings {
+        state: c.state(5, slot as u32),
+        logits: c.random(rows * outputs, 3.0),
+        targets: c.random(rows * outputs, 1.0),
+        d_logits: c.output(rows * outputs, EXACT),
+        history: c.output((slot + 1) * groups * 2, summed(rows * outputs)),
+    };
+    c.expect(bindings.state, 0.0);
+    let activation = (slot % 4) as u32;
+    let (rows, outputs, groups) = (rows as u32, outputs as u32, groups as u32);
+    dispatch(Params { rows, outputs, groups, activation }, bindings)
 }

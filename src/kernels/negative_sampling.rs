@@ -1,6 +1,8 @@
 //! Negative sampling (Mikolov et al. 2013): loss and derivatives of samples with one right and
 //! several wrong words, from logits in the loss's stable form.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::state::{BATCH_SLOT, advance};
 use super::{Real, dot, for_costly_rows};
 
@@ -41,6 +43,11 @@ kernel! {
     workgroups: |p| [p.groups, 1, 1],
     loop_iterations: |p| (2 * p.targets as u64 + 2) * (p.units as u64 + 2),
     reference: reference,
+    case: case,
+    benches: [
+        // A step of skip-gram: 1,024 words with 6 samples of 1 right and 5 wrong words.
+        ("6144 x 6 of 20000 x 100", [6144, 100, 20_000, 6]),
+    ],
 }
 
 /// Workgroups for this many samples.
@@ -113,4 +120,30 @@ fn reference<T: Real>(
         );
     });
     advance(state, p.words);
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [samples, units, rows, targets]: Sizes) -> Dispatch {
+    c.moves(samples * (2 * units + targets * (units + 2)));
+    let groups = groups(samples);
+    let slot = 3;
+    let bindings = Bindings {
+        state: c.state(5, slot),
+        hidden: c.random(samples * units, 1.0),
+        ids: c.ids(samples * targets, rows),
+        table: c.random(rows * units, 1.0),
+        factors: c.output(samples * targets, summed(units)),
+        d_hidden: c.output(samples * units, summed(targets * units)),
+        history: c.output((slot as usize + 1) * groups * 2, summed(256 * targets)),
+    };
+    c.expect(bindings.state, 0.0);
+    let params = Params {
+        samples: samples as u32,
+        units: units as u32,
+        targets: targets as u32,
+        groups: groups as u32,
+        words: 7,
+    };
+    dispatch(params, bindings)
 }

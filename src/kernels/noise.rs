@@ -5,6 +5,8 @@
 //! distribution's inverse (PPND7 of AS 241, Applied Statistics 37, 1988; relative error 1e-7), at 31
 //! random bits and a sign, so that no trigonometry is needed.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::random::random_bits;
 use super::state::{BASE, BATCH_STEP, CURSOR};
 use super::{Real, for_rows, spread};
@@ -56,6 +58,8 @@ kernel! {
     ],
     workgroups: |p| spread(p.rows as usize * p.width as usize),
     reference: reference,
+    case: case,
+    benches: [("256 x 784, gaussian", [256, 784, 3, 0])],
 }
 
 fn reference<T: Real>(p: &Params, state: &[u32], order: &[u32], input: &[T], output: &mut [T]) {
@@ -109,6 +113,33 @@ fn normal<T: Real>(bits: u32) -> T {
             / polynomial(r, &[0.120_211_33, 0.737_001_66, 1.0])
     };
     if bits & 1 == 1 { -z } else { z }
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [rows, width, amount, code]: Sizes) -> Dispatch {
+    c.moves(2 * rows * width);
+    let share = (amount % 10) as f64 / 10.0;
+    let all = rows + code;
+    let bindings = Bindings {
+        state: c.state(code as u32, 0),
+        order: c.order(all),
+        input: c.random(rows * width, 1.0),
+        output: c.output(rows * width, EXACT),
+    };
+    let params = Params {
+        rows: rows as u32,
+        width: width as u32,
+        kind: (code % 3) as u32,
+        fixed: (code / 3 % 2) as u32,
+        threshold: super::random::drop_threshold(share),
+        amount: share as f32,
+        low: -0.75,
+        high: 1.0,
+        seed: c.rng.random(),
+        stream: 3,
+    };
+    dispatch(params, bindings)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The device's multiply-add ceiling, for benches: independent multiply-adds in registers.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::{Real, for_rows, spread};
 
 /// Times that an iteration goes through an invocation's lanes; `ROUNDS` of the shader.
@@ -23,6 +25,8 @@ kernel! {
     source: &[wgsl!("shared/index.wgsl"), wgsl!("peak_fma.wgsl")],
     workgroups: |p| spread(p.count as usize),
     reference: reference,
+    case: case,
+    benches: [("65536 x 256", [256, 256, 256, 1])],
 }
 
 fn reference<T: Real>(p: &Params, output: &mut [T]) {
@@ -52,4 +56,13 @@ fn reference<T: Real>(p: &Params, output: &mut [T]) {
             },
         );
     });
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [a, b, iterations, _]: Sizes) -> Dispatch {
+    c.computes(a * b * iterations * LANES * 2);
+    let output = c.output(a * b, EXACT);
+    let params = Params { count: (a * b) as u32, iterations: iterations as u32 };
+    dispatch(params, Bindings { output })
 }

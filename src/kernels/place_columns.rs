@@ -1,6 +1,8 @@
 //! An array among the columns of a wider one: `output[r, first + j] = input[r, j]`, or `+=`. Concatenation, sums,
 //! and gradients of values that several layers read.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::{Real, for_rows, spread};
 
 kernel! {
@@ -26,6 +28,8 @@ kernel! {
     source: &[wgsl!("shared/index.wgsl"), wgsl!("place_columns.wgsl")],
     workgroups: |p| spread(p.rows as usize * p.width as usize),
     reference: reference,
+    case: case,
+    benches: [("256 x 1024", [256, 1024, 7, 1024])],
 }
 
 fn reference<T: Real>(p: &Params, input: &[T], output: &mut [T]) {
@@ -41,4 +45,22 @@ fn reference<T: Real>(p: &Params, input: &[T], output: &mut [T]) {
             }
         }
     });
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [rows, width, behind, adds]: Sizes) -> Dispatch {
+    c.moves(2 * rows * width);
+    let (first, stride) = (adds, adds + width + behind % 7);
+    let output = c.random(rows * stride, 1.0);
+    c.expect(output, EXACT);
+    let bindings = Bindings { input: c.random(rows * width, 1.0), output };
+    let params = Params {
+        rows: rows as u32,
+        width: width as u32,
+        stride: stride as u32,
+        first: first as u32,
+        adds: (adds % 2) as u32,
+    };
+    dispatch(params, bindings)
 }

@@ -143,7 +143,8 @@ pub const VARIANTS: [ProductVariant; 14] = {
     ]
 };
 
-/// The row of [`VARIANTS`] with this name; at compile time, so that a name that is none does not compile.
+/// The row of [`VARIANTS`] with this name, at compile time; of a name that is none the row behind the last, which
+/// does not compile.
 pub const fn place(name: &str) -> usize {
     let mut place = 0;
     while place < VARIANTS.len() {
@@ -152,7 +153,7 @@ pub const fn place(name: &str) -> usize {
         }
         place += 1;
     }
-    panic!("no row of VARIANTS has this name");
+    place
 }
 
 const fn is_same(a: &[u8], b: &[u8]) -> bool {
@@ -238,7 +239,9 @@ pub fn choose(shape: &Shape, adapter: Adapter) -> &'static str {
         Adapter::Software { .. } if shape.column && shape.linear => "column_linear",
         Adapter::Hardware if shape.column && shape.shares => "column_shared",
         _ if shape.column => "column",
-        Adapter::Software { subgroup_8: true } if shape.vec4 && subgroups(32) >= 16 => "subgroup_32",
+        Adapter::Software { subgroup_8: true } if shape.vec4 && subgroups(32) >= 16 => {
+            "subgroup_32"
+        }
         Adapter::Software { subgroup_8: true } if shape.vec4 && subgroups(16) >= 8 => "subgroup_16",
         Adapter::Software { subgroup_8: true } if shape.vec4 && m >= 4 => "subgroup_8",
         Adapter::Software { .. } if shape.vec4 && m >= 4 => "vec4_8x8",
@@ -301,6 +304,8 @@ macro_rules! product_kernel {
             beside: [$($beside:literal),*],
         },
         reference: $reference:path,
+        case: $case:path,
+        benches: $benches:expr,
     ) => {
         kernel! {
             name: $name,
@@ -311,6 +316,8 @@ macro_rules! product_kernel {
             candidates: |p, adapter| $crate::kernels::product::candidates(&shape(p), adapter),
             size_class: |p| $crate::kernels::product::size_class(&shape(p)),
             reference: $reference,
+            case: $case,
+            benches: $benches,
         }
 
         /// The kernel's sources and products.

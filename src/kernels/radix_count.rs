@@ -5,6 +5,8 @@
 //! and moved each by itself, and the order within a digit is the input's: the result is the same bits
 //! in every form. A run is a workgroup's on hardware, an invocation's where a CPU plays the lanes.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::{Adapter, spread_by};
 
 /// Keys that are counted together; `RUN` of `shaders/shared/radix.wgsl`.
@@ -44,6 +46,8 @@ kernel! {
         Adapter::Software { .. } => "software",
     },
     reference: reference,
+    case: case,
+    benches: [("32768 keys", [32_768, 1, 1, 0])],
 }
 
 fn reference(p: &Params, keys: &[u32], counts: &mut [u32]) {
@@ -59,4 +63,20 @@ fn reference(p: &Params, keys: &[u32], counts: &mut [u32]) {
             row.zip(&tallies).for_each(|(count, tally)| *count = tally[digit]);
         }
     }
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [a, b, _, shift]: Sizes) -> Dispatch {
+    let count = a * b;
+    c.moves(count + 256 * runs(count));
+    let keys = c.draw_words(count, 1 << 20);
+    let bindings = Bindings {
+        keys: c.words(keys),
+        // Longer than it need be, as it is for a ragged batch.
+        counts: c.words(vec![9; 256 * runs(count) + 300]),
+    };
+    c.expect(bindings.counts, 0.0);
+    let params = Params { count: count as u32, shift: 8 * (shift % 3) as u32 };
+    dispatch(params, bindings)
 }

@@ -1,6 +1,8 @@
 //! Second third of a pass of the stable radix sort: a digit's counts become their exclusive prefix sum
 //! over the runs, and its total.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::radix_count::runs;
 use super::{Adapter, spread_by};
 
@@ -31,6 +33,8 @@ kernel! {
         Adapter::Software { .. } => "software",
     },
     reference: reference,
+    case: case,
+    benches: [("32768 keys", [32_768, 1, 1, 1])],
 }
 
 fn reference(p: &Params, counts: &mut [u32], totals: &mut [u32]) {
@@ -40,4 +44,17 @@ fn reference(p: &Params, counts: &mut [u32], totals: &mut [u32]) {
             *total += std::mem::replace(count, *total);
         }
     }
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [a, b, ..]: Sizes) -> Dispatch {
+    let count = a * b;
+    c.moves(2 * 256 * runs(count));
+    let counts = c.draw_words(256 * runs(count) + 300, 99);
+    let bindings = Bindings { counts: c.words(counts), totals: c.words(vec![9; 256]) };
+    c.expect(bindings.counts, 0.0);
+    c.expect(bindings.totals, 0.0);
+    let params = Params { count: count as u32 };
+    dispatch(params, bindings)
 }

@@ -1,5 +1,7 @@
 //! Last third of a pass of the stable radix sort: each (key, value) moves to its place.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::radix_count::runs;
 use super::{Adapter, spread_by};
 
@@ -42,6 +44,8 @@ kernel! {
         Adapter::Software { .. } => "software",
     },
     reference: reference,
+    case: case,
+    benches: [("32768 keys, whole pass", [32_768, 1, 1, 1])],
 }
 
 fn reference(
@@ -72,4 +76,44 @@ fn reference(
     } else {
         keys.zip(values).for_each(|((_, &key), &value)| put(key, value));
     }
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [a, b, _, first]: Sizes) -> Dispatch {
+    use super::{radix_count, radix_scan};
+
+    let count = a * b;
+    c.moves(5 * count + 4 * 256 * runs(count));
+    let keys = c.draw_words(count, 1 << 20);
+    let runs = runs(count);
+    let mut counts = vec![0; 256 * runs + 300];
+    for (i, key) in keys.iter().enumerate() {
+        counts[((key >> 8) & 255) as usize * runs + i / radix_count::RUN] += 1;
+    }
+    let mut totals = vec![0; 256];
+    for (row, total) in counts.chunks_exact_mut(runs).zip(&mut totals) {
+        row.iter_mut().for_each(|count| *total += std::mem::replace(count, *total));
+    }
+    let bindings = Bindings {
+        keys: c.words(keys),
+        values: c.ids(count, 1 << 20),
+        totals: c.words(totals),
+        counts: c.words(counts),
+        sorted_keys: c.words(vec![0; count]),
+        sorted_values: c.words(vec![0; count]),
+    };
+    c.expect(bindings.sorted_keys, 0.0);
+    c.expect(bindings.sorted_values, 0.0);
+    if c.is_bench() {
+        // The whole pass: the scatter by itself would use its counts up.
+        let (Bindings { keys, counts, totals, .. }, count) = (bindings, count as u32);
+        let params = radix_count::Params { count, shift: 8 };
+        c.precede(radix_count::dispatch(params, radix_count::Bindings { keys, counts }));
+        let params = radix_scan::Params { count };
+        c.precede(radix_scan::dispatch(params, radix_scan::Bindings { counts, totals }));
+    }
+    let first = (first % 2) as u32;
+    let params = Params { count: count as u32, shift: 8, first };
+    dispatch(params, bindings)
 }

@@ -1,6 +1,8 @@
 //! RMSprop (Tieleman and Hinton 2012) in Keras' form over an arena of parameters: `s = rho s + (1 - rho) g^2`,
 //! `v = momentum v + lr g / sqrt(s + epsilon)`, `p -= v`.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::state::BATCH_SLOT;
 use super::{Real, spread};
 
@@ -35,6 +37,8 @@ kernel! {
     source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("rmsprop.wgsl")],
     workgroups: |p| spread(p.count.div_ceil(4) as usize),
     reference: reference,
+    case: case,
+    benches: [("4M parameters", [1024, 1024, 1, 1])],
 }
 
 fn reference<T: Real>(
@@ -62,4 +66,25 @@ fn reference<T: Real>(
             }
         },
     );
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [a, b, ..]: Sizes) -> Dispatch {
+    let count = a * b * 4;
+    c.moves(7 * count);
+    let params =
+        Params { count: count as u32, rho: 0.9, complement: 0.1, momentum: 0.8, epsilon: 1e-3 };
+    let bindings = Bindings {
+        state: c.state(0, 1),
+        schedule: c.reals(vec![0.0, 1e-1]),
+        gradients: c.random(count, 1.0),
+        weights: c.random(count, 1.0),
+        squares: c.between(count, 0.0, 1.0),
+        velocities: c.random(count, 1.0),
+    };
+    for span in [bindings.weights, bindings.squares, bindings.velocities] {
+        c.expect(span, EXACT);
+    }
+    dispatch(params, bindings)
 }

@@ -1,5 +1,7 @@
 //! Gradients scaled by a number that the device has: `g *= scale`.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::{Real, for_rows, spread, vectorised};
 
 kernel! {
@@ -17,6 +19,8 @@ kernel! {
     source: &[wgsl!("shared/index.wgsl"), wgsl!("scale_by.wgsl")],
     workgroups: |p| spread(p.count as usize),
     reference: reference,
+    case: case,
+    benches: [("4M parameters", [1024, 4096, 1, 1])],
 }
 
 fn reference<T: Real>(p: &Params, scale: &[T], gradients: &mut [T]) {
@@ -27,4 +31,13 @@ fn reference<T: Real>(p: &Params, scale: &[T], gradients: &mut [T]) {
             || gradients.iter_mut().for_each(|gradient| *gradient *= scale),
         );
     });
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [a, b, ..]: Sizes) -> Dispatch {
+    c.moves(2 * a * b);
+    let bindings = Bindings { scale: c.reals(vec![0.37]), gradients: c.random(a * b, 3.0) };
+    c.expect(bindings.gradients, EXACT);
+    dispatch(Params { count: (a * b) as u32 }, bindings)
 }

@@ -1,6 +1,8 @@
 //! Stochastic gradient descent with momentum, in Keras' form, over an arena of parameters:
 //! `velocity = momentum velocity - rate g`, `p += velocity`.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::state::BATCH_SLOT;
 use super::{Real, spread};
 
@@ -27,6 +29,8 @@ kernel! {
     source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("sgd.wgsl")],
     workgroups: |p| spread(p.count.div_ceil(4) as usize),
     reference: reference,
+    case: case,
+    benches: [("4M parameters", [1024, 1024, 1, 1])],
 }
 
 fn reference<T: Real>(
@@ -48,4 +52,21 @@ fn reference<T: Real>(
             }
         },
     );
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [a, b, ..]: Sizes) -> Dispatch {
+    let count = a * b * 4;
+    c.moves(5 * count);
+    let bindings = Bindings {
+        state: c.state(0, 1),
+        schedule: c.reals(vec![0.0, 1e-1]),
+        gradients: c.random(count, 1.0),
+        weights: c.random(count, 1.0),
+        velocities: c.random(count, 1.0),
+    };
+    c.expect(bindings.weights, EXACT);
+    c.expect(bindings.velocities, EXACT);
+    dispatch(Params { count: count as u32, momentum: 0.9 }, bindings)
 }

@@ -6,6 +6,8 @@
 //! rounding; sums have one fixed order. Two kernels from one shader: [`ids`] (u32) and [`matrix`].
 
 use super::adam::Rule;
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::state::{CURSOR, EPOCH_ROWS, LAST_SLOT, LAYERS, SLOT, STEP, TABLE_ROWS};
 use super::{Activation, Adapter, MAX_LOOP_ITERATIONS, Real};
 
@@ -119,7 +121,7 @@ macro_rules! kernel_input {
 }
 
 macro_rules! small_steps {
-    ($element:ident, $ids:literal, $id:expr, $value:expr) => {
+    ($element:ident, $ids:literal, $id:expr, $value:expr, $embeds:literal, $benches:expr) => {
         kernel! {
             name: "small_steps",
             params: {
@@ -184,6 +186,48 @@ macro_rules! small_steps {
                 Adapter::Software { .. } => "vector",
             },
             reference: reference,
+            case: case,
+            benches: $benches,
+        }
+
+        /// Tests and benches: see `case.rs`.
+        #[cfg(feature = "unstable")]
+        fn case(c: &mut Case, sizes: Sizes) -> Dispatch {
+            let s = Small::new(c, sizes, $embeds);
+            let bindings = Bindings {
+                state: c.words(s.state.clone()),
+                order: c.words(s.order.clone()),
+                inputs: s.inputs(c, $embeds),
+                targets: c.classes(s.epoch * s.outputs, 2),
+                schedule: c.reals(vec![1e-2; s.slots]),
+                arena: c.draw(4 * s.weights, |rng, i| match i / s.weights {
+                    2 => rng.random_range(0.1..1.0),
+                    _ => rng.random_range(-0.5..0.5),
+                }),
+                history: c.output(s.slots * 2, summed(100)),
+            };
+            c.expect(bindings.arena, summed(100));
+            c.expect(bindings.state, 0.0);
+            if c.is_bench() {
+                Small::rewind(c, bindings.state);
+            }
+            let params = Params {
+                batch: s.batch as u32,
+                input_width: s.width as u32,
+                target_width: s.outputs as u32,
+                layers: s.layers as u32,
+                weights: s.weights as u32,
+                values: s.values as u32,
+                loss: s.loss,
+                sgd: s.sgd,
+                beta_1: 0.9,
+                beta_2: 0.999,
+                complement_1: 0.1,
+                complement_2: 0.001,
+                epsilon: 1e-7,
+                steps: STEPS as u32,
+            };
+            dispatch(params, bindings)
         }
 
         #[allow(clippy::too_many_arguments)]
@@ -245,14 +289,23 @@ pub mod ids {
         u32,
         "const IDS: bool = true;\n",
         |id| Some(id as usize),
-        |_| None
+        |_| None,
+        true,
+        [("steps of 8 x 4 x 8 x 1", [8, 4, 8, 0])]
     );
 }
 
 /// Inputs are a matrix.
 pub mod matrix {
     use super::*;
-    small_steps!(f32, "const IDS: bool = false;\n", |_| None, Some);
+    small_steps!(
+        f32,
+        "const IDS: bool = false;\n",
+        |_| None,
+        Some,
+        false,
+        [("steps of 8 x 8 x 8 x 1", [8, 8, 8, 0])]
+    );
 }
 
 /// The reference's memory: the shader's, with the places of outputs counted from the values' first.
@@ -436,5 +489,123 @@ impl<T: Real> Steps<T> {
             }
         }
         activation.scale_by_derivative(d_input, &self.values[input..][..rows * reads]);
+    }
+}
+
+/// What a case is made of: a small model and a run of it.
+#[cfg(feature = "unstable")]
+struct Small {
+    batch: usize,
+    width: usize,
+    outputs: usize,
+    layers: usize,
+    weights: usize,
+    values: usize,
+    loss: u32,
+    sgd: u32,
+    /// Rows of the data.
+    epoch: usize,
+    /// Slots of the history, with those before the run.
+    slots: usize,
+    /// Rows of the embedding.
+    table: usize,
+    state: Vec<u32>,
+    order: Vec<u32>,
+}
+
+#[cfg(feature = "unstable")]
+impl Small {
+    /// In tests layers of 3 and of up to 4 units, behind an embedding or not, for two epochs that end in a ragged batch;
+    /// the order begins with the second row. In a bench as many steps over `a` rows as one dispatch does, of an embedding
+    /// or a dense layer and one unit.
+    fn new(c: &mut Case, [a, b, units, code]: Sizes, embeds: bool) -> Small {
+        let is_bench = c.is_bench();
+        let [batch, width, units] = match is_bench {
+            true => [a, b, units],
+            false => [1 + a % 7, 1 + b % 6, 1 + units % 5],
+        };
+        let (outputs, table) = if is_bench { (1, 20) } else { (1 + (code / 3) % 4, 11) };
+        let layer = |embeds, reads, units, activation| Layer {
+            embeds,
+            reads,
+            units,
+            activation,
+            weights: 0,
+            output: 0,
+        };
+        let mut layers = Vec::new();
+        let mut reads = width;
+        if embeds {
+            layers.push(layer(true, width, units, Activation::Linear));
+            reads = width * units;
+        }
+        if !is_bench || !embeds {
+            let units = if is_bench { units } else { 3 };
+            layers.push(layer(false, reads, units, Activation::ALL[code % 4]));
+            reads = units;
+        }
+        layers.push(layer(false, reads, outputs, Activation::Sigmoid));
+        let (mut weights, mut values) = (0, if embeds { 0 } else { batch * width });
+        for layer in &mut layers {
+            layer.weights = weights;
+            let rows = if layer.embeds { table } else { layer.reads + 1 };
+            weights += (rows * layer.units).next_multiple_of(64);
+        }
+        for layer in &mut layers {
+            layer.output = 4 * weights + values;
+            values += batch * layer.gives();
+        }
+        debug_assert!(4 * weights + 2 * values <= ROOM, "{weights} weights, {values} values");
+        let dense = layers.iter().filter(|layer| !layer.embeds);
+        let products: usize = dense.map(|layer| layer.reads * layer.units).sum();
+        let steps = steps_at_once(&layers, batch, weights, table);
+        c.computes(steps * batch * products * 6);
+        let (epoch, slots) = match is_bench {
+            true => (batch, steps),
+            false => {
+                let epoch = 2 * batch + 1 + a % 2;
+                (epoch, 1 + 2 * epoch.div_ceil(batch))
+            }
+        };
+        let (mut state, order) = match is_bench {
+            true => {
+                let order = (0..steps * batch).map(|i| i % batch);
+                (vec![0, 0, 0, 0, 0, 0, u32::MAX, epoch as u32], order.collect::<Vec<_>>())
+            }
+            false => {
+                let order = (0..2 * epoch).map(|i| (i * 7 + 1) % epoch);
+                (vec![0, 5, 1, 0, 0, 0, slots as u32, epoch as u32], order.collect())
+            }
+        };
+        state.push(table as u32);
+        state.extend(layers.iter().flat_map(Layer::words));
+        Small {
+            batch,
+            width,
+            outputs,
+            layers: layers.len(),
+            weights,
+            values,
+            loss: (code % 3) as u32,
+            sgd: (code % 2) as u32,
+            epoch,
+            slots,
+            table,
+            state,
+            order: order.into_iter().map(|row| row as u32).collect(),
+        }
+    }
+
+    /// The rows: ids or values.
+    fn inputs(&self, c: &mut Case, embeds: bool) -> Span {
+        let count = self.epoch * self.width;
+        if embeds { c.ids(count, self.table) } else { c.random(count, 1.0) }
+    }
+
+    /// Sets the counters to 0 before each run of a bench.
+    fn rewind(c: &mut Case, steps: Span) {
+        use super::embedding_stamp::{Bindings, Params, dispatch};
+        let bindings = Bindings { state: c.state(0, 0), ids: c.words(vec![0]), steps };
+        c.precede(dispatch(Params { count: LAST_SLOT as u32, all: 1 }, bindings));
     }
 }

@@ -1,6 +1,8 @@
 //! Smoothed targets (Szegedy et al. 2016): `y (1 - s) + s / outputs` of a distribution, `y (1 - s) + s / 2` of
 //! outputs that are probabilities by themselves.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::{Real, spread};
 
 kernel! {
@@ -26,6 +28,8 @@ kernel! {
     source: &[wgsl!("shared/index.wgsl"), wgsl!("smooth_targets.wgsl")],
     workgroups: |p| spread(p.rows as usize * p.outputs as usize),
     reference: reference,
+    case: case,
+    benches: [("256 x 1024", [256, 1024, 1, 1])],
 }
 
 fn reference<T: Real>(p: &Params, targets: &[T], smoothed: &mut [T]) {
@@ -41,4 +45,19 @@ fn reference<T: Real>(p: &Params, targets: &[T], smoothed: &mut [T]) {
         };
         *smoothed = y * (T::ONE - s) + s * uniform_part;
     }
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [rows, outputs, _, which]: Sizes) -> Dispatch {
+    c.moves(rows * outputs);
+    let sparse = (which % 2) as u32;
+    let targets = match sparse {
+        1 => c.classes(rows, outputs),
+        _ => c.between(rows * outputs, 0.0, 1.0),
+    };
+    let bindings = Bindings { targets, smoothed: c.output(rows * outputs, EXACT) };
+    let (rows, outputs, binary) = (rows as u32, outputs as u32, (which / 2 % 2) as u32);
+    let params = Params { rows, outputs, sparse, binary, smoothing: 0.1 };
+    dispatch(params, bindings)
 }

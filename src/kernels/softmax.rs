@@ -1,5 +1,7 @@
 //! Softmax over each row: `e^(z_j - max z) / sum_i e^(z_i - max z)`.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::categorical_crossentropy::WIDE;
 use super::{Real, for_rows, spread, spread_by};
 
@@ -29,6 +31,8 @@ kernel! {
     ],
     choose: |p, _| if p.outputs as usize >= WIDE { "wide" } else { "rows" },
     reference: reference,
+    case: case,
+    benches: [("256 x 100", [256, 100, 1, 1])],
 }
 
 fn reference<T: Real>(p: &Params, logits: &[T], output: &mut [T]) {
@@ -42,4 +46,16 @@ fn reference<T: Real>(p: &Params, logits: &[T], output: &mut [T]) {
             output.iter_mut().for_each(|output| *output = *output / normalizer);
         }
     });
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [rows, outputs, ..]: Sizes) -> Dispatch {
+    c.moves(2 * rows * outputs);
+    let bindings = Bindings {
+        logits: c.random(rows * outputs, 60.0),
+        output: c.output(rows * outputs, EXACT),
+    };
+    let params = Params { rows: rows as u32, outputs: outputs as u32 };
+    dispatch(params, bindings)
 }

@@ -2,6 +2,8 @@
 //! Ends the forward pass of a prediction.
 
 use super::Real;
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::state::{CURSOR, advance};
 
 kernel! {
@@ -24,6 +26,8 @@ kernel! {
     workgroups: |_| [1, 1, 1],
     loop_iterations: |p| p.rows as u64 * p.width as u64 / 256,
     reference: reference,
+    case: case,
+    benches: [("8 x 10", [8, 10, 0, 1])],
 }
 
 fn reference<T: Real>(p: &Params, state: &mut [u32], outputs: &[T], store: &mut [T]) {
@@ -31,4 +35,19 @@ fn reference<T: Real>(p: &Params, state: &mut [u32], outputs: &[T], store: &mut 
     let start = (state[CURSOR] * p.width) as usize;
     store[start..][..count].copy_from_slice(&outputs[..count]);
     advance(state, p.rows);
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [rows, width, skip, _]: Sizes) -> Dispatch {
+    c.moves(2 * rows * width);
+    let bindings = Bindings {
+        state: c.state(skip as u32, 0),
+        outputs: c.random(rows * width, 1.0),
+        // The cursor moves on with each run of a bench.
+        store: c.output((if c.is_bench() { 60_000 * rows } else { rows + skip }) * width, 0.0),
+    };
+    c.expect(bindings.state, 0.0);
+    let params = Params { rows: rows as u32, width: width as u32 };
+    dispatch(params, bindings)
 }

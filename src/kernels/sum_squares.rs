@@ -1,5 +1,7 @@
 //! Squares of gradients summed, a stretch at a time and in a fixed order: what a norm is made of.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::{Real, spread_by, sum, vectorised};
 
 kernel! {
@@ -19,6 +21,8 @@ kernel! {
     source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/reduce.wgsl"), wgsl!("sum_squares.wgsl")],
     workgroups: |p| spread_by(1, partials(p.count as usize)),
     reference: reference,
+    case: case,
+    benches: [("4M parameters", [1024, 4096, 0, 1])],
 }
 
 /// Gradients of a stretch.
@@ -44,4 +48,17 @@ fn reference<T: Real>(p: &Params, gradients: &[T], partials: &mut [T]) {
             },
         );
     }
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [a, b, first, _]: Sizes) -> Dispatch {
+    let count = a * b;
+    c.computes(2 * count);
+    let bindings = Bindings {
+        gradients: c.random(count, 1.0),
+        partials: c.output(first + partials(count) + 2, summed(count)),
+    };
+    let params = Params { count: count as u32, first: first as u32 };
+    dispatch(params, bindings)
 }

@@ -1,6 +1,8 @@
 //! Columns of a wider array's gradient, carried through the activation of the values that they are of:
 //! `d_input[r, j] = d_output[r, first + j] activation'(input[r, j])`.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::{Activation, Real, for_rows, spread};
 
 kernel! {
@@ -28,6 +30,8 @@ kernel! {
     source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("take_columns.wgsl")],
     workgroups: |p| spread(p.rows as usize * p.width as usize),
     reference: reference,
+    case: case,
+    benches: [("256 x 1024", [256, 1024, 7, 1024])],
 }
 
 fn reference<T: Real>(p: &Params, input: &[T], d_output: &[T], d_input: &mut [T]) {
@@ -41,4 +45,24 @@ fn reference<T: Real>(p: &Params, input: &[T], d_output: &[T], d_input: &mut [T]
         let values = &input[start * width..][..d_input.len()];
         activation.scale_by_derivative(d_input, values);
     });
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [rows, width, behind, code]: Sizes) -> Dispatch {
+    c.moves(3 * rows * width);
+    let (first, stride) = (code, code + width + behind % 7);
+    let bindings = Bindings {
+        input: c.random(rows * width, 1.0),
+        d_output: c.random(rows * stride, 1.0),
+        d_input: c.output(rows * width, EXACT),
+    };
+    let params = Params {
+        rows: rows as u32,
+        width: width as u32,
+        stride: stride as u32,
+        first: first as u32,
+        activation: (code % 4) as u32,
+    };
+    dispatch(params, bindings)
 }

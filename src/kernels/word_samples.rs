@@ -5,6 +5,8 @@
 //! uniform width; a skip-gram sample draws its distance with the probability that gives. Negatives
 //! come from Walker's alias table (1977) over the words.
 
+#[cfg(feature = "unstable")]
+use super::case::*;
 use super::random::random_bits;
 use super::spread;
 use super::state::{BATCH_SLOT, BATCH_STEP, CURSOR, SLOT, STEP};
@@ -51,6 +53,8 @@ kernel! {
     ],
     workgroups: |p| spread(p.samples as usize),
     reference: reference,
+    case: case,
+    benches: [("6144 skip-gram samples", [6144, 4096, 20_000, 5])],
 }
 
 fn reference(
@@ -114,4 +118,38 @@ fn reference(
             *negative = if target == 0 || drawn == target { 0 } else { drawn };
         }
     }
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, [samples, tokens, words, window]: Sizes) -> Dispatch {
+    let [per_word, bag, negatives] = match c.is_bench() {
+        true => [6, 1, 5],
+        false => [window, if window % 2 == 0 { 1 } else { 2 * window }, window % 4],
+    };
+    c.moves(samples * (1 + 3 * (1 + negatives)));
+    let (thresholds, others) = (c.draw_words(words, 1 << 32), c.draw_words(words, words));
+    let bindings = Bindings {
+        state: c.state(2, 1),
+        tokens: c.ids(tokens, words),
+        thresholds: c.words(thresholds),
+        others: c.words(others),
+        bags: c.words(vec![9; samples * bag]),
+        targets: c.words(vec![9; samples * (1 + negatives)]),
+    };
+    for span in [bindings.state, bindings.bags, bindings.targets] {
+        c.expect(span, 0.0);
+    }
+    let params = Params {
+        samples: samples as u32,
+        per_word: per_word as u32,
+        tokens: tokens as u32,
+        window: window as u32,
+        bag: bag as u32,
+        negatives: negatives as u32,
+        words: words as u32,
+        first_word: 2,
+        seed: c.rng.random(),
+    };
+    dispatch(params, bindings)
 }

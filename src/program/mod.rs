@@ -63,6 +63,20 @@ impl Program {
         Span { buffer: id, offset: 0, len: len.max(1) }
     }
 
+    /// A kernel's case as a program of one routine, its buffers by the same ids.
+    ///
+    /// # Errors
+    /// [`Error::Model`] where a launch does not fit the buffers: a bug in the kernel's `case`.
+    #[cfg(feature = "unstable")]
+    pub fn of_case(case: &crate::kernels::case::Case) -> Result<Program> {
+        let mut program = Program::default();
+        for (i, data) in case.buffers.iter().enumerate() {
+            program.buffer(format!("buffer {i}"), data.element(), data.len());
+        }
+        program.add_routine("case", case.dispatches.clone())?;
+        Ok(program)
+    }
+
     /// Adds a routine after checking every dispatch: parameters of the kernel's size; bindings of
     /// the kernel's number and types, inside their buffers; and no buffer both written and bound
     /// a second time in one dispatch, which no device allows.

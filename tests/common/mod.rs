@@ -1,16 +1,15 @@
-//! Shared by the tests: the adapter, one-dispatch programs and random data.
+//! Shared by the tests: the adapter, and kernels' cases compared with their references.
 #![allow(dead_code)]
 
 pub mod cli;
 
 use std::sync::LazyLock;
 
-use rand::rngs::ChaCha8Rng;
-use rand::{RngExt, SeedableRng};
 use wgslearn::Device;
-use wgslearn::backend::{CpuExecutor, Executor};
-use wgslearn::kernels::{Dispatch, Element, Span, Variant};
-use wgslearn::program::{Program, Run};
+use wgslearn::backend::{CpuExecutor, Executor, load};
+use wgslearn::kernels::case::{Case, Sizes};
+use wgslearn::kernels::{Element, Kernel, Span, Variant};
+use wgslearn::program::{Program, RoutineId, Run};
 
 /// The adapter that all tests of a binary share: hardware where there is any, else a software
 /// one. There is no way round it: a test that needs an adapter fails without.
@@ -22,120 +21,44 @@ pub fn gpu() -> &'static Device {
     &DEVICE
 }
 
-/// Contents of a span.
-#[derive(Clone, Debug)]
-pub enum Data {
-    F32(Vec<f32>),
-    U32(Vec<u32>),
-}
-
-/// A program of one dispatch, what its buffers hold before, and what to compare after.
-pub struct Case {
+/// A kernel's case and its program.
+pub struct Checked {
+    pub case: Case,
     pub program: Program,
-    pub before: Vec<(Span, Data)>,
-    pub after: Vec<(Span, f64)>,
-    pub rng: ChaCha8Rng,
 }
 
-impl Case {
-    pub fn new(seed: u64) -> Case {
-        Case {
-            program: Program::default(),
-            before: Vec::new(),
-            after: Vec::new(),
-            rng: ChaCha8Rng::seed_from_u64(seed),
-        }
+impl Checked {
+    pub fn new(kernel: &Kernel, seed: u64, sizes: Sizes) -> Checked {
+        let case = Case::of_test(kernel, seed, sizes);
+        let program = Program::of_case(&case).expect("the case records");
+        Checked { case, program }
     }
 
-    fn span(&mut self, data: Data) -> Span {
-        let name = format!("buffer {}", self.program.buffers.len());
-        let span = match &data {
-            Data::F32(values) => self.program.buffer(name, Element::F32, values.len()),
-            Data::U32(values) => self.program.buffer(name, Element::U32, values.len()),
-        };
-        self.before.push((span, data));
-        span
-    }
-
-    /// A buffer of these words.
-    pub fn words(&mut self, values: Vec<u32>) -> Span {
-        self.span(Data::U32(values))
-    }
-
-    /// A buffer of these reals.
-    pub fn reals(&mut self, values: Vec<f32>) -> Span {
-        self.span(Data::F32(values))
-    }
-
-    /// A buffer of reals drawn from -scale to scale.
-    pub fn random(&mut self, count: usize, scale: f32) -> Span {
-        let values = (0..count).map(|_| self.rng.random_range(-scale..=scale)).collect();
-        self.reals(values)
-    }
-
-    /// A buffer of ids below `rows`, a third of them 0, as padding is.
-    pub fn ids(&mut self, count: usize, rows: usize) -> Span {
-        let values = (0..count)
-            .map(|_| match self.rng.random_range(0..3) {
-                0 => 0,
-                _ => self.rng.random_range(0..rows) as u32,
-            })
-            .collect();
-        self.words(values)
-    }
-
-    /// Counters in the middle of a run.
-    pub fn state(&mut self, cursor: u32, slot: u32) -> Span {
-        self.words(vec![cursor, 6, slot, 7, slot, 0, 0, 0])
-    }
-
-    /// Compares `span` after the run, within `tolerance` times 1 + the largest expected value.
-    pub fn expect(&mut self, span: Span, tolerance: f64) -> Span {
-        self.after.push((span, tolerance));
-        span
-    }
-
-    /// A buffer of reals that the kernel writes, full of a value that must not survive.
-    pub fn output(&mut self, count: usize, tolerance: f64) -> Span {
-        let span = self.reals(vec![-77.0; count]);
-        self.expect(span, tolerance)
-    }
-
-    pub fn finish(mut self, dispatch: Dispatch) -> Case {
-        self.program.add_routine("case", vec![dispatch]).expect("the case records");
-        self
-    }
-
-    fn load(&self, executor: &mut dyn Executor) {
-        for (span, data) in &self.before {
-            match data {
-                Data::F32(values) => executor.write_f32(*span, values).expect("write"),
-                Data::U32(values) => executor.write_u32(*span, values).expect("write"),
-            }
-        }
-        let run = Run { routine: wgslearn::program::RoutineId(0), times: 1 };
-        executor.run(&[run]).expect("the case runs");
+    /// Runs the case once.
+    pub fn run(&self, executor: &mut dyn Executor) {
+        load(&self.case, executor).expect("written");
+        executor.run(&[Run { routine: RoutineId(0), times: 1 }]).expect("the case runs");
     }
 
     /// What the case's outputs are, bit for bit, by a variant on the adapter.
     pub fn bits(&self, variant: &str) -> Vec<Vec<u32>> {
         let mut executor = gpu().prepare_variant(&self.program, variant).expect("it compiles");
-        self.load(executor.as_mut());
+        self.run(executor.as_mut());
         let bits = |&(span, _): &(Span, f64)| {
             let values = executor.read_f32(span).expect("read");
             values.iter().map(|value| value.to_bits()).collect()
         };
-        self.after.iter().map(bits).collect()
+        self.case.after.iter().map(bits).collect()
     }
 
     /// Runs the case by the f64 reference, the f32 reference and every variant on the adapter, and compares.
     pub fn check(&self) -> Result<(), String> {
-        let kernel = self.program.routines[0].dispatches[0].kernel;
+        let kernel = self.case.dispatch().kernel;
         let mut oracle = CpuExecutor::<f64>::new(&self.program).expect("memory");
-        self.load(&mut oracle);
+        self.run(&mut oracle);
         let mut others: Vec<(String, Box<dyn Executor>)> =
             vec![("f32 reference".into(), Device::cpu().prepare(&self.program).expect("memory"))];
-        let params = &self.program.routines[0].dispatches[0].params;
+        let params = &self.case.dispatch().params;
         let can = |variant: &&Variant| {
             (variant.computes)(params) && (!variant.requires_subgroup_8 || gpu().has_subgroup_8())
         };
@@ -147,12 +70,11 @@ impl Case {
             ));
         }
         for (name, executor) in &mut others {
-            self.load(executor.as_mut());
-            for &(span, tolerance) in &self.after {
-                let place = format!(
-                    "{} ({name}), {}",
-                    kernel.name, self.program.buffers[span.buffer.0].name
-                );
+            self.run(executor.as_mut());
+            for &(span, tolerance) in &self.case.after {
+                let at = self.case.dispatch().bindings.iter().position(|of| *of == span);
+                let binding = at.map_or("?", |at| kernel.bindings[at].name);
+                let place = format!("{} ({name}), {binding}", kernel.name);
                 if self.program.buffers[span.buffer.0].element == Element::U32 {
                     let truth = oracle.read_u32(span).expect("read");
                     let got = executor.read_u32(span).expect("read");

@@ -45,7 +45,9 @@ impl Variants<'_> {
             let named = kernel.variant(name)?;
             return runs(&named).then_some(named).ok_or_else(|| {
                 let (kernel, adapter) = (kernel.name, &gpu.info.name);
-                Error::Device(format!("{kernel} ({name}) does not compute this dispatch on {adapter}"))
+                Error::Device(format!(
+                    "{kernel} ({name}) does not compute this dispatch on {adapter}"
+                ))
             });
         }
         let rule = kernel.variant((kernel.choose)(&dispatch.params, adapter))?;

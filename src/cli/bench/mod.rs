@@ -1,10 +1,14 @@
 //! `wgslearn bench`: kernels, and whole training workloads.
 
+mod kernels;
+mod scaling;
+mod training;
+
 use clap::{Args, Subcommand};
 
 use super::{note, print};
 use crate::backend::{Device, DeviceKind};
-use crate::bench;
+use training::Workload;
 
 /// Measure kernels or training workloads on every backend, or on one device
 #[derive(Debug, Args)]
@@ -42,7 +46,7 @@ enum What {
     Training {
         /// Only these
         #[arg(long, value_delimiter = ',', default_value = "seed,text,ae,mm")]
-        workload: Vec<bench::Workload>,
+        workload: Vec<Workload>,
         /// Measure what a step costs by kernel, and where the host waits, instead
         #[arg(long)]
         profile: bool,
@@ -67,7 +71,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
         match &options.what {
             What::Training { workload, profile: true } => {
                 for &workload in workload {
-                    let Some(profile) = bench::profile(workload, device)? else { continue };
+                    let Some(profile) = training::profile(workload, device)? else { continue };
                     match options.json {
                         true => print(serde_json::json!({
                             "workload": workload.name(),
@@ -81,7 +85,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
             }
             What::Training { workload, .. } => {
                 for &workload in workload {
-                    let value = bench::training(workload, device)?;
+                    let value = training::training(workload, device)?;
                     let unit = workload.unit();
                     if options.json {
                         print(serde_json::json!({
@@ -97,7 +101,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
                     }
                 }
             }
-            What::Scaling { .. } => bench::scaling(device, &mut |point| {
+            What::Scaling { .. } => scaling::scaling(device, &mut |point| {
                 points.push((short_name(device), point.clone()));
                 match options.json {
                     true => print(serde_json::json!({
@@ -116,14 +120,14 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
                 .map_err(|error| crate::Error::Training(error.to_string()))
             })?,
             What::Kernels { filter } => {
-                let limits = bench::Limits::measure(device)?;
+                let limits = kernels::Limits::measure(device)?;
                 if !options.json {
                     print(format_args!(
                         "{name}: copy {:.1} GB/s, multiply-add {:.1} GFLOP/s",
                         limits.gigabytes_per_second, limits.gigaflops,
                     ))?;
                 }
-                bench::kernels(device, filter, &limits, &mut |line| {
+                kernels::kernels(device, filter, &limits, &mut |line| {
                     match options.json {
                         true => print(line.json(&name, backend)),
                         false => print(line),
@@ -134,7 +138,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
         }
     }
     if let What::Scaling { plot: Some(path) } = &options.what {
-        let png = crate::report::scaling_png(&bench::scaling_panels(&points))?;
+        let png = crate::report::scaling_png(&scaling::scaling_panels(&points))?;
         crate::files::write_whole(path, &png)?;
         note(format_args!("The curves are in {}.", path.display()));
     }

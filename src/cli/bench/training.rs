@@ -15,10 +15,12 @@ use std::time::Instant;
 use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
 
-use super::kernels::{dense_case, measure};
+use super::kernels::measure;
 use crate::backend::Device;
 use crate::data::{Dataset, Inputs, Targets};
 use crate::error::{Error, Result};
+use crate::kernels::case::Case;
+use crate::kernels::dense_forward;
 use crate::model::{Activation, Input, Layer, Loss, Model};
 use crate::run::tutorial;
 use crate::train::{Fusions, Optimizer, Profile, Session, Trainer};
@@ -145,7 +147,7 @@ pub fn training(workload: Workload, device: &Device) -> Result<f64> {
             Ok(BATCH as f64 / seconds_per_step(&model, &dataset, &trainer(), device)?)
         }
         Workload::Mm => {
-            let case = dense_case(1024, 1024, 1024);
+            let case = Case::of_bench(&dense_forward::KERNEL, [1024, 1024, 1024, 0]);
             let seconds = measure(&case, device)?;
             Ok(case.flops / seconds / 1e9)
         }
