@@ -7,7 +7,7 @@ use clap::Args;
 use super::{DeviceOption, note, print};
 use crate::files::write_whole;
 use crate::model::Model;
-use crate::run::compare_pca;
+use crate::run::{check_extension, check_output, compare_pca};
 
 /// Compare an autoencoder with a PCA of as many dimensions: errors, their ratio, both codes drawn
 #[derive(Debug, Args)]
@@ -39,6 +39,12 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let model = Model::load(&options.model)?;
     let device = options.device.open()?;
     let (train, labels) = (options.train.as_deref(), options.labels.as_deref());
+    if let Some(path) = &options.output {
+        let mut inputs = vec![options.model.as_path(), &options.data];
+        inputs.extend([train, labels].into_iter().flatten());
+        check_output(path, &inputs)?;
+        check_extension(path, "a plot", &["png"])?;
+    }
     let found = compare_pca(&model, &options.data, train, labels, &device)?;
     if let Some(path) = &options.output {
         write_whole(path, &found.plot()?)?;

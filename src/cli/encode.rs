@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{DeviceOption, note, print};
+use super::{DeviceOption, note, print, tell};
 use crate::model::Model;
-use crate::run::{decode, encode, write_outputs};
+use crate::run::{check_output, check_outputs, decode, encode, write_outputs};
 
 /// Encode data by an autoencoder: one code a row
 #[derive(Debug, Args)]
@@ -34,13 +34,17 @@ pub(super) struct EncodeOptions {
 pub(super) fn run_encode(options: &EncodeOptions) -> anyhow::Result<()> {
     let model = Model::load(&options.model)?;
     model.latent_width()?;
+    check_output(&options.output, &[&options.model, &options.data])?;
     let device = options.device.open()?;
-    let codes = encode(&model, &options.data, &options.text_column, &device)?;
+    let (codes, account) = encode(&model, &options.data, &options.text_column, &device)?;
+    tell(&account, options.json);
     codes.write(&options.output, |i| format!("code_{i}"))?;
     let (rows, width) = (codes.rows(), codes.width);
     if options.json {
         let output = &options.output;
-        return print(serde_json::json!({ "rows": rows, "width": width, "output": output }));
+        return print(
+            serde_json::json!({ "rows": rows, "width": width, "output": output, "data": account }),
+        );
     }
     note(format_args!("{rows} codes of {width} elements are in {}.", options.output.display()));
     Ok(())
@@ -69,8 +73,10 @@ pub(super) struct DecodeOptions {
 pub(super) fn run_decode(options: &DecodeOptions) -> anyhow::Result<()> {
     let model = Model::load(&options.model)?;
     let device = options.device.open()?;
+    let inputs = [options.model.as_path(), &options.codes];
+    check_outputs(&model, &options.output, &inputs)?;
     let outputs = decode(&model, &options.codes, &device)?;
-    let wrote = write_outputs(&model, &outputs, &options.output)?;
+    let wrote = write_outputs(&model, &outputs, &options.output, &inputs)?;
     if options.json {
         let (rows, width) = (outputs.rows(), outputs.width);
         let output = &options.output;

@@ -122,6 +122,13 @@ fn tell(account: &Account, quiet: bool) {
 
 /// Parses the arguments, runs the command, and reports its error.
 pub fn main() -> ExitCode {
+    // A decoder's panic on a damaged picture is caught and told as an error with the file's name.
+    let print_panic = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !crate::data::is_decoding() {
+            print_panic(panic);
+        }
+    }));
     let cli = Cli::parse();
     let outcome = match cli.command {
         Command::Demo(options) => demo::run(&options),

@@ -1,13 +1,13 @@
 //! `wgslearn reconstruct`: how well rows come back, and a picture of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{DeviceOption, note, print};
+use super::{DeviceOption, note, print, tell};
 use crate::files::write_whole;
 use crate::model::{Model, Noise};
-use crate::run::{reconstruct, write_outputs};
+use crate::run::{check_output, check_outputs, reconstruct, write_outputs};
 
 /// Reconstruct or denoise data by an autoencoder: errors, and a grid of worst and typical rows
 #[derive(Debug, Args)]
@@ -44,16 +44,24 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let model = Model::load(&options.model)?;
-    let device = options.device.open()?;
     let targets = options.targets.as_deref();
+    let mut inputs = vec![options.model.as_path(), &options.data];
+    inputs.extend(targets);
+    let is_grid = |path: &Path| path.extension().is_some_and(|e| e.eq_ignore_ascii_case("png"));
+    match &options.output {
+        Some(path) if is_grid(path) => check_output(path, &inputs)?,
+        Some(path) => check_outputs(&model, path, &inputs)?,
+        None => {}
+    }
+    let device = options.device.open()?;
     let found = reconstruct(&model, &options.data, targets, options.noise, options.seed, &device)?;
-    if let Some(path) = &options.output {
-        match path.extension().and_then(|extension| extension.to_str()) {
-            Some("png") => write_whole(path, &found.grid(options.columns)?)?,
-            _ => {
-                write_outputs(&model, &found.outputs(), path)?;
-            }
+    tell(&found.account, options.json);
+    match &options.output {
+        Some(path) if is_grid(path) => write_whole(path, &found.grid(options.columns)?)?,
+        Some(path) => {
+            write_outputs(&model, &found.outputs(), path, &inputs)?;
         }
+        None => {}
     }
     let [worst, typical] = found.worst_and_typical((options.columns / 2).max(1));
     if options.json {
@@ -70,6 +78,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
             "noisy_psnr": found.noisy.map(|(.., psnr)| psnr),
             "worst": rows(&worst),
             "typical": rows(&typical),
+            "data": found.account,
         }));
     }
     if let Some((noise, mse, psnr)) = found.noisy {

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{DeviceOption, note, print};
+use super::{DeviceOption, note, print, tell};
 use crate::model::Model;
-use crate::run::{translate, write_outputs};
+use crate::run::{check_outputs, translate, write_outputs};
 
 /// Translate images by a model of `wgslearn train translate`
 #[derive(Debug, Args)]
@@ -31,12 +31,15 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let model = Model::load(&options.model)?;
+    let inputs = [options.model.as_path(), &options.images];
+    check_outputs(&model, &options.output, &inputs)?;
     let device = options.device.open()?;
-    let outputs = translate(&model, &options.images, &device)?;
-    let wrote = write_outputs(&model, &outputs, &options.output)?;
+    let (outputs, account) = translate(&model, &options.images, &device)?;
+    tell(&account, options.json);
+    let wrote = write_outputs(&model, &outputs, &options.output, &inputs)?;
     if options.json {
         let (rows, output) = (outputs.rows(), &options.output);
-        return print(serde_json::json!({ "rows": rows, "output": output }));
+        return print(serde_json::json!({ "rows": rows, "output": output, "data": account }));
     }
     note(format_args!("{wrote} are in {}.", options.output.display()));
     Ok(())

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{DeviceOption, note, print};
 use crate::model::Model;
-use crate::run::{Neighbour, export_word2vec, neighbours, similar};
+use crate::run::{Neighbour, check_extension, check_output, export_word2vec, neighbours, similar};
 
 /// Find the words nearest to a word, by the model's embedding
 #[derive(Debug, Args)]
@@ -91,6 +91,8 @@ pub(super) struct ExportOptions {
 
 pub(super) fn run_export(options: &ExportOptions) -> anyhow::Result<()> {
     let model = Model::load(&options.model)?;
+    check_output(&options.output, &[&options.model])?;
+    check_extension(&options.output, "word vectors in word2vec's text format", &["txt", "vec"])?;
     let words = export_word2vec(&model, &options.output)?;
     note(format_args!("{words} words are in {}.", options.output.display()));
     Ok(())

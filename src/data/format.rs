@@ -53,7 +53,7 @@ pub fn content(path: &Path) -> Content {
 }
 
 /// The first bytes that a file holds, unpacked.
-fn first_bytes(path: &Path) -> Option<Vec<u8>> {
+pub(super) fn first_bytes(path: &Path) -> Option<Vec<u8>> {
     const ENOUGH: u64 = 512;
     let mut start = Vec::new();
     std::fs::File::open(path).ok()?.take(ENOUGH).read_to_end(&mut start).ok()?;

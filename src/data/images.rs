@@ -1,16 +1,18 @@
-//! Images as rows of numbers from 0 to 1: IDX files (MNIST's, plain or gzip) and folders of PNG and
-//! JPEG files.
+//! Images as rows of numbers from 0 to 1: IDX files (MNIST's, plain or packed) and folders of
+//! pictures.
 //!
 //! A row holds an image's pixels from left to right and top to bottom, the channels of a pixel
 //! together. A folder's images come in the order of their names.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::account::Account;
+use super::format::{Content, content, first_bytes};
 use super::pictures::{read_pictures, resize};
+use super::source::Source;
 use crate::error::{Error, Result};
 
 /// Size of an image.
@@ -44,7 +46,7 @@ impl std::fmt::Display for ImageShape {
 }
 
 /// How a model sees images: what it reads and what it gives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ImageEncoder {
     /// Images that the model reads.
     pub input: ImageShape,
@@ -52,6 +54,12 @@ pub struct ImageEncoder {
     pub output: ImageShape,
     /// Whether images of other sizes are resized to `input`, as in training.
     pub resize: bool,
+    /// What the values of an array were divided by in training; none for pictures, whose bytes are divided by 255.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub divisor: Option<f64>,
+    /// The same for the targets' arrays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_divisor: Option<f64>,
 }
 
 /// Choices for [`read_images`].
@@ -71,48 +79,48 @@ pub struct Images {
     pub shape: ImageShape,
     /// `[images, shape.len()]`, from 0 to 1.
     pub values: Vec<f32>,
-    /// File names, for a folder.
+    /// File names, for a folder: with those of the folders within it.
     pub names: Vec<String>,
+    /// What became of the files.
+    pub account: Account,
 }
 
-/// Whether `path` is read by [`read_images`]: a folder, a picture, or an IDX file.
-pub fn holds_images(path: &Path) -> bool {
-    if path.is_dir() || is_picture(path) {
-        return true;
-    }
-    let mut start = [0; 4];
-    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
-    read.is_ok() && (start[..2] == GZIP || start[..2] == [0, 0] && start[3] >= 1)
-}
-
-/// The first bytes of a gzip file.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
-
-/// Whether a file's name says that it is a picture.
-fn is_picture(path: &Path) -> bool {
-    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-    ["png", "jpg", "jpeg"].iter().any(|known| ending.eq_ignore_ascii_case(known))
-}
-
-/// Reads an IDX file of images, a folder of pictures, or one picture.
+/// Reads an IDX file of images, a folder of pictures with the folders within, or one picture.
 ///
 /// # Errors
 /// [`Error::File`] and [`Error::Data`]: nothing to read, a broken file, sizes that differ without
 /// `options.size`.
 pub fn read_images(path: &Path, options: &ImageOptions) -> Result<Images> {
+    read_images_with(path, options, None)
+}
+
+/// [`read_images`] with these channels, whatever the pictures have: 1 for grey, 3 for colour.
+///
+/// # Errors
+/// As [`read_images`].
+pub fn read_images_with(
+    path: &Path,
+    options: &ImageOptions,
+    channels: Option<usize>,
+) -> Result<Images> {
     if let Some((width, height)) = options.size
         && width.min(height) == 0
     {
         return Err(Error::usage("a size of 0 holds no pixel; give a size as 64x48"));
     }
     if path.is_dir() {
-        return read_pictures(&picture_files(path)?, path, options);
+        let mut account = Account::new(path);
+        let files = picture_files(path, &mut account)?;
+        let images = read_pictures(&files, Some(path), options, channels)?;
+        account.read += files.len();
+        return Ok(Images { account, ..images });
     }
-    if is_picture(path) {
-        return read_pictures(&[path.to_owned()], path, options);
+    if !is_idx(path) {
+        let images = read_pictures(&[path.to_owned()], None, options, channels)?;
+        return Ok(Images { account: Account::of_rows(path, 1), ..images });
     }
     let Idx { dimensions, bytes } = read_idx(path)?;
-    let [_, height, width] = dimensions[..] else {
+    let [count, height, width] = dimensions[..] else {
         return Err(Error::data(
             path,
             format!(
@@ -129,11 +137,21 @@ pub fn read_images(path: &Path, options: &ImageOptions) -> Result<Images> {
         ));
     }
     let values: Vec<f32> = bytes.iter().map(|&byte| byte as f32 / 255.0).collect();
-    let images = Images { shape, values, names: Vec::new() };
-    match options.size.filter(|&size| size != (width, height)) {
-        None => Ok(images),
-        Some((width, height)) => images.resized(width, height),
+    let account = Account::of_rows(path, count);
+    let mut images = Images { shape, values, names: Vec::new(), account };
+    if let Some((width, height)) = options.size.filter(|&size| size != (width, height)) {
+        images = images.resized(width, height)?;
     }
+    if channels == Some(3) {
+        images.values = images.values.iter().flat_map(|&value| [value; 3]).collect();
+        images.shape.channels = 3;
+    }
+    Ok(images)
+}
+
+/// Whether a file begins as an IDX file does, packed or not.
+fn is_idx(path: &Path) -> bool {
+    first_bytes(path).is_some_and(|start| matches!(start[..], [0, 0, 8..=14, 1..=8, ..]))
 }
 
 impl Images {
@@ -147,27 +165,58 @@ impl Images {
         let rows = self.values.par_chunks(self.shape.len().max(1));
         let rows: Vec<Vec<f32>> =
             rows.map(|values| resize(self.shape, values, shape)).collect::<Result<_>>()?;
-        Ok(Images { shape, values: rows.concat(), names: self.names })
+        Ok(Images { shape, values: rows.concat(), ..self })
     }
 }
 
-/// The pictures of a folder, by name.
-fn picture_files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(folder).map_err(|e| Error::file("read", folder, e))?;
+/// The pictures of a folder and of those within it, by name. Hidden files are passed over, and what is no picture
+/// is counted.
+fn picture_files(folder: &Path, account: &mut Account) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(|e| Error::file("read", folder, e))?.path();
-        if is_picture(&path) {
-            files.push(path);
+    let mut others: Vec<PathBuf> = Vec::new();
+    let mut hidden = 0;
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let entries = std::fs::read_dir(&folder).map_err(|e| Error::file("read", &folder, e))?;
+        for entry in entries {
+            let entry = entry.map_err(|e| Error::file("read", &folder, e))?;
+            let (path, name) = (entry.path(), entry.file_name());
+            if name.to_string_lossy().starts_with('.') {
+                hidden += 1;
+            } else if path.is_dir() {
+                // A link to a folder above would never end.
+                let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+                if !is_link {
+                    folders.push(path);
+                }
+            } else if content(&path) == Content::Images {
+                files.push(path);
+            } else {
+                others.push(path);
+            }
         }
     }
     if files.is_empty() {
         return Err(Error::data(
             folder,
-            "the folder holds no picture; put .png or .jpg files into it, or name another",
+            "the folder holds no picture; put .png, .jpg, .gif, .webp, .bmp or .tiff files into it, or name another",
         ));
     }
     files.sort();
+    if let Some(first) = others.iter().min() {
+        account.warn(format!(
+            "{} left out, being no {} ({})",
+            match others.len() {
+                1 => "1 file is".to_owned(),
+                many => format!("{many} files are"),
+            },
+            if others.len() == 1 { "picture" } else { "pictures" },
+            first.strip_prefix(folder).unwrap_or(first).display()
+        ));
+    }
+    if hidden > 0 {
+        account.warn(format!("{hidden} hidden files are left out (their names begin with a dot)"));
+    }
     Ok(files)
 }
 
@@ -185,14 +234,7 @@ pub struct Idx {
 /// # Errors
 /// [`Error::File`], and [`Error::Data`] when it is no IDX file of bytes, or cut short.
 pub fn read_idx(path: &Path) -> Result<Idx> {
-    let mut bytes = std::fs::read(path).map_err(|e| Error::file("read", path, e))?;
-    if bytes.starts_with(&GZIP) {
-        let mut plain = Vec::new();
-        flate2::read::MultiGzDecoder::new(&bytes[..]).read_to_end(&mut plain).map_err(|e| {
-            Error::data(path, format!("this is not a complete gzip file ({e}); copy it again"))
-        })?;
-        bytes = plain;
-    }
+    let mut bytes = Source::read(path)?.bytes;
     let wrong = |message: &str| {
         Error::data(path, format!("this is no IDX file of bytes ({message}); name one as MNIST's"))
     };
@@ -253,7 +295,7 @@ mod tests {
         std::io::Write::write_all(&mut encoder, &bytes).expect("packed");
         let zipped = folder.path().join("images.gz");
         std::fs::write(&zipped, encoder.finish().expect("packed")).expect("written");
-        assert!(holds_images(&zipped) && holds_images(&path));
+        assert!([&zipped, &path].iter().all(|path| content(path) == Content::Images));
         assert_eq!(read_images(&zipped, &ImageOptions::default()).expect("an IDX file"), plain);
         std::fs::write(&path, &bytes[..20]).expect("written");
         let error = read_images(&path, &ImageOptions::default()).expect_err("cut short");

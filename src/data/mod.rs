@@ -22,12 +22,13 @@ pub use dataset::{Dataset, Inputs, Rows, Targets, permutation};
 pub use examples::{Examples, TextColumns, read_examples, read_lines};
 pub use format::{Content, Format, content};
 pub use images::{
-    Idx, ImageEncoder, ImageOptions, ImageShape, Images, holds_images, read_idx, read_images,
+    Idx, ImageEncoder, ImageOptions, ImageShape, Images, read_idx, read_images, read_images_with,
 };
-pub use npy::{Array, npy_bytes, read_npy};
-pub use pictures::image_png;
+pub use npy::{Array, npy_bytes, read_array, read_npy};
 #[cfg(feature = "pictures")]
 pub use pictures::image_thumbnail;
+pub(crate) use pictures::reshape;
+pub use pictures::{image_png, is_decoding};
 pub(crate) use source::extension;
 pub use table::{Table, TableColumns, TableTask, column_names, read_columns, read_table};
 pub use table_encoder::{ColumnKind, Missing, TableEncoder, TargetColumn};

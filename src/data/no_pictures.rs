@@ -12,8 +12,23 @@ fn missing<T>() -> Result<T> {
 }
 
 /// Reads pictures of one size, or makes them so.
-pub(super) fn read_pictures(_: &[PathBuf], _: &Path, _: &ImageOptions) -> Result<Images> {
+pub(super) fn read_pictures(
+    _: &[PathBuf],
+    _: Option<&Path>,
+    _: &ImageOptions,
+    _: Option<usize>,
+) -> Result<Images> {
     missing()
+}
+
+/// Rows of pixels at another size: as they are.
+pub(crate) fn reshape(_: ImageShape, values: &[f64], _: ImageShape) -> Vec<f64> {
+    values.to_vec()
+}
+
+/// Whether this thread is within a decoder.
+pub fn is_decoding() -> bool {
+    false
 }
 
 /// An image at another size.

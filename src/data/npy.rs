@@ -8,6 +8,7 @@
 
 use std::path::Path;
 
+use super::source::Source;
 use crate::error::{Error, Result};
 
 /// What a part of a file says, or what is wrong with it.
@@ -50,8 +51,67 @@ struct Header {
 /// [`Error::File`] when it cannot be read, [`Error::Data`] when it is no array of numbers or not as
 /// long as its header says.
 pub fn read_npy(path: &Path) -> Result<Array> {
-    let bytes = std::fs::read(path).map_err(|e| Error::file("read", path, e))?;
-    parse(&bytes).map_err(|message| Error::data(path, message))
+    read_array(path, None)
+}
+
+/// Reads a `.npy` file, or the array of that name of a `.npz` file: its only one without a name. `-` is standard
+/// input, and packed files are unpacked.
+///
+/// # Errors
+/// As [`read_npy`]; [`Error::Data`] names the arrays where the name is none of theirs.
+pub fn read_array(path: &Path, name: Option<&str>) -> Result<Array> {
+    let source = Source::read(path)?;
+    let bytes = match source.bytes.starts_with(b"PK") {
+        true => {
+            member(&source.bytes, name).map_err(|message| Error::data(source.path(), message))?
+        }
+        false => source.bytes,
+    };
+    parse(&bytes).map_err(|message| Error::data(&source.path, message))
+}
+
+/// The bytes of one array of a `.npz` file: a zip archive of files `NAME.npy`.
+#[cfg(feature = "compression")]
+fn member(bytes: &[u8], name: Option<&str>) -> Parsed<Vec<u8>> {
+    use std::io::Read;
+    /// What one packed byte may become.
+    const MOST_UNPACKED: u64 = 200;
+    let broken = |e: &dyn std::fmt::Display| {
+        format!("this is not a complete .npz file ({e}); write it again with numpy.savez")
+    };
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).map_err(|e| broken(&e))?;
+    let files: Vec<String> =
+        archive.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect();
+    let names: Vec<&str> = files.iter().filter_map(|file| file.strip_suffix(".npy")).collect();
+    let shown = names.join(", ");
+    let wanted = match (name, &names[..]) {
+        (_, []) => return Err("this archive holds no .npy array".into()),
+        (None, [only]) => only,
+        (None, _) => {
+            return Err(format!(
+                "this file holds several arrays ({shown}); name one with the setting array"
+            ));
+        }
+        (Some(name), _) => *names
+            .iter()
+            .find(|known| **known == name)
+            .ok_or_else(|| format!("there is no array \"{name}\"; the file holds {shown}"))?,
+    };
+    let file = archive.by_name(&format!("{wanted}.npy")).map_err(|e| broken(&e))?;
+    let most = (bytes.len() as u64).saturating_mul(MOST_UNPACKED).max(16 << 20);
+    let mut plain = Vec::new();
+    file.take(most + 1).read_to_end(&mut plain).map_err(|e| broken(&e))?;
+    match plain.len() as u64 > most {
+        true => {
+            Err(format!("the array {wanted} unpacks to more than {most} bytes; save it as .npy"))
+        }
+        false => Ok(plain),
+    }
+}
+
+#[cfg(not(feature = "compression"))]
+fn member(_: &[u8], _: Option<&str>) -> Parsed<Vec<u8>> {
+    Err("this build cannot read .npz files; save the array as .npy".into())
 }
 
 /// The array that the bytes of a `.npy` file hold, or what is wrong with them.
@@ -327,6 +387,29 @@ impl Array {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "compression")]
+    #[test]
+    fn arrays_of_an_archive_are_read_by_name() {
+        use std::io::Write;
+        let archive = |names: &[&str]| {
+            let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+            for (i, name) in names.iter().enumerate() {
+                let options = zip::write::SimpleFileOptions::default();
+                writer.start_file(format!("{name}.npy"), options).expect("a member");
+                let bytes = npy_bytes(&[i as f32, 7.0], &[2, 1]).expect("an array");
+                writer.write_all(&bytes).expect("written");
+            }
+            writer.finish().expect("an archive").into_inner()
+        };
+        let two = archive(&["x", "y"]);
+        let bytes = member(&two, Some("y")).expect("y");
+        assert_eq!(parse(&bytes).expect("an array").values, [1.0, 7.0]);
+        assert!(member(&two, None).expect_err("several").contains("x, y"));
+        assert!(member(&two, Some("z")).expect_err("none").contains("\"z\""));
+        assert!(member(&archive(&["x"]), None).is_ok());
+        assert!(member(&two[..two.len() / 2], Some("x")).is_err());
+    }
 
     /// The bytes of a file with this header.
     fn file(version: u8, header: &str, data: &[u8]) -> Vec<u8> {

@@ -1,25 +1,85 @@
-//! Pictures by the crate `image`: PNG and JPEG files to pixels from 0 to 1 and back (feature `pictures`).
+//! Pictures by the crate `image`: files of its formats to pixels from 0 to 1 and back (feature `pictures`).
 
 use std::path::{Path, PathBuf};
 
-use image::imageops::FilterType;
+use image::imageops::{FilterType, resize as resize_pixels};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageReader};
 use rayon::prelude::*;
 
+use super::account::Account;
 use super::images::{ImageOptions, ImageShape, Images};
 use crate::error::{Error, Result};
 
-/// Reads pictures of one size, or makes them so.
+/// A picture takes at most as much memory as this, decoded: 1 GiB.
+const MOST_BYTES: u64 = 1 << 30;
+
+thread_local! {
+    static DECODES: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Whether this thread is within a decoder, whose panics are caught and told as errors: a program's panic hook need
+/// not print them.
+pub fn is_decoding() -> bool {
+    DECODES.get()
+}
+
+/// Reads a picture's file: its first frame, turned as its EXIF orientation says, on white where it is transparent.
+fn open(path: &Path) -> Result<DynamicImage> {
+    let bytes = std::fs::read(path).map_err(|e| Error::file("read", path, e))?;
+    let broken = |reason: String| {
+        Error::data(path, format!("this is not a complete picture ({reason}); remove it"))
+    };
+    let decode = || -> image::ImageResult<DynamicImage> {
+        let mut reader =
+            ImageReader::new(std::io::Cursor::new(&bytes[..])).with_guessed_format()?;
+        let mut limits = image::Limits::default();
+        limits.max_alloc = Some(MOST_BYTES);
+        reader.limits(limits);
+        let mut decoder = reader.into_decoder()?;
+        // A tag that says nothing turns nothing.
+        let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+        let mut picture = DynamicImage::from_decoder(decoder)?;
+        picture.apply_orientation(orientation);
+        Ok(picture)
+    };
+    // Some decoders panic on files that are damaged in a way that they did not think of.
+    DECODES.set(true);
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(decode));
+    DECODES.set(false);
+    let picture = match outcome {
+        Ok(picture) => picture.map_err(|e| broken(e.to_string()))?,
+        Err(_) => return Err(broken("its decoder failed".into())),
+    };
+    Ok(match picture.color().has_alpha() {
+        true => on_white(&picture),
+        false => picture,
+    })
+}
+
+/// A picture without transparency: what a viewer with a white page shows.
+fn on_white(picture: &DynamicImage) -> DynamicImage {
+    let pixels = picture.to_rgba8();
+    let over = |byte: u8, alpha: u8| {
+        let sum = byte as u32 * alpha as u32 + 255 * (255 - alpha as u32);
+        ((sum + 127) / 255) as u8
+    };
+    let (width, height) = pixels.dimensions();
+    if !picture.color().has_color() {
+        let grey = pixels.pixels().map(|p| over(p.0[0], p.0[3])).collect();
+        return image::GrayImage::from_raw(width, height, grey).unwrap_or_default().into();
+    }
+    let colour = pixels.pixels().flat_map(|p| [0, 1, 2].map(|i| over(p.0[i], p.0[3]))).collect();
+    image::RgbImage::from_raw(width, height, colour).unwrap_or_default().into()
+}
+
+/// Reads pictures of one size, or makes them so. They become grey where all are, or `options` or `channels` say so.
 pub(super) fn read_pictures(
     files: &[PathBuf],
-    source: &Path,
+    folder: Option<&Path>,
     options: &ImageOptions,
+    channels: Option<usize>,
 ) -> Result<Images> {
-    let open = |path: &PathBuf| {
-        let bytes = std::fs::read(path).map_err(|e| Error::file("read", path, e))?;
-        image::load_from_memory(&bytes).map_err(|e| {
-            Error::data(path, format!("this is not a complete picture ({e}); remove it"))
-        })
-    };
     let first = open(&files[0])?;
     let size = options.size.unwrap_or((first.width() as usize, first.height() as usize));
     // Sizes and colours first, so that a folder of mixed ones is refused before all are decoded.
@@ -43,25 +103,37 @@ pub(super) fn read_pictures(
         }
         Ok(!picture.color().has_color())
     };
-    let grey = match options.grey {
-        true if options.size.is_some() => true,
-        _ => {
+    let grey = match (options.grey || channels == Some(1), channels) {
+        (true, _) if options.size.is_some() => true,
+        (false, Some(_)) if options.size.is_some() => false,
+        (is_asked, _) => {
             let grey: Vec<bool> = files.par_iter().map(is_grey).collect::<Result<_>>()?;
-            options.grey || grey.iter().all(|&grey| grey)
+            is_asked || channels.is_none() && grey.iter().all(|&grey| grey)
         }
     };
-    let channels = if grey { 1 } else { 3 };
-    let shape = ImageShape { width: size.0, height: size.1, channels };
-    let mut values = vec![0.0; files.len() * shape.len()];
-    values.par_chunks_mut(shape.len()).zip(files).try_for_each(|(row, path)| {
+    let shape = ImageShape { width: size.0, height: size.1, channels: if grey { 1 } else { 3 } };
+    let count = (files.len() as u64).checked_mul(shape.len() as u64);
+    let mut values = Vec::new();
+    let room = count.and_then(|count| usize::try_from(count).ok());
+    if room.is_none_or(|count| values.try_reserve_exact(count).is_err()) {
+        return Err(Error::usage(format!(
+            "{} images of {shape} do not fit in this machine's memory; give a smaller size",
+            files.len()
+        )));
+    }
+    values.resize(files.len() * shape.len(), 0.0);
+    values.par_chunks_mut(shape.len().max(1)).zip(files).try_for_each(|(row, path)| {
         row.copy_from_slice(&from_picture(&open(path)?, &shape));
-        Ok(())
+        Ok::<(), Error>(())
     })?;
+    // With the folders between, so that a/x.png and b/x.png are two names.
     let name = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or(source.as_os_str());
+        let name = folder.and_then(|folder| path.strip_prefix(folder).ok());
+        let name = name.map(Path::as_os_str).or(path.file_name()).unwrap_or(path.as_os_str());
         name.to_string_lossy().into_owned()
     };
-    Ok(Images { shape, values, names: files.iter().map(name).collect() })
+    let names = files.iter().map(name).collect();
+    Ok(Images { shape, values, names, account: Account::default() })
 }
 
 /// An image at another size.
@@ -70,7 +142,7 @@ pub(super) fn resize(shape: ImageShape, values: &[f32], to: ImageShape) -> Resul
 }
 
 /// A picture's pixels from 0 to 1, resized where its size differs.
-fn from_picture(picture: &image::DynamicImage, shape: &ImageShape) -> Vec<f32> {
+fn from_picture(picture: &DynamicImage, shape: &ImageShape) -> Vec<f32> {
     let (width, height) = (shape.width as u32, shape.height as u32);
     let resized;
     let picture = match (picture.width(), picture.height()) == (width, height) {
@@ -80,15 +152,51 @@ fn from_picture(picture: &image::DynamicImage, shape: &ImageShape) -> Vec<f32> {
             &resized
         }
     };
-    let bytes = match shape.channels {
-        1 => picture.to_luma8().into_raw(),
+    let bytes = match (shape.channels, picture.color().has_color()) {
+        (1, false) => picture.to_luma8().into_raw(),
+        (1, true) => picture.to_rgb8().pixels().map(|pixel| luma(pixel.0)).collect(),
         _ => picture.to_rgb8().into_raw(),
     };
     bytes.into_iter().map(|byte| byte as f32 / 255.0).collect()
 }
 
+/// Parts of red, green and blue in a grey pixel: ITU-R BT.601, as PIL, OpenCV and Keras have it.
+const LUMA: [f64; 3] = [0.299, 0.587, 0.114];
+
+/// A colour as grey, rounded as PIL rounds: 65,536ths.
+fn luma([red, green, blue]: [u8; 3]) -> u8 {
+    let [r, g, b] = [red as u32, green as u32, blue as u32];
+    ((19_595 * r + 38_470 * g + 7_471 * b + 0x8000) >> 16) as u8
+}
+
+/// Rows of pixels of any value at another size and with other channels, in floating point.
+pub(crate) fn reshape(shape: ImageShape, values: &[f64], to: ImageShape) -> Vec<f64> {
+    let pixels = values.chunks_exact(shape.channels.max(1));
+    let values: Vec<f64> = match (shape.channels, to.channels) {
+        (3, 1) => {
+            pixels.map(|p| p.iter().zip(LUMA).map(|(value, part)| value * part).sum()).collect()
+        }
+        (1, 3) => values.iter().flat_map(|&value| [value; 3]).collect(),
+        _ => values.to_vec(),
+    };
+    if (shape.width, shape.height) == (to.width, to.height) {
+        return values;
+    }
+    let size = [shape.width, shape.height, to.width, to.height].map(|side| side as u32);
+    let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
+    let resized = match to.channels {
+        1 => image::ImageBuffer::<image::Luma<f32>, _>::from_raw(size[0], size[1], values).map(
+            |picture| resize_pixels(&picture, size[2], size[3], FilterType::Triangle).into_raw(),
+        ),
+        _ => image::ImageBuffer::<image::Rgb<f32>, _>::from_raw(size[0], size[1], values).map(
+            |picture| resize_pixels(&picture, size[2], size[3], FilterType::Triangle).into_raw(),
+        ),
+    };
+    resized.unwrap_or_default().into_iter().map(f64::from).collect()
+}
+
 /// Pixels from 0 to 1 as a picture; values outside are cut.
-fn to_picture(shape: ImageShape, values: &[f32]) -> image::DynamicImage {
+fn to_picture(shape: ImageShape, values: &[f32]) -> DynamicImage {
     let bytes: Vec<u8> =
         values.iter().map(|value| (value.clamp(0.0, 1.0) * 255.0).round() as u8).collect();
     let (width, height) = (shape.width as u32, shape.height as u32);

@@ -91,6 +91,11 @@ impl Model {
                         ));
                     }
                 }
+                for divisor in [image.divisor, image.output_divisor].into_iter().flatten() {
+                    if !(divisor.is_finite() && divisor > 0.0) {
+                        return wrong(format!("values divided by {divisor} are no images"));
+                    }
+                }
                 Ok(())
             }
         }
@@ -163,7 +168,13 @@ mod tests {
 
         let mut images = model(4, 4);
         let shape = ImageShape { width: 2, height: 2, channels: 1 };
-        let good = ImageEncoder { input: shape, output: shape, resize: false };
+        let good = ImageEncoder {
+            input: shape,
+            output: shape,
+            resize: false,
+            divisor: None,
+            output_divisor: None,
+        };
         images.preprocessor = Preprocessor::Image(good);
         images.validate().expect("images");
         for wrong in [

@@ -1,12 +1,14 @@
 //! Autoencoders at work: rows to codes, codes to rows, and how far the two are apart.
 
-use std::path::Path;
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 
-use super::load::{NamedRows, ending, read_rows, read_targets};
+use super::load::{NamedRows, ending, read_rows, read_targets, read_texts};
+use super::outputs::{check_output, picture_files};
 use crate::backend::Device;
 use crate::data::{
-    ImageEncoder, ImageShape, Inputs, holds_images, image_png, npy_bytes, read_idx, read_npy,
-    read_table,
+    Account, Content, ImageEncoder, ImageShape, Inputs, content, image_png, lines_as_words,
+    npy_bytes, read_idx, read_npy, read_table,
 };
 use crate::error::{Error, Result};
 use crate::files::write_whole;
@@ -23,6 +25,8 @@ pub struct Codes {
     pub width: usize,
     /// File names, where the rows came from a folder of pictures.
     pub names: Vec<String>,
+    /// What values are multiplied by in a `.npy` or `.csv` file: 255 for images that came as arrays of bytes.
+    pub unit: f64,
 }
 
 impl Codes {
@@ -37,8 +41,17 @@ impl Codes {
     /// # Errors
     /// [`Error::Usage`] for another ending, [`Error::File`] when the file cannot be written.
     pub fn write(&self, path: &Path, columns: impl Fn(usize) -> String) -> Result<()> {
+        let scaled: Vec<f32>;
+        let values = match self.unit == 1.0 {
+            true => &self.values,
+            false => {
+                scaled =
+                    self.values.iter().map(|&value| (value as f64 * self.unit) as f32).collect();
+                &scaled
+            }
+        };
         match ending(path).as_str() {
-            "npy" => write_whole(path, &npy_bytes(&self.values, &[self.rows(), self.width])?),
+            "npy" => write_whole(path, &npy_bytes(values, &[self.rows(), self.width])?),
             "csv" => {
                 let mut writer = csv::Writer::from_writer(Vec::new());
                 let failed =
@@ -46,7 +59,7 @@ impl Codes {
                 let named = !self.names.is_empty();
                 let head = ["row"].into_iter().chain(named.then_some("name")).map(str::to_owned);
                 writer.write_record(head.chain((0..self.width).map(columns))).map_err(failed)?;
-                for (row, values) in self.values.chunks_exact(self.width).enumerate() {
+                for (row, values) in values.chunks_exact(self.width).enumerate() {
                     let id = std::iter::once(row.to_string()).chain(self.names.get(row).cloned());
                     writer
                         .write_record(id.chain(values.iter().map(f32::to_string)))
@@ -108,19 +121,62 @@ impl Codes {
                 ),
             ));
         }
-        Ok(Codes { values, width, names })
+        Ok(Codes { values, width, names, unit: 1.0 })
     }
 }
 
-/// The codes of a file's rows.
+/// The codes of a file's rows. Texts are read whole, however long.
 ///
 /// # Errors
 /// [`Error::Model`] when the model is no autoencoder, and whatever reading or running meets.
-pub fn encode(model: &Model, path: &Path, text_column: &str, device: &Device) -> Result<Codes> {
+pub fn encode(
+    model: &Model,
+    path: &Path,
+    text_column: &str,
+    device: &Device,
+) -> Result<(Codes, Account)> {
+    model.latent_width()?;
+    let (model, rows) = match &model.preprocessor {
+        Preprocessor::Text(_) => read_texts(model, path, text_column)?,
+        _ => (Cow::Borrowed(model), read_rows(model, path, text_column)?),
+    };
+    let NamedRows { inputs, names, mut account, unknown, .. } = rows;
+    if !unknown.is_empty() {
+        let rows: Vec<u64> = unknown.iter().map(|&row| row as u64).collect();
+        account.warn(format!(
+            "{} of {} rows have no known word; their codes are those of no text (rows {}, from 0)",
+            unknown.len(),
+            inputs.rows(),
+            lines_as_words(&rows, rows.len())
+                .trim_start_matches("line")
+                .trim_start_matches('s')
+                .trim()
+        ));
+    }
     let encoder = model.encoder_part()?;
-    let NamedRows { inputs, names, .. } = read_rows(model, path, text_column)?;
     let values = encoder.predict(&inputs, device)?;
-    Ok(Codes { values, width: encoder.outputs(), names })
+    Ok((Codes { values, width: encoder.outputs(), names, unit: 1.0 }, account))
+}
+
+/// A model's outputs in the unit of the data that it was trained on.
+fn in_unit(model: &Model, values: Vec<f32>) -> Vec<f32> {
+    let Preprocessor::Table(encoder) = &model.preprocessor else { return values };
+    let width = model.outputs();
+    match encoder.is_regression() {
+        true => {
+            let decode = |(i, value): (usize, f32)| encoder.decode_target(i % width, value) as f32;
+            values.into_iter().enumerate().map(decode).collect()
+        }
+        false => encoder.decode(&values),
+    }
+}
+
+/// What an image's values were divided by in training; 1 for pictures and what is no image.
+fn unit_of(model: &Model) -> f64 {
+    match &model.preprocessor {
+        Preprocessor::Image(encoder) => encoder.output_divisor.unwrap_or(1.0),
+        _ => 1.0,
+    }
 }
 
 /// What codes of a `.npy` or `.csv` file give back, in the data's own scale.
@@ -132,17 +188,20 @@ pub fn decode(model: &Model, path: &Path, device: &Device) -> Result<Codes> {
     let codes = Codes::read(path, model.latent_width()?)?;
     let inputs = Inputs::Matrix { values: codes.values, features: codes.width };
     let values = decoder.predict(&inputs, device)?;
-    let values = match &model.preprocessor {
-        Preprocessor::Table(encoder) => encoder.decode(&values),
-        _ => values,
-    };
-    Ok(Codes { values, width: model.outputs(), names: codes.names })
+    let (values, unit) = (in_unit(model, values), unit_of(model));
+    Ok(Codes { values, width: model.outputs(), names: codes.names, unit })
 }
 
 /// Names of a model's outputs, for the head of a CSV file.
 fn output_name(model: &Model, i: usize) -> String {
     match &model.preprocessor {
-        Preprocessor::Table(encoder) => encoder.columns[i].clone(),
+        Preprocessor::Table(encoder) => {
+            let names = match encoder.is_regression() {
+                true => encoder.target_names(),
+                false => encoder.feature_names(),
+            };
+            names.get(i).cloned().unwrap_or_else(|| format!("output_{i}"))
+        }
         _ => format!("output_{i}"),
     }
 }
@@ -155,12 +214,40 @@ fn output_shape(model: &Model) -> Option<ImageShape> {
     }
 }
 
+/// Refuses, before any work, where a model's outputs could not go: a file that is read, another extension than the
+/// model's outputs go into.
+///
+/// # Errors
+/// [`Error::Usage`].
+pub fn check_outputs(model: &Model, output: &Path, inputs: &[&Path]) -> Result<()> {
+    check_output(output, inputs)?;
+    match ending(output).as_str() {
+        "npy" | "csv" => Ok(()),
+        _ if output_shape(model).is_some() => Ok(()),
+        _ => Err(no_images(output)),
+    }
+}
+
+fn no_images(output: &Path) -> Error {
+    Error::usage(format!(
+        "the model gives no images, so its rows go into a file; {} ends in neither .npy nor .csv",
+        output.display()
+    ))
+}
+
 /// Writes what a model gave: to a `.npy` or `.csv` file, texts' likeliest words to a `.csv` file,
-/// or images to a folder, which is made. Returns what it wrote, in words.
+/// or images to a folder, which is made. Returns what it wrote, in words. `inputs` are files and folders that were
+/// read: none is replaced.
 ///
 /// # Errors
 /// [`Error::Usage`] when the ending does not go with the data, [`Error::File`].
-pub fn write_outputs(model: &Model, outputs: &Codes, path: &Path) -> Result<String> {
+pub fn write_outputs(
+    model: &Model,
+    outputs: &Codes,
+    path: &Path,
+    inputs: &[&Path],
+) -> Result<String> {
+    check_outputs(model, path, inputs)?;
     if let (Preprocessor::Text(encoder), "csv") = (&model.preprocessor, ending(path).as_str())
         && let Words::Vocabulary(words) = encoder.words()
     {
@@ -179,27 +266,32 @@ pub fn write_outputs(model: &Model, outputs: &Codes, path: &Path) -> Result<Stri
         outputs.write(path, |i| output_name(model, i))?;
         return Ok(format!("{} rows of {} elements", outputs.rows(), outputs.width));
     }
-    let Some(shape) = output_shape(model) else {
-        return Err(Error::usage(format!(
-            "the model gives no images, so its rows go into a file; {} ends in neither .npy nor .csv",
-            path.display()
-        )));
-    };
-    write_images(shape, outputs, path)?;
+    let Some(shape) = output_shape(model) else { return Err(no_images(path)) };
+    write_images(shape, outputs, path, inputs)?;
     Ok(format!("{} images of {shape}", outputs.rows()))
 }
 
 /// Writes images to a folder, under their names or their numbers.
-fn write_images(shape: ImageShape, images: &Codes, folder: &Path) -> Result<()> {
+fn write_images(shape: ImageShape, images: &Codes, folder: &Path, inputs: &[&Path]) -> Result<()> {
+    // Files that were read, where a folder of them was.
+    let mut read: Vec<PathBuf> = Vec::new();
+    for input in inputs {
+        match input.is_dir() {
+            true => read.extend(images.names.iter().map(|name| input.join(name))),
+            false => read.push(input.to_path_buf()),
+        }
+    }
+    let read: Vec<&Path> = read.iter().map(PathBuf::as_path).collect();
+    let numbered = || (0..images.rows()).map(|row| format!("{row:06}.png")).collect();
+    let names: Vec<String> =
+        if images.names.is_empty() { numbered() } else { images.names.clone() };
+    let files = picture_files(folder, &names, &read)?;
     std::fs::create_dir_all(folder).map_err(|e| Error::file("create", folder, e))?;
-    for (row, values) in images.values.chunks_exact(images.width).enumerate() {
-        let name = match images.names.get(row) {
-            Some(name) => Path::new(name).with_extension("png"),
-            None => format!("{row:06}.png").into(),
-        };
-        // A name is a name, not a way out of the folder.
-        let name = name.file_name().unwrap_or(name.as_os_str()).to_owned();
-        write_whole(&folder.join(name), &image_png(shape, values)?)?;
+    for (file, values) in files.iter().zip(images.values.chunks_exact(images.width)) {
+        if let Some(folder) = file.parent() {
+            std::fs::create_dir_all(folder).map_err(|e| Error::file("create", folder, e))?;
+        }
+        write_whole(file, &image_png(shape, values)?)?;
     }
     Ok(())
 }
@@ -208,15 +300,15 @@ fn write_images(shape: ImageShape, images: &Codes, folder: &Path) -> Result<()> 
 ///
 /// # Errors
 /// As [`encode`], for models that give images.
-pub fn translate(model: &Model, path: &Path, device: &Device) -> Result<Codes> {
+pub fn translate(model: &Model, path: &Path, device: &Device) -> Result<(Codes, Account)> {
     if output_shape(model).is_none() {
         return Err(Error::Model(
             "the model gives no images; train one with `wgslearn train translate`".into(),
         ));
     }
-    let NamedRows { inputs, names, .. } = read_rows(model, path, "")?;
+    let NamedRows { inputs, names, account, .. } = read_rows(model, path, "")?;
     let values = model.predict(&inputs, device)?;
-    Ok(Codes { values, width: model.outputs(), names })
+    Ok((Codes { values, width: model.outputs(), names, unit: unit_of(model) }, account))
 }
 
 /// How well rows come back.
@@ -238,6 +330,12 @@ pub struct Reconstruction {
     width: usize,
     shapes: Option<[ImageShape; 2]>,
     is_translation: bool,
+    /// What the model gave in the data's own unit, where that is another.
+    in_unit: Option<Vec<f32>>,
+    names: Vec<String>,
+    unit: f64,
+    /// What became of the file's rows.
+    pub account: Account,
 }
 
 /// Holds what a model gives for a file's rows against the rows themselves or, for a translation,
@@ -313,6 +411,16 @@ pub fn reconstruct(
             _ => None,
         },
         is_translation: targets.is_some(),
+        in_unit: match &model.preprocessor {
+            Preprocessor::Table(_) => Some(in_unit(model, given.clone())),
+            _ => None,
+        },
+        unit: match targets {
+            Some(_) => unit_of(model),
+            None => rows.divisor.unwrap_or(1.0),
+        },
+        account: rows.account.clone(),
+        names: rows.names.clone(),
         clean,
         read,
         given,
@@ -335,7 +443,8 @@ fn matrix(inputs: &Inputs) -> &[f32] {
 impl Reconstruction {
     /// The rows as the model gave them.
     pub fn outputs(&self) -> Codes {
-        Codes { values: self.given.clone(), width: self.width, names: Vec::new() }
+        let values = self.in_unit.clone().unwrap_or_else(|| self.given.clone());
+        Codes { values, width: self.width, names: self.names.clone(), unit: self.unit }
     }
 
     /// The `count` worst rows and the `count` nearest to the median error, by number.
@@ -497,7 +606,7 @@ fn read_labels(path: &Path, labels: Option<&Path>, rows: usize) -> Result<Vec<St
     };
     let found: Vec<String> = if ending(path) == "npy" {
         read_npy(path)?.values.iter().map(f64::to_string).collect()
-    } else if holds_images(path) {
+    } else if content(path) == Content::Images {
         read_idx(path)?.bytes.iter().map(u8::to_string).collect()
     } else {
         let text = std::fs::read_to_string(path).map_err(|e| Error::file("read", path, e))?;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::defaults::Defaults;
+use super::outputs::{check_extension, resolved};
 use super::setting::{GivenOptimizer, Range, RunKind, Setting, SettingType};
 pub use super::settings::{
     DataConfig, ModelConfig, OutputConfig, Pool, RunConfig, Settings, TrainingConfig, WordsConfig,
@@ -378,6 +379,11 @@ impl RunConfig {
             if path.is_dir() {
                 return refuse("that is a folder".into());
             }
+            match name {
+                "history" => check_extension(path, "a history", &["json"])?,
+                "plot" => check_extension(path, "a plot", &["png"])?,
+                _ => {}
+            }
             let place = resolved(path);
             if let Some((other, _)) = known.iter().find(|(_, known)| *known == place) {
                 return refuse(format!("that is the file of {other}, which it would replace"));
@@ -482,16 +488,6 @@ impl RunConfig {
             seed: self.training.seed,
         }
     }
-}
-
-/// A path without links, as far as it exists: two paths of one file are the same.
-fn resolved(path: &Path) -> PathBuf {
-    let of_folder = || {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new(".")).canonicalize().ok()?;
-        Some(folder.join(path.file_name()?))
-    };
-    path.canonicalize().ok().or_else(of_folder).unwrap_or_else(|| path.to_owned())
 }
 
 /// A value as TOML writes it on one line.

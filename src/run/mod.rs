@@ -10,6 +10,7 @@ mod config;
 mod defaults;
 mod evaluate;
 mod load;
+mod outputs;
 mod predict;
 mod setting;
 mod settings;
@@ -19,8 +20,8 @@ mod vectors;
 mod words;
 
 pub use codes::{
-    Codes, Comparison, Reconstruction, compare_pca, decode, encode, reconstruct, translate,
-    write_outputs,
+    Codes, Comparison, Reconstruction, check_outputs, compare_pca, decode, encode, reconstruct,
+    translate, write_outputs,
 };
 pub use config::{
     DataConfig, ModelConfig, OutputConfig, Pool, RunConfig, Settings, TrainingConfig, WordsConfig,
@@ -28,6 +29,7 @@ pub use config::{
 };
 pub use evaluate::{Evaluation, evaluate};
 pub use load::{Loaded, NamedRows, Task, load, read_rows, read_targets, read_texts};
+pub use outputs::{check_extension, check_output};
 pub use predict::{Answer, LinePredictor, predict_file};
 pub use setting::{Arity, GivenOptimizer, Kinds, Range, RunKind, Setting, SettingType, Spec};
 pub use settings::{

@@ -105,6 +105,9 @@ settings! {
         text_column: String = |_| "text".into(), called("COLUMN", data(WITH_WORDS, "text-column"));
         /// Column or key of the label.
         label_column: String = |_| "label".into(), called("COLUMN", data(&[Text], "label-column"));
+        /// The array of a .npz file that holds several.
+        array: Option<String> = |_| None,
+            called("NAME", data(&[Autoencoder, Translate, Arrays], "array"));
         /// How rows are written; told from the file's name and content unless given.
         format: Option<Format> = |_| None, data(ROWS, "format");
         /// The first line of a .csv or .tsv file is a row: columns are called 0, 1, 2.

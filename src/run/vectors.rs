@@ -140,7 +140,7 @@ pub fn similar(
     let Preprocessor::Text(encoder) = &model.preprocessor else {
         return Err(Error::Model("the model reads no texts".into()));
     };
-    let part = model.encoder_part()?;
+    model.latent_width()?;
     let mut ids = Vec::new();
     if encoder.encode(text, &mut ids).known == 0 {
         return Err(Error::usage(format!(
@@ -160,19 +160,28 @@ pub fn similar(
     let column = text_column.or(source.map(|source| source.text_column.as_str())).unwrap_or("text");
     let columns = TextColumns { text: column.to_owned(), label: None, ..TextColumns::default() };
     let examples = read_examples(path, &columns)?;
-    let length = encoder.width();
-    let mut values = Vec::with_capacity(examples.texts.len() * length);
-    for text in &examples.texts {
-        encoder.encode(text, &mut values);
-    }
-    let codes = part.predict(&Inputs::Ids { values, length }, device)?;
-    let asked = Inputs::Ids { values: ids, length };
-    let asked = part.predict(&asked, device)?;
-    let found = nearest(&codes, part.outputs(), &asked, count, None);
+    // Whole texts are read, the one asked with among them.
+    let mut all: Vec<&str> = examples.texts.iter().map(String::as_str).collect();
+    all.push(text);
+    let whole = model.for_texts(&all);
+    let Preprocessor::Text(encoder) = &whole.preprocessor else {
+        return Err(Error::Model("the model reads no texts".into()));
+    };
+    let part = whole.encoder_part()?;
+    let (values, encoded) = encoder.encode_all(&all);
+    let codes = part.predict(&Inputs::Ids { values, length: encoder.width() }, device)?;
+    let (codes, asked) = codes.split_at(examples.texts.len() * part.outputs());
+    // The code of a text without a known word is the bias alone, near to whatever is near that.
+    let known: Vec<usize> =
+        (0..examples.texts.len()).filter(|&row| encoded[row].known > 0).collect();
+    let width = part.outputs();
+    let rows: Vec<f32> =
+        known.iter().flat_map(|&row| &codes[row * width..][..width]).copied().collect();
+    let found = nearest(&rows, width, asked, count, None);
     let neighbour = |(i, similarity): (usize, f32)| Neighbour {
-        text: examples.texts[i].clone(),
+        text: examples.texts[known[i]].clone(),
         similarity,
-        line: Some(examples.lines[i]),
+        line: Some(examples.lines[known[i]]),
     };
     Ok(found.into_iter().map(neighbour).collect())
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{Loaded, Task};
-use crate::data::{Array, Dataset, Inputs, Targets, read_npy};
+use crate::data::{Array, Dataset, Inputs, Targets, read_array};
 use crate::error::{Error, Result};
 use crate::model::Preprocessor;
 use crate::run::config::RunConfig;
@@ -17,11 +17,15 @@ pub(super) fn load_arrays(config: &RunConfig) -> Result<Loaded> {
     };
     let first = config.model.layers.as_ref().and_then(|layers| layers.first());
     let reads_ids = first.map(|layer| layer.table_rows().is_some());
-    let training = array_dataset(&data.train, targets, reads_ids)?;
+    let training = array_dataset(&data.train, targets, reads_ids, data.array.as_deref())?;
     let validation = match (&data.validation, &data.validation_targets) {
         (None, _) => None,
-        (Some(path), Some(targets)) => Some(array_dataset(path, targets, reads_ids)?),
-        (Some(path), None) if targets == &data.train => Some(array_dataset(path, path, reads_ids)?),
+        (Some(path), Some(targets)) => {
+            Some(array_dataset(path, targets, reads_ids, data.array.as_deref())?)
+        }
+        (Some(path), None) if targets == &data.train => {
+            Some(array_dataset(path, path, reads_ids, data.array.as_deref())?)
+        }
         (Some(_), None) => {
             return Err(Error::usage("the validation file needs validation_targets beside it"));
         }
@@ -55,8 +59,9 @@ pub(super) fn array_dataset(
     path: &Path,
     targets: &Path,
     reads_ids: Option<bool>,
+    name: Option<&str>,
 ) -> Result<Dataset> {
-    let array = read_npy(path)?;
+    let array = read_array(path, name)?;
     if array.width == 0 || array.rows == 0 {
         return Err(Error::data(path, "the array is empty; give rows of at least one element"));
     }
@@ -65,7 +70,7 @@ pub(super) fn array_dataset(
     if targets == path {
         return Dataset::new(inputs, Targets::Inputs, path.display().to_string());
     }
-    let array = read_npy(targets)?;
+    let array = read_array(targets, name)?;
     if array.rows != rows {
         return Err(Error::data(
             targets,

@@ -1,11 +1,16 @@
 //! Images, and matrices whose every column is both input and target.
 
+use std::collections::HashMap;
 use std::path::Path;
 
-use super::{Loaded, NamedRows, ending};
+use rayon::prelude::*;
+
+use super::split::Split;
+use super::tables::check_scales;
+use super::{Loaded, NamedRows};
 use crate::data::{
-    Dataset, ImageEncoder, ImageOptions, ImageShape, Inputs, Table, TableEncoder, Targets,
-    read_images, read_npy,
+    Account, Array, Content, Dataset, ImageEncoder, ImageOptions, ImageShape, Inputs, Table,
+    TableEncoder, Targets, content, read_array, read_images_with, reshape,
 };
 use crate::error::{Error, Result};
 use crate::model::{Model, Preprocessor};
@@ -13,61 +18,250 @@ use crate::run::config::RunConfig;
 
 /// Rows of numbers from a file, of images where the file says so.
 pub(super) struct Rows {
-    pub(super) values: Vec<f32>,
+    pub(super) values: Values,
     pub(super) width: usize,
     pub(super) image: Option<ImageShape>,
     /// File names, for a folder of pictures.
     pub(super) names: Vec<String>,
+    pub(super) account: Account,
+    /// What the values were divided by; none for pictures.
+    pub(super) divisor: Option<f64>,
+}
+
+/// The numbers of rows: of pictures from 0 to 1, of an array as they stand, in double precision until they are
+/// scaled.
+pub(super) enum Values {
+    Pictures(Vec<f32>),
+    Array(Vec<f64>),
+}
+
+/// How rows are read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Reading<'a> {
+    pub options: ImageOptions,
+    /// The channels that a model reads.
+    pub channels: Option<usize>,
+    /// The image that a model reads, where the rows are given without their axes.
+    pub image: Option<ImageShape>,
+    /// What the model's arrays were divided by; told from the values without a model.
+    pub divisor: Option<f64>,
+    /// Whether a model reads them: then a divisor of none is that of pictures.
+    pub is_model: bool,
+    /// The array of a .npz file.
+    pub array: Option<&'a str>,
 }
 
 impl Rows {
-    /// Reads images, or the array of a `.npy` file: of images where it has three axes or four.
-    pub(super) fn read(path: &Path, options: &ImageOptions) -> Result<Rows> {
-        if ending(path) != "npy" {
-            let images = read_images(path, options)?;
-            let (width, image) = (images.shape.len(), Some(images.shape));
-            return Ok(Rows { values: images.values, width, image, names: images.names });
+    /// Reads images, or an array: of images where it has three axes or four.
+    pub(super) fn read(path: &Path, reading: &Reading) -> Result<Rows> {
+        if content(path) != Content::Array {
+            let images = read_images_with(path, &reading.options, reading.channels)?;
+            return Ok(Rows {
+                width: images.shape.len(),
+                image: Some(images.shape),
+                values: Values::Pictures(images.values),
+                names: images.names,
+                account: images.account,
+                divisor: None,
+            });
         }
-        let array = read_npy(path)?;
+        let array = read_array(path, reading.array)?;
         if array.width == 0 || array.rows == 0 {
             return Err(Error::data(path, "the array is empty; give rows of at least one element"));
         }
-        let image = match array.shape[..] {
-            [_, height, width] => Some(ImageShape { width, height, channels: 1 }),
-            [_, height, width, channels @ (1 | 3)] => Some(ImageShape { width, height, channels }),
-            _ => None,
+        let mut account = Account::of_rows(path, array.rows);
+        let image = image_of(&array, path)?;
+        // A matrix of as many columns as the model's image has pixels holds these images, flat.
+        let flat =
+            reading.image.filter(|shape| array.shape.len() == 2 && array.width == shape.len());
+        let image = image.or(flat);
+        let (mut values, mut width) = (array.values, array.width);
+        let Some(found) = image else {
+            return Ok(Rows {
+                values: Values::Array(values),
+                width,
+                image,
+                names: Vec::new(),
+                account,
+                divisor: Some(1.0),
+            });
         };
-        let (width, is_integer) = (array.width, array.is_integer);
-        let mut values = array.into_reals();
-        if image.is_some() && is_integer {
-            values.iter_mut().for_each(|value| *value /= 255.0);
+        let divisor = divisor_of(&values, array.is_integer, reading, &mut account);
+        if divisor != 1.0 {
+            values.iter_mut().for_each(|value| *value /= divisor);
         }
-        Ok(Rows { values, width, image, names: Vec::new() })
+        let (to_width, to_height) = reading.options.size.unwrap_or((found.width, found.height));
+        let grey = reading.options.grey || reading.channels == Some(1);
+        let channels = if grey { 1 } else { reading.channels.unwrap_or(found.channels) };
+        let shape = ImageShape { width: to_width, height: to_height, channels };
+        if shape != found {
+            if cfg!(not(feature = "pictures")) {
+                return Err(Error::usage(
+                    "this build of wgslearn resizes no images; build it with the feature pictures",
+                ));
+            }
+            let rows = values.par_chunks(found.len());
+            let rows: Vec<Vec<f64>> = rows.map(|row| reshape(found, row, shape)).collect();
+            (values, width) = (rows.concat(), shape.len());
+        }
+        Ok(Rows {
+            values: Values::Array(values),
+            width,
+            image: Some(shape),
+            names: Vec::new(),
+            account,
+            divisor: Some(divisor),
+        })
+    }
+
+    /// The numbers in single precision.
+    pub(super) fn reals(self) -> Vec<f32> {
+        match self.values {
+            Values::Pictures(values) => values,
+            Values::Array(values) => values.into_iter().map(|value| value as f32).collect(),
+        }
     }
 
     pub(super) fn inputs(self) -> Inputs {
-        Inputs::Matrix { values: self.values, features: self.width }
+        let features = self.width;
+        Inputs::Matrix { values: self.reals(), features }
     }
 
     pub(super) fn count(&self) -> usize {
-        self.values.len() / self.width.max(1)
+        let values = match &self.values {
+            Values::Pictures(values) => values.len(),
+            Values::Array(values) => values.len(),
+        };
+        values / self.width.max(1)
     }
 
     pub(super) fn is_within_0_and_1(&self) -> bool {
-        self.values.iter().all(|value| (0.0..=1.0).contains(value))
+        match &self.values {
+            Values::Pictures(_) => true,
+            Values::Array(values) => values.iter().all(|value| (0.0..=1.0).contains(value)),
+        }
+    }
+
+    /// The numbers as a table's, whose columns are called by number.
+    ///
+    /// # Errors
+    /// [`Error::Data`] names the first that is none.
+    fn table(self, path: &Path) -> Result<Table> {
+        let (width, account) = (self.width, self.account.clone());
+        let values = match self.values {
+            Values::Array(values) => values,
+            Values::Pictures(values) => values.into_iter().map(f64::from).collect(),
+        };
+        if let Some(i) = values.iter().position(|value| !value.is_finite()) {
+            return Err(Error::data(
+                path,
+                format!(
+                    "row {}, column {} holds {}, which is no finite number; remove or replace it",
+                    i / width + 1,
+                    i % width + 1,
+                    values[i]
+                ),
+            ));
+        }
+        let columns = (0..width).map(|i| i.to_string()).collect();
+        let lines = (1..=(values.len() / width) as u64).collect();
+        Ok(Table { columns, values, lines, has_header: true, account, ..Table::default() })
     }
 }
 
-/// A data set of rows with rows as targets, paired by file name or row by row.
-pub(super) fn paired(inputs: Rows, targets: Rows, paths: [&Path; 2]) -> Result<Dataset> {
-    let stem = |name: &String| {
-        Path::new(name).file_stem().unwrap_or_default().to_string_lossy().into_owned()
+/// The image that an array's axes tell, `[images, height, width]` or `[images, height, width, channels]`.
+fn image_of(array: &Array, path: &Path) -> Result<Option<ImageShape>> {
+    Ok(match array.shape[..] {
+        [_, height, width] => Some(ImageShape { width, height, channels: 1 }),
+        [_, height, width, channels @ (1 | 3)] => Some(ImageShape { width, height, channels }),
+        [_, 1 | 3, height, width] => {
+            return Err(Error::data(
+                path,
+                format!(
+                    "its shape {:?} has the channels first; images are [{}, {height}, {width}, channels]: save numpy.moveaxis(x, 1, -1)",
+                    array.shape, array.rows
+                ),
+            ));
+        }
+        [_, _, _, channels] => {
+            return Err(Error::data(
+                path,
+                format!(
+                    "its images have {channels} channels, but 1 (grey) or 3 (colour) are read; save x[..., :3] of colours with an alpha channel"
+                ),
+            ));
+        }
+        _ => None,
+    })
+}
+
+/// What an array's values are divided by to lie from 0 to 1, told once where it is not 1 or the type's own.
+fn divisor_of(values: &[f64], is_integer: bool, reading: &Reading, account: &mut Account) -> f64 {
+    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    for &value in values {
+        (low, high) = (low.min(value), high.max(value));
+    }
+    let told = match (low, high) {
+        (0.0.., ..=1.0) => 1.0,
+        (0.0.., ..=255.0) if is_integer || high > 16.0 => 255.0,
+        (0.0.., ..=65_535.0) if is_integer || high > 255.0 => 65_535.0,
+        _ => 1.0,
     };
+    if !reading.is_model {
+        match told {
+            255.0 if is_integer => {}
+            1.0 if (low < 0.0 || high > 1.0) => account.warn(format!(
+                "its values reach from {low} to {high} and are taken as they are; pictures of them are cut at 0 and 1"
+            )),
+            1.0 => {}
+            _ => account.warn(format!(
+                "its values reach from {low} to {high} and are divided by {told}; answers in .npy and .csv files are in the file's own range"
+            )),
+        }
+        return told;
+    }
+    match reading.divisor {
+        // Trained on an array: its scale is the model's.
+        Some(divisor) if divisor == told || told == 1.0 && is_integer => divisor,
+        Some(divisor) => {
+            account.warn(format!(
+                "its values reach from {low} to {high}, but the model's images were divided by {divisor}; they are divided by {told}"
+            ));
+            told
+        }
+        None => {
+            if told == 1.0 && (low < 0.0 || high > 1.0) || told != 1.0 && !is_integer {
+                account.warn(format!(
+                    "its values reach from {low} to {high} and are divided by {told}; the model's pictures lie from 0 to 1"
+                ));
+            }
+            // Whole numbers, however dark the picture, are bytes: as those of picture files.
+            if is_integer && told == 1.0 { 255.0 } else { told }
+        }
+    }
+}
+
+/// Puts targets into the order of the inputs: by file name without its extension where both are pictures of folders,
+/// else row by row.
+fn pair(inputs: &Rows, targets: Rows, paths: [&Path; 2]) -> Result<Rows> {
+    let stem = |name: &String| Path::new(name).with_extension("").to_string_lossy().into_owned();
     if !inputs.names.is_empty() && !targets.names.is_empty() {
         let stems: [Vec<String>; 2] =
-            [&inputs, &targets].map(|rows| rows.names.iter().map(stem).collect());
+            [&inputs.names, &targets.names].map(|names| names.iter().map(stem).collect());
+        let places: [HashMap<&str, usize>; 2] =
+            [&stems[0], &stems[1]].map(|stems| stems.iter().map(String::as_str).zip(0..).collect());
         for (i, j) in [(0, 1), (1, 0)] {
-            if let Some(lone) = stems[i].iter().find(|name| !stems[j].contains(name)) {
+            if places[i].len() < stems[i].len() {
+                let is_twin = |(row, name): &(usize, &String)| places[i][name.as_str()] != *row;
+                let twin = stems[i].iter().enumerate().find(is_twin);
+                let name = twin.map_or("the same", |(_, name)| name.as_str());
+                return Err(Error::data(
+                    paths[i],
+                    format!("two pictures are called {name}; remove one, or name them apart"),
+                ));
+            }
+            if let Some(lone) = stems[i].iter().find(|name| !places[j].contains_key(name.as_str()))
+            {
                 return Err(Error::data(
                     paths[i],
                     format!(
@@ -77,16 +271,18 @@ pub(super) fn paired(inputs: Rows, targets: Rows, paths: [&Path; 2]) -> Result<D
                 ));
             }
         }
-        // Both are sorted by name, but an ending can change the order.
-        if stems[0] != stems[1] {
-            return Err(Error::data(
-                paths[1],
-                format!(
-                    "the pictures stand in another order than in {}; give both the same endings",
-                    paths[0].display()
-                ),
-            ));
-        }
+        let order: Vec<usize> = stems[0].iter().map(|name| places[1][name.as_str()]).collect();
+        let width = targets.width;
+        let names = order.iter().map(|&row| targets.names[row].clone()).collect();
+        let take = |values: &[f32]| {
+            order.iter().flat_map(|&r| &values[r * width..][..width]).copied().collect()
+        };
+        let values = match &targets.values {
+            Values::Pictures(values) => Values::Pictures(take(values)),
+            // Arrays have no names.
+            Values::Array(_) => return Ok(targets),
+        };
+        return Ok(Rows { values, names, ..targets });
     }
     if inputs.count() != targets.count() {
         return Err(Error::data(
@@ -99,66 +295,215 @@ pub(super) fn paired(inputs: Rows, targets: Rows, paths: [&Path; 2]) -> Result<D
             ),
         ));
     }
-    let width = targets.width;
-    let targets = Targets::Values { values: targets.values, width };
-    Dataset::new(inputs.inputs(), targets, paths[0].display().to_string())
+    Ok(targets)
 }
 
-/// Images, or a matrix for an autoencoder.
-pub(super) fn load_rows_and_targets(config: &RunConfig) -> Result<Loaded> {
+/// Images, or a matrix, for an autoencoder or a translation. `given` is what a pretrained encoder reads through.
+pub(super) fn load_rows_and_targets(
+    config: &RunConfig,
+    given: Option<&Preprocessor>,
+) -> Result<Loaded> {
     let data = &config.data;
     let Some(target_path) = &data.targets else {
         return Err(Error::usage(
             "images have no labels to learn: train an autoencoder of them (`wgslearn train autoencoder`), or name target images (`wgslearn train translate`)",
         ));
     };
-    let rows = Rows::read(&data.train, &config.images)?;
+    let reading =
+        Reading { options: config.images, array: data.array.as_deref(), ..Reading::default() };
+    let reading = match given {
+        Some(Preprocessor::Image(encoder)) => Reading {
+            divisor: encoder.divisor,
+            image: Some(encoder.input),
+            channels: Some(encoder.input.channels),
+            is_model: true,
+            ..reading
+        },
+        _ => reading,
+    };
+    let rows = Rows::read(&data.train, &reading)?;
     let (image, resize) = (rows.image, config.images.size.is_some());
+    let mut account = rows.account.clone();
+    let split = Split::draw(config, rows.count(), None, &mut account)?;
+    let of_validation = |path: &Path, model: Option<&Preprocessor>| {
+        let reading = match model {
+            Some(Preprocessor::Image(encoder)) => Reading {
+                divisor: encoder.divisor,
+                is_model: true,
+                image: Some(encoder.input),
+                ..reading
+            },
+            _ => reading,
+        };
+        Rows::read(path, &reading)
+    };
     if config.is_autoencoder() {
-        let encoder = match image {
-            Some(shape) => {
-                Preprocessor::Image(ImageEncoder { input: shape, output: shape, resize })
-            }
-            None if rows.is_within_0_and_1() => Preprocessor::None,
-            None => {
-                // What is no number is told by the data set, with its place.
-                let values: Vec<f64> = rows.values.iter().map(|&value| value as f64).collect();
-                Preprocessor::Table(TableEncoder::fit_matrix(&values, rows.width))
+        let divisor = rows.divisor;
+        let encoder = match (image, given) {
+            (Some(shape), _) => Preprocessor::Image(ImageEncoder {
+                input: shape,
+                output: shape,
+                resize,
+                divisor,
+                output_divisor: divisor,
+            }),
+            (None, Some(Preprocessor::Table(encoder))) => Preprocessor::Table(encoder.clone()),
+            (None, _) if rows.is_within_0_and_1() => Preprocessor::None,
+            (None, _) => {
+                let table = rows.table(&data.train)?;
+                let encoder = TableEncoder::fit(&table, None, Some(&split.training));
+                check_scales(&encoder, &data.train, &mut account)?;
+                let values = encoder.encode(&table);
+                let inputs = Inputs::Matrix { values, features: encoder.features() };
+                let source = data.train.display().to_string();
+                let all = Dataset::new(inputs, Targets::Inputs, source)?;
+                return with_validation(config, all, &split, account, Preprocessor::Table(encoder));
             }
         };
-        let width = rows.width;
-        let training = autoencoder_dataset(rows, &encoder, &data.train)?;
-        let validation = match &data.validation {
-            None => None,
-            Some(path) => {
-                let rows = Rows::read(path, &config.images)?;
-                check_width(rows.width, width, path)?;
-                Some(autoencoder_dataset(rows, &encoder, path)?)
-            }
-        };
-        return Ok(Loaded::given(training, validation, encoder));
+        let all = autoencoder_dataset(rows, &encoder, &data.train)?;
+        return with_validation(config, all, &split, account, encoder);
     }
     // Targets keep their own size.
     let options = ImageOptions { size: None, ..config.images };
-    let targets = Rows::read(target_path, &options)?;
+    let of_targets = Reading { options, array: data.array.as_deref(), ..Reading::default() };
+    let targets = pair(&rows, Rows::read(target_path, &of_targets)?, [&data.train, target_path])?;
+    account.warnings.extend(targets.account.warnings.iter().cloned());
     let encoder = match (image, targets.image) {
-        (Some(input), Some(output)) => Preprocessor::Image(ImageEncoder { input, output, resize }),
+        (Some(input), Some(output)) => Preprocessor::Image(ImageEncoder {
+            input,
+            output,
+            resize,
+            divisor: rows.divisor,
+            output_divisor: targets.divisor,
+        }),
+        (None, None) if needs_scale(&rows, &targets, given) => {
+            return load_scaled(config, rows, targets, given, &split, account);
+        }
         _ => Preprocessor::None,
     };
-    let training = paired(rows, targets, [&data.train, target_path])?;
+    let source = data.train.display().to_string();
+    let width = targets.width;
+    let targets = Targets::Values { values: targets.reals(), width };
+    let all = Dataset::new(rows.inputs(), targets, source)?;
     let validation = match (&data.validation, &data.validation_targets) {
         (None, _) => None,
         (Some(path), Some(target_path)) => {
-            let rows = Rows::read(path, &config.images)?;
-            check_width(rows.width, training.inputs().width(), path)?;
-            let targets = Rows::read(target_path, &options)?;
-            Some(paired(rows, targets, [path, target_path])?)
+            let rows = of_validation(path, Some(&encoder))?;
+            check_width(rows.width, all.inputs().width(), path)?;
+            let targets = Rows::read(target_path, &of_targets)?;
+            let targets = pair(&rows, targets, [path, target_path])?;
+            let width = targets.width;
+            let targets = Targets::Values { values: targets.reals(), width };
+            Some(Dataset::new(rows.inputs(), targets, path.display().to_string())?)
         }
         (Some(_), None) => {
             return Err(Error::usage("the validation file needs validation_targets beside it"));
         }
     };
-    Ok(Loaded::given(training, validation, encoder))
+    Ok(parts(all, validation, &split, account, encoder))
+}
+
+/// Whether a matrix and its targets are standardised: where they do not lie from 0 to 1, or a pretrained encoder is.
+fn needs_scale(rows: &Rows, targets: &Rows, given: Option<&Preprocessor>) -> bool {
+    matches!(given, Some(Preprocessor::Table(_)))
+        || !(rows.is_within_0_and_1() && targets.is_within_0_and_1())
+}
+
+/// A matrix to another: every column of both is standardised.
+fn load_scaled(
+    config: &RunConfig,
+    rows: Rows,
+    targets: Rows,
+    given: Option<&Preprocessor>,
+    split: &Split,
+    mut account: Account,
+) -> Result<Loaded> {
+    let data = &config.data;
+    let target_path = data.targets.as_deref().unwrap_or(&data.train);
+    let (table, targets) = (rows.table(&data.train)?, targets.table(target_path)?);
+    let width = targets.columns.len();
+    let table = Table { target_names: targets.columns.clone(), ..table };
+    let mut encoder = TableEncoder::fit(&table, Some(&targets.values), Some(&split.training));
+    if let Some(Preprocessor::Table(given)) = given {
+        check_width(table.columns.len(), given.columns.len(), &data.train)?;
+        encoder = TableEncoder {
+            columns: given.columns.clone(),
+            means: given.means.clone(),
+            deviations: given.deviations.clone(),
+            constant: given.constant.clone(),
+            ..encoder
+        };
+    } else {
+        check_scales(&encoder, &data.train, &mut account)?;
+    }
+    let encode = |table: &Table, targets: &Table, path: &Path| {
+        let inputs = Inputs::Matrix { values: encoder.encode(table), features: encoder.features() };
+        let scaled = |(i, &value): (usize, &f64)| encoder.encode_target(i % width, value);
+        let values = targets.values.iter().enumerate().map(scaled).collect();
+        Dataset::new(inputs, Targets::Values { values, width }, path.display().to_string())
+    };
+    let all = encode(&table, &targets, &data.train)?;
+    let validation = match (&data.validation, &data.validation_targets) {
+        (Some(path), Some(target_path)) => {
+            let reading = Reading { array: data.array.as_deref(), ..Reading::default() };
+            let table = Rows::read(path, &reading)?.table(path)?;
+            let targets = Rows::read(target_path, &reading)?.table(target_path)?;
+            check_width(table.columns.len(), encoder.columns.len(), path)?;
+            check_width(targets.columns.len(), width, target_path)?;
+            Some(encode(&table, &targets, path)?)
+        }
+        _ => None,
+    };
+    Ok(parts(all, validation, split, account, Preprocessor::Table(encoder)))
+}
+
+/// An autoencoder's data with the validation file's.
+fn with_validation(
+    config: &RunConfig,
+    all: Dataset,
+    split: &Split,
+    account: Account,
+    encoder: Preprocessor,
+) -> Result<Loaded> {
+    let validation = match &config.data.validation {
+        None => None,
+        Some(path) => {
+            let reading = Reading {
+                options: config.images,
+                array: config.data.array.as_deref(),
+                ..Reading::default()
+            };
+            let reading = match &encoder {
+                Preprocessor::Image(encoder) => Reading {
+                    divisor: encoder.divisor,
+                    image: Some(encoder.input),
+                    channels: Some(encoder.input.channels),
+                    is_model: true,
+                    ..reading
+                },
+                _ => reading,
+            };
+            let rows = Rows::read(path, &reading)?;
+            check_width(rows.width, all.inputs().width(), path)?;
+            Some(autoencoder_dataset(rows, &encoder, path)?)
+        }
+    };
+    Ok(parts(all, validation, split, account, encoder))
+}
+
+/// The rows to train and to validate on.
+fn parts(
+    all: Dataset,
+    validation: Option<Dataset>,
+    split: &Split,
+    account: Account,
+    encoder: Preprocessor,
+) -> Loaded {
+    let (training, validation) = match split.validation.is_empty() {
+        true => (all, validation),
+        false => (all.take(&split.training), Some(all.take(&split.validation))),
+    };
+    Loaded { accounts: vec![account], ..Loaded::given(training, validation, encoder) }
 }
 
 pub(super) fn check_width(width: usize, wanted: usize, path: &Path) -> Result<()> {
@@ -176,34 +521,58 @@ pub(super) fn autoencoder_dataset(
     encoder: &Preprocessor,
     path: &Path,
 ) -> Result<Dataset> {
-    let source = path.display().to_string();
     let inputs = match encoder {
         Preprocessor::Table(encoder) => {
-            // Checked before the scale hides what is no number.
-            Dataset::new(
-                Inputs::Matrix { values: rows.values.clone(), features: rows.width },
-                Targets::Inputs,
-                source.clone(),
-            )?;
-            let values = rows.values.iter().map(|&value| value as f64).collect();
-            let table = Table { columns: encoder.columns.clone(), values, ..Table::default() };
-            Inputs::Matrix { values: encoder.encode(&table), features: rows.width }
+            let table = rows.table(path)?;
+            Inputs::Matrix { values: encoder.encode(&table), features: encoder.features() }
         }
         _ => rows.inputs(),
     };
-    Dataset::new(inputs, Targets::Inputs, source)
+    Dataset::new(inputs, Targets::Inputs, path.display().to_string())
 }
 
-/// Reads what a model that gives images is held against: pictures, or rows.
+/// How a model of images reads a file.
+pub(super) fn reading_of(encoder: &ImageEncoder) -> Reading<'static> {
+    let shape = encoder.input;
+    Reading {
+        options: ImageOptions {
+            size: encoder.resize.then_some((shape.width, shape.height)),
+            grey: false,
+        },
+        channels: Some(shape.channels),
+        image: Some(shape),
+        divisor: encoder.divisor,
+        is_model: true,
+        array: None,
+    }
+}
+
+/// Refuses images of another size than the model's.
+pub(super) fn check_image(rows: &Rows, shape: ImageShape, path: &Path) -> Result<()> {
+    if rows.image == Some(shape) {
+        return Ok(());
+    }
+    let found = match rows.image {
+        Some(found) => format!("an image is {found}"),
+        None => format!("a row has {} numbers", rows.width),
+    };
+    Err(Error::data(path, format!("{found}, but the model reads {shape}; resize the images")))
+}
+
+/// Reads what a model that gives images or numbers is held against: pictures, or rows, on the model's scale.
 ///
 /// # Errors
-/// As [`load`]; [`Error::Data`] when they do not pair with the inputs.
+/// As [`load`](super::load); [`Error::Data`] when they do not pair with the inputs.
 pub fn read_targets(model: &Model, rows: &NamedRows, paths: [&Path; 2]) -> Result<Vec<f32>> {
-    let grey = match &model.preprocessor {
-        Preprocessor::Image(encoder) => encoder.output.channels == 1,
-        _ => false,
+    let reading = match &model.preprocessor {
+        Preprocessor::Image(encoder) => Reading {
+            options: ImageOptions::default(),
+            divisor: encoder.output_divisor,
+            ..reading_of(&ImageEncoder { input: encoder.output, resize: false, ..*encoder })
+        },
+        _ => Reading::default(),
     };
-    let targets = Rows::read(paths[1], &ImageOptions { size: None, grey })?;
+    let targets = Rows::read(paths[1], &reading)?;
     if targets.width != model.outputs() {
         return Err(Error::data(
             paths[1],
@@ -214,11 +583,26 @@ pub fn read_targets(model: &Model, rows: &NamedRows, paths: [&Path; 2]) -> Resul
             ),
         ));
     }
+    if let Preprocessor::Image(encoder) = &model.preprocessor {
+        check_image(&targets, encoder.output, paths[1])?;
+    }
     let inputs = Rows {
-        values: vec![0.0; rows.inputs.rows()],
+        values: Values::Pictures(vec![0.0; rows.inputs.rows()]),
         width: 1,
         image: None,
         names: rows.names.clone(),
+        account: Account::default(),
+        divisor: None,
     };
-    Ok(paired(inputs, targets, paths)?.target_values().to_vec())
+    let targets = pair(&inputs, targets, paths)?;
+    Ok(match &model.preprocessor {
+        Preprocessor::Table(encoder)
+            if !encoder.targets.is_empty() || encoder.target_scale.is_some() =>
+        {
+            let (table, width) = (targets.table(paths[1])?, model.outputs());
+            let scaled = |(i, &value): (usize, &f64)| encoder.encode_target(i % width, value);
+            table.values.iter().enumerate().map(scaled).collect()
+        }
+        _ => targets.reals(),
+    })
 }

@@ -12,14 +12,16 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use self::arrays::{array_dataset, array_inputs, load_arrays};
-use self::matrices::{Rows, autoencoder_dataset, check_width, load_rows_and_targets};
+use self::matrices::{
+    Reading, Rows, autoencoder_dataset, check_image, check_width, load_rows_and_targets, reading_of,
+};
 use self::split::Split;
 use self::tables::{columns_for, encode_table, load_table};
 use self::texts::{Unknown, encode_texts, load_texts};
 use super::config::RunConfig;
 use crate::data::{
-    Account, Content, Dataset, Examples, Format, ImageOptions, Inputs, TableColumns, Targets,
-    TextColumns, column_names, content, extension, read_columns, read_examples, read_npy,
+    Account, Content, Dataset, Examples, Format, Inputs, TableColumns, Targets, TextColumns,
+    column_names, content, extension, read_columns, read_examples, read_npy,
 };
 use crate::error::{Error, Result};
 use crate::model::{Input, Model, Preprocessor};
@@ -89,14 +91,18 @@ impl Loaded {
 /// # Errors
 /// [`Error::File`], and [`Error::Data`] with file, line and the way out.
 pub fn load(config: &RunConfig) -> Result<Loaded> {
+    // A pretrained encoder brings the vocabulary and the scales that it was trained with.
+    let given = match &config.model.encoder_from {
+        Some(path) => Some(Model::load(path)?.preprocessor),
+        None => None,
+    };
+    let given = given.as_ref();
     match kind(config)? {
-        Kind::Images => set_apart(config, load_rows_and_targets(config)?),
-        Kind::Array if config.builds_autoencoder() => {
-            set_apart(config, load_rows_and_targets(config)?)
-        }
+        Kind::Images => load_rows_and_targets(config, given),
+        Kind::Array if config.builds_autoencoder() => load_rows_and_targets(config, given),
         Kind::Array => set_apart(config, load_arrays(config)?),
-        Kind::Table => load_table(config),
-        Kind::Text => load_texts(config),
+        Kind::Table => load_table(config, given),
+        Kind::Text => load_texts(config, given),
     }
 }
 
@@ -162,6 +168,8 @@ pub struct NamedRows {
     pub names: Vec<String>,
     /// Rows of texts of which no word is known, by number.
     pub unknown: Vec<usize>,
+    /// What an array's values were divided by, to be undone in answers; none for what is no array of images.
+    pub divisor: Option<f64>,
     /// What became of the file's rows.
     pub account: Account,
 }
@@ -180,7 +188,7 @@ pub fn read_rows(model: &Model, path: &Path, text_column: &str) -> Result<NamedR
 pub(super) fn read_rows_as(model: &Model, path: &Path, columns: &TextColumns) -> Result<NamedRows> {
     let named = |inputs: Inputs, names: Vec<String>| {
         let account = Account::of_rows(path, inputs.rows());
-        NamedRows { inputs, names, unknown: Vec::new(), account }.checked(path)
+        NamedRows { inputs, names, unknown: Vec::new(), divisor: None, account }.checked(path)
     };
     match &model.preprocessor {
         Preprocessor::Text(encoder) => {
@@ -189,26 +197,17 @@ pub(super) fn read_rows_as(model: &Model, path: &Path, columns: &TextColumns) ->
             named_texts(encoder, &examples, path)
         }
         Preprocessor::Image(encoder) => {
-            let shape = encoder.input;
-            let size = encoder.resize.then_some((shape.width, shape.height));
-            let options = ImageOptions { size, grey: shape.channels == 1 };
-            let rows = Rows::read(path, &options)?;
-            if rows.width != shape.len() {
-                let found =
-                    rows.image.map_or(format!("{} elements", rows.width), |s| s.to_string());
-                return Err(Error::data(
-                    path,
-                    format!("an image is {found}, but the model reads {shape}; resize the images"),
-                ));
-            }
-            let names = rows.names.clone();
-            named(rows.inputs(), names)
+            let mut rows = Rows::read(path, &reading_of(encoder))?;
+            check_image(&rows, encoder.input, path)?;
+            let (names, divisor) = (std::mem::take(&mut rows.names), rows.divisor);
+            let account = rows.account.clone();
+            Ok(NamedRows { divisor, account, ..named(rows.inputs(), names)? })
         }
         Preprocessor::Table(encoder) if content(path) == Content::Array => {
-            let rows = Rows::read(path, &ImageOptions::default())?;
+            let rows = Rows::read(path, &Reading::default())?;
             check_width(rows.width, encoder.columns.len(), path)?;
             let dataset = autoencoder_dataset(rows, &model.preprocessor, path)?;
-            named(dataset.inputs().clone(), Vec::new())
+            named(dataset.into_inputs(), Vec::new())
         }
         Preprocessor::Table(encoder) => {
             let wanted = columns_for(encoder, None);
@@ -257,7 +256,7 @@ fn named_texts(encoder: &TextEncoder, examples: &Examples, path: &Path) -> Resul
     let mut account = examples.account.clone();
     texts::warn_of_cut(encoder, &encoded, &examples.lines, &mut account);
     let inputs = Inputs::Ids { values, length: encoder.width() };
-    NamedRows { inputs, names: Vec::new(), unknown, account }.checked(path)
+    NamedRows { inputs, names: Vec::new(), unknown, divisor: None, account }.checked(path)
 }
 
 impl NamedRows {
@@ -322,7 +321,7 @@ pub(super) fn load_for<'m>(
                 ));
             };
             let reads_ids = matches!(model.input(), Input::Ids { .. });
-            let dataset = array_dataset(path, targets, Some(reads_ids))?;
+            let dataset = array_dataset(path, targets, Some(reads_ids), None)?;
             let account = Account::of_rows(path, dataset.rows());
             Ok(Labelled { model: Cow::Borrowed(model), dataset, account })
         }

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::model::Preprocessor;
 use crate::run::config::RunConfig;
 
-pub(super) fn load_table(config: &RunConfig) -> Result<Loaded> {
+pub(super) fn load_table(config: &RunConfig, given: Option<&Preprocessor>) -> Result<Loaded> {
     let data = &config.data;
     let path = &data.train;
     let target = data.target_column.as_deref();
@@ -21,9 +21,13 @@ pub(super) fn load_table(config: &RunConfig) -> Result<Loaded> {
             "a table's targets are one of its columns: name it with target_column (or give the table itself as targets, for an autoencoder)",
         ));
     }
+    let given = match given {
+        Some(Preprocessor::Table(encoder)) => Some(encoder),
+        _ => None,
+    };
     let columns = TableColumns {
         target,
-        features: None,
+        features: given,
         drop: &data.drop,
         categories: &data.categories,
         format: data.format,
@@ -57,6 +61,16 @@ pub(super) fn load_table(config: &RunConfig) -> Result<Loaded> {
     let split = Split::draw(config, table.rows(), class_of_row.as_deref(), &mut account)?;
     let encoder = TableEncoder::fit(&table, numbers.as_deref(), Some(&split.training))
         .with_missing(&table, data.missing, &split.training);
+    // A pretrained encoder reads through its own scales.
+    let encoder = match given {
+        Some(given) => TableEncoder {
+            target: encoder.target,
+            target_scale: encoder.target_scale,
+            targets: encoder.targets,
+            ..given.clone()
+        },
+        None => encoder,
+    };
     check_scales(&encoder, path, &mut account)?;
     let all = encode_table(&encoder, &labels, &table, path)?;
     let mut accounts = vec![account];
@@ -93,7 +107,11 @@ pub(super) fn load_table(config: &RunConfig) -> Result<Loaded> {
 
 /// Says which features never change, and refuses a table in which none does, or a target that is
 /// one number.
-fn check_scales(encoder: &TableEncoder, path: &Path, account: &mut Account) -> Result<()> {
+pub(super) fn check_scales(
+    encoder: &TableEncoder,
+    path: &Path,
+    account: &mut Account,
+) -> Result<()> {
     let names = encoder.feature_names();
     if encoder.constant.len() == names.len() {
         return Err(Error::data(

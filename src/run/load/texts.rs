@@ -36,7 +36,7 @@ fn columns_of(config: &RunConfig) -> TextColumns {
     }
 }
 
-pub(super) fn load_texts(config: &RunConfig) -> Result<Loaded> {
+pub(super) fn load_texts(config: &RunConfig, given: Option<&Preprocessor>) -> Result<Loaded> {
     let data = &config.data;
     let path = &data.train;
     let columns = columns_of(config);
@@ -52,7 +52,10 @@ pub(super) fn load_texts(config: &RunConfig) -> Result<Loaded> {
     };
     let split = Split::draw(config, examples.texts.len(), classes.as_deref(), &mut account)?;
     let [training_texts, _] = split.of(&examples.texts);
-    let encoder = TextEncoder::fit(&training_texts, &config.text)?;
+    let encoder = match given {
+        Some(Preprocessor::Text(encoder)) => encoder.clone(),
+        _ => TextEncoder::fit(&training_texts, &config.text)?,
+    };
     drop(training_texts);
     let unknown = if data.skip_unknown { Unknown::LeftOut } else { Unknown::Refused };
     let [training, validation] = part(examples, &split);

@@ -1,0 +1,141 @@
+//! What a command writes, held against what it reads before any work: no output is an input, and no two outputs
+//! are one file.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// Where a path leads, as far as it exists.
+pub(super) fn resolved(path: &Path) -> PathBuf {
+    let of_folder = || {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new(".")).canonicalize().ok()?;
+        Some(folder.join(path.file_name()?))
+    };
+    path.canonicalize().ok().or_else(of_folder).unwrap_or_else(|| path.to_owned())
+}
+
+/// Whether two paths lead to one file: by name, by links, or by hard links.
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    if resolved(a) == resolved(b) {
+        return true;
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let id = |path: &Path| path.metadata().ok().map(|file| (file.dev(), file.ino()));
+        id(a).is_some() && id(a) == id(b)
+    }
+    #[cfg(not(unix))]
+    false
+}
+
+/// Refuses an output that would replace one of the inputs, or that lies within or is a folder that is read.
+///
+/// # Errors
+/// [`Error::Usage`] with both names.
+pub fn check_output(output: &Path, inputs: &[&Path]) -> Result<()> {
+    match inputs.iter().find(|input| is_same_file(output, input)) {
+        None => Ok(()),
+        Some(input) => Err(Error::usage(format!(
+            "the output {} is {}, which is read: it would be replaced; name another",
+            output.display(),
+            input.display()
+        ))),
+    }
+}
+
+/// Refuses a file name whose extension is none of these.
+///
+/// # Errors
+/// [`Error::Usage`] says what is written.
+pub fn check_extension(output: &Path, what: &str, extensions: &[&str]) -> Result<()> {
+    let found = output.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
+    if found.is_empty() || extensions.contains(&found.as_str()) {
+        return Ok(());
+    }
+    Err(Error::usage(format!(
+        "{what} cannot be written as .{found}; {} ends in .{found}: name a file that ends in .{}",
+        output.display(),
+        extensions.join(" or .")
+    )))
+}
+
+/// The files that pictures of these names become in `folder`, `.png` each: refused where two are one, or one is
+/// among `inputs`. Names keep the folders that they are in, and lead to no other.
+///
+/// # Errors
+/// [`Error::Usage`] names both.
+pub fn picture_files(folder: &Path, names: &[String], inputs: &[&Path]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::with_capacity(names.len());
+    // Names that differ by the case of letters alone are one file on many systems.
+    let mut seen: HashMap<String, &String> = HashMap::new();
+    for name in names {
+        let within: PathBuf = Path::new(name)
+            .components()
+            .filter(|part| matches!(part, std::path::Component::Normal(_)))
+            .collect();
+        let file = within.with_extension("png");
+        if let Some(other) = seen.insert(file.to_string_lossy().to_lowercase(), name) {
+            return Err(Error::usage(format!(
+                "{other} and {name} would both become {}; rename one of them, or write to a .npy file",
+                file.display()
+            )));
+        }
+        let path = folder.join(file);
+        if path.exists() {
+            check_output(&path, inputs)?;
+        }
+        files.push(path);
+    }
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| name.to_string()).collect()
+    }
+
+    #[test]
+    fn two_names_never_become_one_file() {
+        let folder = Path::new("out");
+        for twins in
+            [["a.jpg", "a.png"], ["b/a.png", "b/a.gif"], ["A.png", "a.png"], ["x.1", "x.2"]]
+        {
+            let error =
+                picture_files(folder, &names(&twins), &[]).expect_err("one file").to_string();
+            assert!(error.contains(twins[0]) && error.contains(twins[1]), "{error}");
+        }
+        let files = picture_files(folder, &names(&["b/a.png", "c/a.png", "../../d.png"]), &[]);
+        let files = files.expect("three files");
+        assert_eq!(files, ["out/b/a.png", "out/c/a.png", "out/d.png"].map(PathBuf::from));
+    }
+
+    #[test]
+    fn an_output_is_no_input() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("x.npy");
+        std::fs::write(&data, "data").expect("written");
+        assert!(check_output(&data, &[&data]).is_err());
+        assert!(check_output(&folder.path().join("./x.npy"), &[&data]).is_err());
+        #[cfg(unix)]
+        for link in ["soft", "hard"] {
+            let link = folder.path().join(link);
+            match link.ends_with("soft") {
+                true => std::os::unix::fs::symlink(&data, &link).expect("a link"),
+                false => std::fs::hard_link(&data, &link).expect("a link"),
+            }
+            assert!(check_output(&link, &[&data]).is_err());
+        }
+        assert!(check_output(&folder.path().join("y.npy"), &[&data]).is_ok());
+        let picture = folder.path().join("x.png");
+        std::fs::write(&picture, "data").expect("written");
+        assert!(picture_files(folder.path(), &names(&["x.jpg"]), &[&picture]).is_err());
+        assert!(check_extension(Path::new("a.onnx"), "word vectors", &["txt", "vec"]).is_err());
+        assert!(check_extension(Path::new("a.TXT"), "word vectors", &["txt"]).is_ok());
+    }
+}
