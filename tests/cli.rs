@@ -73,6 +73,8 @@ fn a_text_classifier_from_file_to_report() {
         "2",
         "--ngram-buckets",
         "500",
+        "--validation-split",
+        "0.1",
     ]);
     assert_eq!(json(&trained)["training_rows"], 180);
     let history = json(&std::fs::read_to_string(folder.path("h.json")).expect("a history"));
@@ -179,7 +181,8 @@ fn every_text_format_trains() {
         rows.iter().map(|(label, text)| format!("__label__{label} {text}\n")).collect();
     folder.write("r.txt", lines);
     let train = |arguments: &[&str]| {
-        let common = ["-o", "m.safetensors", "--device", "cpu", "--json"];
+        let common =
+            ["-o", "m.safetensors", "--device", "cpu", "--json", "--validation-split", "0.1"];
         json(&folder.ok(&[&["train", "text"], arguments, &common].concat()))["history"].clone()
     };
     let histories = [
@@ -413,7 +416,7 @@ fn bad_files_exit_with_1_and_say_where() {
     train("missing.csv", &["missing.csv", "cannot read"]);
     let error = text(&folder.run(&["train", "text", "missing.csv"]).stderr);
     assert_eq!(error.matches("os error").count(), 1, "said once: {error}");
-    folder.write("crlf.csv", "a,y\r\nx,0\r\n");
+    folder.write("crlf.csv", "a,y\r\ninf,0\r\n");
     folder.fails(1, &["train", "table", "crlf.csv", "--target", "y"], &["crlf.csv, line 2"]);
     folder.write("empty.csv", "");
     train("empty.csv", &["empty.csv", "empty"]);
@@ -451,7 +454,10 @@ fn skipping_and_allowing_are_ways_out() {
     let way = ["train", "text", "r.csv", "--device", "cpu", "--allow-single-labels"];
     folder.fails(1, &way, &["line 2"]);
     let trained = json(&folder.ok(&[&way[..], &["--skip-unknown", "--json"]].concat()));
-    assert_eq!(trained["training_rows"], 19, "21 rows with words, 2 of them to validate on");
+    assert_eq!(trained["training_rows"], 21, "one row of 22 has no word");
+    assert_eq!(trained["data"][0]["left_out"][0]["rows"], 1);
+    let split = [&way[..], &["--skip-unknown", "--json", "--validation-split", "0.1"]].concat();
+    assert_eq!(json(&folder.ok(&split))["training_rows"], 19, "2 of them to validate on");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{DeviceOption, print};
+use super::{DeviceOption, RowsOptions, print, tell};
 use crate::data::TextColumns;
 use crate::model::Model;
 use crate::run::evaluate;
@@ -28,7 +28,9 @@ pub(super) struct Options {
     /// Column or key of the label
     #[arg(long, default_value = "label")]
     label_column: String,
-    /// Leave out texts without a known word instead of refusing them
+    #[command(flatten)]
+    rows: RowsOptions,
+    /// Leave out texts without a known word
     #[arg(long)]
     skip_unknown: bool,
     #[command(flatten)]
@@ -44,9 +46,13 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let columns = TextColumns {
         text: options.text_column.clone(),
         label: Some(options.label_column.clone()),
+        format: options.rows.format,
+        no_header: options.rows.no_header,
+        keep_blank: false,
     };
     let targets = options.targets.as_deref();
     let found = evaluate(&model, &options.data, targets, &columns, options.skip_unknown, &device)?;
+    tell(&found.account, false);
     if options.json {
         return print(serde_json::json!({
             "rows": found.rows,
@@ -54,6 +60,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
             "accuracy": found.metrics.accuracy,
             "report": found.classification,
             "regression": found.regression,
+            "data": found.account,
         }));
     }
     let mut text = format!("rows {}  loss {:.4}", found.rows, found.metrics.loss);

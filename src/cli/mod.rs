@@ -18,9 +18,11 @@ mod vectors;
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
+use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::backend::Device;
+use crate::data::{Account, Format};
 use crate::error::Error;
 
 /// Train neural networks on any GPU, or on the CPU.
@@ -79,6 +81,42 @@ struct DeviceOption {
 impl DeviceOption {
     fn open(&self) -> crate::Result<Device> {
         Device::open(&self.device)
+    }
+}
+
+/// How a file of rows is written, where its name and content do not say it.
+#[derive(Debug, Args)]
+struct RowsOptions {
+    /// How rows are written; told from the file's name and content unless given
+    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(FORMATS).map(|name| format_of(&name)))]
+    format: Option<Format>,
+    /// The first line of a .csv or .tsv file is a row: columns are called 0, 1, 2
+    #[arg(long)]
+    no_header: bool,
+}
+
+const FORMATS: [&str; 5] = ["csv", "tsv", "jsonl", "labels", "lines"];
+
+fn format_of(name: &str) -> Format {
+    match name {
+        "csv" => Format::Csv,
+        "tsv" => Format::Tsv,
+        "jsonl" => Format::Jsonl,
+        "labels" => Format::Labels,
+        _ => Format::Lines,
+    }
+}
+
+/// Says what became of a file's rows, on standard error: how many were read and left out, and what
+/// should be known of how they were read.
+fn tell(account: &Account, quiet: bool) {
+    if !quiet {
+        note(account);
+    } else if account.rows_left_out() > 0 {
+        note(format_args!("warning: {account}"));
+    }
+    for warning in &account.warnings {
+        note(format_args!("warning: {}: {warning}", account.source));
     }
 }
 

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{DeviceOption, note};
+use super::{DeviceOption, RowsOptions, note, tell};
+use crate::data::TextColumns;
 use crate::error::Error;
 use crate::model::Model;
 use crate::run::{Answer, LinePredictor, predict_file};
@@ -26,6 +27,8 @@ pub(super) struct Options {
     #[arg(long, default_value = "text")]
     text_column: String,
     #[command(flatten)]
+    rows: RowsOptions,
+    #[command(flatten)]
     device: DeviceOption,
     /// Print one JSON object a line
     #[arg(long)]
@@ -39,9 +42,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let model = Model::load(&options.model)?;
     let device = options.device.open()?;
     let mut output = BufWriter::new(std::io::stdout().lock());
-    let mut unknown = 0usize;
-    let mut write = |output: &mut dyn Write, answer: &Answer| -> anyhow::Result<()> {
-        unknown += answer.unknown as usize;
+    let write = |output: &mut dyn Write, answer: &Answer| -> anyhow::Result<()> {
         match options.json {
             true => writeln!(output, "{}", serde_json::to_string(answer)?)?,
             false => writeln!(output, "{answer}")?,
@@ -51,37 +52,52 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     if options.data == Path::new("-") {
         let mut predictor = LinePredictor::new(&model, &device)?;
         let mut input = BufReader::with_capacity(1 << 20, std::io::stdin().lock());
-        let mut first = 1;
+        let (mut first, mut unknown, mut cut) = (1, 0usize, 0usize);
         loop {
             let lines = read_chunk(&mut input, first)?;
             if lines.is_empty() {
                 break;
             }
             for answer in predictor.answer(&lines, "standard input", first)? {
+                unknown += answer.unknown as usize;
+                cut += (answer.cut > 0) as usize;
                 write(&mut output, &answer)?;
             }
             // Whoever waits for an answer gets it before more is read.
             output.flush()?;
             first += lines.len() as u64;
         }
-    } else {
-        let mut failed = None;
-        predict_file(&model, &options.data, &options.text_column, &device, &mut |answer| {
-            if failed.is_none() {
-                failed = write(&mut output, answer).err();
-            }
-            Ok(())
-        })?;
-        if let Some(error) = failed {
-            return Err(error);
+        output.flush()?;
+        if unknown > 0 {
+            note(format_args!(
+                "warning: {unknown} rows have no known word; their answers rest on the bias alone"
+            ));
         }
+        if cut > 0 {
+            note(format_args!(
+                "warning: {cut} texts are cut, being longer than those the model reads"
+            ));
+        }
+        return Ok(());
+    }
+    let mut failed = None;
+    let columns = TextColumns {
+        text: options.text_column.clone(),
+        format: options.rows.format,
+        no_header: options.rows.no_header,
+        ..TextColumns::default()
+    };
+    let account = predict_file(&model, &options.data, &columns, &device, &mut |answer| {
+        if failed.is_none() {
+            failed = write(&mut output, answer).err();
+        }
+        Ok(())
+    })?;
+    if let Some(error) = failed {
+        return Err(error);
     }
     output.flush()?;
-    if unknown > 0 {
-        note(format_args!(
-            "warning: {unknown} rows have no known word; their answers rest on the bias alone"
-        ));
-    }
+    tell(&account, account.rows_left_out() == 0);
     Ok(())
 }
 
@@ -98,6 +114,9 @@ fn read_chunk(
             break;
         }
         let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+        // A byte order mark, as Windows PowerShell puts before what it pipes, is no part of a word.
+        let is_first = first == 1 && lines.is_empty();
+        let line = line.strip_prefix(b"\xef\xbb\xbf").filter(|_| is_first).unwrap_or(line);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let text = std::str::from_utf8(line).map_err(|error| Error::Data {
             place: format!("standard input, line {}", first + lines.len() as u64),

@@ -45,6 +45,8 @@ impl Progress {
         }
         text += &format!("  {:.0} samples/s", epoch.samples_per_second);
         self.bar.set_message(text.clone());
+        // Small data get more epochs than the settings say.
+        self.bar.set_length(epoch.epochs as u64);
         self.bar.set_position(epoch.epoch as u64);
         let is_due =
             self.last.elapsed() >= LINES || epoch.epoch == 1 || epoch.epoch == epoch.epochs;

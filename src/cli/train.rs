@@ -7,7 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use super::progress::Progress;
-use super::{DeviceOption, note, print};
+use super::{DeviceOption, note, print, tell};
 use crate::error::Error;
 use crate::run::{
     Arity, HEADINGS, Range, RunConfig, RunKind, Setting, Settings, hyperparameters,
@@ -386,10 +386,15 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let device = show.device.open()?;
     let mut progress = Progress::new(config.training.epochs, show.quiet);
     let mut profile = None;
+    let mut accounts = Vec::new();
     let outcome = train(
         &config,
         &device,
         &mut |model, loaded, trainer| {
+            for account in &loaded.accounts {
+                tell(account, show.quiet || show.json);
+            }
+            accounts = loaded.accounts.clone();
             if !show.quiet && !show.json {
                 let rows = loaded.training.rows();
                 note(format_args!("{}\n", model.summary()));
@@ -418,6 +423,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
             "parameters": outcome.model.parameter_count(),
             "training_rows": outcome.training_rows,
             "validation_rows": outcome.validation_rows,
+            "data": accounts,
             "epochs": history.loss.len(),
             "history": history,
             "profile": profile.as_ref().map(Profile::json),
@@ -439,6 +445,12 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
         }
     }
     print(text)?;
+    let epochs = history.loss.len();
+    if history.best_epoch == Some(epochs) {
+        note(format_args!(
+            "The best epoch is the last of {epochs}: it has not converged. More epochs, or a higher learning rate, may learn more."
+        ));
+    }
     if let Some(path) = &config.output.model {
         note(format_args!("The model is in {}.", path.display()));
     }

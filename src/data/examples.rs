@@ -1,11 +1,13 @@
-//! Labelled and unlabelled texts from files: CSV, TSV, JSON lines, fastText's `__label__` lines.
-//!
-//! The format is told by the file's ending: `.csv`, `.tsv`, `.jsonl` or `.ndjson`; anything else
-//! is lines, each with `__label__NAME` and its text.
+//! Labelled and unlabelled texts from files: CSV, TSV, JSON lines, fastText's `__label__` lines,
+//! plain lines ([`Format`]). The same words and labels come out of each: labels are trimmed and never
+//! empty, texts stay as they are.
 
-use std::io::Read;
 use std::path::Path;
 
+use super::account::Account;
+use super::format::Format;
+use super::separated::Separated;
+use super::source::Source;
 use crate::error::{Error, Result};
 
 /// Texts with their labels.
@@ -17,43 +19,57 @@ pub struct Examples {
     pub labels: Vec<String>,
     /// Where each text began in the file, from 1.
     pub lines: Vec<u64>,
+    /// What became of the file's rows.
+    pub account: Account,
 }
 
-/// Which columns (or JSON keys) hold what.
+/// Which columns (or JSON keys) hold what, and how the file is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TextColumns {
     /// The text.
     pub text: String,
     /// The label; `None` to read texts alone.
     pub label: Option<String>,
+    /// The format; told from the file where it is not given.
+    pub format: Option<Format>,
+    /// Whether a CSV or TSV file has no line of names: columns are called 0, 1, 2.
+    pub no_header: bool,
+    /// Whether a blank line is an empty text, as where every line gets an answer, rather than left
+    /// out.
+    pub keep_blank: bool,
 }
 
 impl Default for TextColumns {
     fn default() -> Self {
-        TextColumns { text: "text".into(), label: Some("label".into()) }
+        TextColumns {
+            text: "text".into(),
+            label: Some("label".into()),
+            format: None,
+            no_header: false,
+            keep_blank: false,
+        }
     }
 }
 
-/// Reads texts, with labels where `columns` names them.
+/// Reads texts, with labels where `columns` names them. `-` is standard input.
 ///
 /// # Errors
 /// [`Error::File`] when the file cannot be read; [`Error::Data`] names file and line of what is
 /// wrong in it: no rows, a missing column or label, a broken UTF-8 byte.
 pub fn read_examples(path: &Path, columns: &TextColumns) -> Result<Examples> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|mut file| file.read_to_end(&mut bytes))
-        .map_err(|e| Error::file("read", path, e))?;
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    let examples = match path.extension().and_then(|ending| ending.to_str()) {
-        Some("csv") => read_separated(path, bytes, b',', columns),
-        Some("tsv") => read_separated(path, bytes, b'\t', columns),
-        Some("jsonl" | "ndjson") => read_json_lines(path, bytes, columns),
-        _ => read_labelled_lines(path, bytes, columns),
+    let source = Source::read(path)?;
+    let names: Vec<&str> =
+        std::iter::once(&columns.text).chain(&columns.label).map(String::as_str).collect();
+    let mut examples = match Format::of(&source, columns.format, &names)? {
+        Format::Csv => read_separated(&source, b',', columns),
+        Format::Tsv => read_separated(&source, b'\t', columns),
+        Format::Jsonl => read_json(&source, columns),
+        Format::Labels | Format::Lines => read_labelled_lines(&source, columns),
     }?;
     if examples.texts.is_empty() {
-        return Err(Error::data(path, "the file has no rows; give one text a line"));
+        return Err(Error::data(source.path(), "the file has no rows; give one text a line"));
     }
+    examples.account.source = Account::new(path).source;
     Ok(examples)
 }
 
@@ -65,17 +81,20 @@ pub fn read_lines(path: &Path, bytes: &[u8]) -> Result<Vec<String>> {
     lines(bytes).map(|(line, text)| utf8(path, line, text).map(str::to_owned)).collect()
 }
 
-/// The lines of a file with their numbers, without line ends; an empty last line is none.
+/// The lines of a file with their numbers, without line ends; an empty last line is none. Where no
+/// line ends with "\n", a lone "\r" ends one, as on old Macs.
 fn lines(bytes: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
-    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    let all = (!bytes.is_empty()).then(|| bytes.split(|&byte| byte == b'\n'));
+    let end = if bytes.contains(&b'\n') { b'\n' } else { b'\r' };
+    let bytes = bytes.strip_suffix(&[end]).unwrap_or(bytes);
+    let all = (!bytes.is_empty()).then(|| bytes.split(move |&byte| byte == end));
     all.into_iter()
         .flatten()
         .zip(1..)
         .map(|(text, line)| (line, text.strip_suffix(b"\r").unwrap_or(text)))
 }
 
-fn utf8<'b>(path: &Path, line: u64, bytes: &'b [u8]) -> Result<&'b str> {
+/// The text of a line or field, from a file of which line `line` is read.
+pub(super) fn utf8<'b>(path: &Path, line: u64, bytes: &'b [u8]) -> Result<&'b str> {
     std::str::from_utf8(bytes).map_err(|error| {
         let at = error.valid_up_to();
         Error::line(
@@ -90,158 +109,171 @@ fn utf8<'b>(path: &Path, line: u64, bytes: &'b [u8]) -> Result<&'b str> {
     })
 }
 
-fn read_separated(
-    path: &Path,
-    bytes: &[u8],
-    separator: u8,
-    columns: &TextColumns,
-) -> Result<Examples> {
-    let mut reader = csv::ReaderBuilder::new().delimiter(separator).from_reader(bytes);
-    let headers = reader.byte_headers().map_err(|e| csv_error(path, bytes, &e))?.clone();
-    let names: Vec<String> =
-        headers.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
-    if names.is_empty() {
-        return Err(Error::data(path, "the file is empty; its first line names the columns"));
-    }
-    let find = |wanted: &str, setting: &str| {
-        names.iter().position(|name| name == wanted).ok_or_else(|| {
-            Error::line(
-                path,
-                1,
-                format!(
-                    "there is no column \"{wanted}\"; the columns are {}. Name the right one as {setting}",
-                    names.join(", ")
-                ),
-            )
-        })
-    };
-    let text = find(&columns.text, "text_column")?;
-    let label = columns.label.as_ref().map(|name| find(name, "label_column")).transpose()?;
-    let mut examples = Examples::default();
-    let mut record = csv::ByteRecord::new();
-    while reader.read_byte_record(&mut record).map_err(|e| csv_error(path, bytes, &e))? {
-        let line = line_of(bytes, record.position());
-        let field = |i: usize| utf8(path, line, record.get(i).unwrap_or_default());
-        examples.texts.push(field(text)?.to_owned());
+impl Examples {
+    fn push(
+        &mut self,
+        source: &Source,
+        line: u64,
+        text: String,
+        label: Option<&str>,
+    ) -> Result<()> {
         if let Some(label) = label {
-            let label = field(label)?.trim();
+            let label = label.trim();
             if label.is_empty() {
                 return Err(Error::line(
-                    path,
+                    source.path(),
                     line,
                     "the label is empty; label the row or remove it",
                 ));
             }
-            examples.labels.push(label.to_owned());
+            self.labels.push(label.to_owned());
         }
-        examples.lines.push(line);
+        self.texts.push(text);
+        self.lines.push(line);
+        Ok(())
     }
+}
+
+fn read_separated(source: &Source, separator: u8, columns: &TextColumns) -> Result<Examples> {
+    let path = source.path();
+    let mut examples = Examples::default();
+    let is_header = |_: &[String], _: &mut Account| Ok(!columns.no_header);
+    let mut file = Separated::open(source, separator, is_header, &mut examples.account)?;
+    let text = file.column(&columns.text, "text_column")?;
+    let label = columns.label.as_ref().map(|name| file.column(name, "label_column")).transpose()?;
+    while let Some((line, fields)) = file.next_row()? {
+        let field = |i: usize| utf8(path, line, fields.get(i).unwrap_or_default());
+        examples.push(source, line, field(text)?.to_owned(), label.map(field).transpose()?)?;
+    }
+    file.close(&mut examples.account);
     Ok(examples)
 }
 
-/// The line where a record's first field stands, from 1. The csv crate lets a record begin at the
-/// line ends before it: at the "\n" of "\r\n", and at blank lines.
-pub(super) fn line_of(bytes: &[u8], position: Option<&csv::Position>) -> u64 {
-    let Some(position) = position else { return 0 };
-    let rest = bytes.get(position.byte() as usize..).unwrap_or_default();
-    let ends = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
-    position.line() + ends.filter(|byte| **byte == b'\n').count() as u64
-}
-
-/// A sentence for what the csv crate says.
-pub(super) fn csv_error(path: &Path, bytes: &[u8], error: &csv::Error) -> Error {
-    match error.kind() {
-        csv::ErrorKind::UnequalLengths { pos, expected_len, len } => Error::line(
-            path,
-            line_of(bytes, pos.as_ref()),
-            format!(
-                "the row has {len} fields, but the first line names {expected_len}; quote fields that hold the separator"
-            ),
-        ),
-        _ => Error::data(path, error.to_string()),
-    }
-}
-
-fn read_json_lines(path: &Path, bytes: &[u8], columns: &TextColumns) -> Result<Examples> {
+/// JSON objects, one a line or in one array, whose elements are counted as lines.
+fn read_json(source: &Source, columns: &TextColumns) -> Result<Examples> {
+    let path = source.path();
     let mut examples = Examples::default();
-    for (line, bytes) in lines(bytes) {
-        let text = utf8(path, line, bytes)?;
-        if text.trim().is_empty() {
-            continue;
-        }
-        let value: serde_json::Value = serde_json::from_str(text)
-            .map_err(|e| Error::line(path, line, format!("this is no JSON object ({e})")))?;
+    let mut push = |line: u64, value: &serde_json::Value| {
         let field = |key: &str, setting: &str| match value.get(key) {
             Some(serde_json::Value::String(text)) => Ok(text.clone()),
             Some(serde_json::Value::Number(number)) => Ok(number.to_string()),
             Some(serde_json::Value::Bool(value)) => Ok(value.to_string()),
             Some(_) => Err(Error::line(path, line, format!("\"{key}\" is no text"))),
+            None if !value.is_object() => Err(Error::line(path, line, "this is no JSON object")),
             None => Err(Error::line(
                 path,
                 line,
                 format!("there is no key \"{key}\"; name the right one as {setting}"),
             )),
         };
-        examples.texts.push(field(&columns.text, "text_column")?);
-        if let Some(label) = &columns.label {
-            examples.labels.push(field(label, "label_column")?);
-        }
-        examples.lines.push(line);
+        let text = field(&columns.text, "text_column")?;
+        let label = columns.label.as_ref().map(|label| field(label, "label_column")).transpose()?;
+        examples.account.read += 1;
+        examples.push(source, line, text, label.as_deref())
+    };
+    if source.bytes.trim_ascii_start().starts_with(b"[") {
+        let values: Vec<NoTwins> = serde_json::from_slice(&source.bytes)
+            .map_err(|e| Error::data(path, format!("this is no JSON array of objects ({e})")))?;
+        values.iter().zip(1..).try_for_each(|(value, line)| push(line, &value.0))?;
+        return Ok(examples);
     }
+    let mut blank = Vec::new();
+    for (line, bytes) in lines(&source.bytes) {
+        let text = utf8(path, line, bytes)?;
+        if text.trim().is_empty() {
+            blank.push(line);
+            continue;
+        }
+        let value = serde_json::from_str::<NoTwins>(text)
+            .map_err(|e| Error::line(path, line, format!("this is no JSON object ({e})")))?;
+        push(line, &value.0)?;
+    }
+    blank.into_iter().for_each(|line| examples.account.leave_out("blank line", line));
     Ok(examples)
 }
 
-/// Whether words stand one space apart, so that splitting and joining them would change nothing.
-fn has_single_spaces(text: &str) -> bool {
-    let other = |c: char| c != ' ' && c.is_whitespace();
-    let has_other = match text.is_ascii() {
-        true => text.bytes().any(|byte| (9..=13).contains(&byte)),
-        false => text.contains(other),
-    };
-    !has_other && !text.contains("  ")
-}
-
-fn read_labelled_lines(path: &Path, bytes: &[u8], columns: &TextColumns) -> Result<Examples> {
+fn read_labelled_lines(source: &Source, columns: &TextColumns) -> Result<Examples> {
     const PREFIX: &str = "__label__";
+    let path = source.path();
     let mut examples = Examples::default();
-    for (line, bytes) in lines(bytes) {
+    for (line, bytes) in lines(&source.bytes) {
         let text = utf8(path, line, bytes)?;
         if text.trim().is_empty() {
+            match columns.keep_blank && columns.label.is_none() {
+                true => {
+                    examples.account.read += 1;
+                    examples.push(source, line, String::new(), None)?;
+                }
+                false => examples.account.leave_out("blank line", line),
+            }
             continue;
         }
-        // The usual line: one label, then the text.
-        if let Some(rest) = text.strip_prefix(PREFIX)
-            && let Some((label, rest)) = rest.split_once(' ')
-            && columns.label.is_some()
-            && !label.contains(char::is_whitespace)
-            && !rest.contains(PREFIX)
-            && has_single_spaces(rest.trim())
-        {
-            examples.labels.push(label.to_owned());
-            examples.texts.push(rest.trim().to_owned());
-            examples.lines.push(line);
-            continue;
-        }
-        let mut words: Vec<&str> = text.split_whitespace().collect();
-        let labels: Vec<&str> = words.iter().filter_map(|word| word.strip_prefix(PREFIX)).collect();
-        if columns.label.is_some() {
-            let [label] = labels[..] else {
+        examples.account.read += 1;
+        // A label is a word; the words that are none make the text, as they are.
+        let words = text.split_whitespace();
+        let labels: Vec<&str> = words.filter_map(|word| word.strip_prefix(PREFIX)).collect();
+        let label = match (&columns.label, &labels[..]) {
+            (None, _) => None,
+            (Some(_), [label]) => Some(*label),
+            (Some(_), labels) => {
                 return Err(Error::line(
                     path,
                     line,
                     format!(
-                        "the line has {} words that begin with {PREFIX}, but a text has one label; CSV files end in .csv, JSON lines in .jsonl",
+                        "the line has {} words that begin with {PREFIX}, but a text has one label; CSV files end in .csv, JSON lines in .jsonl, or say what it is with the setting format",
                         labels.len()
                     ),
                 ));
-            };
-            examples.labels.push(label.to_owned());
-        }
-        words.retain(|word| !word.starts_with(PREFIX));
-        examples.texts.push(words.join(" "));
-        examples.lines.push(line);
+            }
+        };
+        let rest = match text.trim_start().strip_prefix(PREFIX) {
+            _ if labels.is_empty() => text.trim().to_owned(),
+            // The usual line: one label, then the text.
+            Some(rest) if labels.len() == 1 => {
+                rest.split_once(char::is_whitespace).map_or("", |(_, rest)| rest.trim()).to_owned()
+            }
+            _ => {
+                let is_text = |word: &&str| !word.trim_start().starts_with(PREFIX);
+                let parts = text.split_inclusive(char::is_whitespace).filter(is_text);
+                parts.collect::<String>().trim().to_owned()
+            }
+        };
+        examples.push(source, line, rest, label)?;
     }
     Ok(examples)
+}
+
+/// A JSON value in which no object has one key twice: of two, the last would stand without a word.
+struct NoTwins(serde_json::Value);
+
+impl<'de> serde::Deserialize<'de> for NoTwins {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> std::result::Result<Self, D::Error> {
+        struct Object;
+        impl<'de> serde::de::Visitor<'de> for Object {
+            type Value = NoTwins;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> std::result::Result<NoTwins, A::Error> {
+                let mut object = serde_json::Map::new();
+                while let Some(key) = map.next_key::<String>()? {
+                    let value = map.next_value()?;
+                    if object.contains_key(&key) {
+                        let message = format!("the key \"{key}\" is there twice");
+                        return Err(serde::de::Error::custom(message));
+                    }
+                    object.insert(key, value);
+                }
+                Ok(NoTwins(object.into()))
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
 }
 
 #[cfg(test)]
@@ -266,7 +298,66 @@ mod tests {
         let json = read("a.jsonl", b"{\"label\": 1, \"text\": \"bad\"}\n\n").expect("jsonl");
         assert_eq!((&json.texts[0][..], &json.labels[0][..]), ("bad", "1"));
         let lines = read("a.txt", b"__label__down really  bad\n").expect("lines");
-        assert_eq!((&lines.texts[0][..], &lines.labels[0][..]), ("really bad", "down"));
+        assert_eq!((&lines.texts[0][..], &lines.labels[0][..]), ("really  bad", "down"));
+    }
+
+    #[test]
+    fn blank_lines_are_left_out_and_counted_or_kept() {
+        let csv = read("a.csv", b"text,label\n\nok,up\n\n").expect("csv");
+        assert_eq!((csv.account.read, csv.account.rows_left_out()), (3, 2));
+        let jsonl = b"{\"text\": \"a\", \"label\": \"b\"}\n\n";
+        assert_eq!(read("a.jsonl", jsonl).expect("jsonl").account.rows_left_out(), 1);
+        let lines = read("a.txt", b"\n__label__a b\n  \n").expect("lines");
+        assert_eq!((lines.account.read, lines.account.left_out[0].lines.clone()), (3, vec![1, 3]));
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("l.txt");
+        std::fs::write(&path, "one\n\nthree\n").expect("written");
+        let columns = TextColumns { label: None, keep_blank: true, ..TextColumns::default() };
+        assert_eq!(read_examples(&path, &columns).expect("lines").texts, ["one", "", "three"]);
+        let columns = TextColumns { label: None, ..TextColumns::default() };
+        assert_eq!(read_examples(&path, &columns).expect("lines").texts, ["one", "three"]);
+    }
+
+    #[test]
+    fn labels_are_the_same_whatever_the_format() {
+        for (name, bytes) in [
+            ("a.csv", &b"text,label\nx, up \n"[..]),
+            ("a.tsv", b"text\tlabel\nx\t up\n"),
+            ("a.jsonl", b"{\"text\": \"x\", \"label\": \" up\"}\n"),
+            ("a.json", b"[{\"text\": \"x\", \"label\": \"up \"}]"),
+            ("a.txt", b"__label__up\tx\n"),
+            ("b.txt", b"x __label__up\r\n"),
+        ] {
+            let examples = read(name, bytes).expect(name);
+            assert_eq!((&examples.texts[0][..], &examples.labels[0][..]), ("x", "up"), "{name}");
+            assert_eq!(examples.account.read, 1, "{name}");
+        }
+        for (name, bytes) in [
+            ("a.csv", &b"text,label\nx, \n"[..]),
+            ("a.jsonl", b"{\"text\": \"x\", \"label\": \"\"}\n"),
+            ("a.txt", b"__label__ x\n"),
+        ] {
+            let error = read(name, bytes).expect_err(name).to_string();
+            assert!(error.contains("label is empty"), "{name}: {error}");
+        }
+        let twice = read("a.jsonl", b"{\"text\": \"x\", \"text\": \"y\", \"label\": 1}\n");
+        assert!(twice.expect_err("twice").to_string().contains("twice"));
+    }
+
+    #[test]
+    fn a_file_without_a_header_is_read_by_numbers() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("n.csv");
+        std::fs::write(&path, "pos,good film\nneg,bad film\n").expect("written");
+        let columns = TextColumns {
+            text: "1".into(),
+            label: Some("0".into()),
+            no_header: true,
+            ..TextColumns::default()
+        };
+        assert_eq!(read_examples(&path, &columns).expect("rows").labels, ["pos", "neg"]);
+        let error = read_examples(&path, &TextColumns::default()).expect_err("names").to_string();
+        assert!(error.contains("first line") && error.contains("no_header"), "{error}");
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Files to examples: ids or a matrix, with targets.
 
+mod account;
 mod dataset;
 mod examples;
+mod format;
 mod images;
 mod npy;
 #[cfg(not(feature = "pictures"))]
@@ -9,11 +11,16 @@ mod npy;
 mod pictures;
 #[cfg(feature = "pictures")]
 mod pictures;
+mod separated;
+mod source;
 mod table;
+mod table_encoder;
 
+pub use account::{Account, LeftOut, lines_as_words};
 pub(crate) use dataset::check_ids_of;
 pub use dataset::{Dataset, Inputs, Rows, Targets, permutation};
 pub use examples::{Examples, TextColumns, read_examples, read_lines};
+pub use format::{Content, Format, content};
 pub use images::{
     Idx, ImageEncoder, ImageOptions, ImageShape, Images, holds_images, read_idx, read_images,
 };
@@ -21,4 +28,6 @@ pub use npy::{Array, npy_bytes, read_npy};
 pub use pictures::image_png;
 #[cfg(feature = "pictures")]
 pub use pictures::image_thumbnail;
-pub use table::{Table, TableEncoder, TableTask, column_names, read_table};
+pub(crate) use source::extension;
+pub use table::{Table, TableColumns, TableTask, column_names, read_columns, read_table};
+pub use table_encoder::{ColumnKind, Missing, TableEncoder, TargetColumn};

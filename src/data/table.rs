@@ -1,23 +1,41 @@
-//! Tables of numbers: CSV or TSV with a header, one column the target.
+//! Tables: CSV or TSV, columns of numbers, of True and False, or of categories, and one or several
+//! target columns. A table is read as it stands; what scales it and gives categories features of
+//! their own is [`TableEncoder`](super::TableEncoder).
 
+use std::collections::HashMap;
 use std::path::Path;
 
+use csv::ByteRecord;
 use serde::{Deserialize, Serialize};
 
-use super::examples::{csv_error, line_of};
+use super::account::Account;
+use super::examples::utf8;
+use super::format::Format;
+use super::separated::{Separated, listed};
+use super::source::Source;
+use super::table_encoder::{ColumnKind, Missing, TableEncoder};
 use crate::error::{Error, Result};
 
-/// A table as it was read: features as numbers, targets as they stand.
+/// A table as it was read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {
     /// Names of the feature columns.
     pub columns: Vec<String>,
-    /// `[rows, columns]`
+    /// What each holds; empty where all hold numbers.
+    pub kinds: Vec<ColumnKind>,
+    /// `[rows, columns]`: numbers; 1 and 0 for True and False; a category's place among those of its
+    /// kind; NaN for what is missing.
     pub values: Vec<f64>,
-    /// Target of each row; empty when none was asked for.
+    /// Targets as they stand, `[rows, target columns]`; empty when none was asked for.
     pub targets: Vec<String>,
-    /// Where each row stands in the file, from 1.
+    /// Names of the target columns.
+    pub target_names: Vec<String>,
+    /// Where each row is in the file, from 1.
     pub lines: Vec<u64>,
+    /// Whether the first line named the columns.
+    pub has_header: bool,
+    /// What became of the file's rows.
+    pub account: Account,
 }
 
 /// What a table's target asks for.
@@ -26,93 +44,186 @@ pub struct Table {
 pub enum TableTask {
     /// One of a few labels.
     Classes,
-    /// A number.
+    /// A number, or one a target column.
     Regression,
 }
 
-/// What turns a table's row into a model's input, and its output into the target's scale.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TableEncoder {
-    /// Names of the feature columns, in order.
-    pub columns: Vec<String>,
-    /// Mean of each, over the training rows.
-    pub means: Vec<f64>,
-    /// Standard deviation of each; 1 for a column that never changes.
-    pub deviations: Vec<f64>,
-    /// Name of the target column.
-    pub target: String,
-    /// Mean and standard deviation of a regression's target.
-    pub target_scale: Option<(f64, f64)>,
+/// What is read of a table, and how.
+#[derive(Clone, Debug, Default)]
+pub struct TableColumns<'a> {
+    /// Target columns, by name, with commas between; none to read features alone.
+    pub target: Option<&'a str>,
+    /// Read these columns, as this encoder learned them, wherever they stand; without one, every
+    /// column but the targets is read, and what it holds is told from its fields.
+    pub features: Option<&'a TableEncoder>,
+    /// Columns that are left out.
+    pub drop: &'a [String],
+    /// Columns that hold categories even where these are numbers.
+    pub categories: &'a [String],
+    /// CSV or TSV; told from the file where it is not given.
+    pub format: Option<Format>,
+    /// Whether there is no line of names: columns are called 0, 1, 2.
+    pub no_header: bool,
+    /// What becomes of missing values.
+    pub missing: Missing,
 }
 
-/// Reads a table. With `target`, that column is taken out as the target, and all others are
-/// features; with `features`, exactly those columns are read, wherever they stand.
+/// Categories that a column may hold: beyond, it is no category but a text or a name.
+const MOST_CATEGORIES: usize = 100;
+
+/// Reads a table whose columns are told from its fields, or are the numbers of `features`.
+///
+/// # Errors
+/// As [`read_columns`].
+pub fn read_table(path: &Path, target: Option<&str>, features: Option<&[String]>) -> Result<Table> {
+    let encoder = features.map(TableEncoder::of_numbers);
+    read_columns(path, &TableColumns { target, features: encoder.as_ref(), ..Default::default() })
+}
+
+/// Reads a table; `-` is standard input.
 ///
 /// # Errors
 /// [`Error::Data`] names file, line and column of what is wrong.
-pub fn read_table(path: &Path, target: Option<&str>, features: Option<&[String]>) -> Result<Table> {
-    let separator = match path.extension().and_then(|ending| ending.to_str()) {
-        Some("tsv") => b'\t',
-        _ => b',',
+pub fn read_columns(path: &Path, wanted: &TableColumns) -> Result<Table> {
+    let source = Source::read(path)?;
+    read_columns_of(&source, wanted).map(|mut table| {
+        table.account.source = Account::new(path).source;
+        table
+    })
+}
+
+/// Reads a table from a source.
+///
+/// # Errors
+/// As [`read_columns`].
+pub fn read_columns_of(source: &Source, wanted: &TableColumns) -> Result<Table> {
+    let separator = match Format::of(source, wanted.format, &[])? {
+        Format::Tsv => b'\t',
+        Format::Csv => b',',
+        Format::Jsonl => {
+            return Err(Error::data(source.path(), "JSON holds texts here; save the table as CSV"));
+        }
+        _ => separator_of(&source.bytes),
     };
-    let bytes = std::fs::read(path).map_err(|e| Error::file("read", path, e))?;
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    let build = |has_headers| {
-        let mut builder = csv::ReaderBuilder::new();
-        builder.delimiter(separator).trim(csv::Trim::All).has_headers(has_headers);
-        builder.from_reader(bytes)
+    let mut account = Account::new(source.path());
+    let asked: Vec<&str> = match (wanted.target, wanted.features) {
+        (None, None) => Vec::new(),
+        (target, features) => {
+            let features = features.map_or(&[][..], |encoder| &encoder.columns);
+            features.iter().map(String::as_str).chain(target).collect()
+        }
     };
-    let mut reader = build(true);
-    let mut headers = reader.headers().map_err(|e| csv_error(path, bytes, &e))?.clone();
-    if is_row(&headers) {
-        // A plain matrix: columns are called by their number.
-        headers = (0..headers.len()).map(|i| i.to_string()).collect();
-        reader = build(false);
+    let mut quiet = Account::default();
+    let header =
+        |names: &[String], account: &mut Account| is_header(names, wanted, &asked, account);
+    let file = Separated::open(source, separator, header, &mut account)?;
+    file.check_names()?;
+    let targets = target_columns(&file, wanted.target)?;
+    for (names, setting) in [(wanted.drop, "drop"), (wanted.categories, "categories")] {
+        for name in names {
+            file.column(name, setting)?;
+        }
     }
-    let names: Vec<&str> = headers.iter().collect();
-    if names.is_empty() {
-        return Err(Error::data(path, "the file is empty; its first line names the columns"));
-    }
-    let find = |wanted: &str| {
-        names.iter().position(|name| *name == wanted).ok_or_else(|| {
-            Error::line(
-                path,
-                1,
-                format!("there is no column \"{wanted}\"; the columns are {}", names.join(", ")),
-            )
-        })
+    let columns: Vec<usize> = match wanted.features {
+        Some(encoder) => encoder
+            .columns
+            .iter()
+            .map(|name| file.column(name, "a column of the table"))
+            .collect::<Result<_>>()?,
+        None => (0..file.names.len())
+            .filter(|i| !targets.contains(i) && !wanted.drop.contains(&file.names[*i]))
+            .collect(),
     };
-    let target = target.map(find).transpose()?;
-    let columns: Vec<usize> = match features {
-        Some(features) => features.iter().map(|name| find(name)).collect::<Result<_>>()?,
-        None => (0..names.len()).filter(|&i| Some(i) != target).collect(),
-    };
-    if columns.is_empty() {
-        return Err(Error::line(path, 1, "no column is left to learn from beside the target"));
-    }
     let mut table = Table {
-        columns: columns.iter().map(|&i| names[i].to_owned()).collect(),
+        target_names: targets.iter().map(|&i| file.names[i].clone()).collect(),
+        has_header: file.has_header,
         ..Table::default()
     };
-    for record in reader.records() {
-        let record = record.map_err(|e| csv_error(path, bytes, &e))?;
-        let line = line_of(bytes, record.position());
-        for &i in &columns {
-            let field = record.get(i).unwrap_or_default();
-            let value = field.parse::<f64>().ok().filter(|value| value.is_finite());
-            table.values.push(value.ok_or_else(|| {
-                Error::line(
-                    path,
-                    line,
-                    format!("column \"{}\" holds \"{field}\", which is no finite number; fill it in, encode it as numbers, or remove the column", names[i]),
-                )
-            })?);
+    let mut look = Separated::open(source, separator, |_, _| Ok(table.has_header), &mut quiet)?;
+    let (columns, kinds) = match wanted.features {
+        Some(encoder) => {
+            let kinds = encoder.kinds.iter().cloned();
+            let numbers = std::iter::repeat(ColumnKind::Number);
+            (columns.clone(), kinds.chain(numbers).take(columns.len()).collect())
         }
-        if let Some(i) = target {
-            let field = record.get(i).unwrap_or_default();
+        None => kinds_of(&mut look, columns, wanted, &mut account)?,
+    };
+    if columns.is_empty() {
+        return Err(Error::line(
+            source.path(),
+            1,
+            "no column is left to learn from beside the target",
+        ));
+    }
+    read_rows(file, &columns, &kinds, &targets, wanted, &mut table, &mut account)?;
+    table.columns = columns.iter().map(|&i| look.names[i].clone()).collect();
+    if kinds.iter().any(|kind| *kind != ColumnKind::Number) {
+        table.kinds = kinds;
+    }
+    if table.lines.is_empty() {
+        return Err(Error::data(source.path(), "the table has no rows below its header"));
+    }
+    table.account = account;
+    Ok(table)
+}
+
+/// Reads the rows, whose columns are known.
+fn read_rows(
+    mut file: Separated,
+    columns: &[usize],
+    kinds: &[ColumnKind],
+    targets: &[usize],
+    wanted: &TableColumns,
+    table: &mut Table,
+    account: &mut Account,
+) -> Result<()> {
+    let path = file.path().to_owned();
+    let names = file.names.clone();
+    let places: Vec<HashMap<&str, f64>> = kinds.iter().map(ColumnKind::places).collect();
+    // Missing values, where they are an error: how many, and the first.
+    let mut missing: Option<(usize, u64, usize, String)> = None;
+    while let Some((line, fields)) = file.next_row()? {
+        for ((&i, kind), places) in columns.iter().zip(kinds).zip(&places) {
+            let field = field_of(&path, line, fields, i)?;
+            let value = match (kind, places.get(field)) {
+                (_, Some(&place)) => place,
+                _ if is_missing(field) => f64::NAN,
+                (ColumnKind::Category(known), None) => {
+                    if wanted.missing == Missing::Error {
+                        return Err(Error::line(
+                            &path,
+                            line,
+                            format!(
+                                "column \"{}\" holds \"{field}\", but the model knows {} there; correct it, or take unknown categories as missing by training with another missing than error",
+                                names[i],
+                                listed(known)
+                            ),
+                        ));
+                    }
+                    account.warn(format!(
+                        "categories that the model does not know count as missing, the first in line {line}: \"{field}\" of column \"{}\"",
+                        names[i]
+                    ));
+                    f64::NAN
+                }
+                (kind, None) => kind.parse(field).ok_or_else(|| {
+                    Error::line(
+                        &path,
+                        line,
+                        format!("column \"{}\" holds \"{field}\", which is no finite number; fill it in, encode it as numbers, or remove the column", names[i]),
+                    )
+                })?,
+            };
+            if value.is_nan() && wanted.missing == Missing::Error {
+                missing.get_or_insert((0, line, i, field.to_owned())).0 += 1;
+            }
+            table.values.push(value);
+        }
+        for &i in targets {
+            let field = field_of(&path, line, fields, i)?;
             if field.is_empty() {
                 return Err(Error::line(
-                    path,
+                    &path,
                     line,
                     format!("the target \"{}\" is empty; fill it in or remove the row", names[i]),
                 ));
@@ -121,18 +232,215 @@ pub fn read_table(path: &Path, target: Option<&str>, features: Option<&[String]>
         }
         table.lines.push(line);
     }
-    if table.lines.is_empty() {
-        return Err(Error::data(path, "the table has no rows below its header"));
-    }
-    Ok(table)
+    file.close(account);
+    let Some((count, line, i, field)) = missing else { return Ok(()) };
+    Err(Error::line(
+        &path,
+        line,
+        format!(
+            "column \"{}\" holds \"{field}\", which is no finite number: {} missing in the table. Fill in what is missing, leave the column out with drop, or set missing to mean or indicator",
+            names[i],
+            if count == 1 { "1 value is".into() } else { format!("{count} values are") }
+        ),
+    ))
 }
 
-/// Whether a table's first line is a row of numbers rather than names; 0, 1, 2, ... are names, as
-/// pandas writes them.
-fn is_row(first: &csv::StringRecord) -> bool {
-    let are_numbers = first.iter().all(|field| field.parse::<f64>().is_ok());
-    let are_places = first.iter().enumerate().all(|(i, field)| field == i.to_string());
-    !first.is_empty() && are_numbers && !are_places
+fn field_of<'f>(path: &Path, line: u64, fields: &'f ByteRecord, i: usize) -> Result<&'f str> {
+    utf8(path, line, fields.get(i).unwrap_or_default()).map(str::trim)
+}
+
+/// The separator of a file whose name does not say it: that of which the first line has most.
+fn separator_of(bytes: &[u8]) -> u8 {
+    let first = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
+    let count = |separator| first.iter().filter(|&&byte| byte == separator).count();
+    if count(b'\t') > count(b',') { b'\t' } else { b',' }
+}
+
+/// Whether the first line names the columns. Names that are asked for decide; else it is a row where
+/// all its fields are numbers, unless they count (0, 1, 2 as pandas writes them, or years).
+fn is_header(
+    names: &[String],
+    wanted: &TableColumns,
+    asked: &[&str],
+    account: &mut Account,
+) -> Result<bool> {
+    if wanted.no_header {
+        return Ok(false);
+    }
+    let numbers: Option<Vec<f64>> = names.iter().map(|field| field.parse().ok()).collect();
+    let Some(numbers) = numbers else { return Ok(true) };
+    let counts = |step: f64| numbers.windows(2).all(|pair| pair[1] - pair[0] == step);
+    let are_whole = numbers.iter().all(|number| number.fract() == 0.0);
+    let are_asked = !asked.is_empty() && asked.iter().all(|name| names.iter().any(|n| n == name));
+    if numbers.is_empty() || are_asked || (are_whole && numbers.len() > 1 && counts(1.0)) {
+        return Ok(true);
+    }
+    let shown = listed(names);
+    account.warn(format!(
+        "the first line ({shown}) holds numbers alone and is read as a row, not as a header; columns are called 0 to {}",
+        names.len() - 1
+    ));
+    Ok(false)
+}
+
+/// The numbers of the target columns that a setting names: one name, or several with commas.
+fn target_columns(file: &Separated, target: Option<&str>) -> Result<Vec<usize>> {
+    let Some(target) = target else { return Ok(Vec::new()) };
+    if file.names.iter().any(|name| name == target) || !target.contains(',') {
+        return Ok(vec![file.column(target, "target_column")?]);
+    }
+    target.split(',').map(|name| file.column(name.trim(), "target_column")).collect()
+}
+
+/// What a column's fields are, seen once over the file.
+#[derive(Default)]
+struct Seen {
+    numbers: usize,
+    booleans: usize,
+    dates: usize,
+    missing: usize,
+    others: usize,
+    /// The first field that is no number, with its line.
+    first: Option<(u64, String)>,
+    /// Distinct fields, up to one more than categories may be, by first appearance.
+    distinct: HashMap<String, usize>,
+}
+
+/// Tells what the columns hold; columns that only count the rows are left out.
+fn kinds_of(
+    file: &mut Separated,
+    columns: Vec<usize>,
+    wanted: &TableColumns,
+    account: &mut Account,
+) -> Result<(Vec<usize>, Vec<ColumnKind>)> {
+    let (path, names) = (file.path().to_owned(), file.names.clone());
+    let mut seen: Vec<Seen> = columns.iter().map(|_| Seen::default()).collect();
+    let mut rows = 0usize;
+    // A first column without a name that counts the rows, as pandas' to_csv writes its index.
+    let unnamed = columns.iter().position(|&i| file.names[i].is_empty() && file.has_header);
+    let (mut counts_from_0, mut counts_from_1) = (true, true);
+    while let Some((line, fields)) = file.next_row()? {
+        for (at, (&i, seen)) in columns.iter().zip(&mut seen).enumerate() {
+            let field = field_of(&path, line, fields, i)?;
+            if unnamed == Some(at) {
+                counts_from_0 &= field == rows.to_string();
+                counts_from_1 &= field == (rows + 1).to_string();
+            }
+            if is_missing(field) {
+                seen.missing += 1;
+                continue;
+            }
+            if field.parse::<f64>().is_ok_and(|value| !value.is_finite()) {
+                return Err(Error::line(
+                    &path,
+                    line,
+                    format!(
+                        "column \"{}\" holds \"{field}\", which is no finite number; replace it, or leave the column out with drop",
+                        names[i]
+                    ),
+                ));
+            }
+            if ColumnKind::Number.parse(field).is_some() {
+                seen.numbers += 1;
+            } else {
+                seen.booleans += ColumnKind::Boolean.parse(field).is_some() as usize;
+                seen.dates += is_date(field) as usize;
+                seen.others += 1;
+                seen.first.get_or_insert_with(|| (line, field.to_owned()));
+            }
+            if seen.distinct.len() <= MOST_CATEGORIES && !seen.distinct.contains_key(field) {
+                seen.distinct.insert(field.to_owned(), seen.distinct.len());
+            }
+        }
+        rows += 1;
+    }
+    let mut kept = (Vec::new(), Vec::new());
+    for (at, (i, seen)) in columns.into_iter().zip(seen).enumerate() {
+        let name = &file.names[i];
+        if unnamed == Some(at) && rows > 1 && (counts_from_0 || counts_from_1) {
+            account
+                .warn(format!("column {} has no name and counts the rows: it is left out", i + 1));
+            continue;
+        }
+        let kind = kind_of(&path, name, seen, rows, wanted)?;
+        if let ColumnKind::Category(values) = &kind {
+            account.warn(format!(
+                "column \"{name}\" holds {} categories ({}): each becomes a feature",
+                values.len(),
+                listed(values)
+            ));
+        }
+        kept.0.push(i);
+        kept.1.push(kind);
+    }
+    Ok(kept)
+}
+
+/// What a column holds.
+fn kind_of(
+    path: &Path,
+    name: &str,
+    seen: Seen,
+    rows: usize,
+    wanted: &TableColumns,
+) -> Result<ColumnKind> {
+    let is_named = wanted.categories.iter().any(|category| category == name);
+    let (line, first) = match seen.first {
+        Some(first) if !is_named => first,
+        _ if !is_named => return Ok(ColumnKind::Number),
+        first => first.unwrap_or((1, String::new())),
+    };
+    let wrong = |message: String| Err(Error::line(path, line, message));
+    if seen.booleans == seen.others && seen.numbers == 0 && !is_named {
+        return Ok(ColumnKind::Boolean);
+    }
+    // Numbers with something among them that is none: a slip, or another spelling of missing.
+    if seen.numbers > 0 && !is_named {
+        return wrong(format!(
+            "column \"{name}\" holds \"{first}\", which is no finite number, where {} of {rows} fields are numbers; correct it, name the column among categories if it holds names, or leave it out with drop",
+            seen.numbers
+        ));
+    }
+    if seen.dates == seen.others && !is_named {
+        return wrong(format!(
+            "column \"{name}\" holds dates (\"{first}\"); make numbers of them (year, month, day of the week, days since a day), or leave the column out with drop"
+        ));
+    }
+    let distinct = seen.distinct.len();
+    if distinct > MOST_CATEGORIES || (distinct > 10 && 2 * distinct > rows && !is_named) {
+        return wrong(format!(
+            "column \"{name}\" holds texts (\"{first}\"), {} different ones in {rows} rows, too many for categories; leave it out with drop, or encode it as numbers",
+            if distinct > MOST_CATEGORIES {
+                format!("more than {MOST_CATEGORIES}")
+            } else {
+                distinct.to_string()
+            }
+        ));
+    }
+    let mut values: Vec<(String, usize)> = seen.distinct.into_iter().collect();
+    values.sort_unstable();
+    Ok(ColumnKind::Category(values.into_iter().map(|(value, _)| value).collect()))
+}
+
+/// What pandas, R and others write for a value that is not there.
+pub(super) fn is_missing(field: &str) -> bool {
+    const MARKS: [&str; 17] = [
+        "", "?", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "1.#IND", "1.#QNAN", "<NA>",
+        "N/A", "NA", "NULL", "NAN", "-NAN", "NONE", "NIL",
+    ];
+    field.len() <= 8 && MARKS.iter().any(|mark| field.eq_ignore_ascii_case(mark))
+}
+
+/// Whether a field looks like a date: three numbers with one of `-/.` between, a time perhaps behind.
+fn is_date(field: &str) -> bool {
+    let day = field.split([' ', 'T']).next().unwrap_or_default();
+    ['-', '/', '.'].iter().any(|&sign| {
+        let parts: Vec<&str> = day.split(sign).collect();
+        parts.len() == 3
+            && parts.iter().all(|part| {
+                (1..=4).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+            })
+    })
 }
 
 /// The names that the first line of a CSV or TSV file holds.
@@ -140,97 +448,177 @@ fn is_row(first: &csv::StringRecord) -> bool {
 /// # Errors
 /// [`Error::File`] when the file cannot be read.
 pub fn column_names(path: &Path) -> Result<Vec<String>> {
-    let mut first = String::new();
-    let file = std::fs::File::open(path).map_err(|e| Error::file("read", path, e))?;
-    // What is no UTF-8 is told by whoever reads the rows.
-    let _ = std::io::BufRead::read_line(&mut std::io::BufReader::new(file), &mut first);
-    let separator = if path.extension().is_some_and(|e| e == "tsv") { b'\t' } else { b',' };
-    let mut reader = csv::ReaderBuilder::new().delimiter(separator).from_reader(first.as_bytes());
-    let headers = reader.headers().map_err(|e| csv_error(path, first.as_bytes(), &e))?;
-    Ok(headers.iter().map(|name| name.trim_start_matches('\u{feff}').trim().to_owned()).collect())
+    column_names_of(&Source::read(path)?)
+}
+
+/// The names that the first line of a CSV or TSV source holds.
+///
+/// # Errors
+/// As [`read_columns`].
+pub fn column_names_of(source: &Source) -> Result<Vec<String>> {
+    let separator = match source.extension.as_str() {
+        "tsv" | "tab" => b'\t',
+        "csv" => b',',
+        _ => separator_of(&source.bytes),
+    };
+    let mut account = Account::default();
+    Ok(Separated::open(source, separator, |_, _| Ok(true), &mut account)?.names)
 }
 
 impl Table {
-    /// What the targets ask for: a number, unless they are texts or at most 20 whole numbers.
-    pub fn task(&self) -> TableTask {
-        let numbers: Option<Vec<f64>> =
-            self.targets.iter().map(|target| target.parse().ok()).collect();
-        let Some(numbers) = numbers else { return TableTask::Classes };
-        let mut distinct = numbers;
-        distinct.sort_by(f64::total_cmp);
-        distinct.dedup();
-        match distinct.len() <= 20 && distinct.iter().all(|number| number.fract() == 0.0) {
-            true => TableTask::Classes,
-            false => TableTask::Regression,
-        }
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.lines.len()
     }
 
-    /// The targets as numbers.
+    /// What the targets ask for: a number, unless they are texts or at most 20 whole numbers.
+    ///
+    /// # Errors
+    /// [`Error::Data`] names the line of a target that is missing, or no number where the others are.
+    pub fn task(&self, path: &Path) -> Result<TableTask> {
+        if self.target_names.len() > 1 {
+            return Ok(TableTask::Regression);
+        }
+        let mut distinct: Vec<f64> =
+            self.targets.iter().filter_map(|target| target.parse().ok()).collect();
+        let numbers = distinct.len();
+        distinct.sort_by(f64::total_cmp);
+        distinct.dedup();
+        let whole = distinct.len() <= 20 && distinct.iter().all(|number| number.fract() == 0.0);
+        let other = self.targets.iter().zip(&self.lines).find(|(t, _)| t.parse::<f64>().is_err());
+        let Some((target, line)) = other else {
+            return Ok(if whole { TableTask::Classes } else { TableTask::Regression });
+        };
+        let others = self.targets.len() - numbers;
+        if numbers > 0 && (is_missing(target) || (numbers > others && !whole)) {
+            return Err(Error::line(
+                path,
+                *line,
+                format!(
+                    "the target is \"{target}\", but a number in {numbers} of {} rows; fill it in or remove the row (or set task to classes, if it is a label)",
+                    self.targets.len()
+                ),
+            ));
+        }
+        Ok(TableTask::Classes)
+    }
+
+    /// The targets as numbers, `[rows, target columns]`.
     ///
     /// # Errors
     /// [`Error::Data`] names the line of the first that is none.
     pub fn numeric_targets(&self, path: &Path) -> Result<Vec<f64>> {
-        let parse = |(target, line): (&String, &u64)| {
+        let width = self.target_names.len().max(1);
+        let parse = |(i, target): (usize, &String)| {
             let value = target.parse::<f64>().ok().filter(|value| value.is_finite());
             value.ok_or_else(|| {
-                Error::line(path, *line, format!("the target \"{target}\" is no finite number"))
+                let line = self.lines.get(i / width).copied().unwrap_or_default();
+                Error::line(path, line, format!("the target \"{target}\" is no finite number"))
             })
         };
-        self.targets.iter().zip(&self.lines).map(parse).collect()
+        self.targets.iter().enumerate().map(parse).collect()
     }
 }
 
-/// Mean and standard deviation; a deviation of 0 becomes 1.
-fn moments(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
-    let count = values.clone().count().max(1) as f64;
-    let mean = values.clone().sum::<f64>() / count;
-    let deviation = (values.map(|v| (v - mean) * (v - mean)).sum::<f64>() / count).sqrt();
-    (mean, if deviation > 0.0 { deviation } else { 1.0 })
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl TableEncoder {
-    /// Learns the scale of every column from `table`, and of `targets` for a regression.
-    pub fn fit(table: &Table, target: &str, targets: Option<&[f64]>) -> TableEncoder {
-        let width = table.columns.len();
-        let column = |i: usize| moments(table.values.iter().skip(i).step_by(width).copied());
-        let (means, deviations) = (0..width).map(column).unzip();
-        TableEncoder {
-            columns: table.columns.clone(),
-            means,
-            deviations,
-            target: target.to_owned(),
-            target_scale: targets.map(|targets| moments(targets.iter().copied())),
-        }
+    fn read(text: &str, wanted: &TableColumns) -> Result<Table> {
+        let source = Source::of(Path::new("t.csv"), text.as_bytes().to_vec())?;
+        read_columns_of(&source, wanted)
     }
 
-    /// Learns the scale of every column of a matrix `[rows, width]`; columns are called by number.
-    pub fn fit_matrix(values: &[f64], width: usize) -> TableEncoder {
-        let columns = (0..width).map(|i| i.to_string()).collect();
-        let table = Table { columns, values: values.to_vec(), ..Table::default() };
-        TableEncoder::fit(&table, "", None)
+    fn of<'a>(target: &'a str) -> TableColumns<'a> {
+        TableColumns { target: Some(target), ..TableColumns::default() }
     }
 
-    /// The rows standardised, `[rows, columns]`.
-    pub fn encode(&self, table: &Table) -> Vec<f32> {
-        let scales = self.means.iter().zip(&self.deviations).cycle();
-        table.values.iter().zip(scales).map(|(v, (mean, dev))| ((v - mean) / dev) as f32).collect()
+    fn message(text: &str, wanted: &TableColumns) -> String {
+        read(text, wanted).expect_err("refused").to_string()
     }
 
-    /// Standardised rows in the columns' own scale, `[rows, columns]`.
-    pub fn decode(&self, values: &[f32]) -> Vec<f32> {
-        let scales = self.means.iter().zip(&self.deviations).cycle();
-        values.iter().zip(scales).map(|(v, (mean, dev))| (*v as f64 * dev + mean) as f32).collect()
+    #[test]
+    fn columns_are_numbers_booleans_or_categories() {
+        let table = read("n,b,c,y\n1,True,red,0\n2.5,false,blue,1\n", &of("y")).expect("a table");
+        assert_eq!(table.columns, ["n", "b", "c"]);
+        assert_eq!(table.values, [1.0, 1.0, 1.0, 2.5, 0.0, 0.0]);
+        let category = ColumnKind::Category(vec!["blue".into(), "red".into()]);
+        assert_eq!(table.kinds, [ColumnKind::Number, ColumnKind::Boolean, category]);
+        assert_eq!((table.targets, table.account.read), (vec!["0".to_owned(), "1".into()], 2));
+        let names = read("a,b\n1,2\n", &TableColumns::default()).expect("a table");
+        assert!(names.kinds.is_empty() && names.has_header);
     }
 
-    /// A regression's target on the model's scale.
-    pub fn encode_target(&self, value: f64) -> f32 {
-        let (mean, deviation) = self.target_scale.unwrap_or((0.0, 1.0));
-        ((value - mean) / deviation) as f32
+    #[test]
+    fn what_is_no_feature_is_refused_with_line_and_way_out() {
+        let slip = "a,y\n1,0\n2,1\nx3,0\n4,1\n";
+        assert!(
+            message(slip, &of("y")).contains("line 4") && message(slip, &of("y")).contains("drop")
+        );
+        let missing = "a,y\n1,0\n,1\nNA,0\n";
+        let error = message(missing, &of("y"));
+        assert!(error.contains("line 3") && error.contains("2 values are missing"), "{error}");
+        let codes = TableColumns { categories: &["a".to_owned()], ..of("y") };
+        let table = read(slip, &codes).expect("categories");
+        assert_eq!(table.kinds.len(), 1);
+        assert_eq!(table.values, [0.0, 1.0, 3.0, 2.0]);
+        let dates = "d,a,y\n2024-01-02,1,0\n2024-01-03 10:00,2,1\n";
+        assert!(message(dates, &of("y")).contains("dates"));
+        let names: String = (0..30).map(|i| format!("name {i},{}\n", i % 2)).collect();
+        assert!(
+            message(&format!("a,y\n{names}"), &of("y")).contains("30 different ones in 30 rows")
+        );
+        assert!(message("a,a,y\n1,2,3\n", &of("y")).contains("1 and 2 are both"));
+        assert!(message("a,y\ninf,3\n", &of("y")).contains("inf"));
     }
 
-    /// A regression's output on the target's scale.
-    pub fn decode_target(&self, value: f32) -> f64 {
-        let (mean, deviation) = self.target_scale.unwrap_or((0.0, 1.0));
-        value as f64 * deviation + mean
+    #[test]
+    fn missing_values_and_unknown_categories_follow_the_setting() {
+        let wanted = TableColumns { missing: Missing::Mean, ..of("y") };
+        let table = read("a,c,y\n1,u,0\nNaN,,1\n3,v,1\n", &wanted).expect("a table");
+        assert!(table.values[2].is_nan() && table.values[3].is_nan());
+        assert_eq!(table.values[4..], [3.0, 1.0]);
+        let encoder = TableEncoder::fit(&table, None, None);
+        let again = TableColumns { features: Some(&encoder), ..wanted.clone() };
+        let other =
+            read("c,a\nw,7\n", &TableColumns { target: None, ..again.clone() }).expect("read");
+        assert!(other.values[0] == 7.0 && other.values[1].is_nan());
+        assert!(other.account.warnings[0].contains("\"w\""), "{:?}", other.account.warnings);
+        let strict = TableColumns { target: None, missing: Missing::Error, ..again };
+        assert!(message("c,a\nw,7\n", &strict).contains("u, v"));
+    }
+
+    #[test]
+    fn the_first_line_is_a_header_unless_it_is_a_row() {
+        let none = TableColumns::default();
+        assert_eq!(read("2019,2020,2021\n1,2,3\n", &none).expect("years").rows(), 1);
+        let row = read("1.5,2\n3,4\n", &none).expect("rows");
+        assert_eq!((row.rows(), &row.columns[..]), (2, &["0".to_owned(), "1".into()][..]));
+        assert!(row.account.warnings[0].contains("first line"));
+        assert_eq!(read("7,3\n1,2\n", &of("3")).expect("a target").columns, ["7"]);
+        let no_header = TableColumns { no_header: true, ..of("1") };
+        assert_eq!(read("a,b\nc,d\na,b\n", &no_header).expect("rows").rows(), 3);
+        let index = read(",a\n0,5\n1,6\n", &none).expect("an index");
+        assert_eq!(
+            (&index.columns[..], &index.values[..]),
+            (&["a".to_owned()][..], &[5.0, 6.0][..])
+        );
+    }
+
+    #[test]
+    fn the_targets_say_the_task() {
+        let path = Path::new("t.csv");
+        let task = |values: &str| {
+            let rows: String = values.split(' ').map(|value| format!("1,{value}\n")).collect();
+            read(&format!("a,y\n{rows}"), &of("y")).expect("a table").task(path)
+        };
+        assert_eq!(task("1 0 1").expect("a task"), TableTask::Classes);
+        assert_eq!(task("1.5 0 1").expect("a task"), TableTask::Regression);
+        assert_eq!(task("none some none").expect("a task"), TableTask::Classes);
+        assert!(task("0 1 NA").expect_err("missing").to_string().contains("line 4"));
+        assert!(task("1.5 2.5 x").expect_err("a slip").to_string().contains("line 4"));
+        let two = read("a,y,z\n1,2,3\n4,5,6\n", &of("y,z")).expect("two targets");
+        assert_eq!(two.numeric_targets(path).expect("numbers"), [2.0, 3.0, 5.0, 6.0]);
+        assert_eq!(two.task(path).expect("a task"), TableTask::Regression);
     }
 }

@@ -274,6 +274,39 @@ impl Model {
         self.part(self.latent_layers()?..self.layers.len())
     }
 
+    /// The model for texts of `words` words, where its layers read texts of any length (a mean, a bag): the
+    /// same weights, another width of the input. `None` where a layer's weights are for one length.
+    pub(crate) fn for_words(&self, words: usize) -> Option<Model> {
+        let Preprocessor::Text(encoder) = &self.preprocessor else { return None };
+        let encoder = encoder.with_length(words);
+        let input = Input::Ids { length: encoder.width() };
+        let weights = self.parameters.clone();
+        let layers = self.layers.clone();
+        let model = Model::with_parameters(input, layers, self.loss, weights).ok()?;
+        Some(Model {
+            preprocessor: Preprocessor::Text(encoder),
+            labels: self.labels.clone(),
+            latent_layer: self.latent_layer,
+            noise: self.noise,
+            source: self.source.clone(),
+            ..model
+        })
+    }
+
+    /// The model that reads the longest of these texts whole: itself where none is longer than those it was
+    /// trained on, or where it reads one length alone.
+    pub(crate) fn for_texts<T: AsRef<str> + Sync>(
+        &self,
+        texts: &[T],
+    ) -> std::borrow::Cow<'_, Model> {
+        let Preprocessor::Text(encoder) = &self.preprocessor else {
+            return std::borrow::Cow::Borrowed(self);
+        };
+        let longest = encoder.longest(texts);
+        let longer = (longest > encoder.length()).then(|| self.for_words(longest)).flatten();
+        longer.map_or(std::borrow::Cow::Borrowed(self), std::borrow::Cow::Owned)
+    }
+
     /// Whether it was trained to give something else than it reads.
     pub fn translates(&self) -> bool {
         self.source.as_ref().is_some_and(|source| source.targets.is_some())

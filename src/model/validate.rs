@@ -44,15 +44,33 @@ impl Model {
                 }
             }
             Preprocessor::Table(table) => {
-                let counts = [table.columns.len(), table.means.len(), table.deviations.len()];
+                let columns = table.columns.len();
+                let refers = |places: &[usize], to: usize| places.iter().all(|&i| i < to);
+                if !(table.kinds.is_empty() || table.kinds.len() == columns)
+                    || !refers(&table.indicators, columns)
+                    || !refers(&table.constant, width)
+                {
+                    return wrong(format!(
+                        "the preprocessor speaks of other columns than its {columns}, or of other features than {width}"
+                    ));
+                }
+                let targets = table.targets.len();
+                if targets > 0 && targets != self.outputs() {
+                    return wrong(format!(
+                        "{targets} target columns do not go with a model that gives {} numbers",
+                        self.outputs()
+                    ));
+                }
+                let counts = [table.features(), table.means.len(), table.deviations.len()];
                 if counts != [width; 3] {
                     return wrong(format!(
-                        "{} columns with {} means and {} deviations do not go with a model that reads {width}",
+                        "{} features with {} means and {} deviations do not go with a model that reads {width}",
                         counts[0], counts[1], counts[2]
                     ));
                 }
                 let scales = table.means.iter().zip(&table.deviations).map(|(&m, &d)| (m, d));
-                for (mean, deviation) in scales.chain(table.target_scale) {
+                let targets = table.targets.iter().map(|target| (target.mean, target.deviation));
+                for (mean, deviation) in scales.chain(table.target_scale).chain(targets) {
                     if !(mean.is_finite() && deviation.is_finite() && deviation > 0.0) {
                         return wrong(format!(
                             "a column has the mean {mean} and the deviation {deviation}, which scale nothing"
@@ -82,7 +100,7 @@ impl Model {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{ImageEncoder, ImageShape, TableEncoder};
+    use crate::data::{ColumnKind, ImageEncoder, ImageShape, TableEncoder};
     use crate::layers::{Activation, Layer};
     use crate::losses::Loss;
     use crate::model::Input;
@@ -123,6 +141,7 @@ mod tests {
             deviations: vec![1.0, 2.0],
             target: "y".into(),
             target_scale: Some((0.0, 1.0)),
+            ..TableEncoder::default()
         };
         table.preprocessor = Preprocessor::Table(good.clone());
         table.validate().expect("a table");
@@ -130,9 +149,17 @@ mod tests {
             table.preprocessor = Preprocessor::Table(TableEncoder { deviations, ..good.clone() });
             refused(&table, "deviation");
         }
-        let scale = TableEncoder { target_scale: Some((f64::INFINITY, 1.0)), ..good };
+        let scale = TableEncoder { target_scale: Some((f64::INFINITY, 1.0)), ..good.clone() };
         table.preprocessor = Preprocessor::Table(scale);
         refused(&table, "mean inf");
+        for wrong in [
+            TableEncoder { kinds: vec![ColumnKind::Boolean], ..good.clone() },
+            TableEncoder { constant: vec![2], ..good.clone() },
+            TableEncoder { indicators: vec![usize::MAX], ..good.clone() },
+        ] {
+            table.preprocessor = Preprocessor::Table(wrong);
+            refused(&table, "other columns");
+        }
 
         let mut images = model(4, 4);
         let shape = ImageShape { width: 2, height: 2, channels: 1 };

@@ -37,7 +37,7 @@ impl Codes {
     /// # Errors
     /// [`Error::Usage`] for another ending, [`Error::File`] when the file cannot be written.
     pub fn write(&self, path: &Path, columns: impl Fn(usize) -> String) -> Result<()> {
-        match ending(path) {
+        match ending(path).as_str() {
             "npy" => write_whole(path, &npy_bytes(&self.values, &[self.rows(), self.width])?),
             "csv" => {
                 let mut writer = csv::Writer::from_writer(Vec::new());
@@ -66,7 +66,7 @@ impl Codes {
 
     /// Reads codes of `width` from a `.npy` or `.csv` file.
     fn read(path: &Path, width: usize) -> Result<Codes> {
-        let (values, found, names) = match ending(path) {
+        let (values, found, names) = match ending(path).as_str() {
             "npy" => {
                 let array = read_npy(path)?;
                 let found = array.width;
@@ -118,7 +118,7 @@ impl Codes {
 /// [`Error::Model`] when the model is no autoencoder, and whatever reading or running meets.
 pub fn encode(model: &Model, path: &Path, text_column: &str, device: &Device) -> Result<Codes> {
     let encoder = model.encoder_part()?;
-    let NamedRows { inputs, names } = read_rows(model, path, text_column)?;
+    let NamedRows { inputs, names, .. } = read_rows(model, path, text_column)?;
     let values = encoder.predict(&inputs, device)?;
     Ok(Codes { values, width: encoder.outputs(), names })
 }
@@ -161,7 +161,7 @@ fn output_shape(model: &Model) -> Option<ImageShape> {
 /// # Errors
 /// [`Error::Usage`] when the ending does not go with the data, [`Error::File`].
 pub fn write_outputs(model: &Model, outputs: &Codes, path: &Path) -> Result<String> {
-    if let (Preprocessor::Text(encoder), "csv") = (&model.preprocessor, ending(path))
+    if let (Preprocessor::Text(encoder), "csv") = (&model.preprocessor, ending(path).as_str())
         && let Words::Vocabulary(words) = encoder.words()
     {
         let first = encoder.first_word() as usize;
@@ -175,7 +175,7 @@ pub fn write_outputs(model: &Model, outputs: &Codes, path: &Path) -> Result<Stri
         write_whole(path, text.as_bytes())?;
         return Ok(format!("the likeliest words of {} texts", outputs.rows()));
     }
-    if let "npy" | "csv" = ending(path) {
+    if let "npy" | "csv" = ending(path).as_str() {
         outputs.write(path, |i| output_name(model, i))?;
         return Ok(format!("{} rows of {} elements", outputs.rows(), outputs.width));
     }
@@ -214,7 +214,7 @@ pub fn translate(model: &Model, path: &Path, device: &Device) -> Result<Codes> {
             "the model gives no images; train one with `wgslearn train translate`".into(),
         ));
     }
-    let NamedRows { inputs, names } = read_rows(model, path, "")?;
+    let NamedRows { inputs, names, .. } = read_rows(model, path, "")?;
     let values = model.predict(&inputs, device)?;
     Ok(Codes { values, width: model.outputs(), names })
 }

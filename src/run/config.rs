@@ -241,13 +241,14 @@ impl RunConfig {
         if data.validation.is_some() && data.validation_targets.is_none() && needs_targets {
             return refuse("the validation file needs validation_targets beside it");
         }
-        if data.validation.is_some() && data.validation_split > 0.0 {
+        if let (Some(_), Some(split @ f64::MIN_POSITIVE..)) =
+            (&data.validation, data.validation_split)
+        {
             return Err(Error::usage(format!(
-                "validation_split is {}, but the rows to validate on are those of validation; leave one of them out",
-                data.validation_split
+                "validation_split is {split}, but the rows to validate on are those of validation; leave one of them out"
             )));
         }
-        let has_validation = data.validation.is_some() || data.validation_split > 0.0;
+        let has_validation = data.validation.is_some() || data.validation_split != Some(0.0);
         if let (Some(name), false) = (&self.training.monitor, has_validation) {
             return Err(Error::usage(format!(
                 "{name} is to be watched, but there are no rows to validate on; give a validation split or file"
@@ -428,18 +429,20 @@ impl RunConfig {
         self.data.targets.as_ref() == Some(&self.data.train)
     }
 
-    /// The trainer that the run asks for, for rows that a model of `input` reads.
-    pub(super) fn trainer(&self, input: Input) -> Trainer {
+    /// The trainer that the run asks for, for `rows` rows that a model of `input` reads, with rows to validate on or
+    /// without.
+    pub(super) fn trainer(&self, input: Input, rows: usize, validates: bool) -> Trainer {
         let training = &self.training;
+        let steps_of_epoch = rows.div_ceil(training.batch_size.max(1)).max(1);
         let optimizer = match input {
             Input::Matrix { features } if training.adapt_learning_rate => {
                 training.optimizer.scaled((784.0 / features.max(1) as f64).sqrt().min(1.0))
             }
             _ => training.optimizer,
         };
-        let patience = training.patience;
+        let patience = if validates { training.patience } else { 0 };
         Trainer {
-            epochs: training.epochs,
+            epochs: training.epochs.max(training.min_steps.div_ceil(steps_of_epoch)),
             batch_size: training.batch_size,
             shuffle: training.shuffle,
             seed: training.seed,
@@ -452,7 +455,7 @@ impl RunConfig {
             label_smoothing: training.label_smoothing,
             early_stopping: (patience > 0).then_some(EarlyStopping { patience }),
             // Checked before any file was read.
-            monitor: self.monitor().ok().flatten(),
+            monitor: self.monitor().ok().flatten().filter(|_| validates),
             frozen_layers: 0,
             fusions: Fusions::ALL,
         }
@@ -633,12 +636,14 @@ mod tests {
         let settings = Settings::new(RunKind::Autoencoder, "x.npy");
         let config = settings.resolve().expect("a run");
         assert!(config.training.adapt_learning_rate);
-        let rate = |features| config.trainer(Input::Matrix { features }).optimizer.learning_rate();
+        let rate = |features| {
+            config.trainer(Input::Matrix { features }, 100, true).optimizer.learning_rate()
+        };
         let base = config.training.optimizer.learning_rate();
         for (features, factor) in [(10, 1.0), (784, 1.0), (4 * 784, 0.5), (100 * 784, 0.1)] {
             assert!((rate(features) / base - factor).abs() < 1e-12, "{features} features");
         }
-        let ids = config.trainer(Input::Ids { length: 4 * 784 });
+        let ids = config.trainer(Input::Ids { length: 4 * 784 }, 100, true);
         assert_eq!(ids.optimizer.learning_rate(), base);
     }
 }

@@ -12,6 +12,8 @@ use crate::optimizers::Schedule;
 pub(super) struct Defaults {
     pub kind: RunKind,
     pub epochs: usize,
+    /// Small data get more epochs until there are as many steps.
+    pub min_steps: usize,
     pub batch_size: usize,
     /// Of every optimizer but sgd, which has its own.
     pub learning_rate: f64,
@@ -20,7 +22,8 @@ pub(super) struct Defaults {
     pub schedule: Schedule,
     pub adapt_learning_rate: bool,
     pub dropout: f64,
-    pub validation_split: f64,
+    /// None: by the number of rows.
+    pub validation_split: Option<f64>,
     pub patience: usize,
     pub min_count: usize,
     pub skip_unknown: bool,
@@ -36,13 +39,14 @@ impl Defaults {
         let plain = Defaults {
             kind,
             epochs: 10,
+            min_steps: 0,
             batch_size: 32,
             learning_rate: 1e-3,
             momentum: 0.0,
             schedule: Schedule::Constant,
             adapt_learning_rate: false,
             dropout: 0.0,
-            validation_split: 0.0,
+            validation_split: Some(0.0),
             patience: 0,
             min_count: 1,
             skip_unknown: false,
@@ -53,8 +57,9 @@ impl Defaults {
         // Until validation finds no better epoch.
         let stopped = Defaults {
             epochs: 50,
+            min_steps: 2000,
             momentum: 0.9,
-            validation_split: 0.1,
+            validation_split: None,
             patience: 3,
             ..plain.clone()
         };
@@ -88,6 +93,9 @@ impl Defaults {
             Some(_) => Defaults { kind, ..Defaults::of_kind(RunKind::Arrays) },
             None => Defaults::of_kind(kind),
         };
+        if given.training.epochs.is_some() {
+            defaults.min_steps = 0;
+        }
         if kind == RunKind::Autoencoder {
             defaults.targets = given.data.train.clone();
         }
@@ -97,11 +105,11 @@ impl Defaults {
             defaults.encoder = Vec::new();
         }
         if given.data.validation.is_some() {
-            defaults.validation_split = 0.0;
+            defaults.validation_split = Some(0.0);
         }
         // Without rows to validate on there is nothing to be patient with.
-        let split = given.data.validation_split.unwrap_or(defaults.validation_split);
-        if given.data.validation.is_none() && split == 0.0 {
+        let split = given.data.validation_split.or(defaults.validation_split);
+        if given.data.validation.is_none() && split == Some(0.0) {
             defaults.patience = 0;
         }
         let optimizer = given.training.optimizer.as_ref();

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::load::load_for;
+use super::load::{Labelled, load_for};
 use crate::backend::Device;
-use crate::data::TextColumns;
+use crate::data::{Account, TextColumns};
 use crate::error::Result;
 use crate::model::{Loss, Model, Preprocessor};
 use crate::report::{ClassificationReport, RegressionReport};
@@ -21,6 +21,8 @@ pub struct Evaluation {
     pub classification: Option<ClassificationReport>,
     /// For regressions, in the target's own unit.
     pub regression: Option<RegressionReport>,
+    /// What became of the file's rows.
+    pub account: Account,
 }
 
 /// Evaluates `model` on a file.
@@ -35,7 +37,8 @@ pub fn evaluate(
     skip_unknown: bool,
     device: &Device,
 ) -> Result<Evaluation> {
-    let dataset = load_for(model, path, targets, columns, skip_unknown)?;
+    let Labelled { model, dataset, account } =
+        load_for(model, path, targets, columns, skip_unknown)?;
     let metrics = model.evaluate(&dataset, device)?;
     let outputs = model.predict(dataset.inputs(), device)?;
     let truth = dataset.target_values();
@@ -46,16 +49,17 @@ pub fn evaluate(
     });
     let classification = classification.transpose()?;
     let regression = (model.labels.is_empty() && model.loss() == Loss::Mse).then(|| {
-        let decode = |value: &f32| match &model.preprocessor {
-            Preprocessor::Table(encoder) => encoder.decode_target(*value),
+        let width = model.outputs();
+        let decode = |(i, value): (usize, &f32)| match &model.preprocessor {
+            Preprocessor::Table(encoder) => encoder.decode_target(i % width, *value),
             _ => *value as f64,
         };
-        let truth: Vec<f64> = truth.iter().map(decode).collect();
-        let answers: Vec<f64> = outputs.iter().map(decode).collect();
+        let truth: Vec<f64> = truth.iter().enumerate().map(decode).collect();
+        let answers: Vec<f64> = outputs.iter().enumerate().map(decode).collect();
         RegressionReport::new(&truth, &answers, model.outputs())
     });
     let regression = regression.transpose()?;
-    Ok(Evaluation { rows: dataset.rows(), metrics, classification, regression })
+    Ok(Evaluation { rows: dataset.rows(), metrics, classification, regression, account })
 }
 
 /// The class that a row of outputs answers: above a half with one output, else the largest.

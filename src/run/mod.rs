@@ -27,7 +27,7 @@ pub use config::{
     documentation, setting_by_flag,
 };
 pub use evaluate::{Evaluation, evaluate};
-pub use load::{Loaded, NamedRows, Task, load, read_rows, read_targets};
+pub use load::{Loaded, NamedRows, Task, load, read_rows, read_targets, read_texts};
 pub use predict::{Answer, LinePredictor, predict_file};
 pub use setting::{Arity, GivenOptimizer, Kinds, Range, RunKind, Setting, SettingType, Spec};
 pub use settings::{

@@ -5,9 +5,10 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::evaluate::class_of;
-use super::load::load_inputs;
+use super::load::read_rows_as;
+use super::load::texts::unknown_rows;
 use crate::backend::Device;
-use crate::data::{Inputs, TextColumns, read_examples};
+use crate::data::{Account, Inputs, Table, TextColumns, read_examples};
 use crate::error::{Error, Result};
 use crate::model::{Input, Model, Preprocessor};
 use crate::train::Predictor;
@@ -26,17 +27,24 @@ pub struct Answer {
     /// Whether no word of the text was known, so that the answer rests on the bias alone.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unknown: bool,
+    /// Words that were cut off, being more than the model reads.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub cut: usize,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Answer {
     fn new(model: &Model, outputs: &[f32], unknown: bool) -> Answer {
         if model.labels.is_empty() {
-            let decode = |&value: &f32| match &model.preprocessor {
-                Preprocessor::Table(encoder) => encoder.decode_target(value),
+            let decode = |(i, &value): (usize, &f32)| match &model.preprocessor {
+                Preprocessor::Table(encoder) => encoder.decode_target(i, value),
                 _ => value as f64,
             };
-            let outputs = outputs.iter().map(decode).collect();
-            return Answer { label: None, probability: None, outputs, unknown };
+            let outputs = outputs.iter().enumerate().map(decode).collect();
+            return Answer { label: None, probability: None, outputs, unknown, cut: 0 };
         }
         let probabilities = match outputs {
             [one] => vec![1.0 - one, *one],
@@ -48,6 +56,7 @@ impl Answer {
             probability: probabilities.get(class).copied(),
             outputs: probabilities.iter().map(|&p| p as f64).collect(),
             unknown,
+            cut: 0,
         }
     }
 }
@@ -65,11 +74,17 @@ impl std::fmt::Display for Answer {
     }
 }
 
-/// Answers texts, or rows of numbers, as they come.
+/// Answers texts, or rows of numbers, as they come. Longer texts than those of training are read whole
+/// where the model's layers read any length.
 #[derive(Debug)]
 pub struct LinePredictor {
     model: Model,
+    device: Device,
     predictor: Predictor,
+    /// For texts longer than the model's, up to its own length.
+    longer: Option<(Model, Predictor)>,
+    /// For a table with a line of names: where each of the model's columns is.
+    places: Option<Vec<usize>>,
 }
 
 impl LinePredictor {
@@ -78,77 +93,175 @@ impl LinePredictor {
     /// # Errors
     /// [`Error::Device`] when the device cannot hold it.
     pub fn new(model: &Model, device: &Device) -> Result<LinePredictor> {
-        Ok(LinePredictor { model: model.clone(), predictor: Predictor::new(model, device)? })
+        Ok(LinePredictor {
+            model: model.clone(),
+            device: device.clone(),
+            predictor: Predictor::new(model, device)?,
+            longer: None,
+            places: None,
+        })
     }
 
-    /// Answers some lines: texts for a model of texts, else numbers with commas or spaces between.
-    /// `first` is the number of the first line, for messages.
+    /// Answers some lines: texts for a model of texts, else fields with commas, tabs or spaces between.
+    /// `first` is the number of the first line, for messages. A first line that names a table's columns
+    /// has no answer: the lines behind it are read by these names.
     ///
     /// # Errors
     /// [`Error::Data`] names the line of what is no row.
     pub fn answer(&mut self, lines: &[String], source: &str, first: u64) -> Result<Vec<Answer>> {
-        let mut unknown = vec![false; lines.len()];
-        let width = self.model.input().width();
-        let inputs = match (&self.model.preprocessor, self.model.input()) {
-            (Preprocessor::Text(encoder), _) => {
-                let (values, encoded) = encoder.encode_all(lines);
-                for (unknown, encoded) in unknown.iter_mut().zip(encoded) {
-                    *unknown = encoded.known == 0;
+        let numbers: Vec<u64> = (first..).take(lines.len()).collect();
+        match (&self.model.preprocessor, self.model.input()) {
+            (Preprocessor::Text(_), _) => self.answer_texts(lines, source),
+            (Preprocessor::Table(_), _) => self.answer_table(lines, &numbers, source),
+            (_, Input::Ids { length }) => {
+                let mut values = Vec::with_capacity(lines.len() * length);
+                for (line, &number) in lines.iter().zip(&numbers) {
+                    for value in parse_row(line, length, source, number)? {
+                        let is_id = value >= 0.0 && value.fract() == 0.0 && value < u32::MAX as f64;
+                        values.push(is_id.then_some(value as u32).ok_or_else(|| Error::Data {
+                            place: format!("{source}, line {number}"),
+                            message: format!("{value} is no id; ids are whole numbers from 0 on"),
+                        })?);
+                    }
                 }
-                Inputs::Ids { values, length: encoder.width() }
+                self.answers(&Inputs::Ids { values, length }, source)
             }
-            (encoder, input) => {
-                let mut values: Vec<f64> = Vec::with_capacity(lines.len() * width);
-                for (line, number) in lines.iter().zip(first..) {
-                    values.extend(parse_row(line, width, source, number)?);
+            (_, Input::Matrix { features }) => {
+                let mut values = Vec::with_capacity(lines.len() * features);
+                for (line, &number) in lines.iter().zip(&numbers) {
+                    let row = parse_row(line, features, source, number)?;
+                    values.extend(row.into_iter().map(|value| value as f32));
                 }
-                match (encoder, input) {
-                    (Preprocessor::Table(encoder), _) => {
-                        let columns = encoder.columns.clone();
-                        let table = crate::data::Table { columns, values, ..Default::default() };
-                        Inputs::Matrix { values: encoder.encode(&table), features: width }
-                    }
-                    (_, Input::Ids { .. }) => {
-                        let ids = values.iter().enumerate().map(|(i, &value)| {
-                            let is_id =
-                                value >= 0.0 && value.fract() == 0.0 && value < u32::MAX as f64;
-                            is_id.then_some(value as u32).ok_or_else(|| Error::Data {
-                                place: format!("{source}, line {}", first + (i / width) as u64),
-                                message: format!(
-                                    "{value} is no id; ids are whole numbers from 0 on"
-                                ),
-                            })
-                        });
-                        Inputs::Ids { values: ids.collect::<Result<_>>()?, length: width }
-                    }
-                    (_, Input::Matrix { .. }) => {
-                        let values = values.into_iter().map(|value| value as f32).collect();
-                        Inputs::Matrix { values, features: width }
-                    }
-                }
+                self.answers(&Inputs::Matrix { values, features }, source)
             }
-        };
-        self.answers(&inputs, &unknown, source)
+        }
     }
 
-    fn answers(&mut self, inputs: &Inputs, unknown: &[bool], source: &str) -> Result<Vec<Answer>> {
+    fn answer_texts(&mut self, texts: &[String], source: &str) -> Result<Vec<Answer>> {
+        let Preprocessor::Text(encoder) = &self.model.preprocessor else { return Ok(Vec::new()) };
+        let (values, encoded) = encoder.encode_all(texts);
+        let length = encoder.width();
+        let mut answers = self.answers(&Inputs::Ids { values, length }, source)?;
+        for (answer, encoded) in answers.iter_mut().zip(&encoded) {
+            answer.unknown = encoded.known == 0;
+        }
+        let is_cut = |row: &usize| encoded[*row].cut > 0;
+        let cut: Vec<usize> = (0..texts.len()).filter(is_cut).collect();
+        let Some(words) = cut.iter().map(|&row| encoded[row].words).max() else {
+            return Ok(answers);
+        };
+        if !self.reads(words)? {
+            cut.iter().for_each(|&row| answers[row].cut = encoded[row].cut);
+            return Ok(answers);
+        }
+        let Some((model, predictor)) = &mut self.longer else { return Ok(answers) };
+        let Preprocessor::Text(encoder) = &model.preprocessor else { return Ok(answers) };
+        let long: Vec<&str> = cut.iter().map(|&row| texts[row].as_str()).collect();
+        let (values, encoded) = encoder.encode_all(&long);
+        let inputs = Inputs::Ids { values, length: encoder.width() };
+        let outputs = predictor.predict(&inputs, source)?;
+        for ((&row, encoded), outputs) in
+            cut.iter().zip(encoded).zip(outputs.chunks_exact(model.outputs()))
+        {
+            answers[row] = Answer::new(&self.model, outputs, encoded.known == 0);
+        }
+        Ok(answers)
+    }
+
+    /// Whether there is a predictor for texts of so many words, which is made where it can be.
+    fn reads(&mut self, words: usize) -> Result<bool> {
+        let length = words.next_power_of_two();
+        let has = |(model, _): &(Model, Predictor)| match &model.preprocessor {
+            // Much longer rows than needed would cost their length.
+            Preprocessor::Text(encoder) => (words..=4 * length).contains(&encoder.length()),
+            _ => false,
+        };
+        if !self.longer.as_ref().is_some_and(has) {
+            self.longer = match self.model.for_words(length) {
+                Some(model) => {
+                    let predictor = Predictor::new(&model, &self.device)?;
+                    Some((model, predictor))
+                }
+                None => None,
+            };
+        }
+        Ok(self.longer.is_some())
+    }
+
+    fn answer_table(
+        &mut self,
+        lines: &[String],
+        numbers: &[u64],
+        source: &str,
+    ) -> Result<Vec<Answer>> {
+        let Preprocessor::Table(encoder) = &self.model.preprocessor else { return Ok(Vec::new()) };
+        let columns = encoder.columns.clone();
+        let mut values = Vec::with_capacity(lines.len() * columns.len());
+        for (line, &number) in lines.iter().zip(numbers) {
+            let wrong = |message: String| Error::Data {
+                place: format!("{source}, line {number}"),
+                message,
+            };
+            let fields = fields_of(line).map_err(wrong)?;
+            let place = |name: &String| fields.iter().position(|field| field.trim() == name);
+            if number == 1
+                && let Some(places) = columns.iter().map(place).collect::<Option<Vec<usize>>>()
+            {
+                self.places = Some(places);
+                continue;
+            }
+            if self.places.is_none() && fields.len() != columns.len() {
+                return Err(wrong(format!(
+                    "{} fields, but the model reads {}: {}",
+                    fields.len(),
+                    columns.len(),
+                    columns.join(", ")
+                )));
+            }
+            for i in 0..columns.len() {
+                let at = self.places.as_ref().map_or(i, |places| places[i]);
+                let field = fields.get(at).ok_or_else(|| {
+                    wrong(format!("{} fields, but the first line names more", fields.len()))
+                })?;
+                values.push(encoder.parse_field(i, field).map_err(wrong)?);
+            }
+        }
+        let table = Table { columns, kinds: encoder.kinds.clone(), values, ..Table::default() };
+        let inputs =
+            Inputs::Matrix { values: encoder.encode(&table), features: encoder.features() };
+        self.answers(&inputs, source)
+    }
+
+    fn answers(&mut self, inputs: &Inputs, source: &str) -> Result<Vec<Answer>> {
         let outputs = self.predictor.predict(inputs, source)?;
         let rows = outputs.chunks_exact(self.model.outputs());
-        Ok(rows
-            .zip(unknown)
-            .map(|(row, &unknown)| Answer::new(&self.model, row, unknown))
-            .collect())
+        Ok(rows.map(|row| Answer::new(&self.model, row, false)).collect())
     }
+}
+
+/// The fields of a line: of a CSV line where it holds a comma, else with tabs or spaces between.
+fn fields_of(line: &str) -> std::result::Result<Vec<String>, String> {
+    let separator = match () {
+        () if line.contains(',') => b',',
+        () if line.contains('\t') => b'\t',
+        () => return Ok(line.split_whitespace().map(str::to_owned).collect()),
+    };
+    let mut builder = csv::ReaderBuilder::new();
+    let mut reader = builder.has_headers(false).delimiter(separator).from_reader(line.as_bytes());
+    let mut record = csv::StringRecord::new();
+    reader.read_record(&mut record).map_err(|e| format!("the line cannot be read ({e})"))?;
+    Ok(record.iter().map(str::to_owned).collect())
 }
 
 /// One row of numbers.
 fn parse_row(line: &str, width: usize, source: &str, number: u64) -> Result<Vec<f64>> {
     let wrong =
         |message: String| Error::Data { place: format!("{source}, line {number}"), message };
-    let fields = line.split([',', ' ', '\t']).filter(|field| !field.is_empty());
+    let fields = fields_of(line).map_err(wrong)?;
     let values: Vec<f64> = fields
+        .iter()
         .map(|field| {
-            let value = field.parse::<f64>().ok().filter(|value| value.is_finite());
+            let value = field.trim().parse::<f64>().ok().filter(|value| value.is_finite());
             value.ok_or_else(|| wrong(format!("\"{field}\" is no finite number")))
         })
         .collect::<Result<_>>()?;
@@ -158,30 +271,37 @@ fn parse_row(line: &str, width: usize, source: &str, number: u64) -> Result<Vec<
     Ok(values)
 }
 
-/// Answers every row of a file: texts, a table with the model's columns, or an array.
+/// Answers every row of a file: texts, a table with the model's columns, an array or images. Returns
+/// what became of the file's rows.
 ///
 /// # Errors
 /// Whatever reading or running meets.
 pub fn predict_file(
     model: &Model,
     path: &Path,
-    text_column: &str,
+    columns: &TextColumns,
     device: &Device,
     each: &mut dyn FnMut(&Answer) -> Result<()>,
-) -> Result<()> {
+) -> Result<Account> {
     let source = path.display().to_string();
     let mut predictor = LinePredictor::new(model, device)?;
     if let Preprocessor::Text(_) = model.preprocessor {
-        let columns = TextColumns { text: text_column.to_owned(), label: None };
+        let columns = TextColumns { label: None, keep_blank: true, ..columns.clone() };
         let examples = read_examples(path, &columns)?;
-        let mut line = 1;
-        for texts in examples.texts.chunks(4096) {
-            predictor.answer(texts, &source, line)?.iter().try_for_each(&mut *each)?;
-            line += texts.len() as u64;
+        let mut account = examples.account.clone();
+        let mut unknown = Vec::new();
+        for (texts, lines) in examples.texts.chunks(4096).zip(examples.lines.chunks(4096)) {
+            for (answer, &line) in predictor.answer_texts(texts, &source)?.iter().zip(lines) {
+                unknown.extend(answer.unknown.then_some(line));
+                each(answer)?;
+            }
         }
-        return Ok(());
+        if !unknown.is_empty() {
+            account.warn(unknown_rows(&unknown));
+        }
+        return Ok(account);
     }
-    let inputs = load_inputs(model, path)?;
-    let unknown = vec![false; inputs.rows()];
-    predictor.answers(&inputs, &unknown, &source)?.iter().try_for_each(each)
+    let rows = read_rows_as(model, path, columns)?;
+    predictor.answers(&rows.inputs, &source)?.iter().try_for_each(each)?;
+    Ok(rows.account)
 }

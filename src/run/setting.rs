@@ -12,7 +12,7 @@ use serde::de::{Deserializer, Error as _, IntoDeserializer, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::data::TableTask;
+use crate::data::{Format, Missing, TableTask};
 use crate::error::Error;
 use crate::layers::{BagMode, Layer};
 use crate::losses::Loss;
@@ -359,6 +359,12 @@ given_as_is! {
             self.iter().find_map(|value| value.outside(range))
         }
     }
+    Vec<String> {
+        const ARITY: Arity = Arity::Many;
+        fn parse(text: &str) -> Result<Vec<String>, String> {
+            Ok(text.split(',').map(|word| word.trim().to_owned()).filter(|w| !w.is_empty()).collect())
+        }
+    }
     (usize, usize) {
         fn parse(text: &str) -> Result<(usize, usize), String> {
             let sides = text.split_once(['x', 'X']);
@@ -404,7 +410,7 @@ macro_rules! choices {
     };
 }
 
-choices!(super::settings::Pool, BagMode, Schedule, Side, TableTask, WordMethod);
+choices!(super::settings::Pool, BagMode, Format, Missing, Schedule, Side, TableTask, WordMethod);
 
 fn whole<T: std::str::FromStr>(text: &str) -> Result<T, String> {
     text.trim().parse().map_err(|_| "a whole number".into())

@@ -10,7 +10,7 @@ use super::setting::RunKind::{Arrays, Autoencoder, Table, Text, Translate, Words
 use super::setting::{
     AnyValue, Arity, Kinds, Range, Result, RunKind, Setting, SettingType, Spec, settings,
 };
-use crate::data::{ImageOptions, TableTask};
+use crate::data::{Format, ImageOptions, Missing, TableTask};
 use crate::layers::{BagMode, Layer};
 use crate::losses::Loss;
 use crate::optimizers::{Optimizer, Schedule};
@@ -33,6 +33,8 @@ const ALL: Kinds = &RunKind::ALL;
 const MODELS: Kinds = &[Text, Table, Autoencoder, Translate, Arrays];
 const OF_TEXTS: Kinds = &[Text, Autoencoder];
 const WITH_WORDS: Kinds = &[Text, Autoencoder, Words];
+/// Kinds that read rows of text files.
+const ROWS: Kinds = &[Text, Table, Autoencoder, Words];
 const CODERS: Kinds = &[Autoencoder, Translate];
 const PAIRED: Kinds = &[Translate, Autoencoder, Arrays];
 const NUMBERS: Kinds = &[Autoencoder, Translate, Table, Arrays];
@@ -95,14 +97,27 @@ settings! {
         /// A file like `targets` for it.
         validation_targets: Option<PathBuf> = |_| None,
             called("DATA", data(PAIRED, "validation-target"));
-        /// Part of the rows to validate on where there is no file for it; 0 for none.
-        validation_split: f64 = |of| of.validation_split,
+        /// Part of the rows to validate on where there is no file for it; 0 for none. Not given: a tenth of 2,000 rows
+        /// and more, none of fewer. Every class keeps its part of both.
+        validation_split: Option<f64> = |of| of.validation_split,
             range(Range::Below(0.0, 1.0), called("PART", data(MODELS, "validation-split")));
         /// Column or key of the text.
         text_column: String = |_| "text".into(), called("COLUMN", data(WITH_WORDS, "text-column"));
         /// Column or key of the label.
         label_column: String = |_| "label".into(), called("COLUMN", data(&[Text], "label-column"));
-        /// Column of a table's target; every other column is a feature.
+        /// How rows are written; told from the file's name and content unless given.
+        format: Option<Format> = |_| None, data(ROWS, "format");
+        /// The first line of a .csv or .tsv file is a row: columns are called 0, 1, 2.
+        no_header: bool = |_| false, data(ROWS, "no-header");
+        /// Columns of a table that are left out.
+        drop: Vec<String> = |_| Vec::new(), called("COLUMNS", data(&[Table, Autoencoder], "drop"));
+        /// Columns of a table that hold categories even where these are numbers: each category is a feature.
+        categories: Vec<String> = |_| Vec::new(),
+            called("COLUMNS", data(&[Table, Autoencoder], "categories"));
+        /// What becomes of a table's missing values: refused (error), the column's mean (mean), or the mean and a
+        /// feature that says where they are (indicator).
+        missing: Missing = |_| Missing::Error, data(&[Table, Autoencoder], "missing");
+        /// Column of a table's target, or several of a regression with commas between; every other column is a feature.
         target_column: Option<String> = |_| None, called("COLUMN", data(&[Table], "target"));
         /// What a table's target is; told from the data unless given.
         task: Option<TableTask> = |_| None, data(&[Table], "task");
@@ -203,6 +218,9 @@ settings! {
             range(Range::Below(0.0, 1.0), called("PART", training(MODELS, "label-smoothing")));
         /// Passes over the data, at most.
         epochs: usize = |of| of.epochs, whole(1, 1 << 20, called("EPOCHS", training(ALL, "epochs")));
+        /// Steps at least: small data get more epochs until there are as many. 0 where epochs are given.
+        min_steps: usize = |of| of.min_steps,
+            whole(0, MANY, called("STEPS", training(MODELS, "min-steps")));
         /// Rows of a step.
         batch_size: usize = |of| of.batch_size,
             whole(1, 1 << 24, called("ROWS", training(MODELS, "batch-size")));

@@ -43,7 +43,8 @@ pub fn train(
     config.check()?;
     let loaded = load(config)?;
     let (mut model, frozen_layers) = build(config, &loaded, device)?;
-    let trainer = Trainer { frozen_layers, ..config.trainer(model.input()) };
+    let (rows, validates) = (loaded.training.rows(), loaded.validation.is_some());
+    let trainer = Trainer { frozen_layers, ..config.trainer(model.input(), rows, validates) };
     begin(&model, &loaded, &trainer)?;
     let validation = loaded.validation.as_ref();
     let mut observer = CheckpointObserver::new(config, &loaded, device, on_epoch)?;
@@ -97,7 +98,7 @@ fn build(config: &RunConfig, loaded: &Loaded, device: &Device) -> Result<(Model,
     let wanted = match (loaded.task, activation) {
         (Task::Binary, Activation::Sigmoid) => 1,
         (Task::Binary | Task::Classes, _) => loaded.labels.len(),
-        (Task::Regression, _) => 1,
+        (Task::Regression, _) => loaded.training.target_width(),
         (Task::Given, _) => units,
     };
     let names_classes = !loaded.labels.is_empty();
@@ -306,7 +307,7 @@ fn default_layers(config: &ModelConfig, loaded: &Loaded) -> Result<Vec<Layer>> {
     layers.push(match loaded.task {
         Task::Binary => Layer::dense(1, Activation::Sigmoid),
         Task::Classes => Layer::dense(loaded.labels.len(), Activation::Softmax),
-        Task::Regression => Layer::dense(1, Activation::Linear),
+        Task::Regression => Layer::dense(loaded.training.target_width(), Activation::Linear),
         Task::Given => Layer::dense(loaded.training.target_width(), output_for(loaded)),
     });
     Ok(layers)

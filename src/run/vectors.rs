@@ -158,7 +158,7 @@ pub fn similar(
         )));
     }
     let column = text_column.or(source.map(|source| source.text_column.as_str())).unwrap_or("text");
-    let columns = TextColumns { text: column.to_owned(), label: None };
+    let columns = TextColumns { text: column.to_owned(), label: None, ..TextColumns::default() };
     let examples = read_examples(path, &columns)?;
     let length = encoder.width();
     let mut values = Vec::with_capacity(examples.texts.len() * length);

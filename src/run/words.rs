@@ -21,7 +21,13 @@ pub fn train_words(
 ) -> Result<(Model, History)> {
     config.check()?;
     let (data, trainer) = (&config.data, config.word_trainer());
-    let columns = TextColumns { text: data.text_column.clone(), label: None };
+    let columns = TextColumns {
+        text: data.text_column.clone(),
+        label: None,
+        format: data.format,
+        no_header: data.no_header,
+        keep_blank: false,
+    };
     let examples = read_examples(&data.train, &columns)?;
     let options = TextOptions {
         min_count: config.text.min_count,

@@ -120,8 +120,10 @@ impl PartialEq for TextEncoder {
 pub struct Encoded {
     /// Words that the document has.
     pub words: usize,
-    /// Those that have an id of their own.
+    /// Those of the row that have an id of their own.
     pub known: usize,
+    /// Words that the row has no room for.
+    pub cut: usize,
 }
 
 impl TextEncoder {
@@ -252,6 +254,24 @@ impl TextEncoder {
             + (2..=self.stored.word_ngrams).map(|n| (length + 1).saturating_sub(n)).sum::<usize>()
     }
 
+    /// Words of a row at most.
+    pub fn length(&self) -> usize {
+        self.stored.length
+    }
+
+    /// The same words, for rows of `length` words.
+    pub(crate) fn with_length(&self, length: usize) -> TextEncoder {
+        let mut encoder = self.clone();
+        encoder.stored.length = length.max(1);
+        encoder
+    }
+
+    /// Words of the longest of these texts.
+    pub(crate) fn longest<T: AsRef<str> + Sync>(&self, texts: &[T]) -> usize {
+        let words = |texts: &[T]| count_words(texts, false).1;
+        texts.par_chunks(STRETCH).map(words).max().unwrap_or(0)
+    }
+
     /// Calls `each` with the id of every word of `text` that is known.
     pub fn for_each_known(&self, text: &str, lowered: &mut String, mut each: impl FnMut(u32)) {
         for_each_word(text, lowered, |word| match &self.stored.words {
@@ -297,31 +317,32 @@ impl TextEncoder {
         ids.clear();
         words.clear();
         ends.clear();
-        let mut known = 0;
         for_each_word(text, lowered, |word| {
             let id = match &self.stored.words {
                 Words::Hashed { size } => hash_md5(word, *size),
                 Words::Vocabulary(_) => self.ids.get(word).copied().unwrap_or(UNKNOWN),
             };
-            let is_hashed = matches!(self.stored.words, Words::Hashed { .. });
-            known += (is_hashed || id != UNKNOWN) as usize;
             ids.push(id);
             if word_ngrams > 1 {
                 words.push_str(word);
                 ends.push(words.len());
             }
         });
-        let count = ids.len();
-        if word_ngrams == 1 {
-            pad(ids, length, padding, truncation, row);
-            return Encoded { words: count, known };
-        }
         // Cut the words first, so that a long document keeps n-grams of what it keeps.
+        let count = ids.len();
         let cut = count.saturating_sub(length);
         let range = match truncation {
             Side::Pre => cut..count,
             Side::Post => 0..count - cut,
         };
+        let is_hashed = matches!(self.stored.words, Words::Hashed { .. });
+        let is_known = |id: &&u32| is_hashed || **id != UNKNOWN;
+        let known = ids[range.clone()].iter().filter(is_known).count();
+        let encoded = Encoded { words: count, known, cut };
+        if word_ngrams == 1 {
+            pad(ids, length, padding, truncation, row);
+            return encoded;
+        }
         let start = |i: usize| i.checked_sub(1).map_or(0, |before| ends[before]);
         let words: Vec<&str> = range.clone().map(|i| &words[start(i)..ends[i]]).collect();
         ids.truncate(range.end);
@@ -331,7 +352,7 @@ impl TextEncoder {
             ids.extend(words.windows(n).map(|w| first + ngram_bucket(w, ngram_buckets, joined)));
         }
         pad(ids, self.width(), padding, truncation, row);
-        Encoded { words: count, known }
+        encoded
     }
 }
 

@@ -37,6 +37,7 @@ pub(super) fn load_arrays(config: &RunConfig) -> Result<Loaded> {
         labels: Vec::new(),
         task: Task::Given,
         embedding_rows,
+        accounts: Vec::new(),
     })
 }
 

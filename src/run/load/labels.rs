@@ -1,11 +1,26 @@
-//! Labels to class numbers.
+//! Labels to class numbers. Two spellings of one number (1 and 1.0) are one label.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::Task;
+use crate::data::lines_as_words;
 use crate::error::{Error, Result};
 use crate::run::config::DataConfig;
+
+/// What two spellings of one label have in common: a number without the zeros behind its point.
+fn key(label: &str) -> Cow<'_, str> {
+    let digits = label.strip_prefix('-').unwrap_or(label);
+    let is_decimal = digits.split_once('.').is_some_and(|(whole, fraction)| {
+        let are_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        !whole.is_empty() && are_digits(whole) && are_digits(fraction)
+    });
+    match is_decimal {
+        true => Cow::Owned(label.trim_end_matches('0').trim_end_matches('.').to_owned()),
+        false => Cow::Borrowed(label),
+    }
+}
 
 /// Labels in order: by number where all are numbers, else by letters.
 pub(super) fn sorted_labels<'l>(labels: impl Iterator<Item = &'l str>) -> Vec<String> {
@@ -27,9 +42,14 @@ pub(super) fn classes(
     lines: &[u64],
     data: &DataConfig,
 ) -> Result<Vec<String>> {
-    let mut seen: BTreeMap<&str, (usize, u64)> = BTreeMap::new();
+    // By key: the shortest spelling, rows, the first line.
+    let mut seen: BTreeMap<Cow<str>, (&str, usize, u64)> = BTreeMap::new();
     for (label, &line) in labels.iter().zip(lines) {
-        seen.entry(label).or_insert((0, line)).0 += 1;
+        let (spelling, rows, _) = seen.entry(key(label)).or_insert((label, 0, line));
+        *rows += 1;
+        if label.len() < spelling.len() {
+            *spelling = label;
+        }
     }
     if seen.len() < 2 {
         return Err(Error::data(
@@ -40,18 +60,26 @@ pub(super) fn classes(
             ),
         ));
     }
-    if let Some((label, (_, line))) = seen.iter().find(|(_, (count, _))| *count == 1)
+    let singles: Vec<_> = seen.values().filter(|(_, rows, _)| *rows == 1).collect();
+    if let [(label, _, line), rest @ ..] = &singles[..]
         && !data.allow_single_labels
     {
+        let others = match rest.len() {
+            0 => String::new(),
+            _ => {
+                let lines: Vec<u64> = rest.iter().map(|(_, _, line)| *line).collect();
+                format!(", as do {} others ({})", rest.len(), lines_as_words(&lines, lines.len()))
+            }
+        };
         return Err(Error::line(
             path,
             *line,
             format!(
-                "the label \"{label}\" appears only once; correct it, remove the row, or set allow_single_labels"
+                "the label \"{label}\" appears only once{others}; correct it, remove the row, or set allow_single_labels"
             ),
         ));
     }
-    Ok(sorted_labels(seen.keys().copied()))
+    Ok(sorted_labels(seen.values().map(|(spelling, _, _)| *spelling)))
 }
 
 /// Class numbers of labels.
@@ -61,19 +89,47 @@ pub(super) fn class_targets(
     lines: &[u64],
     known: &[String],
 ) -> Result<Vec<f32>> {
+    let numbers: HashMap<Cow<str>, f32> =
+        known.iter().enumerate().map(|(class, label)| (key(label), class as f32)).collect();
     let number = |(label, &line): (&String, &u64)| {
-        let class = known.iter().position(|name| name == label).ok_or_else(|| {
+        numbers.get(&key(label)).copied().ok_or_else(|| {
+            const SHOWN: usize = 20;
+            let others = match known.len() {
+                0..=SHOWN => String::new(),
+                many => format!(" and {} more", many - SHOWN),
+            };
+            let shown = known[..known.len().min(SHOWN)].join(", ");
             Error::line(
                 path,
                 line,
-                format!("the label \"{label}\" is none of the model's: {}", known.join(", ")),
+                format!("the label \"{label}\" is none of the model's: {shown}{others}"),
             )
-        })?;
-        Ok(class as f32)
+        })
     };
     labels.iter().zip(lines).map(number).collect()
 }
 
 pub(super) fn class_task(labels: &[String]) -> Task {
     if labels.len() == 2 { Task::Binary } else { Task::Classes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_one_number_are_one_label() {
+        let labels = ["1", "1.0", "0", "-2.50", "-2.5", "0.", "10", "10.0"].map(str::to_owned);
+        let lines: Vec<u64> = (2..10).collect();
+        let settings = crate::run::Settings::new(crate::run::RunKind::Text, "t.csv");
+        let data = settings.resolve().expect("a run").data;
+        let known = classes(Path::new("t"), &labels, &lines, &data).expect("classes");
+        assert_eq!(known, ["-2.5", "0", "1", "10"]);
+        let numbers = class_targets(Path::new("t"), &labels, &lines, &known).expect("numbers");
+        assert_eq!(numbers, [2.0, 2.0, 1.0, 0.0, 0.0, 1.0, 3.0, 3.0]);
+        // What only looks like a number keeps its spelling.
+        for label in ["1.0.0", "v1.0", "007", "1e3", ".", "1.x0"] {
+            assert_eq!(key(label), label);
+        }
+    }
 }

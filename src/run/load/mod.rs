@@ -4,22 +4,26 @@
 mod arrays;
 mod labels;
 mod matrices;
+mod split;
 mod tables;
-mod texts;
+pub(super) mod texts;
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use self::arrays::{array_dataset, array_inputs, load_arrays};
 use self::matrices::{Rows, autoencoder_dataset, check_width, load_rows_and_targets};
-use self::tables::{encode_table, load_table};
-use self::texts::{encode_texts, load_texts};
+use self::split::Split;
+use self::tables::{columns_for, encode_table, load_table};
+use self::texts::{Unknown, encode_texts, load_texts};
 use super::config::RunConfig;
 use crate::data::{
-    Dataset, ImageOptions, Inputs, Targets, TextColumns, column_names, holds_images, read_examples,
-    read_npy, read_table,
+    Account, Content, Dataset, Examples, Format, ImageOptions, Inputs, TableColumns, Targets,
+    TextColumns, column_names, content, extension, read_columns, read_examples, read_npy,
 };
 use crate::error::{Error, Result};
 use crate::model::{Input, Model, Preprocessor};
+use crate::text::TextEncoder;
 
 pub use self::matrices::read_targets;
 
@@ -51,13 +55,24 @@ pub struct Loaded {
     pub task: Task,
     /// Rows that an embedding needs.
     pub embedding_rows: usize,
+    /// What became of the rows of each file.
+    pub accounts: Vec<Account>,
 }
 
 impl Loaded {
     /// Rows whose targets speak for themselves.
     fn given(training: Dataset, validation: Option<Dataset>, encoder: Preprocessor) -> Loaded {
         let (labels, task) = (Vec::new(), Task::Given);
-        Loaded { training, validation, preprocessor: encoder, labels, task, embedding_rows: 0 }
+        let accounts = Vec::new();
+        Loaded {
+            training,
+            validation,
+            preprocessor: encoder,
+            labels,
+            task,
+            embedding_rows: 0,
+            accounts,
+        }
     }
 
     /// What a model reads.
@@ -74,18 +89,29 @@ impl Loaded {
 /// # Errors
 /// [`Error::File`], and [`Error::Data`] with file, line and the way out.
 pub fn load(config: &RunConfig) -> Result<Loaded> {
-    let data = &config.data;
-    let mut loaded = match kind(config)? {
-        Kind::Images => load_rows_and_targets(config)?,
-        Kind::Array if config.builds_autoencoder() => load_rows_and_targets(config)?,
-        Kind::Array => load_arrays(config)?,
-        Kind::Table => load_table(config)?,
-        Kind::Text => load_texts(config)?,
-    };
-    if loaded.validation.is_none() && data.validation_split != 0.0 {
-        let (rest, split) = loaded.training.split(data.validation_split, config.training.seed)?;
-        loaded.training = rest;
-        loaded.validation = Some(split);
+    match kind(config)? {
+        Kind::Images => set_apart(config, load_rows_and_targets(config)?),
+        Kind::Array if config.builds_autoencoder() => {
+            set_apart(config, load_rows_and_targets(config)?)
+        }
+        Kind::Array => set_apart(config, load_arrays(config)?),
+        Kind::Table => load_table(config),
+        Kind::Text => load_texts(config),
+    }
+}
+
+/// Sets rows apart to validate on, of data from which nothing was learned.
+fn set_apart(config: &RunConfig, mut loaded: Loaded) -> Result<Loaded> {
+    let (path, rows) = (&config.data.train, loaded.training.rows());
+    if loaded.accounts.is_empty() {
+        loaded.accounts.push(Account::of_rows(path, rows));
+    }
+    if loaded.validation.is_none() {
+        let split = Split::draw(config, rows, None, &mut loaded.accounts[0])?;
+        if !split.validation.is_empty() {
+            loaded.validation = Some(loaded.training.take(&split.validation));
+            loaded.training = loaded.training.take(&split.training);
+        }
     }
     Ok(loaded)
 }
@@ -98,50 +124,69 @@ enum Kind {
     Text,
 }
 
-pub(super) fn ending(path: &Path) -> &str {
-    path.extension().and_then(|ending| ending.to_str()).unwrap_or_default()
+/// A file's extension in small letters, without that of a packed file.
+pub(super) fn ending(path: &Path) -> String {
+    extension(path)
 }
 
 fn kind(config: &RunConfig) -> Result<Kind> {
     let data = &config.data;
-    Ok(match ending(&data.train) {
-        "npy" => Kind::Array,
-        "csv" | "tsv" if data.target_column.is_some() => Kind::Table,
-        "csv" | "tsv" if data.targets.is_some() => {
-            match column_names(&data.train)?.contains(&data.text_column) {
-                true => Kind::Text,
-                false => Kind::Table,
-            }
+    let is_table = || match data.target_column {
+        Some(_) => Ok(true),
+        None if data.targets.is_some() => {
+            Ok(!column_names(&data.train)?.contains(&data.text_column))
         }
-        "csv" | "tsv" | "jsonl" | "ndjson" => Kind::Text,
-        _ if holds_images(&data.train) => Kind::Images,
-        _ => Kind::Text,
+        None => Ok(false),
+    };
+    Ok(match (content(&data.train), data.format) {
+        (Content::Images, None) => Kind::Images,
+        (Content::Array, None) => Kind::Array,
+        (_, Some(Format::Csv | Format::Tsv)) if is_table()? => Kind::Table,
+        (_, Some(_)) => Kind::Text,
+        (Content::Rows, None) => match ending(&data.train).as_str() {
+            "csv" | "tsv" | "tab" if is_table()? => Kind::Table,
+            // Of a pipe nothing is known but what is asked for.
+            _ if data.target_column.is_some() => Kind::Table,
+            _ => Kind::Text,
+        },
     })
 }
 
 /// Rows that a model reads, with the names of their files where they have any.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct NamedRows {
     /// The rows.
     pub inputs: Inputs,
     /// File names, for a folder of pictures.
     pub names: Vec<String>,
+    /// Rows of texts of which no word is known, by number.
+    pub unknown: Vec<usize>,
+    /// What became of the file's rows.
+    pub account: Account,
 }
 
-/// Reads a file's rows through what a model learned: texts, images, tables, arrays.
+/// Reads a file's rows through what a model learned: texts, images, tables, arrays. A blank line of
+/// texts is a row, so that there are as many rows as lines. Longer texts than the model's are cut,
+/// which the account says: [`read_texts`] reads them whole.
 ///
 /// # Errors
 /// As [`load`].
 pub fn read_rows(model: &Model, path: &Path, text_column: &str) -> Result<NamedRows> {
-    let inputs = match &model.preprocessor {
+    read_rows_as(model, path, &TextColumns { text: text_column.to_owned(), ..Default::default() })
+}
+
+/// [`read_rows`] of a file whose format or header is said.
+pub(super) fn read_rows_as(model: &Model, path: &Path, columns: &TextColumns) -> Result<NamedRows> {
+    let named = |inputs: Inputs, names: Vec<String>| {
+        let account = Account::of_rows(path, inputs.rows());
+        NamedRows { inputs, names, unknown: Vec::new(), account }.checked(path)
+    };
+    match &model.preprocessor {
         Preprocessor::Text(encoder) => {
-            let columns = TextColumns { text: text_column.to_owned(), label: None };
+            let columns = TextColumns { label: None, keep_blank: true, ..columns.clone() };
             let examples = read_examples(path, &columns)?;
-            let mut values = Vec::with_capacity(examples.texts.len() * encoder.width());
-            for text in &examples.texts {
-                encoder.encode(text, &mut values);
-            }
-            Inputs::Ids { values, length: encoder.width() }
+            named_texts(encoder, &examples, path)
         }
         Preprocessor::Image(encoder) => {
             let shape = encoder.input;
@@ -157,17 +202,62 @@ pub fn read_rows(model: &Model, path: &Path, text_column: &str) -> Result<NamedR
                 ));
             }
             let names = rows.names.clone();
-            return NamedRows { inputs: rows.inputs(), names }.checked(path);
+            named(rows.inputs(), names)
         }
-        Preprocessor::Table(encoder) if ending(path) == "npy" => {
+        Preprocessor::Table(encoder) if content(path) == Content::Array => {
             let rows = Rows::read(path, &ImageOptions::default())?;
             check_width(rows.width, encoder.columns.len(), path)?;
             let dataset = autoencoder_dataset(rows, &model.preprocessor, path)?;
-            dataset.inputs().clone()
+            named(dataset.inputs().clone(), Vec::new())
         }
-        Preprocessor::Table(_) | Preprocessor::None => load_inputs(model, path)?,
+        Preprocessor::Table(encoder) => {
+            let wanted = columns_for(encoder, None);
+            let no_header = wanted.no_header || columns.no_header;
+            let wanted = TableColumns { format: columns.format, no_header, ..wanted };
+            let table = read_columns(path, &wanted)?;
+            let values = encoder.encode(&table);
+            let inputs = Inputs::Matrix { values, features: encoder.features() };
+            Ok(NamedRows { account: table.account, ..named(inputs, Vec::new())? })
+        }
+        Preprocessor::None => {
+            let reads_ids = matches!(model.input(), Input::Ids { .. });
+            named(array_inputs(path, read_npy(path)?, Some(reads_ids))?, Vec::new())
+        }
+    }
+}
+
+/// Reads texts whole: the rows, and the model that reads as many words as the longest has (`model`
+/// itself where it reads one length alone, or all are short enough).
+///
+/// # Errors
+/// As [`load`].
+pub fn read_texts<'m>(
+    model: &'m Model,
+    path: &Path,
+    text_column: &str,
+) -> Result<(Cow<'m, Model>, NamedRows)> {
+    let columns = TextColumns {
+        text: text_column.to_owned(),
+        label: None,
+        keep_blank: true,
+        ..TextColumns::default()
     };
-    NamedRows { inputs, names: Vec::new() }.checked(path)
+    let examples = read_examples(path, &columns)?;
+    let model = model.for_texts(&examples.texts);
+    let Preprocessor::Text(encoder) = &model.preprocessor else {
+        return Err(Error::Model("the model reads no texts".into()));
+    };
+    let rows = named_texts(encoder, &examples, path)?;
+    Ok((model, rows))
+}
+
+fn named_texts(encoder: &TextEncoder, examples: &Examples, path: &Path) -> Result<NamedRows> {
+    let (values, encoded) = encoder.encode_all(&examples.texts);
+    let unknown = (0..encoded.len()).filter(|&row| encoded[row].known == 0).collect();
+    let mut account = examples.account.clone();
+    texts::warn_of_cut(encoder, &encoded, &examples.lines, &mut account);
+    let inputs = Inputs::Ids { values, length: encoder.width() };
+    NamedRows { inputs, names: Vec::new(), unknown, account }.checked(path)
 }
 
 impl NamedRows {
@@ -175,33 +265,55 @@ impl NamedRows {
     fn checked(self, path: &Path) -> Result<NamedRows> {
         let source = path.display().to_string();
         let dataset = Dataset::new(self.inputs, Targets::Inputs, source)?;
-        Ok(NamedRows { inputs: dataset.into_inputs(), names: self.names })
+        Ok(NamedRows { inputs: dataset.into_inputs(), ..self })
     }
+}
+
+/// Data to evaluate a model on.
+pub(super) struct Labelled<'m> {
+    /// The model, for texts as long as these.
+    pub model: Cow<'m, Model>,
+    /// Rows with targets.
+    pub dataset: Dataset,
+    /// What became of the file's rows.
+    pub account: Account,
 }
 
 /// Reads a file through what a model learned: with targets, to evaluate it.
 ///
 /// # Errors
 /// As [`load`].
-pub(super) fn load_for(
-    model: &Model,
+pub(super) fn load_for<'m>(
+    model: &'m Model,
     path: &Path,
     targets: Option<&Path>,
     columns: &TextColumns,
     skip_unknown: bool,
-) -> Result<Dataset> {
+) -> Result<Labelled<'m>> {
     if model.latent_layer.is_some() {
         return load_for_autoencoder(model, path, targets, &columns.text);
     }
     match &model.preprocessor {
-        Preprocessor::Text(encoder) => {
+        Preprocessor::Text(_) => {
             let examples = read_examples(path, columns)?;
-            encode_texts(encoder, &model.labels, examples, path, skip_unknown)
+            let mut account = examples.account.clone();
+            let model = model.for_texts(&examples.texts);
+            let Preprocessor::Text(encoder) = &model.preprocessor else {
+                return Err(Error::Model("the model reads no texts".into()));
+            };
+            let unknown = if skip_unknown { Unknown::LeftOut } else { Unknown::Kept };
+            let dataset =
+                encode_texts(encoder, &model.labels, examples, path, unknown, &mut account)?;
+            Ok(Labelled { model, dataset, account })
         }
         Preprocessor::Table(encoder) => {
             let target = Some(encoder.target.as_str()).filter(|name| !name.is_empty());
-            let table = read_table(path, target, Some(&encoder.columns))?;
-            encode_table(encoder, &model.labels, &table, path)
+            let wanted = columns_for(encoder, target);
+            let no_header = wanted.no_header || columns.no_header;
+            let wanted = TableColumns { format: columns.format, no_header, ..wanted };
+            let table = read_columns(path, &wanted)?;
+            let dataset = encode_table(encoder, &model.labels, &table, path)?;
+            Ok(Labelled { model: Cow::Borrowed(model), dataset, account: table.account })
         }
         Preprocessor::Image(_) | Preprocessor::None => {
             let Some(targets) = targets else {
@@ -209,44 +321,36 @@ pub(super) fn load_for(
                     "a model of arrays is evaluated on two .npy files; give the second as targets (the same one for an autoencoder)",
                 ));
             };
-            array_dataset(path, targets, Some(matches!(model.input(), Input::Ids { .. })))
+            let reads_ids = matches!(model.input(), Input::Ids { .. });
+            let dataset = array_dataset(path, targets, Some(reads_ids))?;
+            let account = Account::of_rows(path, dataset.rows());
+            Ok(Labelled { model: Cow::Borrowed(model), dataset, account })
         }
     }
 }
 
 /// Rows with themselves as targets or, for a translation, with those of another file.
-fn load_for_autoencoder(
-    model: &Model,
+fn load_for_autoencoder<'m>(
+    model: &'m Model,
     path: &Path,
     targets: Option<&Path>,
     text_column: &str,
-) -> Result<Dataset> {
-    let rows = read_rows(model, path, text_column)?;
+) -> Result<Labelled<'m>> {
+    let (model, rows) = match model.preprocessor {
+        Preprocessor::Text(_) => read_texts(model, path, text_column)?,
+        _ => (Cow::Borrowed(model), read_rows(model, path, text_column)?),
+    };
     let source = path.display().to_string();
-    match targets.filter(|&targets| targets != path) {
+    let account = rows.account.clone();
+    let dataset = match targets.filter(|&targets| targets != path) {
         Some(targets) => {
-            let (values, width) = (read_targets(model, &rows, [path, targets])?, model.outputs());
+            let (values, width) = (read_targets(&model, &rows, [path, targets])?, model.outputs());
             Dataset::new(rows.inputs, Targets::Values { values, width }, source)
         }
         None if model.translates() => Err(Error::usage(
             "this model translates: name the images that it should give as targets",
         )),
         None => Dataset::new(rows.inputs, Targets::Inputs, source),
-    }
-}
-
-/// Reads a file's inputs alone, to predict.
-pub(super) fn load_inputs(model: &Model, path: &Path) -> Result<Inputs> {
-    match &model.preprocessor {
-        Preprocessor::Table(encoder) => {
-            let table = read_table(path, None, Some(&encoder.columns))?;
-            let values = encoder.encode(&table);
-            Ok(Inputs::Matrix { values, features: encoder.columns.len() })
-        }
-        Preprocessor::Image(_) => Ok(read_rows(model, path, "")?.inputs),
-        _ => {
-            let reads_ids = matches!(model.input(), Input::Ids { .. });
-            array_inputs(path, read_npy(path)?, Some(reads_ids))
-        }
-    }
+    }?;
+    Ok(Labelled { model, dataset, account })
 }

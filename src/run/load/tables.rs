@@ -1,10 +1,13 @@
-//! Tables: columns of numbers, one of them the target (none for an autoencoder).
+//! Tables: columns of numbers or categories, one or more of them targets (none for an autoencoder).
 
 use std::path::Path;
 
 use super::labels::{class_targets, class_task, classes};
+use super::split::Split;
 use super::{Loaded, Task};
-use crate::data::{Dataset, Inputs, Table, TableEncoder, TableTask, Targets, read_table};
+use crate::data::{
+    Account, Dataset, Inputs, Table, TableColumns, TableEncoder, TableTask, Targets, read_columns,
+};
 use crate::error::{Error, Result};
 use crate::model::Preprocessor;
 use crate::run::config::RunConfig;
@@ -18,28 +21,60 @@ pub(super) fn load_table(config: &RunConfig) -> Result<Loaded> {
             "a table's targets are one of its columns: name it with target_column (or give the table itself as targets, for an autoencoder)",
         ));
     }
-    let table = read_table(path, target, None)?;
+    let columns = TableColumns {
+        target,
+        features: None,
+        drop: &data.drop,
+        categories: &data.categories,
+        format: data.format,
+        no_header: data.no_header,
+        missing: data.missing,
+    };
+    let table = read_columns(path, &columns)?;
+    let mut account = table.account.clone();
     let task = match (target, data.task) {
         (None, _) => None,
+        (Some(_), Some(TableTask::Classes)) if table.target_names.len() > 1 => {
+            return Err(Error::usage(
+                "several target columns make a regression; name one column for classes",
+            ));
+        }
         (Some(_), Some(task)) => Some(task),
-        (Some(_), None) => Some(table.task()),
+        (Some(_), None) => Some(table.task(path)?),
     };
     let numbers = match task {
         Some(TableTask::Regression) => Some(table.numeric_targets(path)?),
         _ => None,
     };
-    let labels = match task {
-        Some(TableTask::Classes) => classes(path, &table.targets, &table.lines, data)?,
-        _ => Vec::new(),
-    };
-    let encoder = TableEncoder::fit(&table, target.unwrap_or_default(), numbers.as_deref());
-    let training = encode_table(&encoder, &labels, &table, path)?;
-    let validation = match &data.validation {
-        None => None,
-        Some(path) => {
-            let table = read_table(path, target, Some(&encoder.columns))?;
-            Some(encode_table(&encoder, &labels, &table, path)?)
+    let (labels, class_of_row) = match task {
+        Some(TableTask::Classes) => {
+            let labels = classes(path, &table.targets, &table.lines, data)?;
+            let classes = class_targets(path, &table.targets, &table.lines, &labels)?;
+            (labels, Some(classes))
         }
+        _ => (Vec::new(), None),
+    };
+    let split = Split::draw(config, table.rows(), class_of_row.as_deref(), &mut account)?;
+    let encoder = TableEncoder::fit(&table, numbers.as_deref(), Some(&split.training))
+        .with_missing(&table, data.missing, &split.training);
+    check_scales(&encoder, path, &mut account)?;
+    let all = encode_table(&encoder, &labels, &table, path)?;
+    let mut accounts = vec![account];
+    let validation = match &data.validation {
+        None if split.validation.is_empty() => None,
+        None => Some(all.take(&split.validation)),
+        Some(path) => {
+            let wanted =
+                TableColumns { features: Some(&encoder), drop: &[], categories: &[], ..columns };
+            let table = read_columns(path, &wanted)?;
+            let dataset = encode_table(&encoder, &labels, &table, path)?;
+            accounts.push(table.account);
+            Some(dataset)
+        }
+    };
+    let training = match split.validation.is_empty() {
+        true => all,
+        false => all.take(&split.training),
     };
     Ok(Loaded {
         training,
@@ -52,7 +87,32 @@ pub(super) fn load_table(config: &RunConfig) -> Result<Loaded> {
         preprocessor: Preprocessor::Table(encoder),
         labels,
         embedding_rows: 0,
+        accounts,
     })
+}
+
+/// Says which features never change, and refuses a table in which none does, or a target that is
+/// one number.
+fn check_scales(encoder: &TableEncoder, path: &Path, account: &mut Account) -> Result<()> {
+    let names = encoder.feature_names();
+    if encoder.constant.len() == names.len() {
+        return Err(Error::data(
+            path,
+            "no column ever changes in the training rows, so there is nothing to learn from",
+        ));
+    }
+    if let [first, rest @ ..] = &encoder.constant[..] {
+        let others = match rest.len() {
+            0 => String::new(),
+            1 => format!(" (and \"{}\")", names[rest[0]]),
+            many => format!(" (and {many} other columns)"),
+        };
+        account.warn(format!(
+            "column \"{}\"{others} never changes in the training rows: it weighs nothing, whatever it is later",
+            names[*first]
+        ));
+    }
+    Ok(())
 }
 
 pub(super) fn encode_table(
@@ -61,16 +121,30 @@ pub(super) fn encode_table(
     table: &Table,
     path: &Path,
 ) -> Result<Dataset> {
-    let inputs = Inputs::Matrix { values: encoder.encode(table), features: encoder.columns.len() };
+    let inputs = Inputs::Matrix { values: encoder.encode(table), features: encoder.features() };
     let targets = if encoder.target.is_empty() {
         Targets::Inputs
-    } else if encoder.target_scale.is_some() {
-        let numbers = table.numeric_targets(path)?;
-        let values = numbers.into_iter().map(|number| encoder.encode_target(number)).collect();
-        Targets::Values { values, width: 1 }
+    } else if encoder.is_regression() {
+        let (numbers, width) = (table.numeric_targets(path)?, encoder.target_names().len());
+        let encode = |(i, number)| encoder.encode_target(i % width, number);
+        Targets::Values { values: numbers.into_iter().enumerate().map(encode).collect(), width }
     } else {
         let values = class_targets(path, &table.targets, &table.lines, labels)?;
         Targets::Values { values, width: 1 }
     };
     Dataset::new(inputs, targets, path.display().to_string())
+}
+
+/// How a model of a table reads one.
+pub(super) fn columns_for<'e>(
+    encoder: &'e TableEncoder,
+    target: Option<&'e str>,
+) -> TableColumns<'e> {
+    TableColumns {
+        target,
+        features: Some(encoder),
+        no_header: encoder.no_header,
+        missing: encoder.missing,
+        ..TableColumns::default()
+    }
 }

@@ -1,32 +1,73 @@
-//! Texts: a run's, where vocabulary and labels are learned, and a model's.
+//! Texts: a run's, where vocabulary and labels are learned from the training rows, and a model's.
 
 use std::path::Path;
 
 use super::labels::{class_targets, class_task, classes};
+use super::split::Split;
 use super::{Loaded, Task};
-use crate::data::{Dataset, Examples, Inputs, Targets, TextColumns, read_examples};
+use crate::data::{
+    Account, Dataset, Examples, Inputs, Targets, TextColumns, lines_as_words, read_examples,
+};
 use crate::error::{Error, Result};
 use crate::model::Preprocessor;
 use crate::run::config::RunConfig;
-use crate::text::TextEncoder;
+use crate::text::{Encoded, TextEncoder};
+
+/// What becomes of texts of which no word is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unknown {
+    /// They are refused: nothing can be learned from them.
+    Refused,
+    /// They are left out, and counted.
+    LeftOut,
+    /// They stay, and it is said that the answer to them rests on the bias alone.
+    Kept,
+}
+
+/// The columns of a run's texts; an autoencoder's need no labels.
+fn columns_of(config: &RunConfig) -> TextColumns {
+    let data = &config.data;
+    TextColumns {
+        text: data.text_column.clone(),
+        label: (!config.is_autoencoder()).then(|| data.label_column.clone()),
+        format: data.format,
+        no_header: data.no_header,
+        keep_blank: false,
+    }
+}
 
 pub(super) fn load_texts(config: &RunConfig) -> Result<Loaded> {
     let data = &config.data;
-    // An autoencoder's texts need no labels.
-    let label = (!config.is_autoencoder()).then(|| data.label_column.clone());
-    let columns = TextColumns { text: data.text_column.clone(), label };
-    let examples = read_examples(&data.train, &columns)?;
+    let path = &data.train;
+    let columns = columns_of(config);
+    let examples = read_examples(path, &columns)?;
+    let mut account = examples.account.clone();
     let labels = match config.is_autoencoder() {
         true => Vec::new(),
-        false => classes(&data.train, &examples.labels, &examples.lines, data)?,
+        false => classes(path, &examples.labels, &examples.lines, data)?,
     };
-    let encoder = TextEncoder::fit(&examples.texts, &config.text)?;
-    let training = encode_texts(&encoder, &labels, examples, &data.train, data.skip_unknown)?;
+    let classes = match labels.is_empty() {
+        true => None,
+        false => Some(class_targets(path, &examples.labels, &examples.lines, &labels)?),
+    };
+    let split = Split::draw(config, examples.texts.len(), classes.as_deref(), &mut account)?;
+    let [training_texts, _] = split.of(&examples.texts);
+    let encoder = TextEncoder::fit(&training_texts, &config.text)?;
+    drop(training_texts);
+    let unknown = if data.skip_unknown { Unknown::LeftOut } else { Unknown::Refused };
+    let [training, validation] = part(examples, &split);
+    let training = encode_texts(&encoder, &labels, training, path, unknown, &mut account)?;
+    let mut accounts = vec![account];
+    let unknown = if data.skip_unknown { Unknown::LeftOut } else { Unknown::Kept };
     let validation = match &data.validation {
-        None => None,
+        None if validation.texts.is_empty() => None,
+        None => Some(encode_texts(&encoder, &labels, validation, path, unknown, &mut accounts[0])?),
         Some(path) => {
             let examples = read_examples(path, &columns)?;
-            Some(encode_texts(&encoder, &labels, examples, path, data.skip_unknown)?)
+            let mut account = examples.account.clone();
+            let dataset = encode_texts(&encoder, &labels, examples, path, unknown, &mut account)?;
+            accounts.push(account);
+            Some(dataset)
         }
     };
     Ok(Loaded {
@@ -40,7 +81,26 @@ pub(super) fn load_texts(config: &RunConfig) -> Result<Loaded> {
         },
         preprocessor: Preprocessor::Text(encoder),
         labels,
+        accounts,
     })
+}
+
+/// The training and the validation part of examples.
+fn part(examples: Examples, split: &Split) -> [Examples; 2] {
+    if split.validation.is_empty() {
+        return [examples, Examples::default()];
+    }
+    let mut is_validation = vec![false; examples.texts.len()];
+    split.validation.iter().for_each(|&row| is_validation[row] = true);
+    let mut parts = [Examples::default(), Examples::default()];
+    let mut labels = examples.labels.into_iter();
+    for ((text, line), at) in examples.texts.into_iter().zip(examples.lines).zip(is_validation) {
+        let part = &mut parts[at as usize];
+        part.texts.push(text);
+        part.lines.push(line);
+        part.labels.extend(labels.next());
+    }
+    parts
 }
 
 pub(super) fn encode_texts(
@@ -48,36 +108,94 @@ pub(super) fn encode_texts(
     labels: &[String],
     mut examples: Examples,
     path: &Path,
-    skip_unknown: bool,
+    unknown: Unknown,
+    account: &mut Account,
 ) -> Result<Dataset> {
     let width = encoder.width();
     let (mut values, encoded) = encoder.encode_all(&examples.texts);
-    let kept: Vec<bool> = encoded.iter().map(|encoded| encoded.known > 0).collect();
-    for ((text, &line), &known) in examples.texts.iter().zip(&examples.lines).zip(&kept) {
-        if !known && !skip_unknown {
-            let shown: String = text.chars().take(40).collect();
+    let is_unknown: Vec<bool> = encoded.iter().map(|encoded| encoded.known == 0).collect();
+    let lines: Vec<u64> = examples
+        .lines
+        .iter()
+        .zip(&is_unknown)
+        .filter(|(_, is)| **is)
+        .map(|(line, _)| *line)
+        .collect();
+    warn_of_cut(encoder, &encoded, &examples.lines, account);
+    match unknown {
+        _ if lines.is_empty() => {}
+        Unknown::Refused => {
+            let row = is_unknown.iter().position(|&is| is).unwrap_or_default();
+            let shown: String = examples.texts[row].chars().take(40).collect();
             return Err(Error::line(
                 path,
-                line,
+                lines[0],
                 format!(
-                    "the text \"{shown}\" has no known word; correct or remove it, or set skip_unknown to leave such rows out"
+                    "the text \"{shown}\" has no known word ({} of {} rows have none); correct or remove it, or set skip_unknown to leave such rows out",
+                    lines.len(),
+                    examples.texts.len()
                 ),
             ));
         }
-    }
-    if kept.contains(&false) {
-        let rows = values.chunks_exact(width).zip(&kept).filter(|(_, kept)| **kept);
-        values = rows.flat_map(|(row, _)| row).copied().collect();
+        Unknown::LeftOut => {
+            let rows = values.chunks_exact(width).zip(&is_unknown).filter(|(_, is)| !**is);
+            values = rows.flat_map(|(row, _)| row).copied().collect();
+            lines.iter().for_each(|&line| account.without("no known word", line));
+            keep(&mut examples.labels, &is_unknown);
+            keep(&mut examples.lines, &is_unknown);
+        }
+        Unknown::Kept if lines.len() == examples.texts.len() => {
+            return Err(Error::data(
+                path,
+                "no row has a known word: is it in the language, and the column, that the model was trained on? Texts written without spaces are one word each",
+            ));
+        }
+        Unknown::Kept => account.warn(unknown_rows(&lines)),
     }
     let inputs = Inputs::Ids { values, length: width };
     let source = path.display().to_string();
     if labels.is_empty() {
         return Dataset::new(inputs, Targets::Inputs, source);
     }
-    let mut keep = kept.iter();
-    examples.labels.retain(|_| *keep.next().unwrap_or(&true));
-    let mut keep = kept.iter();
-    examples.lines.retain(|_| *keep.next().unwrap_or(&true));
     let targets = class_targets(path, &examples.labels, &examples.lines, labels)?;
     Dataset::new(inputs, Targets::Values { values: targets, width: 1 }, source)
+}
+
+/// Says which texts are longer than the rows that an encoder makes.
+pub(super) fn warn_of_cut(
+    encoder: &TextEncoder,
+    encoded: &[Encoded],
+    lines: &[u64],
+    account: &mut Account,
+) {
+    let is_cut = |(line, encoded): (&u64, &Encoded)| (encoded.cut > 0).then_some(*line);
+    let cut: Vec<u64> = lines.iter().zip(encoded).filter_map(is_cut).collect();
+    if cut.is_empty() {
+        return;
+    }
+    let texts = match cut.len() {
+        1 => "1 text is cut, being".to_owned(),
+        many => format!("{many} texts are cut, being"),
+    };
+    account.warn(format!(
+        "{texts} longer than the {} words that the model reads ({}); max_length, in training, sets how many it reads",
+        encoder.length(),
+        lines_as_words(&cut, cut.len())
+    ));
+}
+
+/// Says which rows have no known word.
+pub(crate) fn unknown_rows(lines: &[u64]) -> String {
+    let rows =
+        if lines.len() == 1 { "1 row has".into() } else { format!("{} rows have", lines.len()) };
+    format!(
+        "{rows} no known word ({}): what the model answers there rests on the bias alone. Texts written without spaces are one word each",
+        lines_as_words(lines, lines.len())
+    )
+}
+
+/// Removes the items that are marked.
+fn keep<T>(items: &mut Vec<T>, marked: &[bool]) {
+    let mut marks = marked.iter();
+    items.retain(|_| !marks.next().copied().unwrap_or_default());
 }

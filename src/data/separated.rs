@@ -1,0 +1,376 @@
+//! Fields with separators between: CSV (RFC 4180) and TSV, with names in the first line or without.
+//!
+//! A quote opens a field where the field begins, and closes it before a separator or a line's end.
+//! Whatever else a quote does is refused with the line where it opened: a reader that went on would
+//! swallow the rows behind it. Tab-separated texts are mostly published without quoting, so there
+//! quotes are characters unless all of them are consistent.
+
+use csv::ByteRecord;
+
+use super::account::Account;
+use super::examples::utf8;
+use super::source::Source;
+use crate::error::{Error, Result};
+
+/// A separated file, row by row.
+#[derive(Debug)]
+pub struct Separated<'s> {
+    source: &'s Source,
+    /// Names of the columns: those of the first line, else their numbers from 0.
+    pub names: Vec<String>,
+    /// Whether the first line names the columns.
+    pub has_header: bool,
+    reader: csv::Reader<&'s [u8]>,
+    record: ByteRecord,
+    /// The first line is a row that was not given yet.
+    holds_first: bool,
+    rows: usize,
+    blank: Vec<u64>,
+}
+
+impl<'s> Separated<'s> {
+    /// Opens a separated file; `is_header` looks at the first line's fields.
+    ///
+    /// # Errors
+    /// [`Error::Data`] names the line: a quote that does not close, bytes that are not UTF-8 in the
+    /// first line; or says that the file is empty.
+    pub fn open(
+        source: &'s Source,
+        separator: u8,
+        is_header: impl FnOnce(&[String], &mut Account) -> Result<bool>,
+        account: &mut Account,
+    ) -> Result<Separated<'s>> {
+        let (path, bytes) = (source.path(), &source.bytes[..]);
+        let scan = scan(bytes, separator);
+        let quoting = match (separator, &scan.fault, scan.holds_breaks) {
+            (_, None, false) => true,
+            (b'\t', fault, _) if scan_lines_alone(bytes) => {
+                if let Some(fault) = fault {
+                    account.warn(format!(
+                        "its quotes are read as characters: the one in line {} {}",
+                        fault.opened, fault.what
+                    ));
+                }
+                false
+            }
+            (_, None, true) => true,
+            (_, Some(fault), _) => {
+                return Err(Error::line(
+                    path,
+                    fault.opened,
+                    format!(
+                        "the quote that opens a field here {}; close it, double the quotes within a field, or take it out",
+                        fault.what
+                    ),
+                ));
+            }
+        };
+        let mut builder = csv::ReaderBuilder::new();
+        builder.delimiter(separator).has_headers(false).quoting(quoting).flexible(true);
+        let mut reader = builder.from_reader(bytes);
+        let mut record = ByteRecord::new();
+        let read = reader.read_byte_record(&mut record);
+        if !read.map_err(|e| unreadable(source, &e))? {
+            return Err(Error::data(path, "the file is empty; its first line names the columns"));
+        }
+        let line = line_of(bytes, record.position());
+        let field = |field| utf8(path, line, field).map(|name| name.trim().to_owned());
+        let names: Vec<String> = record.iter().map(field).collect::<Result<_>>()?;
+        let has_header = is_header(&names, account)?;
+        let names = match has_header {
+            true => names,
+            false => (0..names.len()).map(|i| i.to_string()).collect(),
+        };
+        let blank = scan.blank;
+        let holds_first = !has_header;
+        Ok(Separated { source, names, has_header, reader, record, holds_first, rows: 0, blank })
+    }
+
+    /// The next row: its line, from 1, and its fields.
+    ///
+    /// # Errors
+    /// [`Error::Data`] names the line of a row with another number of fields than the first line.
+    pub fn next_row(&mut self) -> Result<Option<(u64, &ByteRecord)>> {
+        if !std::mem::take(&mut self.holds_first) {
+            let read = self.reader.read_byte_record(&mut self.record);
+            if !read.map_err(|e| unreadable(self.source, &e))? {
+                return Ok(None);
+            }
+        }
+        let line = line_of(&self.source.bytes, self.record.position());
+        if self.record.len() != self.names.len() {
+            return Err(Error::line(
+                self.source.path(),
+                line,
+                format!(
+                    "the row has {} fields, but the first line has {}; quote fields that hold the separator",
+                    self.record.len(),
+                    self.names.len()
+                ),
+            ));
+        }
+        self.rows += 1;
+        Ok(Some((line, &self.record)))
+    }
+
+    /// Writes into the account what was read: the rows given, and blank lines.
+    pub fn close(self, account: &mut Account) {
+        account.read += self.rows;
+        for line in self.blank {
+            account.leave_out("blank line", line);
+        }
+    }
+}
+
+fn unreadable(source: &Source, error: &csv::Error) -> Error {
+    Error::data(source.path(), format!("the file cannot be read ({error})"))
+}
+
+impl Separated<'_> {
+    /// Where the file is, for messages.
+    pub fn path(&self) -> &std::path::Path {
+        self.source.path()
+    }
+
+    /// The number of the column of that name.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when no column, or several, have it; `setting` is what names it.
+    pub fn column(&self, name: &str, setting: &str) -> Result<usize> {
+        let mut found = self.names.iter().enumerate().filter(|(_, n)| *n == name).map(|(i, _)| i);
+        match (found.next(), found.next()) {
+            (Some(i), None) => Ok(i),
+            (Some(i), Some(j)) => Err(twins(self.source, name, i, j)),
+            (None, _) => Err(Error::line(
+                self.source.path(),
+                1,
+                match self.has_header {
+                    true => format!(
+                        "there is no column \"{name}\"; the columns, named by the first line, are {}. Name the right one as {setting}, or set no_header where the first line is a row",
+                        listed(&self.names)
+                    ),
+                    false => format!(
+                        "there is no column \"{name}\": without a header, columns are called 0 to {}. Name the right one as {setting}",
+                        self.names.len() - 1
+                    ),
+                },
+            )),
+        }
+    }
+
+    /// Refuses two columns of one name.
+    ///
+    /// # Errors
+    /// [`Error::Data`] with both places.
+    pub fn check_names(&self) -> Result<()> {
+        for (j, name) in self.names.iter().enumerate() {
+            if let Some(i) = self.names[..j].iter().position(|before| before == name) {
+                return Err(twins(self.source, name, i, j));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn twins(source: &Source, name: &str, i: usize, j: usize) -> Error {
+    Error::line(
+        source.path(),
+        1,
+        format!(
+            "two columns have the same name: {} and {} are both called \"{name}\"; rename one of them",
+            i + 1,
+            j + 1
+        ),
+    )
+}
+
+/// Names with commas between; of many, the first.
+pub fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 20;
+    let mut text = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN {
+        text += &format!(" and {} more", names.len() - SHOWN);
+    }
+    text
+}
+
+/// A quote that does what no quote may.
+#[derive(Debug, PartialEq)]
+struct Fault {
+    /// The line where it opened, from 1.
+    opened: u64,
+    what: String,
+}
+
+#[derive(Debug, Default, PartialEq)]
+struct Scan {
+    /// The first quote that does not close as it should.
+    fault: Option<Fault>,
+    /// Whether a quoted field holds a line's end or a separator.
+    holds_breaks: bool,
+    /// Lines without a character, from 1.
+    blank: Vec<u64>,
+}
+
+/// Looks at a file's quotes and blank lines.
+fn scan(bytes: &[u8], separator: u8) -> Scan {
+    #[derive(PartialEq)]
+    enum At {
+        LineStart,
+        FieldStart,
+        Plain,
+        Quoted,
+        Closed,
+    }
+    let mut scan = Scan::default();
+    let (mut at, mut line, mut opened) = (At::LineStart, 1, 0);
+    let mut i = 0;
+    while i < bytes.len() {
+        let byte = bytes[i];
+        // "\r\n" is one end.
+        let is_end = byte == b'\n' || byte == b'\r' && bytes.get(i + 1) != Some(&b'\n');
+        let is_half = byte == b'\r' && !is_end;
+        match at {
+            At::Quoted => {
+                if byte == b'"' {
+                    if bytes.get(i + 1) == Some(&b'"') {
+                        i += 1;
+                    } else {
+                        at = At::Closed;
+                    }
+                } else if byte == separator || is_end {
+                    scan.holds_breaks = true;
+                }
+            }
+            _ if is_half => {}
+            _ if is_end => {
+                if at == At::LineStart {
+                    scan.blank.push(line);
+                }
+                at = At::LineStart;
+            }
+            _ if byte == separator => at = At::FieldStart,
+            At::LineStart | At::FieldStart if byte == b'"' => {
+                (at, opened) = (At::Quoted, line);
+            }
+            At::Closed if byte != b' ' => {
+                scan.fault = Some(Fault {
+                    opened,
+                    what: match line == opened {
+                        true => "closes before the field ends".into(),
+                        false => format!("closes in line {line} before a field ends there"),
+                    },
+                });
+                return scan;
+            }
+            At::Closed => {}
+            _ => at = At::Plain,
+        }
+        line += is_end as u64;
+        i += 1;
+    }
+    if at == At::Quoted {
+        scan.fault = Some(Fault { opened, what: "is never closed".into() });
+    }
+    scan
+}
+
+/// Whether every line, taken for itself, has as many tabs as the first.
+fn scan_lines_alone(bytes: &[u8]) -> bool {
+    let lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|line| !line.is_empty());
+    let mut tabs = lines.map(|line| line.iter().filter(|&&byte| byte == b'\t').count());
+    let first = tabs.next();
+    tabs.all(|count| Some(count) == first)
+}
+
+/// The line where a record's first field is, from 1. The csv crate lets a record begin at the
+/// line ends before it: at the "\n" of "\r\n", and at blank lines.
+fn line_of(bytes: &[u8], position: Option<&csv::Position>) -> u64 {
+    let Some(position) = position else { return 0 };
+    let rest = bytes.get(position.byte() as usize..).unwrap_or_default();
+    let ends = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    position.line() + ends.filter(|byte| **byte == b'\n').count() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    type Rows = Vec<(u64, Vec<String>)>;
+
+    fn read(text: &str, separator: u8) -> Result<(Rows, Account)> {
+        let source = Source::of(Path::new("t"), text.as_bytes().to_vec())?;
+        let mut account = Account::new(source.path());
+        let mut file = Separated::open(&source, separator, |_, _| Ok(true), &mut account)?;
+        let mut rows = Vec::new();
+        let text = |field: &[u8]| String::from_utf8_lossy(field).into_owned();
+        while let Some((line, fields)) = file.next_row()? {
+            rows.push((line, fields.iter().map(text).collect()));
+        }
+        file.close(&mut account);
+        assert_eq!(account.kept(), rows.len());
+        Ok((rows, account))
+    }
+
+    fn fields(text: &str, separator: u8) -> Vec<Vec<String>> {
+        let (rows, _) = read(text, separator).expect("rows");
+        rows.into_iter().map(|(_, fields)| fields).collect()
+    }
+
+    fn message(text: &str, separator: u8) -> String {
+        read(text, separator).expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn a_quote_that_does_not_close_is_refused_with_its_line() {
+        let open = "a,b\n1,2\n3,\"4\n5,6\n";
+        assert!(message(open, b',').contains("line 3: the quote"), "{}", message(open, b','));
+        assert!(message(open, b',').contains("never closed"));
+        // A second stray quote would close it: the rows between are not one field.
+        let two = "a,b\nup,\"good\nup,fine\ndown,\"bad\n";
+        assert!(message(two, b',').contains("line 2"), "{}", message(two, b','));
+        assert!(message("a\n\"x\"y\n", b',').contains("closes before the field ends"));
+        assert_eq!(
+            fields("a,b\n\"1\"\"\",\"x\ny\"\r\n2\",3\n", b','),
+            [["1\"", "x\ny"], ["2\"", "3"]]
+        );
+    }
+
+    #[test]
+    fn tabs_take_quotes_as_characters_unless_they_are_consistent() {
+        let stray = "t\tl\n\"one\ta\ntwo\tb\n\"three\tc\n";
+        assert_eq!(fields(stray, b'\t'), [["\"one", "a"], ["two", "b"], ["\"three", "c"]]);
+        assert!(read(stray, b'\t').expect("rows").1.warnings[0].contains("line 2"));
+        let glued = "t\tl\n\"one\ta\nb\"\tc\n";
+        assert_eq!(fields(glued, b'\t'), [["\"one", "a"], ["b\"", "c"]]);
+        let quoted = "t\tl\n\"one \"\"1\"\"\"\ta\n\"two\ttabs\"\tb\n";
+        assert_eq!(fields(quoted, b'\t'), [["one \"1\"", "a"], ["two\ttabs", "b"]]);
+        let lost = "t\tl\n\"one\ta\ntwo\n";
+        assert!(message(lost, b'\t').contains("line 2"), "{}", message(lost, b'\t'));
+    }
+
+    #[test]
+    fn blank_lines_are_counted_and_line_ends_are_any() {
+        let (rows, account) = read("a,b\r\n\r\n1,2\r\n\r\n3,4\r\n", b',').expect("rows");
+        assert_eq!((rows[0].0, rows[1].0), (3, 5));
+        assert_eq!((account.read, account.rows_left_out()), (4, 2));
+        assert_eq!(account.left_out[0].lines, [2, 4]);
+        assert_eq!(fields("a,b\r1,2\r3,4\r", b','), [["1", "2"], ["3", "4"]]);
+        assert!(message("a,b\n1\n", b',').contains("line 2: the row has 1 fields"));
+        assert!(message("", b',').contains("empty"));
+    }
+
+    #[test]
+    fn columns_are_found_by_one_name() {
+        let source = Source::of(Path::new("t"), b"a,b,a\n1,2,3\n".to_vec()).expect("bytes");
+        let mut account = Account::new(source.path());
+        let found = Separated::open(&source, b',', |_, _| Ok(true), &mut account).expect("rows");
+        assert_eq!(found.column("b", "x").expect("b"), 1);
+        let error = found.column("a", "x").expect_err("twice").to_string();
+        assert!(error.contains("1 and 3 are both"), "{error}");
+        assert!(found.check_names().is_err());
+        let error = found.column("c", "text_column").expect_err("none").to_string();
+        assert!(error.contains("no_header") && error.contains("first line"), "{error}");
+    }
+}

@@ -1,0 +1,284 @@
+//! The bytes of a file, a pipe or standard input (`-`), read once, unpacked where they are packed
+//! (gzip, zstd, bzip2), as UTF-8 where UTF-16 marks itself, without a byte order mark.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// What a file holds, and what its name says.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Where it came from, for messages.
+    pub path: PathBuf,
+    /// Its bytes, unpacked.
+    pub bytes: Vec<u8>,
+    /// The extension in small letters, without that of a packed file: `csv` of `a.CSV.gz`.
+    pub extension: String,
+}
+
+/// Bytes that one packed byte may become. Texts and tables pack 3 to 30 times; a file beyond this
+/// is a mistake or an attack.
+const MOST_UNPACKED: u64 = 200;
+
+/// Unpacked bytes that are taken whatever the file's size.
+const ALWAYS_UNPACKED: u64 = 16 << 20;
+
+impl Source {
+    /// Reads `path`, or standard input for `-`.
+    ///
+    /// # Errors
+    /// [`Error::File`] when it cannot be read, [`Error::Data`] when it is packed and cut short, or
+    /// unpacks to more than any data do.
+    pub fn read(path: &Path) -> Result<Source> {
+        let mut bytes = Vec::new();
+        if path == Path::new("-") {
+            std::io::stdin()
+                .lock()
+                .read_to_end(&mut bytes)
+                .map_err(|e| Error::file("read", "standard input", e))?;
+        } else {
+            std::fs::File::open(path)
+                .and_then(|mut file| file.read_to_end(&mut bytes))
+                .map_err(|e| Error::file("read", path, e))?;
+        }
+        Source::of(path, bytes)
+    }
+
+    /// A source of bytes that are there.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    pub fn of(path: &Path, mut bytes: Vec<u8>) -> Result<Source> {
+        let shown = match path == Path::new("-") {
+            true => Path::new("standard input"),
+            false => path,
+        };
+        if let Some(packed) = unpack(&bytes, shown)? {
+            bytes = packed;
+        }
+        if bytes.starts_with(b"\xef\xbb\xbf") {
+            bytes.drain(..3);
+        }
+        if let Some(decoded) = from_utf16(&bytes, shown)? {
+            bytes = decoded;
+        }
+        Ok(Source { path: shown.to_owned(), bytes, extension: extension(path) })
+    }
+
+    /// The path, for messages.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// A file's extension in small letters, without that of a packed file: `csv` of `a.CSV.gz`.
+pub fn extension(path: &Path) -> String {
+    let of = |path: &Path| {
+        path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default()
+    };
+    match of(path).as_str() {
+        "gz" | "zst" | "bz2" => of(path.file_stem().map(Path::new).unwrap_or(path)),
+        other => other.to_owned(),
+    }
+}
+
+/// Whether these first bytes are those of a packed file.
+pub fn is_packed(start: &[u8]) -> bool {
+    packing(start).is_some()
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Packing {
+    Gzip,
+    Zstd,
+    Bzip2,
+}
+
+impl Packing {
+    fn name(self) -> &'static str {
+        match self {
+            Packing::Gzip => "gzip",
+            Packing::Zstd => "zstd",
+            Packing::Bzip2 => "bzip2",
+        }
+    }
+}
+
+fn packing(start: &[u8]) -> Option<Packing> {
+    match start {
+        [0x1f, 0x8b, ..] => Some(Packing::Gzip),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Packing::Zstd),
+        // The level, then the magic of a block or, for no bytes at all, of the end.
+        [b'B', b'Z', b'h', b'1'..=b'9', 0x31 | 0x17, ..] => Some(Packing::Bzip2),
+        _ => None,
+    }
+}
+
+/// The bytes that packed ones hold, of all members; `None` where they are not packed.
+fn unpack(bytes: &[u8], path: &Path) -> Result<Option<Vec<u8>>> {
+    let Some(packing) = packing(bytes) else { return Ok(None) };
+    let most = (bytes.len() as u64).saturating_mul(MOST_UNPACKED).max(ALWAYS_UNPACKED);
+    let mut plain = Vec::new();
+    let outcome = match packing {
+        Packing::Gzip => {
+            let reader = flate2::read::MultiGzDecoder::new(bytes);
+            reader.take(most + 1).read_to_end(&mut plain).map_err(|e| e.to_string())
+        }
+        Packing::Zstd => unpack_zstd(bytes, most, &mut plain),
+        Packing::Bzip2 => unpack_bzip2(bytes, most, &mut plain),
+    };
+    let name = packing.name();
+    outcome.map_err(|reason| {
+        let message = match reason.as_str() {
+            NOT_BUILT_IN => format!("this build cannot read {name}; unpack the file first"),
+            reason => format!("this is not a complete {name} file ({reason}); copy it again"),
+        };
+        Error::data(path, message)
+    })?;
+    if plain.len() as u64 > most {
+        return Err(Error::data(
+            path,
+            format!(
+                "its {} bytes of {name} unpack to more than {most} bytes, more than any data do; if it is meant, unpack it first",
+                bytes.len()
+            ),
+        ));
+    }
+    Ok(Some(plain))
+}
+
+const NOT_BUILT_IN: &str = "not built in";
+
+#[cfg(feature = "compression")]
+fn unpack_zstd(
+    mut bytes: &[u8],
+    most: u64,
+    plain: &mut Vec<u8>,
+) -> std::result::Result<usize, String> {
+    // A frame each, one behind the other.
+    while !bytes.is_empty() {
+        let room = (most + 1).saturating_sub(plain.len() as u64);
+        let decoder =
+            ruzstd::decoding::StreamingDecoder::new(&mut bytes).map_err(|e| e.to_string())?;
+        decoder.take(room).read_to_end(plain).map_err(|e| e.to_string())?;
+        if plain.len() as u64 > most {
+            break;
+        }
+    }
+    Ok(plain.len())
+}
+
+#[cfg(feature = "compression")]
+fn unpack_bzip2(
+    bytes: &[u8],
+    most: u64,
+    plain: &mut Vec<u8>,
+) -> std::result::Result<usize, String> {
+    let reader = bzip2::read::MultiBzDecoder::new(bytes);
+    reader.take(most + 1).read_to_end(plain).map_err(|e| e.to_string())
+}
+
+#[cfg(not(feature = "compression"))]
+fn unpack_zstd(_: &[u8], _: u64, _: &mut Vec<u8>) -> std::result::Result<usize, String> {
+    Err(NOT_BUILT_IN.into())
+}
+
+#[cfg(not(feature = "compression"))]
+fn unpack_bzip2(_: &[u8], _: u64, _: &mut Vec<u8>) -> std::result::Result<usize, String> {
+    Err(NOT_BUILT_IN.into())
+}
+
+/// What bytes of UTF-16 say in UTF-8, where their byte order mark tells them; Windows' "Unicode
+/// text" is written so.
+fn from_utf16(bytes: &[u8], path: &Path) -> Result<Option<Vec<u8>>> {
+    let unit: fn([u8; 2]) -> u16 = match bytes {
+        // UTF-32's mark begins as UTF-16's.
+        [0xff, 0xfe, 0, 0, ..] => {
+            return Err(Error::data(
+                path,
+                "this is UTF-32; convert the file, for example with iconv -t UTF-8",
+            ));
+        }
+        [0xff, 0xfe, ..] => u16::from_le_bytes,
+        [0xfe, 0xff, ..] => u16::from_be_bytes,
+        _ => return Ok(None),
+    };
+    let units = bytes[2..].chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
+    let text: std::result::Result<String, _> = char::decode_utf16(units).collect();
+    match (text, bytes.len().is_multiple_of(2)) {
+        (Ok(text), true) => Ok(Some(text.into_bytes())),
+        _ => Err(Error::data(
+            path,
+            "its mark says UTF-16, but it is none; convert the file, for example with iconv -t UTF-8",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(bytes).expect("packed");
+        encoder.finish().expect("packed")
+    }
+
+    fn read(name: &str, bytes: &[u8]) -> Result<Source> {
+        Source::of(Path::new(name), bytes.to_vec())
+    }
+
+    #[test]
+    fn packed_bytes_are_unpacked_member_by_member() {
+        let two = [gzip(b"one,"), gzip(b"two")].concat();
+        let source = read("A.CSV.gz", &two).expect("gzip");
+        assert_eq!((&source.bytes[..], &source.extension[..]), (&b"one,two"[..], "csv"));
+        let cut = read("a.gz", &two[..two.len() - 9]).expect_err("cut short");
+        assert!(cut.to_string().contains("not a complete gzip"), "{cut}");
+    }
+
+    #[cfg(feature = "compression")]
+    #[test]
+    fn bzip2_and_zstd_are_unpacked() {
+        let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::best());
+        encoder.write_all(b"one").expect("packed");
+        let packed = encoder.finish().expect("packed");
+        let two = [&packed[..], &packed].concat();
+        assert_eq!(read("a.bz2", &two).expect("bzip2").bytes, b"oneone");
+        assert!(read("a.bz2", &packed[..packed.len() - 3]).is_err());
+        let packed = ruzstd::encoding::compress_to_vec(
+            &b"three times three"[..],
+            ruzstd::encoding::CompressionLevel::Fastest,
+        );
+        let two = [&packed[..], &packed].concat();
+        assert_eq!(read("a.zst", &two).expect("zstd").bytes, b"three times threethree times three");
+        assert!(read("a.zst", &packed[..packed.len() - 3]).is_err());
+    }
+
+    #[test]
+    fn a_bomb_is_refused_before_it_fills_the_memory() {
+        let bomb = gzip(&vec![0; 40 << 20]);
+        let error = read("bomb.gz", &bomb).expect_err("a bomb").to_string();
+        assert!(error.contains("unpack it first"), "{error}");
+    }
+
+    #[test]
+    fn marks_are_taken_off_and_utf16_becomes_utf8() {
+        assert_eq!(read("a.csv", b"\xef\xbb\xbfa").expect("utf-8").bytes, b"a");
+        let little = [
+            &b"\xff\xfe"[..],
+            &"aé\n".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>(),
+        ]
+        .concat();
+        assert_eq!(read("a.csv", &little).expect("utf-16").bytes, "aé\n".as_bytes());
+        let big = [
+            &b"\xfe\xff"[..],
+            &"aé\n".encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<u8>>(),
+        ]
+        .concat();
+        assert_eq!(read("a.csv", &big).expect("utf-16").bytes, "aé\n".as_bytes());
+        assert!(read("a.csv", &little[..5]).is_err());
+    }
+}

@@ -1,0 +1,425 @@
+//! What turns a table's row into a model's input and back: columns in their order, categories as a
+//! feature each, missing values as the mean or with a feature of their own, every feature
+//! standardised by the mean and deviation of the training rows; and the targets' scales.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::separated::listed;
+use super::table::{Table, is_missing};
+
+/// What becomes of missing values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Missing {
+    /// They are refused.
+    #[default]
+    Error,
+    /// They count as the column's mean (a category as none).
+    Mean,
+    /// As the mean, and a feature of its own says where a column's value is missing.
+    Indicator,
+}
+
+/// What a column of a table holds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnKind {
+    /// Numbers.
+    #[default]
+    Number,
+    /// True and False, as 1 and 0.
+    Boolean,
+    /// One of these texts, each a feature that is 1 or 0.
+    Category(Vec<String>),
+}
+
+impl ColumnKind {
+    /// The value of a field; `None` where it is none. Categories are found by their places.
+    pub(super) fn parse(&self, field: &str) -> Option<f64> {
+        match self {
+            ColumnKind::Number => field.parse().ok().filter(|value: &f64| value.is_finite()),
+            ColumnKind::Boolean => {
+                let is = |word: &str| {
+                    field.eq_ignore_ascii_case(word) || field.eq_ignore_ascii_case(&word[..1])
+                };
+                match () {
+                    () if is("true") || field == "1" => Some(1.0),
+                    () if is("false") || field == "0" => Some(0.0),
+                    () => None,
+                }
+            }
+            ColumnKind::Category(_) => None,
+        }
+    }
+
+    /// The place of each category among its kind's.
+    pub(super) fn places(&self) -> HashMap<&str, f64> {
+        match self {
+            ColumnKind::Category(values) => {
+                values.iter().enumerate().map(|(i, value)| (value.as_str(), i as f64)).collect()
+            }
+            _ => HashMap::new(),
+        }
+    }
+
+    /// Features of a column of this kind.
+    fn width(&self) -> usize {
+        match self {
+            ColumnKind::Category(values) => values.len(),
+            _ => 1,
+        }
+    }
+}
+
+/// A regression's target column and its scale.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TargetColumn {
+    /// Its name.
+    pub name: String,
+    /// Mean over the training rows.
+    pub mean: f64,
+    /// Standard deviation.
+    pub deviation: f64,
+}
+
+/// What turns a table's row into a model's input, and its output into the targets' scales.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TableEncoder {
+    /// Names of the feature columns, in order.
+    pub columns: Vec<String>,
+    /// Mean of each feature, over the training rows.
+    pub means: Vec<f64>,
+    /// Standard deviation of each; 1 for a feature that never changes.
+    pub deviations: Vec<f64>,
+    /// Name of the target column; of several, with commas between.
+    pub target: String,
+    /// Mean and standard deviation of a regression's target.
+    pub target_scale: Option<(f64, f64)>,
+    /// What each column holds; empty where all hold numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kinds: Vec<ColumnKind>,
+    /// Features that never changed in training, by number: their input is 0, whatever they become.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub constant: Vec<usize>,
+    /// What becomes of missing values.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub missing: Missing,
+    /// Columns, by number, whose missing values a feature of their own tells.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub indicators: Vec<usize>,
+    /// Several target columns of a regression.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<TargetColumn>,
+    /// Whether the table has no line of names.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub no_header: bool,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// Mean and standard deviation of what is there, and whether all of it is one value up to rounding;
+/// a deviation of 0 becomes 1.
+fn moments(values: impl Iterator<Item = f64> + Clone) -> (f64, f64, bool) {
+    let values = values.filter(|value| !value.is_nan());
+    let count = values.clone().count().max(1) as f64;
+    let mean = values.clone().sum::<f64>() / count;
+    let deviation = (values.clone().map(|v| (v - mean) * (v - mean)).sum::<f64>() / count).sqrt();
+    let largest = values.fold(0.0f64, |largest, value| largest.max(value.abs()));
+    // What sums of equal numbers are off by.
+    let is_constant = deviation <= 1e-13 * count.sqrt().max(1.0) * largest;
+    (mean, if deviation > 0.0 { deviation } else { 1.0 }, is_constant)
+}
+
+impl TableEncoder {
+    /// An encoder of columns of numbers that leaves them as they are.
+    pub fn of_numbers(columns: &[String]) -> TableEncoder {
+        TableEncoder {
+            columns: columns.to_vec(),
+            means: vec![0.0; columns.len()],
+            deviations: vec![1.0; columns.len()],
+            ..TableEncoder::default()
+        }
+    }
+
+    /// Learns the scale of every feature, and of a regression's `targets` `[rows, target columns]`,
+    /// from the rows of these numbers; from all without.
+    pub fn fit(table: &Table, targets: Option<&[f64]>, rows: Option<&[usize]>) -> TableEncoder {
+        let all: Vec<usize>;
+        let rows = match rows {
+            Some(rows) => rows,
+            None => {
+                all = (0..table.values.len() / table.columns.len().max(1)).collect();
+                &all
+            }
+        };
+        let width = table.columns.len();
+        let mut encoder = TableEncoder {
+            columns: table.columns.clone(),
+            kinds: table.kinds.clone(),
+            target: table.target_names.join(","),
+            no_header: !table.has_header && !table.lines.is_empty(),
+            ..TableEncoder::default()
+        };
+        for column in 0..width {
+            let cells = rows.iter().map(|&row| table.values[row * width + column]);
+            match encoder.kind(column) {
+                ColumnKind::Category(values) => {
+                    for place in 0..values.len() {
+                        let ones = cells.clone().map(|cell| (cell == place as f64) as u8 as f64);
+                        encoder.push_feature(ones);
+                    }
+                }
+                _ => encoder.push_feature(cells),
+            }
+        }
+        if let Some(targets) = targets {
+            let names = &table.target_names;
+            let scale = |i: usize| {
+                let values = rows.iter().map(|&row| targets[row * names.len().max(1) + i]);
+                let (mean, deviation, _) = moments(values);
+                (mean, deviation)
+            };
+            match names.len() {
+                0 | 1 => encoder.target_scale = Some(scale(0)),
+                several => {
+                    let column = |i: usize| {
+                        let (mean, deviation) = scale(i);
+                        TargetColumn { name: names[i].clone(), mean, deviation }
+                    };
+                    encoder.targets = (0..several).map(column).collect();
+                }
+            }
+        }
+        encoder
+    }
+
+    fn push_feature(&mut self, values: impl Iterator<Item = f64> + Clone) {
+        let (mean, deviation, is_constant) = moments(values);
+        if is_constant {
+            self.constant.push(self.means.len());
+        }
+        self.means.push(mean);
+        self.deviations.push(deviation);
+    }
+
+    /// Takes missing values as `missing` says: with [`Missing::Indicator`], every column that has some in
+    /// these rows gets a feature for it.
+    pub fn with_missing(mut self, table: &Table, missing: Missing, rows: &[usize]) -> TableEncoder {
+        self.missing = missing;
+        if missing == Missing::Indicator {
+            let width = self.columns.len();
+            for column in 0..width {
+                let is_missing = rows
+                    .iter()
+                    .map(|&row| table.values[row * width + column].is_nan() as u8 as f64);
+                if is_missing.clone().any(|value| value == 1.0) {
+                    self.indicators.push(column);
+                    self.push_feature(is_missing);
+                }
+            }
+        }
+        self
+    }
+
+    /// Learns the scale of every column of a matrix `[rows, width]`; columns are called by number.
+    pub fn fit_matrix(values: &[f64], width: usize) -> TableEncoder {
+        let columns = (0..width).map(|i| i.to_string()).collect();
+        let table = Table { columns, values: values.to_vec(), ..Table::default() };
+        TableEncoder::fit(&table, None, None)
+    }
+
+    /// What a column holds.
+    fn kind(&self, column: usize) -> ColumnKind {
+        self.kinds.get(column).cloned().unwrap_or_default()
+    }
+
+    /// Number of features: inputs of the model.
+    pub fn features(&self) -> usize {
+        let of = |column: usize| self.kinds.get(column).map_or(1, ColumnKind::width);
+        (0..self.columns.len()).map(of).sum::<usize>() + self.indicators.len()
+    }
+
+    /// The names of the features: a column's own, `column=category`, `column is missing`.
+    pub fn feature_names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for (column, name) in self.columns.iter().enumerate() {
+            match self.kind(column) {
+                ColumnKind::Category(values) => {
+                    names.extend(values.iter().map(|value| format!("{name}={value}")));
+                }
+                _ => names.push(name.clone()),
+            }
+        }
+        let missing = |&column: &usize| format!("{} is missing", self.columns[column]);
+        names.extend(self.indicators.iter().map(missing));
+        names
+    }
+
+    /// The value of a field of column `i`, as in [`Table::values`](super::Table).
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn parse_field(&self, i: usize, field: &str) -> Result<f64, String> {
+        let (field, name) = (field.trim(), &self.columns[i]);
+        let kind = self.kinds.get(i).unwrap_or(&ColumnKind::Number);
+        let place = match kind {
+            ColumnKind::Category(values) => values.iter().position(|value| value == field),
+            _ => None,
+        };
+        match place.map(|place| place as f64).or_else(|| kind.parse(field)) {
+            Some(value) => Ok(value),
+            None if self.missing != Missing::Error
+                && (is_missing(field) || matches!(kind, ColumnKind::Category(_))) =>
+            {
+                Ok(f64::NAN)
+            }
+            None => Err(match kind {
+                ColumnKind::Category(values) => format!(
+                    "column \"{name}\" holds \"{field}\", but the model knows {} there",
+                    listed(values)
+                ),
+                _ => format!("column \"{name}\" holds \"{field}\", which is no finite number"),
+            }),
+        }
+    }
+
+    /// Names of the target columns.
+    pub fn target_names(&self) -> Vec<String> {
+        match (&self.targets[..], self.target.is_empty()) {
+            ([], true) => Vec::new(),
+            ([], false) => vec![self.target.clone()],
+            (several, _) => several.iter().map(|target| target.name.clone()).collect(),
+        }
+    }
+
+    /// The rows standardised, `[rows, features]`. What is missing counts as the mean: 0.
+    pub fn encode(&self, table: &Table) -> Vec<f32> {
+        let width = self.columns.len().max(1);
+        let scaled = |feature: usize, value: f64| -> f32 {
+            match value.is_nan() || self.constant.contains(&feature) {
+                true => 0.0,
+                false => ((value - self.means[feature]) / self.deviations[feature]) as f32,
+            }
+        };
+        if self.kinds.is_empty() && self.indicators.is_empty() && self.constant.is_empty() {
+            let cells = table.values.iter().enumerate();
+            return cells.map(|(i, &value)| scaled(i % width, value)).collect();
+        }
+        let mut rows = Vec::with_capacity(table.values.len() / width * self.features());
+        for cells in table.values.chunks_exact(width) {
+            let start = rows.len();
+            for (column, &cell) in cells.iter().enumerate() {
+                match self.kinds.get(column) {
+                    Some(ColumnKind::Category(values)) => {
+                        for place in 0..values.len() {
+                            let one = if cell.is_nan() {
+                                cell
+                            } else {
+                                (cell == place as f64) as u8 as f64
+                            };
+                            rows.push(scaled(rows.len() - start, one));
+                        }
+                    }
+                    _ => rows.push(scaled(rows.len() - start, cell)),
+                }
+            }
+            for &column in &self.indicators {
+                rows.push(scaled(rows.len() - start, cells[column].is_nan() as u8 as f64));
+            }
+        }
+        rows
+    }
+
+    /// Standardised rows in the features' own scale, `[rows, features]`.
+    pub fn decode(&self, values: &[f32]) -> Vec<f32> {
+        let scales = self.means.iter().zip(&self.deviations).cycle();
+        values.iter().zip(scales).map(|(v, (mean, dev))| (*v as f64 * dev + mean) as f32).collect()
+    }
+
+    /// Mean and deviation of target column `i`.
+    fn target_scale_of(&self, i: usize) -> (f64, f64) {
+        match self.targets.get(i) {
+            Some(target) => (target.mean, target.deviation),
+            None => self.target_scale.unwrap_or((0.0, 1.0)),
+        }
+    }
+
+    /// A regression's target, of column `i`, on the model's scale.
+    pub fn encode_target(&self, i: usize, value: f64) -> f32 {
+        let (mean, deviation) = self.target_scale_of(i);
+        ((value - mean) / deviation) as f32
+    }
+
+    /// A regression's output, of target column `i`, on the target's scale.
+    pub fn decode_target(&self, i: usize, value: f32) -> f64 {
+        let (mean, deviation) = self.target_scale_of(i);
+        value as f64 * deviation + mean
+    }
+
+    /// Whether the targets are numbers.
+    pub fn is_regression(&self) -> bool {
+        self.target_scale.is_some() || !self.targets.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn features_are_standardised_and_come_back() {
+        let kinds = vec![ColumnKind::Number, ColumnKind::Category(vec!["u".into(), "v".into()])];
+        let columns = vec!["a".into(), "c".into()];
+        let values = vec![1.0, 0.0, 3.0, 1.0, 5.0, 1.0, f64::NAN, f64::NAN];
+        let table = Table { columns, kinds, values, ..Table::default() };
+        let rows = [0, 1, 2, 3];
+        let encoder = TableEncoder::fit(&table, None, Some(&rows)).with_missing(
+            &table,
+            Missing::Indicator,
+            &rows,
+        );
+        assert_eq!(encoder.feature_names(), ["a", "c=u", "c=v", "a is missing", "c is missing"]);
+        assert_eq!((encoder.features(), encoder.means[0]), (5, 3.0));
+        let encoded = encoder.encode(&table);
+        assert_eq!(encoded.len(), 20);
+        assert_eq!(encoded[15], 0.0, "a missing number is the mean");
+        assert!(encoded[18] > 1.0, "and is told");
+        let back = encoder.decode(&encoded);
+        assert!((back[0] - 1.0).abs() < 1e-6 && (back[1] - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn what_never_changed_weighs_nothing() {
+        let table = Table {
+            columns: vec!["year".into(), "x".into()],
+            values: vec![2023.1, 1.0, 2023.1, 2.0, 2023.1, 4.0],
+            ..Table::default()
+        };
+        let encoder = TableEncoder::fit(&table, None, None);
+        assert_eq!(encoder.constant, [0]);
+        let other = Table { values: vec![2033.0, 2.0], ..table };
+        assert_eq!(encoder.encode(&other)[0], 0.0);
+        // Small changes of large numbers are changes.
+        let times = (0..100).map(|i| 1.7e9 + i as f64 * 0.5).collect::<Vec<f64>>();
+        assert!(TableEncoder::fit_matrix(&times, 1).constant.is_empty());
+    }
+
+    #[test]
+    fn scales_come_from_the_training_rows_alone() {
+        let table = Table {
+            columns: vec!["x".into()],
+            values: vec![1.0, 3.0, 1e6],
+            target_names: vec!["y".into(), "z".into()],
+            ..Table::default()
+        };
+        let targets = [1.0, 10.0, 3.0, 30.0, 1e9, 1e9];
+        let encoder = TableEncoder::fit(&table, Some(&targets), Some(&[0, 1]));
+        assert_eq!((encoder.means[0], encoder.deviations[0]), (2.0, 1.0));
+        assert_eq!(encoder.targets[1].mean, 20.0);
+        assert_eq!(encoder.decode_target(1, encoder.encode_target(1, 30.0)), 30.0);
+    }
+}
