@@ -5,45 +5,19 @@
 
 #[cfg(feature = "unstable")]
 use super::case::*;
+use super::elementwise_loss::elementwise_loss;
+pub use super::elementwise_loss::groups;
 use super::state::{BATCH_SLOT, advance};
 use super::{Real, for_stretches, sum, vectorised};
 
-kernel! {
+elementwise_loss! {
     name: "binary_crossentropy",
-    params: {
-        /// Rows of the batch.
-        rows: u32,
-        /// Outputs of a row.
-        outputs: u32,
-        /// Workgroups, [`groups`].
-        groups: u32,
-    },
-    bindings: {
-        /// The counters.
-        state: write u32,
-        /// `[rows, outputs]`
-        logits: read f32,
-        /// `[rows, outputs]`, from 0 to 1
-        targets: read f32,
-        /// `[rows, outputs]`
-        d_logits: write f32,
-        /// `[slots, groups, 2]`: sum of losses, count of right elements
-        history: write f32,
-    },
-    source: &[
-        wgsl!("shared/math.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("shared/advance.wgsl"),
-        wgsl!("shared/reduce.wgsl"), wgsl!("binary_crossentropy.wgsl"),
-    ],
-    workgroups: |p| [p.groups, 1, 1],
+    params: {},
+    source: [wgsl!("binary_crossentropy.wgsl")],
     reference: reference,
-    case: case,
+    // Large enough to overflow a careless formula.
+    case: { logits: 40.0, targets: |c, count| c.classes(count, 2), },
     benches: [("256 x 784", [256, 784, 1, 0])],
-}
-
-/// Workgroups among which a loss over `count` elements is shared: at most 64, with 4,096
-/// elements or more each.
-pub fn groups(count: usize) -> usize {
-    (count / 4096).clamp(1, 64)
 }
 
 fn reference<T: Real>(
@@ -90,22 +64,4 @@ fn reference<T: Real>(
         totals.copy_from_slice(&total);
     });
     advance(state, p.rows);
-}
-
-/// Tests and benches: see `case.rs`.
-#[cfg(feature = "unstable")]
-fn case(c: &mut Case, [rows, outputs, some, slot]: Sizes) -> Dispatch {
-    c.moves(3 * rows * outputs);
-    let groups = if c.is_bench() { groups(rows * outputs) } else { some.min(64) };
-    let bindings = Bindings {
-        state: c.state(5, slot as u32),
-        // Large enough to overflow a careless formula.
-        logits: c.random(rows * outputs, 40.0),
-        targets: c.classes(rows * outputs, 2),
-        d_logits: c.output(rows * outputs, EXACT),
-        history: c.output((slot + 1) * groups * 2, summed(rows * outputs)),
-    };
-    c.expect(bindings.state, 0.0);
-    let (rows, outputs, groups) = (rows as u32, outputs as u32, groups as u32);
-    dispatch(Params { rows, outputs, groups }, bindings)
 }

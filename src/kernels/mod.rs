@@ -8,6 +8,7 @@
 
 #[macro_use]
 mod define;
+mod elementwise_loss;
 #[cfg(feature = "unstable")]
 pub mod case;
 mod gemm;

@@ -1,0 +1,30 @@
+// The loss and gradient of a mean over elements, logits z and targets y [rows, outputs], by a term of each. The loss gives
+// in front `term(z, y)` = (loss, derivative by z without FACTOR, 1 where the answer is right, else 0), and FACTOR:
+// d_logits = FACTOR derivative / (rows outputs). Workgroup g sums its stretch of the elements into
+// history[slot, g] = (sum of losses, count right); the host adds the groups and divides. Ends the step.
+
+@compute @workgroup_size(256)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let count = params.rows * params.outputs;
+    let stretch = (count + params.groups - 1u) / params.groups;
+    let end = min((workgroup.x + 1u) * stretch, count);
+    let scale = FACTOR / f32(count);
+    var totals = vec2f(0.0);
+    for (var i = workgroup.x * stretch + local; i < end; i += 256u) {
+        let here = term(logits[i], targets[i]);
+        totals += vec2f(here.x, here.z);
+        d_logits[i] = here.y * scale;
+    }
+    totals = reduce(local, totals);
+    if local == 0u {
+        let at = (state[BATCH_SLOT] * params.groups + workgroup.x) * 2u;
+        history[at] = totals.x;
+        history[at + 1u] = totals.y;
+        if workgroup.x == 0u {
+            advance(params.rows);
+        }
+    }
+}

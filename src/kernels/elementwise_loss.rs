@@ -1,0 +1,145 @@
+//! Losses that are a mean over elements, `[rows, outputs]`, each of one term of a logit z and a target y:
+//! [`super::binary_crossentropy`], [`super::mse`], [`super::huber`]. A loss brings its term, in WGSL
+//! (`term(z, y)`, see `shaders/shared/elementwise_loss.wgsl`) and in its reference; the loop over elements, the sums of
+//! each workgroup, the history and the end of the step are one.
+
+use super::state::{BATCH_SLOT, advance};
+use super::{Activation, Real, for_stretches, sum, vectorised};
+
+/// Workgroups among which a loss over `count` elements is shared: at most 64, with 4,096
+/// elements or more each.
+pub fn groups(count: usize) -> usize {
+    (count / 4096).clamp(1, 64)
+}
+
+/// Declares the kernel of such a loss: `kernel!` with `params` behind rows, outputs and groups, each with the value that
+/// cases give it by their slot, and with `logits`, how large they are drawn there, and `targets`, how those are.
+macro_rules! elementwise_loss {
+    (
+        name: $name:literal,
+        params: { $($(#[$field_doc:meta])* $field:ident: $field_type:ident = $value:expr,)* },
+        source: [$($source:expr),* $(,)?],
+        reference: $reference:path,
+        case: { logits: $scale:literal, targets: $targets:expr, },
+        benches: $benches:expr,
+    ) => {
+        kernel! {
+            name: $name,
+            params: {
+                /// Rows of the batch.
+                rows: u32,
+                /// Outputs of a row.
+                outputs: u32,
+                /// Workgroups, [`groups`](super::elementwise_loss::groups).
+                groups: u32,
+                $($(#[$field_doc])* $field: $field_type,)*
+            },
+            bindings: {
+                /// The counters.
+                state: write u32,
+                /// `[rows, outputs]`: pre-activations.
+                logits: read f32,
+                /// `[rows, outputs]`
+                targets: read f32,
+                /// `[rows, outputs]`
+                d_logits: write f32,
+                /// `[slots, groups, 2]`: sum of losses, count of right elements.
+                history: write f32,
+            },
+            source: &[
+                wgsl!("shared/math.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("shared/advance.wgsl"),
+                wgsl!("shared/reduce.wgsl"), $($source,)* wgsl!("shared/elementwise_loss.wgsl"),
+            ],
+            workgroups: |p| [p.groups, 1, 1],
+            reference: $reference,
+            case: case,
+            benches: $benches,
+        }
+
+        /// Tests and benches: see `case.rs`.
+        #[cfg(feature = "unstable")]
+        fn case(c: &mut Case, [rows, outputs, some, slot]: Sizes) -> Dispatch {
+            let count = rows * outputs;
+            c.moves(3 * count);
+            let groups = match c.is_bench() {
+                true => $crate::kernels::elementwise_loss::groups(count),
+                false => some.min(64),
+            };
+            let targets: fn(&mut Case, usize) -> Span = $targets;
+            let bindings = Bindings {
+                state: c.state(5, slot as u32),
+                logits: c.random(count, $scale),
+                targets: targets(c, count),
+                d_logits: c.output(count, EXACT),
+                history: c.output((slot + 1) * groups * 2, summed(count)),
+            };
+            c.expect(bindings.state, 0.0);
+            $(
+                let $field: fn(usize) -> $field_type = $value;
+                let $field = $field(slot);
+            )*
+            let (rows, outputs, groups) = (rows as u32, outputs as u32, groups as u32);
+            dispatch(Params { rows, outputs, groups, $($field),* }, bindings)
+        }
+    };
+}
+pub(crate) use elementwise_loss;
+
+/// What a reference of such a loss is given.
+pub struct Elements<'a, T> {
+    /// Rows, outputs, groups.
+    pub size: [u32; 3],
+    /// The counters.
+    pub state: &'a mut [u32],
+    /// `[rows, outputs]`
+    pub logits: &'a [T],
+    /// `[rows, outputs]`
+    pub targets: &'a [T],
+    /// `[rows, outputs]`
+    pub d_logits: &'a mut [T],
+    /// `[slots, groups, 2]`
+    pub history: &'a mut [T],
+}
+
+impl<T: Real> Elements<'_, T> {
+    /// A loss of p = activation(z) and y: `loss(p, y)`, and its derivative by p, `factor derivative(p, y)`. Mark both
+    /// `#[inline(always)]`, so that their loops vectorise.
+    pub fn of_answers(
+        self,
+        activation: u32,
+        factor: f32,
+        loss: impl Fn(T, T) -> T + Send + Sync,
+        derivative: impl Fn(T, T) -> T + Send + Sync,
+    ) {
+        const BLOCK: usize = 512;
+        let Elements { size: [rows, outputs, groups], state, logits, targets, .. } = self;
+        let count = (rows * outputs) as usize;
+        let activation = Activation::from_code(activation);
+        let scale = T::from_f32(factor) / T::from_usize(count);
+        let history = &mut self.history[(state[BATCH_SLOT] * groups * 2) as usize..];
+        let d_logits = &mut self.d_logits[..count];
+        for_stretches(d_logits, history, groups as usize, |start, d_logits, totals| {
+            let mut total = T::ZERO;
+            for (i, d_logits) in d_logits.chunks_mut(BLOCK).enumerate() {
+                let at = start + i * BLOCK;
+                let mut answers = [T::ZERO; BLOCK];
+                let answers = &mut answers[..d_logits.len()];
+                answers.copy_from_slice(&logits[at..][..answers.len()]);
+                activation.apply_all(answers);
+                let targets = &targets[at..][..answers.len()];
+                vectorised(
+                    #[inline(always)]
+                    || {
+                        total += sum(answers, targets, &loss);
+                        for ((d, &p), &y) in d_logits.iter_mut().zip(&*answers).zip(targets) {
+                            *d = derivative(p, y) * scale;
+                        }
+                    },
+                );
+                activation.scale_by_derivative(d_logits, answers);
+            }
+            totals.copy_from_slice(&[total, T::ZERO]);
+        });
+        advance(state, rows);
+    }
+}
