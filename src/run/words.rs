@@ -10,7 +10,7 @@ use crate::data::{Account, TextColumns, read_examples};
 use crate::error::{Error, Result};
 use crate::model::{Input, Layer, Loss, Model, Preprocessor, Source};
 use crate::text::{TextEncoder, TextOptions};
-use crate::train::{EpochReport, Fitted, WordStream};
+use crate::train::{EpochReport, Fitted, WordStream, WordTrainer};
 
 /// Trains word vectors and writes them as a model: an embedding and the mean over a text's words, so
 /// that it encodes texts too. `begin` is called with the numbers of different words and of all.
@@ -60,7 +60,19 @@ pub fn train_words(
     }
     begin(encoder.rows() - encoder.first_word() as usize, words, &examples.account);
     let stream = WordStream { tokens, counts, first_word: encoder.first_word() };
-    let (table, fitted) = trainer.fit_keeping(&stream, device, on_epoch, stop.as_deref())?;
+    let mut notes = Vec::new();
+    let (table, fitted) = match trainer.fit_keeping(&stream, device, on_epoch, stop.as_deref()) {
+        // Of a small text subsampling leaves nothing.
+        Err(Error::Training(_)) if trainer.subsample > 0.0 => {
+            notes.push(format!(
+                "subsample {} left no two words to learn from, so all words were trained on (subsample 0)",
+                trainer.subsample
+            ));
+            let trainer = WordTrainer { subsample: 0.0, ..trainer };
+            trainer.fit_keeping(&stream, device, on_epoch, stop.as_deref())?
+        }
+        found => found?,
+    };
     let Fitted { history, failure, kept } = fitted;
     let failure = match failure {
         Some(error) if kept.is_none() => return Err(error),
@@ -82,5 +94,5 @@ pub fn train_words(
         model.save(path)?;
     }
     let (training_rows, validation_rows) = (examples.texts.len(), 0);
-    Ok(Outcome { model, history, training_rows, validation_rows, failure, kept, notes: Vec::new() })
+    Ok(Outcome { model, history, training_rows, validation_rows, failure, kept, notes })
 }

@@ -51,6 +51,8 @@ pub struct Session<'a> {
     pub(super) flushed: u64,
     /// The batches since they were last taken, where somebody watches.
     batches: Option<Vec<BatchReport>>,
+    /// Mean loss of the first batch trained: what the first weights are worth.
+    first_loss: Option<f64>,
     /// Becomes true when training is to end.
     stop: Option<Arc<AtomicBool>>,
 }
@@ -149,6 +151,7 @@ impl<'a> Session<'a> {
             steps: per_epoch * trainer.epochs as u64,
             flushed: 0,
             batches: None,
+            first_loss: None,
             stop: None,
         })
     }
@@ -178,6 +181,7 @@ impl<'a> Session<'a> {
             steps: 0,
             flushed: 0,
             batches: None,
+            first_loss: None,
             stop: None,
         })
     }
@@ -303,6 +307,11 @@ impl<'a> Session<'a> {
     /// Ends training with [`Error::Interrupted`], at the end of a submission, once this becomes true.
     pub fn stop_when(&mut self, stop: Option<Arc<AtomicBool>>) {
         self.stop = stop;
+    }
+
+    /// Mean loss of the first batch that was trained.
+    pub(super) fn first_loss(&self) -> Option<f64> {
+        self.first_loss
     }
 
     /// Optimizer steps that were done.
@@ -606,6 +615,12 @@ impl<'a> Session<'a> {
             return Err(Error::Diverged(format!(
                 "the {of} became NaN or infinite in step {done}; try a smaller learning rate, or clip the gradients"
             )));
+        }
+        if purpose == Purpose::Training && self.first_loss.is_none() {
+            let elements = self.model.loss().objective().elements(self.model.outputs());
+            let first = &entries[..entries.len().min(feed.groups * 2)];
+            let sum: f64 = first.iter().step_by(2).map(|&loss| loss as f64).sum();
+            self.first_loss = Some(sum / (feed.batch.min(part).max(1) * elements) as f64);
         }
         let mut totals = Vec::new();
         for entries in entries.chunks_exact(entries.len() / repeats) {

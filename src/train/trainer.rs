@@ -356,7 +356,7 @@ impl Trainer {
         let (mut stops, mut rollbacks) = (false, 0);
         let mut failure = None;
         // The last good weights, when they were read, and how long that took.
-        let mut good: Option<Good> = None;
+        let (mut good, mut lowest): (Option<Good>, Option<f64>) = (None, None);
         let (mut read_at, mut reading) = (Instant::now(), Duration::ZERO);
         while !stops && epoch < self.epochs && !self.is_out_of_patience(epoch, best) {
             let started = Instant::now();
@@ -427,7 +427,10 @@ impl Trainer {
                 }
                 None | Some(_) => {}
             }
-            let keeps = best.is_none() || self.on_nan == OnNan::Rollback;
+            // Without validation the best weights are those of the lowest loss, below that of the first weights.
+            let loss = history.loss.last().copied().unwrap_or(f64::INFINITY);
+            let is_lowest = lowest.or(session.first_loss()).is_none_or(|lowest| loss < lowest);
+            let keeps = best.is_none() && is_lowest || self.on_nan == OnNan::Rollback;
             if keeps && epoch < self.epochs && read_at.elapsed() >= READING_PART * reading {
                 let started = Instant::now();
                 let weights = session.read(Role::Weights)?;
@@ -438,6 +441,7 @@ impl Trainer {
                         OnNan::Stop => None,
                     };
                     good = Some(Good { epoch, weights, state });
+                    lowest = Some(loss);
                 }
                 (read_at, reading) = (Instant::now(), started.elapsed());
             }
