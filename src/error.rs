@@ -78,3 +78,62 @@ impl Error {
         }
     }
 }
+
+/// Names longer than this are compared with none.
+const LONGEST_NAME: usize = 64;
+
+/// ` (did you mean "b" or "c"?)` for a name that is none of the known ones; nothing where none is near. Names are near
+/// that differ by the case of letters, or by a few letters: one for every three, a swap of two counts as one.
+pub(crate) fn did_you_mean<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> String {
+    const SHOWN: usize = 3;
+    let lowered = name.trim().to_lowercase();
+    let length = lowered.chars().count();
+    if length == 0 || length > LONGEST_NAME {
+        return String::new();
+    }
+    let most = (length / 3).max(1);
+    let mut near: Vec<(usize, &str)> = Vec::new();
+    for known in known {
+        // A letter has one to four bytes.
+        if known.len() > 4 * (length + most) || known.len() + most < length {
+            continue;
+        }
+        let distance = strsim::osa_distance(&lowered, &known.trim().to_lowercase());
+        // Of one letter, every other letter is one away.
+        if distance <= most && (distance < length || distance == 0) {
+            near.push((distance, known));
+        }
+    }
+    near.sort_by_key(|(distance, _)| *distance);
+    near.dedup();
+    let quoted: Vec<String> =
+        near.iter().take(SHOWN).map(|(_, known)| format!("\"{known}\"")).collect();
+    match &quoted[..] {
+        [] => String::new(),
+        [one] => format!(" (did you mean {one}?)"),
+        [first @ .., last] => format!(" (did you mean {} or {last}?)", first.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_names_are_told() {
+        let known = ["Text", "label", "titel", "titles", "a", "b", "Größe"];
+        let of = |name: &str| did_you_mean(name, known);
+        assert_eq!(of("text"), " (did you mean \"Text\"?)");
+        assert_eq!(of("lable"), " (did you mean \"label\"?)");
+        assert_eq!(of(" label"), " (did you mean \"label\"?)");
+        assert_eq!(of("title"), " (did you mean \"titel\" or \"titles\"?)");
+        assert_eq!(of("grösse"), " (did you mean \"Größe\"?)");
+        assert_eq!(of("A"), " (did you mean \"a\"?)");
+        for far in ["c", "", "sentiment", &"x".repeat(100)] {
+            assert_eq!(of(far), "");
+        }
+        let many: Vec<String> = (0..9).map(|i| format!("column{i}")).collect();
+        let of = did_you_mean("columnx", many.iter().map(String::as_str));
+        assert_eq!(of, " (did you mean \"column0\", \"column1\" or \"column2\"?)");
+    }
+}

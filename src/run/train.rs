@@ -13,7 +13,7 @@ use crate::layers::Dense;
 use crate::model::{
     Activation, Input, Layer, Loss, Model, Noise, NoiseKind, Preprocessor, Source, read_weights,
 };
-use crate::report;
+use crate::report::{self, PlotFormat};
 use crate::train::{EpochReport, History, Trainer};
 
 /// What a run made.
@@ -59,7 +59,7 @@ pub fn train(
         write_whole(path, format!("{json}\n").as_bytes())?;
     }
     if let Some(path) = &config.output.plot {
-        write_whole(path, &report::history_png(&history)?)?;
+        write_whole(path, &report::history_plot(&history, PlotFormat::of(path))?)?;
     }
     observer.done()?;
     Ok(Outcome {
