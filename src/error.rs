@@ -41,9 +41,17 @@ pub enum Error {
     #[error("{0}")]
     Device(String),
 
-    /// Training went wrong: the loss is no number any more, or nothing to train on.
+    /// Training went wrong: nothing to train on, or nothing learned.
     #[error("{0}")]
     Training(String),
+
+    /// A loss or a weight became NaN or infinite.
+    #[error("{0}")]
+    Diverged(String),
+
+    /// The run was asked to stop before its end.
+    #[error("{0}")]
+    Interrupted(String),
 }
 
 impl Error {

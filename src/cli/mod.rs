@@ -10,6 +10,7 @@ mod evaluate;
 mod predict;
 mod progress;
 mod reconstruct;
+mod signals;
 mod summary;
 mod train;
 mod translate;
@@ -24,6 +25,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::backend::Device;
 use crate::data::{Account, Format};
 use crate::error::Error;
+use crate::printable::printable;
 
 /// Train neural networks on any GPU, or on the CPU.
 #[derive(Debug, Parser)]
@@ -156,18 +158,26 @@ pub fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     // A closed standard error leaves nowhere to say it.
-    let _ = writeln!(std::io::stderr(), "error: {error:#}");
+    let _ = writeln!(std::io::stderr(), "error: {}", printable(&format!("{error:#}")));
+    if let Some(Exit(code, _)) = error.downcast_ref() {
+        return ExitCode::from(*code);
+    }
     let code = error.downcast_ref::<Error>().map_or(1, Error::exit_code);
     ExitCode::from(code)
 }
 
+/// An error with an exit code of its own.
+#[derive(Debug, thiserror::Error)]
+#[error("{1}")]
+struct Exit(u8, String);
+
 /// Writes a result to standard output.
 fn print(text: impl std::fmt::Display) -> anyhow::Result<()> {
-    writeln!(std::io::stdout().lock(), "{text}")?;
+    writeln!(std::io::stdout().lock(), "{}", printable(&text.to_string()))?;
     Ok(())
 }
 
 /// Writes a note to standard error; where that is closed, nobody wants it.
 fn note(text: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", printable(&text.to_string()));
 }

@@ -7,10 +7,11 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use super::progress::Progress;
-use super::{DeviceOption, note, print, tell};
+use super::signals::Signals;
+use super::{DeviceOption, Exit, note, print, tell};
 use crate::error::Error;
 use crate::run::{
-    Arity, HEADINGS, Range, RunConfig, RunKind, Setting, Settings, hyperparameters,
+    Arity, HEADINGS, Outcome, Range, RunConfig, RunKind, Setting, Settings, hyperparameters,
     setting_by_flag, train, train_words,
 };
 use crate::train::{Profile, Session};
@@ -339,11 +340,15 @@ fn run_words(config: &RunConfig, show: &ShowOptions) -> anyhow::Result<()> {
     let device = show.device.open()?;
     let mut progress = Progress::new(config.training.epochs, show.quiet);
     let mut sizes = (0, 0);
-    let (model, history) = train_words(
+    let signals = take_signals()?;
+    let mut accounts = Vec::new();
+    let outcome = train_words(
         config,
         &device,
-        &mut |vocabulary, words| {
+        &mut |vocabulary, words, account| {
             sizes = (vocabulary, words);
+            tell(account, show.quiet || show.json);
+            accounts.push(account.clone());
             if !show.quiet && !show.json {
                 note(format_args!(
                     "Training vectors of {vocabulary} words on {words} words, on {}.",
@@ -352,26 +357,67 @@ fn run_words(config: &RunConfig, show: &ShowOptions) -> anyhow::Result<()> {
             }
         },
         &mut |epoch| progress.report(epoch),
-    )?;
+        Some(signals.stop.clone()),
+    )
+    .map_err(|error| with_exit(error, &signals))?;
     progress.finish();
+    let history = &outcome.history;
     if show.json {
-        return print(serde_json::json!({
+        print(serde_json::json!({
             "device": device.name(),
             "backend": device.kind().name(),
             "model": config.output.model,
-            "parameters": model.parameter_count(),
+            "parameters": outcome.model.parameter_count(),
             "vocabulary": sizes.0,
             "words": sizes.1,
+            "data": accounts,
             "epochs": history.loss.len(),
             "history": history,
-        }));
+            "failure": outcome.failure.as_ref().map(Error::to_string),
+            "kept_epoch": outcome.kept.filter(|_| outcome.failure.is_some()),
+        }))?;
+        return failed(&outcome, config, &signals);
     }
     let loss = history.loss.last().copied().unwrap_or_default();
     print(format_args!("words {}  epochs {}  loss {loss:.4}", sizes.0, history.loss.len()))?;
+    failed(&outcome, config, &signals)?;
     if let Some(path) = &config.output.model {
         note(format_args!("The vectors are in {}.", path.display()));
     }
     Ok(())
+}
+
+fn take_signals() -> anyhow::Result<Signals> {
+    Ok(Signals::take().map_err(|e| Error::usage(format!("signals cannot be taken: {e}")))?)
+}
+
+/// An error with the exit code of the signal that caused it.
+fn with_exit(error: Error, signals: &Signals) -> anyhow::Error {
+    match (&error, signals.exit_code()) {
+        (Error::Interrupted(message), Some(code)) => Exit(code, message.clone()).into(),
+        _ => error.into(),
+    }
+}
+
+/// The error of a run that ended before its time, which says what it left.
+fn failed(outcome: &Outcome, config: &RunConfig, signals: &Signals) -> anyhow::Result<()> {
+    outcome.notes.iter().for_each(|text| note(format_args!("warning: {text}")));
+    let Some(error) = &outcome.failure else { return Ok(()) };
+    let kept = outcome.kept.unwrap_or_default();
+    let mut message = error.to_string();
+    if let Some(path) = &config.output.model {
+        message += &format!(". The model of epoch {kept} is in {}", path.display());
+    }
+    if let Some(path) = config.output.checkpoint.as_ref().filter(|path| path.exists()) {
+        message += &format!("; the same command goes on from {}", path.display());
+    }
+    Err(with_exit(
+        match error {
+            Error::Interrupted(_) => Error::Interrupted(message),
+            _ => Error::Diverged(message),
+        },
+        signals,
+    ))
 }
 
 pub(super) fn run(options: &Options) -> anyhow::Result<()> {
@@ -385,6 +431,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let show = &options.show;
     let device = show.device.open()?;
     let mut progress = Progress::new(config.training.epochs, show.quiet);
+    let signals = take_signals()?;
     let mut profile = None;
     let mut accounts = Vec::new();
     let outcome = train(
@@ -411,12 +458,14 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
             Ok(())
         },
         &mut |epoch| progress.report(epoch),
-    )?;
+        Some(signals.stop.clone()),
+    )
+    .map_err(|error| with_exit(error, &signals))?;
     progress.finish();
     let history = &outcome.history;
     let last = history.best_epoch.unwrap_or(history.loss.len()).saturating_sub(1);
     if show.json {
-        return print(serde_json::json!({
+        print(serde_json::json!({
             "device": device.name(),
             "backend": device.kind().name(),
             "model": config.output.model,
@@ -427,7 +476,10 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
             "epochs": history.loss.len(),
             "history": history,
             "profile": profile.as_ref().map(Profile::json),
-        }));
+            "failure": outcome.failure.as_ref().map(Error::to_string),
+            "kept_epoch": outcome.kept,
+        }))?;
+        return failed(&outcome, &config, &signals);
     }
     let mut text = format!("epochs {}", history.loss.len());
     if let Some(best) = history.best_epoch {
@@ -446,6 +498,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     }
     print(text)?;
     let epochs = history.loss.len();
+    failed(&outcome, &config, &signals)?;
     if history.best_epoch == Some(epochs) {
         note(format_args!(
             "The best epoch is the last of {epochs}: it has not converged. More epochs, or a higher learning rate, may learn more."

@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use safetensors::SafeTensors;
@@ -40,6 +42,9 @@ pub(super) struct CheckpointObserver<'a> {
     run: String,
     written: Instant,
     on_epoch: &'a mut dyn FnMut(EpochReport),
+    stop: Option<Arc<AtomicBool>>,
+    /// What happened on the way.
+    pub(super) notes: Vec<String>,
 }
 
 impl<'a> CheckpointObserver<'a> {
@@ -48,6 +53,7 @@ impl<'a> CheckpointObserver<'a> {
         loaded: &Loaded,
         device: &Device,
         on_epoch: &'a mut dyn FnMut(EpochReport),
+        stop: Option<Arc<AtomicBool>>,
     ) -> Result<CheckpointObserver<'a>> {
         // Where results go does not change them; everything else does.
         let nowhere = OutputConfig { model: None, history: None, plot: None, checkpoint: None };
@@ -57,7 +63,14 @@ impl<'a> CheckpointObserver<'a> {
         let run = serde_json::to_string(&(same, rows, device.name()))
             .map_err(|e| Error::Training(format!("the run cannot be described: {e}")))?;
         let path = config.output.checkpoint.clone();
-        Ok(CheckpointObserver { path, run, written: Instant::now(), on_epoch })
+        Ok(CheckpointObserver {
+            path,
+            run,
+            written: Instant::now(),
+            on_epoch,
+            stop,
+            notes: Vec::new(),
+        })
     }
 
     /// Removes the checkpoint of a run that is done.
@@ -72,6 +85,16 @@ impl<'a> CheckpointObserver<'a> {
 }
 
 impl Observer for CheckpointObserver<'_> {
+    fn stop(&self) -> Option<Arc<AtomicBool>> {
+        self.stop.clone()
+    }
+
+    fn went_back(&mut self, epoch: usize, learning_rate: f64, error: &Error) {
+        self.notes.push(format!(
+            "{error}: the run went back to its weights after epoch {epoch}, at the learning rate {learning_rate}"
+        ));
+    }
+
     fn epoch(&mut self, report: EpochReport) -> Next {
         (self.on_epoch)(report);
         Next::Continue

@@ -463,6 +463,7 @@ impl RunConfig {
             // Checked before any file was read.
             monitor: self.monitor().ok().flatten().filter(|_| validates),
             frozen_layers: 0,
+            on_nan: training.on_nan,
             fusions: Fusions::ALL,
         }
     }

@@ -15,7 +15,7 @@ use crate::layers::{BagMode, Layer};
 use crate::losses::Loss;
 use crate::optimizers::{Optimizer, Schedule};
 use crate::text::{Side, TextOptions};
-use crate::train::{WordMethod, WordTrainer};
+use crate::train::{OnNan, WordMethod, WordTrainer};
 
 /// How an embedding's vectors become one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -221,6 +221,9 @@ settings! {
             range(Range::Below(0.0, 1.0), called("PART", training(MODELS, "label-smoothing")));
         /// Passes over the data, at most.
         epochs: usize = |of| of.epochs, whole(1, 1 << 20, called("EPOCHS", training(ALL, "epochs")));
+        /// When a loss or weight becomes NaN or infinite: the run ends with its last good weights (stop), or goes back to
+        /// them at half the learning rate, at most three times (rollback).
+        on_nan: OnNan = |_| OnNan::Stop, training(MODELS, "on-nan");
         /// Steps at least: small data get more epochs until there are as many. 0 where epochs are given.
         min_steps: usize = |of| of.min_steps,
             whole(0, MANY, called("STEPS", training(MODELS, "min-steps")));

@@ -1,6 +1,8 @@
 //! A training run: data, model, epochs, files.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use super::checkpoint::CheckpointObserver;
 use super::config::{ModelConfig, Pool, RunConfig};
@@ -14,10 +16,10 @@ use crate::model::{
     Activation, Input, Layer, Loss, Model, Noise, NoiseKind, Preprocessor, Source, read_weights,
 };
 use crate::report::{self, PlotFormat};
-use crate::train::{EpochReport, History, Trainer};
+use crate::train::{EpochReport, Fitted, History, Trainer};
 
 /// What a run made.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Outcome {
     /// The trained model.
     pub model: Model,
@@ -27,18 +29,28 @@ pub struct Outcome {
     pub training_rows: usize,
     /// Rows validated on.
     pub validation_rows: usize,
+    /// What ended the run before its time; the model is then that of the epoch `kept`.
+    pub failure: Option<Error>,
+    /// The epoch that the model is of, where the run ended before its time.
+    pub kept: Option<usize>,
+    /// What happened on the way: that the run went back to earlier weights.
+    pub notes: Vec<String>,
 }
 
 /// Runs a training run on `device`: reads the data, trains, writes the files that it names.
 /// `begin` is called with the model, its data and its trainer before the first epoch, `on_epoch` after each.
 ///
+/// Once `stop` becomes true, the run ends as if by a failure: with the best weights so far.
+///
 /// # Errors
-/// Whatever reading, training or writing meets; no file is written before training is done.
+/// Whatever reading, training or writing meets; no file is written before training is done. A run that ended before
+/// its time with weights worth keeping is an [`Outcome`] with its failure: its files are written.
 pub fn train(
     config: &RunConfig,
     device: &Device,
     begin: &mut dyn FnMut(&Model, &Loaded, &Trainer) -> Result<()>,
     on_epoch: &mut dyn FnMut(EpochReport),
+    stop: Option<Arc<AtomicBool>>,
 ) -> Result<Outcome> {
     config.check()?;
     let loaded = load(config)?;
@@ -47,9 +59,13 @@ pub fn train(
     let trainer = Trainer { frozen_layers, ..config.trainer(model.input(), rows, validates) };
     begin(&model, &loaded, &trainer)?;
     let validation = loaded.validation.as_ref();
-    let mut observer = CheckpointObserver::new(config, &loaded, device, on_epoch)?;
-    let history =
-        trainer.fit_with(&mut model, &loaded.training, validation, device, &mut observer)?;
+    let mut observer = CheckpointObserver::new(config, &loaded, device, on_epoch, stop)?;
+    let Fitted { history, failure, kept } =
+        trainer.fit_keeping(&mut model, &loaded.training, validation, device, &mut observer)?;
+    let failure = match failure {
+        Some(error) if kept.is_none() => return Err(error),
+        failure => failure,
+    };
     if let Some(path) = &config.output.model {
         model.save(path)?;
     }
@@ -58,15 +74,21 @@ pub fn train(
             .map_err(|e| Error::Training(format!("the history cannot be written: {e}")))?;
         write_whole(path, format!("{json}\n").as_bytes())?;
     }
-    if let Some(path) = &config.output.plot {
+    if let Some(path) = config.output.plot.as_ref().filter(|_| !history.loss.is_empty()) {
         write_whole(path, &report::history_plot(&history, PlotFormat::of(path))?)?;
     }
-    observer.done()?;
+    // What ended before its time may go on from its checkpoint.
+    if failure.is_none() {
+        observer.done()?;
+    }
     Ok(Outcome {
         training_rows: loaded.training.rows(),
         validation_rows: validation.map_or(0, |dataset| dataset.rows()),
         model,
         history,
+        failure,
+        kept,
+        notes: observer.notes,
     })
 }
 

@@ -1,12 +1,16 @@
 //! Word vectors from a file of texts: `wgslearn train words`.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use super::config::RunConfig;
+use super::train::Outcome;
 use crate::backend::Device;
-use crate::data::{TextColumns, read_examples};
+use crate::data::{Account, TextColumns, read_examples};
 use crate::error::{Error, Result};
 use crate::model::{Input, Layer, Loss, Model, Preprocessor, Source};
 use crate::text::{TextEncoder, TextOptions};
-use crate::train::{EpochReport, History, WordStream};
+use crate::train::{EpochReport, Fitted, WordStream};
 
 /// Trains word vectors and writes them as a model: an embedding and the mean over a text's words, so
 /// that it encodes texts too. `begin` is called with the numbers of different words and of all.
@@ -16,9 +20,10 @@ use crate::train::{EpochReport, History, WordStream};
 pub fn train_words(
     config: &RunConfig,
     device: &Device,
-    begin: &mut dyn FnMut(usize, usize),
+    begin: &mut dyn FnMut(usize, usize, &Account),
     on_epoch: &mut dyn FnMut(EpochReport),
-) -> Result<(Model, History)> {
+    stop: Option<Arc<AtomicBool>>,
+) -> Result<Outcome> {
     config.check()?;
     let (data, trainer) = (&config.data, config.word_trainer());
     let columns = TextColumns {
@@ -53,9 +58,14 @@ pub fn train_words(
             format!("no word is there {} times; give a lower min_count", config.text.min_count),
         ));
     }
-    begin(encoder.rows() - encoder.first_word() as usize, words);
+    begin(encoder.rows() - encoder.first_word() as usize, words, &examples.account);
     let stream = WordStream { tokens, counts, first_word: encoder.first_word() };
-    let (table, history) = trainer.fit(&stream, device, on_epoch)?;
+    let (table, fitted) = trainer.fit_keeping(&stream, device, on_epoch, stop.as_deref())?;
+    let Fitted { history, failure, kept } = fitted;
+    let failure = match failure {
+        Some(error) if kept.is_none() => return Err(error),
+        failure => failure,
+    };
     let layers = vec![Layer::embedding(encoder.rows(), trainer.units), Layer::mean_pool()];
     let input = Input::Ids { length: encoder.width() };
     let mut model = Model::new(input, layers, Loss::NegativeSampling, trainer.seed)?;
@@ -71,5 +81,6 @@ pub fn train_words(
     if let Some(path) = &config.output.model {
         model.save(path)?;
     }
-    Ok((model, history))
+    let (training_rows, validation_rows) = (examples.texts.len(), 0);
+    Ok(Outcome { model, history, training_rows, validation_rows, failure, kept, notes: Vec::new() })
 }

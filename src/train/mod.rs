@@ -27,6 +27,7 @@ pub use parameters::Role;
 pub use predictor::Predictor;
 pub use profile::{KernelCost, Profile};
 pub use session::{Session, SessionState};
-pub use trainer::{Checkpoint, EarlyStopping, Follow, Next, Observer, Trainer};
+pub(crate) use trainer::Fitted;
+pub use trainer::{Checkpoint, EarlyStopping, Follow, Next, Observer, OnNan, Trainer};
 pub use watch::Monitor;
 pub use words::{WordMethod, WordStream, WordTrainer};

@@ -3,6 +3,9 @@
 //! The host works by window, not by step: it writes the order of the rows, the rate of each
 //! step and the counters, runs the steps in few submissions, and reads their losses back once.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::feed::{FeedSpec, upload, upload_all, write_rows};
 use super::parameters::{Role, build, build_inference, read_parameters, write_parameters};
 use super::record::{MAX_SLOTS, Recording, Request};
@@ -48,6 +51,8 @@ pub struct Session<'a> {
     pub(super) flushed: u64,
     /// The batches since they were last taken, where somebody watches.
     batches: Option<Vec<BatchReport>>,
+    /// Becomes true when training is to end.
+    stop: Option<Arc<AtomicBool>>,
 }
 
 /// A data set with its feed.
@@ -144,6 +149,7 @@ impl<'a> Session<'a> {
             steps: per_epoch * trainer.epochs as u64,
             flushed: 0,
             batches: None,
+            stop: None,
         })
     }
 
@@ -172,6 +178,7 @@ impl<'a> Session<'a> {
             steps: 0,
             flushed: 0,
             batches: None,
+            stop: None,
         })
     }
 
@@ -196,6 +203,7 @@ impl<'a> Session<'a> {
         let mut metrics = Vec::new();
         let mut start = epochs.start;
         while start < epochs.end {
+            self.check_stop()?;
             let end = epochs.end.min(start + at_once);
             let order: Vec<u32> = (start..end).flat_map(|epoch| self.order(epoch)).collect();
             let totals = self.window(Purpose::Training, &order, end - start)?;
@@ -290,6 +298,25 @@ impl<'a> Session<'a> {
         optimizer.check()?;
         self.trainer.optimizer = optimizer;
         Ok(())
+    }
+
+    /// Ends training with [`Error::Interrupted`], at the end of a submission, once this becomes true.
+    pub fn stop_when(&mut self, stop: Option<Arc<AtomicBool>>) {
+        self.stop = stop;
+    }
+
+    /// Optimizer steps that were done.
+    pub(super) fn steps_done(&self) -> u64 {
+        self.step
+    }
+
+    fn check_stop(&self) -> Result<()> {
+        match self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+            false => Ok(()),
+            true => {
+                Err(Error::Interrupted(format!("training was stopped after step {}", self.step)))
+            }
+        }
     }
 
     /// Whether [`Session::keep_best`] keeps weights on the device. Large models have no room for
@@ -472,6 +499,7 @@ impl<'a> Session<'a> {
         };
         let mut sum = Total::default();
         for window in rows.chunks(most) {
+            self.check_stop()?;
             for total in self.window(purpose, window, 1)? {
                 sum.add(total);
             }
@@ -569,18 +597,22 @@ impl<'a> Session<'a> {
                 batches.push(BatchReport { step, rows, loss: sum / (rows * elements) as f64 });
             }
         }
+        if let Some(i) = entries.iter().position(|entry| !entry.is_finite()) {
+            let done = match purpose {
+                Purpose::Training => self.step + 1 - slots as u64 + (i / (feed.groups * 2)) as u64,
+                _ => self.step,
+            };
+            let of = if purpose == Purpose::Training { "loss" } else { "validation loss" };
+            return Err(Error::Diverged(format!(
+                "the {of} became NaN or infinite in step {done}; try a smaller learning rate, or clip the gradients"
+            )));
+        }
         let mut totals = Vec::new();
         for entries in entries.chunks_exact(entries.len() / repeats) {
             let mut total = Total { rows: part, ..Total::default() };
             for entry in entries.chunks_exact(2) {
                 total.loss += entry[0] as f64;
                 total.right += entry[1] as f64;
-            }
-            if !total.loss.is_finite() {
-                return Err(Error::Training(format!(
-                    "the loss became NaN or infinite (around step {}); try a smaller learning rate",
-                    self.step
-                )));
             }
             totals.push(total);
         }

@@ -1,6 +1,10 @@
 //! The loop over epochs: train, validate, report, stop early, keep the best weights.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
 
 use super::{
     BatchReport, EpochReport, Fusions, History, Metrics, Monitor, Role, Session, SessionState,
@@ -8,7 +12,7 @@ use super::{
 use crate::backend::Device;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::model::Model;
+use crate::model::{Model, Parameter};
 use crate::optimizers::{Clip, Optimizer, Schedule};
 
 /// How a model is trained.
@@ -55,6 +59,8 @@ pub struct Trainer {
     pub monitor: Option<Monitor>,
     /// The first layers, this many, keep their weights.
     pub frozen_layers: usize,
+    /// What happens when a loss or a weight becomes NaN or infinite.
+    pub on_nan: OnNan,
     /// Which fusions it may use.
     pub fusions: Fusions,
 }
@@ -73,6 +79,7 @@ impl Default for Trainer {
             early_stopping: None,
             monitor: None,
             frozen_layers: 0,
+            on_nan: OnNan::Stop,
             fusions: Fusions::ALL,
         }
     }
@@ -84,6 +91,41 @@ impl Default for Trainer {
 pub struct EarlyStopping {
     /// Epochs without a new best that are allowed.
     pub patience: usize,
+}
+
+/// What happens when a loss or a weight becomes NaN or infinite.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnNan {
+    /// The run ends, with the last good weights.
+    #[default]
+    Stop,
+    /// It goes back to its last good weights at half the learning rate, at most three times.
+    Rollback,
+}
+
+/// Times that a run goes back before it ends.
+const ROLLBACKS: usize = 3;
+
+/// Last good weights are read from the device when that took less than this part of the time since the last reading.
+const READING_PART: u32 = 50;
+
+/// What training came to.
+#[derive(Debug)]
+pub(crate) struct Fitted {
+    /// Losses and accuracies up to the end.
+    pub history: History,
+    /// What ended it before its time.
+    pub failure: Option<Error>,
+    /// The epoch whose weights the model has then, from 1; none where it has none worth keeping.
+    pub kept: Option<usize>,
+}
+
+/// Weights that were all finite, and with [`OnNan::Rollback`] what training needs to go on from them.
+struct Good {
+    epoch: usize,
+    weights: Vec<Parameter>,
+    state: Option<SessionState>,
 }
 
 /// What a run does next.
@@ -141,6 +183,12 @@ pub trait Observer {
         Follow::Groups
     }
 
+    /// Ends the run, as soon as the work that the device has is done, once this becomes true: the best weights, or the
+    /// last, are kept.
+    fn stop(&self) -> Option<Arc<AtomicBool>> {
+        None
+    }
+
     /// Called for every batch of an epoch, once the epoch is done, where [`Follow::Batches`] is asked for.
     fn batch(&mut self, _report: BatchReport) {}
 
@@ -148,6 +196,9 @@ pub trait Observer {
     fn epoch(&mut self, _report: EpochReport) -> Next {
         Next::Continue
     }
+
+    /// Called when the run went back to the weights after an epoch ([`OnNan::Rollback`]), with its new learning rate.
+    fn went_back(&mut self, _epoch: usize, _learning_rate: f64, _error: &Error) {}
 
     /// A checkpoint to go on from, asked for once before the first epoch.
     ///
@@ -233,8 +284,8 @@ impl Trainer {
     /// Trains `model` on `training`; its weights are replaced at the end.
     ///
     /// # Errors
-    /// As [`Session::new`] and [`Session::train`]. The model keeps its weights then, or, if it has
-    /// more than 33 million, may have those of its best epoch so far.
+    /// As [`Session::new`] and [`Session::train`]. When a loss or weight became NaN ([`Error::Diverged`]) or the run
+    /// was stopped ([`Error::Interrupted`]), the model has the best weights, or the last good ones, or its own.
     pub fn fit(
         &self,
         model: &mut Model,
@@ -258,13 +309,22 @@ impl Trainer {
         device: &Device,
         observer: &mut dyn Observer,
     ) -> Result<History> {
+        let fitted = self.fit_keeping(model, training, validation, device, observer)?;
+        fitted.failure.map_or(Ok(fitted.history), Err)
+    }
+
+    /// As [`Trainer::fit_with`], with the history and the weights of a run that ended before its time.
+    pub(crate) fn fit_keeping(
+        &self,
+        model: &mut Model,
+        training: &Dataset,
+        validation: Option<&Dataset>,
+        device: &Device,
+        observer: &mut dyn Observer,
+    ) -> Result<Fitted> {
         let mut session = Session::new(model, self, training, validation, device)?;
-        let history = self.run(&mut session, model, training.rows(), observer)?;
-        // The best weights of a large model are there already.
-        if history.best_epoch.is_none() || session.keeps_best_on_device() {
-            session.read_into(Role::Weights, model.parameters_mut())?;
-        }
-        Ok(history)
+        session.stop_when(observer.stop());
+        self.run(&mut session, model, training.rows(), observer)
     }
 
     /// Runs a session's epochs.
@@ -274,7 +334,7 @@ impl Trainer {
         model: &mut Model,
         rows: usize,
         observer: &mut dyn Observer,
-    ) -> Result<History> {
+    ) -> Result<Fitted> {
         let (mut epoch, mut history, mut best) = (0, History::default(), None);
         let on_device = session.keeps_best_on_device();
         if let Some(mut checkpoint) = observer.resume()? {
@@ -292,13 +352,41 @@ impl Trainer {
         let mut at_once = 1;
         let follow = observer.follow();
         session.watch_batches(follow == Follow::Batches);
-        let mut stops = false;
+        let mut rate = self.optimizer.learning_rate();
+        let (mut stops, mut rollbacks) = (false, 0);
+        let mut failure = None;
+        // The last good weights, when they were read, and how long that took.
+        let mut good: Option<Good> = None;
+        let (mut read_at, mut reading) = (Instant::now(), Duration::ZERO);
         while !stops && epoch < self.epochs && !self.is_out_of_patience(epoch, best) {
             let started = Instant::now();
             let end = self.epochs.min(epoch + at_once);
-            let metrics = session.train(epoch..end)?;
-            let validation = session.evaluate()?;
-            let monitored = session.monitored()?;
+            let found = session
+                .train(epoch..end)
+                .and_then(|metrics| Ok((metrics, session.evaluate()?, session.monitored()?)));
+            let (metrics, validation, monitored) = match found {
+                Ok(found) => found,
+                Err(error @ (Error::Diverged(_) | Error::Interrupted(_))) => {
+                    let goes_back = self.on_nan == OnNan::Rollback
+                        && rollbacks < ROLLBACKS
+                        && matches!(error, Error::Diverged(_));
+                    let back = good.as_ref().filter(|_| goes_back);
+                    if let Some((at, state)) = back.and_then(|g| Some((g.epoch, g.state.as_ref()?)))
+                    {
+                        session.restore(state)?;
+                        rate /= 2.0;
+                        session.set_learning_rate(rate)?;
+                        rollbacks += 1;
+                        epoch = at;
+                        history.truncate(at);
+                        observer.went_back(at, rate, &error);
+                        continue;
+                    }
+                    failure = Some(error);
+                    break;
+                }
+                Err(error) => return Err(error),
+            };
             let seconds = started.elapsed().as_secs_f64();
             let samples_per_second = (rows * (end - epoch)) as f64 / seconds.max(1e-9);
             session.take_batches().into_iter().for_each(|report| observer.batch(report));
@@ -316,7 +404,10 @@ impl Trainer {
                 });
                 match next {
                     Next::Continue => {}
-                    Next::LearningRate(rate) => session.set_learning_rate(rate)?,
+                    Next::LearningRate(asked) => {
+                        rate = asked;
+                        session.set_learning_rate(rate)?;
+                    }
                     Next::Stop => stops = true,
                 }
             }
@@ -336,6 +427,20 @@ impl Trainer {
                 }
                 None | Some(_) => {}
             }
+            let keeps = best.is_none() || self.on_nan == OnNan::Rollback;
+            if keeps && epoch < self.epochs && read_at.elapsed() >= READING_PART * reading {
+                let started = Instant::now();
+                let weights = session.read(Role::Weights)?;
+                // What is not finite now is found by the next loss, or at the end.
+                if not_finite(&weights).is_none() {
+                    let state = match self.on_nan {
+                        OnNan::Rollback => Some(session.state()?),
+                        OnNan::Stop => None,
+                    };
+                    good = Some(Good { epoch, weights, state });
+                }
+                (read_at, reading) = (Instant::now(), started.elapsed());
+            }
             observer.checkpoint(&mut || {
                 let (history, mut state) = (history.clone(), session.state()?);
                 if best.is_some() && !on_device {
@@ -345,12 +450,61 @@ impl Trainer {
             })?;
         }
         if let Some((at, _)) = best {
-            if on_device {
-                session.restore_best()?;
-            }
             history.best_epoch = Some(at);
         }
-        Ok(history)
+        self.take_weights(session, model, epoch, Fitted { history, failure, kept: None }, good)
+    }
+
+    /// Puts the weights into the model that a run ends with: those of the best epoch, the last, or, where the last are
+    /// not finite, the last good ones.
+    fn take_weights(
+        &self,
+        session: &mut Session<'_>,
+        model: &mut Model,
+        epoch: usize,
+        mut fitted: Fitted,
+        good: Option<Good>,
+    ) -> Result<Fitted> {
+        if let Some(at) = fitted.history.best_epoch {
+            // The best weights of a large model are there already.
+            if session.keeps_best_on_device() {
+                session.restore_best()?;
+                session.read_into(Role::Weights, model.parameters_mut())?;
+            }
+            if not_finite(model.parameters()).is_none() {
+                fitted.kept = Some(at);
+                return Ok(fitted);
+            }
+        }
+        let weights = session.read(Role::Weights)?;
+        match not_finite(&weights) {
+            // A run that was stopped within an epoch keeps what it has learned of it.
+            None if !matches!(fitted.failure, Some(Error::Diverged(_))) => {
+                fitted.kept = (session.steps_done() > 0).then_some(epoch.max(1));
+                model.set_parameters(weights)?;
+            }
+            found => {
+                let which = match found {
+                    Some((name, value)) => format!("; {name} holds {value}"),
+                    None => String::new(),
+                };
+                let error = match fitted.failure.take() {
+                    Some(Error::Diverged(message)) => {
+                        format!("{message} (in epoch {}{which})", epoch + 1)
+                    }
+                    _ => format!(
+                        "a weight became NaN or infinite in the last steps (epoch {epoch}{which}); try a smaller learning rate, or clip the gradients"
+                    ),
+                };
+                fitted.failure = Some(Error::Diverged(error));
+                if let Some(good) = good {
+                    fitted.kept = Some(good.epoch);
+                    fitted.history.truncate(good.epoch);
+                    model.set_parameters(good.weights)?;
+                }
+            }
+        }
+        Ok(fitted)
     }
 
     /// Whether an epoch is better than the best before it: by the metric that is watched, or by the loss.
@@ -377,4 +531,12 @@ impl Trainer {
         let (Some(stopping), Some((at, _))) = (self.early_stopping, best) else { return false };
         epoch - at >= stopping.patience.max(1)
     }
+}
+
+/// The first weight that is NaN or infinite: its parameter's name, and what it is.
+fn not_finite(parameters: &[Parameter]) -> Option<(&str, f32)> {
+    parameters.iter().find_map(|parameter| {
+        let value = parameter.values.iter().find(|value| !value.is_finite())?;
+        Some((parameter.name.as_str(), *value))
+    })
 }

@@ -4,13 +4,14 @@
 //! of the two tables that the samples name, and no others. A thread drops frequent words from the
 //! stream of the next epoch (word2vec's subsampling) while the device works on this one.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
 use super::record::MAX_SLOTS;
-use super::{EpochReport, History, Metrics};
+use super::{EpochReport, Fitted, History, Metrics};
 use crate::backend::{Device, Executor};
 use crate::error::{Error, Result};
 use crate::kernels::random::{fold_seed, random_bits};
@@ -140,14 +141,30 @@ impl WordTrainer {
     ///
     /// # Errors
     /// [`Error::Usage`] when an option is out of range, [`Error::Training`] when there is too
-    /// little to learn from or a loss is no finite number, [`Error::Device`].
+    /// little to learn from, [`Error::Diverged`] when a loss or vector becomes NaN or infinite, [`Error::Device`].
     pub fn fit(
         &self,
         stream: &WordStream,
         device: &Device,
         on_epoch: &mut dyn FnMut(EpochReport),
     ) -> Result<(Vec<f32>, History)> {
+        let (table, fitted) = self.fit_keeping(stream, device, on_epoch, None)?;
+        fitted.failure.map_or(Ok((table, fitted.history)), Err)
+    }
+
+    /// As [`WordTrainer::fit`], with the last good vectors of a run that ended before its time: by a NaN, or because
+    /// `stop` became true.
+    pub(crate) fn fit_keeping(
+        &self,
+        stream: &WordStream,
+        device: &Device,
+        on_epoch: &mut dyn FnMut(EpochReport),
+        stop: Option<&AtomicBool>,
+    ) -> Result<(Vec<f32>, Fitted)> {
         self.check(stream)?;
+        let stopped = || stop.is_some_and(|stop| stop.load(Ordering::Relaxed));
+        let (mut failure, mut kept, mut counted) = (None, None, 0.0);
+        let mut good: Option<Vec<f32>> = None;
         let recording = self.record(stream, device)?;
         let mut executor = device.prepare(&recording.program)?;
         self.write_start(stream, &recording, executor.as_mut())?;
@@ -167,10 +184,28 @@ impl WordTrainer {
             let mut step = 0;
             for (epoch, tokens) in receiver.iter().enumerate() {
                 let started = Instant::now();
-                let [loss, samples] =
-                    self.epoch(&recording, executor.as_mut(), &tokens, &mut step)?;
+                let found = match stopped() {
+                    false => self.epoch(&recording, executor.as_mut(), &tokens, &mut step),
+                    true => {
+                        Err(Error::Interrupted(format!("training was stopped after epoch {epoch}")))
+                    }
+                };
+                let [loss, samples] = match found {
+                    Err(error @ (Error::Diverged(_) | Error::Interrupted(_))) => {
+                        failure = Some(error);
+                        break;
+                    }
+                    found => found?,
+                };
+                counted += samples;
                 let training = Metrics { loss: loss / samples.max(1.0), accuracy: None };
                 history.push(training, None, None);
+                if epoch + 1 < self.epochs {
+                    let table = executor.read_f32(recording.table)?;
+                    if table.iter().all(|value| value.is_finite()) {
+                        (good, kept) = (Some(table), Some(epoch + 1));
+                    }
+                }
                 on_epoch(EpochReport {
                     epoch: epoch + 1,
                     epochs: self.epochs,
@@ -183,9 +218,27 @@ impl WordTrainer {
             }
             Ok(())
         })?;
+        if counted == 0.0 && failure.is_none() {
+            return Err(Error::Training(
+                "no two words were left to learn from: subsample drops frequent words, in a small text nearly all; set subsample to 0".into(),
+            ));
+        }
         let mut table = executor.read_f32(recording.table)?;
+        if let Some(i) = table.iter().position(|value| !value.is_finite()) {
+            let (id, value) = (i / self.units, table[i]);
+            failure.get_or_insert_with(|| {
+                Error::Diverged(format!(
+                    "the vector of word {id} holds {value} after the last epoch; try a smaller learning rate"
+                ))
+            });
+        }
+        match (&failure, good) {
+            (Some(_), Some(good)) => table = good,
+            (Some(_), None) => kept = None,
+            (None, _) => kept = Some(self.epochs),
+        }
         table[..stream.first_word as usize * self.units].fill(0.0);
-        Ok((table, history))
+        Ok((table, Fitted { history, failure, kept }))
     }
 
     /// The stream without the words that subsampling drops in this epoch: a word of frequency f
@@ -241,7 +294,7 @@ impl WordTrainer {
             }
         }
         if !totals[0].is_finite() {
-            return Err(Error::Training(format!(
+            return Err(Error::Diverged(format!(
                 "the loss became NaN or infinite (around step {step}); try a smaller learning rate"
             )));
         }
