@@ -2,19 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::printable::printable_field;
+
 /// The library's result.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Every error of the library. `Display` gives a sentence fit for a user.
+/// Every error of the library. `Display` gives a sentence fit for a user: in one line, without the control characters
+/// that a file or its name may hold.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The request itself makes no sense: an option, a name, a combination.
-    #[error("{0}")]
+    #[error("{}", printable_field(.0))]
     Usage(String),
 
     /// A file could not be opened, read or written.
-    #[error("cannot {action} {}: {reason}", path.display())]
+    #[error("cannot {action} {}: {reason}", printable_field(&path.display().to_string()))]
     File {
         /// What was tried: "read", "write", "create".
         action: &'static str,
@@ -25,7 +28,7 @@ pub enum Error {
     },
 
     /// A file was read, and what it says is wrong.
-    #[error("{place}: {message}")]
+    #[error("{}: {}", printable_field(place), printable_field(message))]
     Data {
         /// The file, with its line where there is one.
         place: String,
@@ -34,7 +37,7 @@ pub enum Error {
     },
 
     /// Layers, shapes or weights that do not fit together.
-    #[error("{0}")]
+    #[error("{}", printable_field(.0))]
     Model(String),
 
     /// A device is missing, too small, or failed.
@@ -126,6 +129,23 @@ pub(crate) fn did_you_mean<'k>(name: &str, known: impl IntoIterator<Item = &'k s
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_file_holds_stays_in_its_line() {
+        let bad = "a\u{1b}[2Jb\nc";
+        let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);
+        for error in [
+            Error::usage(bad),
+            Error::file("read", bad, missing()),
+            Error::data(bad, "wrong"),
+            Error::line("a.csv", 3, bad),
+            Error::Model(bad.into()),
+        ] {
+            let text = error.to_string();
+            assert!(text.contains("a\\u001b[2Jb\\nc"), "{text}");
+            assert!(!text.contains(char::is_control), "{text}");
+        }
+    }
 
     #[test]
     fn near_names_are_told() {

@@ -7,6 +7,7 @@ use plotters::style::register_font;
 
 use super::drawing::PlotFormat;
 use crate::error::{Error, Result};
+use crate::printable::shortened;
 
 /// Colours of curves and labels, one after the other.
 pub(super) const COLOURS: [RGBColor; 10] = [
@@ -114,18 +115,6 @@ pub(super) enum Mark {
 /// Characters of a legend's names at most.
 const NAME: usize = 18;
 
-/// A text of at most so many characters; what is too long loses its middle.
-pub(super) fn shortened(text: &str, most: usize) -> String {
-    let count = text.chars().count();
-    if count <= most {
-        return text.to_owned();
-    }
-    let (front, back) = (most / 2, most.saturating_sub(most / 2 + 1));
-    let front: String = text.chars().take(front).collect();
-    let back: String = text.chars().skip(count - back).collect();
-    format!("{front}…{back}")
-}
-
 /// A legend's width in units.
 pub(super) const LEGEND: u32 = 170;
 
@@ -155,17 +144,4 @@ pub(super) fn draw_legend<B: DrawingBackend>(
         area.draw_text(&shortened(name, NAME), &style, (scale.of(34), y - scale.of(7)))?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_names_lose_their_middle() {
-        assert_eq!(shortened("short", 18), "short");
-        assert_eq!(shortened("abcdefghij", 5), "ab…ij");
-        assert_eq!(shortened("äöüßäöüßäö", 6), "äöü…äö");
-        assert_eq!(shortened("abc", 1), "…");
-    }
 }

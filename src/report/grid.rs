@@ -2,10 +2,11 @@
 
 use plotters::prelude::*;
 
-use super::canvas::{load_font, png_bytes, shortened};
+use super::canvas::{load_font, png_bytes};
 use super::drawing::{GridGroup, GridRow};
 use crate::data::{ImageShape, image_thumbnail};
 use crate::error::{Error, Result};
+use crate::printable::shortened;
 
 /// Longest side of a tile in pixels: small images are enlarged by whole numbers.
 const TILE: u32 = 224;
