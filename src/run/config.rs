@@ -265,7 +265,7 @@ impl RunConfig {
     }
 
     fn check_model(&self) -> Result<()> {
-        let model = &self.model;
+        let (model, gives_hidden) = (&self.model, self.gives_hidden());
         self.noise()?;
         if model.freeze_encoder && model.encoder_from.is_none() {
             return Err(Error::usage(
@@ -300,7 +300,7 @@ impl RunConfig {
             return ignored(
                 "the layers are given one by one",
                 &[
-                    ("hidden", !model.hidden.is_empty()),
+                    ("hidden", gives_hidden),
                     ("dropout", model.dropout > 0.0),
                     ("encoder", !model.encoder.is_empty()),
                     ("encoder_from", model.encoder_from.is_some()),
@@ -311,7 +311,7 @@ impl RunConfig {
         if self.builds_autoencoder() {
             return ignored(
                 "the layers are an encoder and a decoder",
-                &[("hidden", !model.hidden.is_empty()), ("dropout", model.dropout > 0.0)],
+                &[("hidden", gives_hidden), ("dropout", model.dropout > 0.0)],
             );
         }
         Ok(())
@@ -427,7 +427,12 @@ impl RunConfig {
     pub(super) fn builds_autoencoder(&self) -> bool {
         let model = &self.model;
         let asks = !model.encoder.is_empty() || model.encoder_from.is_some();
-        model.layers.is_none() && (asks || self.is_autoencoder() && model.hidden.is_empty())
+        model.layers.is_none() && (asks || self.is_autoencoder() && !self.gives_hidden())
+    }
+
+    /// Whether hidden layers are asked for.
+    fn gives_hidden(&self) -> bool {
+        self.model.hidden.as_ref().is_some_and(|units| !units.is_empty())
     }
 
     /// Whether the targets are the inputs.

@@ -309,6 +309,12 @@ fn zero_unseen_rows(model: &mut Model, inputs: &Inputs) -> Result<()> {
     model.set_parameters(vec![table])
 }
 
+/// Hidden layers of a table's model where none are given.
+const TABLE_HIDDEN: [usize; 1] = [32];
+
+/// Rows a feature from which on a regression has hidden layers unasked.
+const ROWS_A_FEATURE: usize = 100;
+
 /// The layers where none are given.
 fn default_layers(config: &ModelConfig, loaded: &Loaded) -> Result<Vec<Layer>> {
     let mut layers = Vec::new();
@@ -321,7 +327,18 @@ fn default_layers(config: &ModelConfig, loaded: &Loaded) -> Result<Vec<Layer>> {
         });
     }
     let dropout = (config.dropout > 0.0).then(|| Layer::dropout(config.dropout));
-    for &units in &config.hidden {
+    let features = loaded.input().width();
+    let by_data = match (&loaded.preprocessor, loaded.task) {
+        (Preprocessor::Table(_), Task::Binary | Task::Classes) => &TABLE_HIDDEN[..],
+        // A linear model is what few rows hold up; more of them show what bends.
+        (Preprocessor::Table(_), Task::Regression)
+            if loaded.training.rows() >= ROWS_A_FEATURE * features =>
+        {
+            &TABLE_HIDDEN
+        }
+        _ => &[],
+    };
+    for &units in config.hidden.as_deref().unwrap_or(by_data) {
         layers.extend(dropout.clone().filter(|_| !layers.is_empty()));
         layers.push(Layer::dense(units, Activation::Relu));
     }
