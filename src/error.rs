@@ -131,6 +131,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_wrong_request_and_a_failure_have_codes_of_their_own() {
+        assert_eq!(Error::usage("no").exit_code(), 2);
+        assert_eq!(Error::data("a.csv", "wrong").exit_code(), 1);
+        assert_eq!(Error::Training("nothing".into()).exit_code(), 1);
+    }
+
+    #[test]
     fn what_a_file_holds_stays_in_its_line() {
         let bad = "a\u{1b}[2Jb\nc";
         let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);
@@ -160,6 +167,14 @@ mod tests {
         for far in ["c", "", "sentiment", &"x".repeat(100)] {
             assert_eq!(of(far), "");
         }
+        // Up to 64 letters are compared, of one byte or of four.
+        let long = "x".repeat(64);
+        assert!(did_you_mean(&long, [long.as_str()]).contains(&long));
+        let longer = "x".repeat(65);
+        assert_eq!(did_you_mean(&longer, [longer.as_str()]) + &did_you_mean("  ", ["  "]), "");
+        assert_eq!(did_you_mean("😀😀😀", ["😀😀😀😀"]), " (did you mean \"😀😀😀😀\"?)");
+        assert_eq!(did_you_mean("abcdef", ["abcd"]), " (did you mean \"abcd\"?)");
+        assert_eq!(did_you_mean("abc", ["ab"]), " (did you mean \"ab\"?)");
         let many: Vec<String> = (0..9).map(|i| format!("column{i}")).collect();
         let of = did_you_mean("columnx", many.iter().map(String::as_str));
         assert_eq!(of, " (did you mean \"column0\", \"column1\" or \"column2\"?)");
