@@ -2,19 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::printable::printable_field;
+
 /// The library's result.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Every error of the library. `Display` gives a sentence fit for a user.
+/// Every error of the library. `Display` gives a sentence fit for a user: in one line, without the control characters
+/// that a file or its name may hold.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The request itself makes no sense: an option, a name, a combination.
-    #[error("{0}")]
+    #[error("{}", printable_field(.0))]
     Usage(String),
 
     /// A file could not be opened, read or written.
-    #[error("cannot {action} {}: {reason}", path.display())]
+    #[error("cannot {action} {}: {reason}", printable_field(&path.display().to_string()))]
     File {
         /// What was tried: "read", "write", "create".
         action: &'static str,
@@ -25,7 +28,7 @@ pub enum Error {
     },
 
     /// A file was read, and what it says is wrong.
-    #[error("{place}: {message}")]
+    #[error("{}: {}", printable_field(place), printable_field(message))]
     Data {
         /// The file, with its line where there is one.
         place: String,
@@ -34,7 +37,7 @@ pub enum Error {
     },
 
     /// Layers, shapes or weights that do not fit together.
-    #[error("{0}")]
+    #[error("{}", printable_field(.0))]
     Model(String),
 
     /// A device is missing, too small, or failed.
@@ -84,5 +87,96 @@ impl Error {
             Error::Usage(_) => 2,
             _ => 1,
         }
+    }
+}
+
+/// Names longer than this are compared with none.
+const LONGEST_NAME: usize = 64;
+
+/// ` (did you mean "b" or "c"?)` for a name that is none of the known ones; nothing where none is near. Names are near
+/// that differ by the case of letters, or by a few letters: one for every three, a swap of two counts as one.
+pub(crate) fn did_you_mean<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> String {
+    const SHOWN: usize = 3;
+    let lowered = name.trim().to_lowercase();
+    let length = lowered.chars().count();
+    if length == 0 || length > LONGEST_NAME {
+        return String::new();
+    }
+    let most = (length / 3).max(1);
+    let mut near: Vec<(usize, &str)> = Vec::new();
+    for known in known {
+        // A letter has one to four bytes.
+        if known.len() > 4 * (length + most) || known.len() + most < length {
+            continue;
+        }
+        let distance = strsim::osa_distance(&lowered, &known.trim().to_lowercase());
+        // Of one letter, every other letter is one away.
+        if distance <= most && (distance < length || distance == 0) {
+            near.push((distance, known));
+        }
+    }
+    near.sort_by_key(|(distance, _)| *distance);
+    near.dedup();
+    let quoted: Vec<String> =
+        near.iter().take(SHOWN).map(|(_, known)| format!("\"{known}\"")).collect();
+    match &quoted[..] {
+        [] => String::new(),
+        [one] => format!(" (did you mean {one}?)"),
+        [first @ .., last] => format!(" (did you mean {} or {last}?)", first.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_request_and_a_failure_have_codes_of_their_own() {
+        assert_eq!(Error::usage("no").exit_code(), 2);
+        assert_eq!(Error::data("a.csv", "wrong").exit_code(), 1);
+        assert_eq!(Error::Training("nothing".into()).exit_code(), 1);
+    }
+
+    #[test]
+    fn what_a_file_holds_stays_in_its_line() {
+        let bad = "a\u{1b}[2Jb\nc";
+        let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);
+        for error in [
+            Error::usage(bad),
+            Error::file("read", bad, missing()),
+            Error::data(bad, "wrong"),
+            Error::line("a.csv", 3, bad),
+            Error::Model(bad.into()),
+        ] {
+            let text = error.to_string();
+            assert!(text.contains("a\\u001b[2Jb\\nc"), "{text}");
+            assert!(!text.contains(char::is_control), "{text}");
+        }
+    }
+
+    #[test]
+    fn near_names_are_told() {
+        let known = ["Text", "label", "titel", "titles", "a", "b", "Größe"];
+        let of = |name: &str| did_you_mean(name, known);
+        assert_eq!(of("text"), " (did you mean \"Text\"?)");
+        assert_eq!(of("lable"), " (did you mean \"label\"?)");
+        assert_eq!(of(" label"), " (did you mean \"label\"?)");
+        assert_eq!(of("title"), " (did you mean \"titel\" or \"titles\"?)");
+        assert_eq!(of("grösse"), " (did you mean \"Größe\"?)");
+        assert_eq!(of("A"), " (did you mean \"a\"?)");
+        for far in ["c", "", "sentiment", &"x".repeat(100)] {
+            assert_eq!(of(far), "");
+        }
+        // Up to 64 letters are compared, of one byte or of four.
+        let long = "x".repeat(64);
+        assert!(did_you_mean(&long, [long.as_str()]).contains(&long));
+        let longer = "x".repeat(65);
+        assert_eq!(did_you_mean(&longer, [longer.as_str()]) + &did_you_mean("  ", ["  "]), "");
+        assert_eq!(did_you_mean("😀😀😀", ["😀😀😀😀"]), " (did you mean \"😀😀😀😀\"?)");
+        assert_eq!(did_you_mean("abcdef", ["abcd"]), " (did you mean \"abcd\"?)");
+        assert_eq!(did_you_mean("abc", ["ab"]), " (did you mean \"ab\"?)");
+        let many: Vec<String> = (0..9).map(|i| format!("column{i}")).collect();
+        let of = did_you_mean("columnx", many.iter().map(String::as_str));
+        assert_eq!(of, " (did you mean \"column0\", \"column1\" or \"column2\"?)");
     }
 }

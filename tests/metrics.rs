@@ -70,6 +70,9 @@ fn every_name_has_figures() {
     for name in metrics::names() {
         assert!(held.contains(&name), "make.py has no figures of {name}");
     }
+    for name in ["accuracy", "roc_auc", "rmse"] {
+        assert!(metrics::names().any(|known| known == name), "{name} is not among the names");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use clap::Args;
 use super::{DeviceOption, note, print};
 use crate::files::write_whole;
 use crate::model::Model;
+use crate::report::PlotFormat;
 use crate::run::{check_extension, check_output, compare_pca};
 
 /// Compare an autoencoder with a PCA of as many dimensions: errors, their ratio, both codes drawn
@@ -25,8 +26,8 @@ pub(super) struct Options {
     /// are found
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
-    /// Where to draw both codes
-    #[arg(short, long, value_name = "PNG")]
+    /// Where to draw both codes: a .png or .svg file
+    #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
     device: DeviceOption,
@@ -43,11 +44,11 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
         let mut inputs = vec![options.model.as_path(), &options.data];
         inputs.extend([train, labels].into_iter().flatten());
         check_output(path, &inputs)?;
-        check_extension(path, "a plot", &["png"])?;
+        check_extension(path, "a plot", &["png", "svg"])?;
     }
     let found = compare_pca(&model, &options.data, train, labels, &device)?;
     if let Some(path) = &options.output {
-        write_whole(path, &found.plot()?)?;
+        write_whole(path, &found.plot(PlotFormat::of(path))?)?;
     }
     if options.json {
         return print(serde_json::json!({

@@ -7,7 +7,8 @@ use clap::Args;
 use super::{DeviceOption, note, print};
 use crate::backend::DeviceKind;
 use crate::files::write_whole;
-use crate::report::{history_png, history_text};
+use crate::report::{PlotFormat, history_plot, history_text};
+use crate::run::check_extension;
 use crate::run::tutorial::{DOCUMENTS, ENCODED, LABELS, LENGTH, Tutorial, VOCABULARY, tutorial};
 
 /// Run the Keras tutorial: eight documents, 50 epochs, a report
@@ -22,7 +23,7 @@ pub(super) struct Options {
     /// Seed of weights and order
     #[arg(long, default_value_t = 7)]
     seed: u64,
-    /// Where to write the history as a PNG
+    /// Where to draw the history: a .png or .svg file
     #[arg(long, value_name = "FILE", default_value = "history.png")]
     plot: PathBuf,
     /// Print only loss and accuracy, and write no plot
@@ -34,6 +35,9 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(options: &Options) -> anyhow::Result<()> {
+    if !options.quiet && !options.json {
+        check_extension(&options.plot, "a plot", &["png", "svg"])?;
+    }
     let device = options.device.open()?;
     let seen = tutorial(&device, options.seed)?;
     let accuracy = seen.metrics.accuracy.unwrap_or_default();
@@ -53,7 +57,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
         return print(format_args!("loss {:.4}  accuracy {accuracy:.4}", seen.metrics.loss));
     }
     show(&seen)?;
-    write_whole(&options.plot, &history_png(&seen.history)?)?;
+    write_whole(&options.plot, &history_plot(&seen.history, PlotFormat::of(&options.plot))?)?;
     print(format_args!("Trained on {}.", device.name()))?;
     note(format_args!("The history's plot is in {}.", options.plot.display()));
     if device.kind() == DeviceKind::Cpu && options.device.device != "cpu" {

@@ -25,7 +25,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::backend::Device;
 use crate::data::{Account, Format};
 use crate::error::Error;
-use crate::printable::printable;
+use crate::printable::{printable, printable_field};
 
 /// Train neural networks on any GPU, or on the CPU.
 #[derive(Debug, Parser)]
@@ -118,7 +118,8 @@ fn tell(account: &Account, quiet: bool) {
         note(format_args!("warning: {account}"));
     }
     for warning in &account.warnings {
-        note(format_args!("warning: {}: {warning}", account.source));
+        let (source, warning) = (printable_field(&account.source), printable_field(warning));
+        note(format_args!("warning: {source}: {warning}"));
     }
 }
 

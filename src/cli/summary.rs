@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::print;
 use crate::model::Model;
+use crate::printable::printable_field;
 
 /// Show a model's layers, output shapes and numbers of parameters
 #[derive(Debug, Args)]
@@ -33,7 +34,14 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
         print(format_args!(" Noise: {noise}"))?;
     }
     if !model.labels.is_empty() {
-        print(format_args!(" Labels: {}", model.labels.join(", ")))?;
+        const SHOWN: usize = 20;
+        let shown = model.labels.iter().take(SHOWN).map(|label| printable_field(label));
+        let shown = shown.collect::<Vec<_>>().join(", ");
+        let others = match model.labels.len() {
+            0..=SHOWN => String::new(),
+            many => format!(" and {} more", many - SHOWN),
+        };
+        print(format_args!(" Labels: {shown}{others}"))?;
     }
     Ok(())
 }

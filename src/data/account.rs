@@ -5,6 +5,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::printable::printable_field;
+
 /// The account of one file: rows read = rows kept + rows left out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -104,7 +106,7 @@ impl std::fmt::Display for Account {
             let sign = if i == 0 { ":" } else { ";" };
             write!(f, "{sign} {reason}, {}", lines_as_words(lines, *rows))?;
         }
-        write!(f, ") from {}", self.source)
+        write!(f, ") from {}", printable_field(&self.source))
     }
 }
 
@@ -125,6 +127,8 @@ mod tests {
             account.to_string(),
             "read 9 rows (7 left out: blank line, lines 2, 4, 6, 8, 9 and others; no known word, line 7) from a.csv"
         );
+        let odd = Account::of_rows(Path::new("a\n\u{1b}b"), 1).to_string();
+        assert_eq!(odd, "read 1 row (0 left out) from a\\n\\u001bb");
         assert_eq!(Account::new(Path::new("-")).source, "standard input");
     }
 }

@@ -8,7 +8,7 @@ use super::account::Account;
 use super::format::Format;
 use super::separated::Separated;
 use super::source::Source;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, did_you_mean};
 
 /// Texts with their labels.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -163,7 +163,13 @@ fn read_json(source: &Source, columns: &TextColumns) -> Result<Examples> {
             None => Err(Error::line(
                 path,
                 line,
-                format!("there is no key \"{key}\"; name the right one as {setting}"),
+                format!(
+                    "there is no key \"{key}\"{}; name the right one as {setting}",
+                    did_you_mean(
+                        key,
+                        value.as_object().into_iter().flat_map(|o| o.keys()).map(String::as_str)
+                    )
+                ),
             )),
         };
         let text = field(&columns.text, "text_column")?;

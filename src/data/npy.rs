@@ -9,6 +9,8 @@
 use std::path::Path;
 
 use super::source::Source;
+#[cfg(feature = "compression")]
+use crate::error::did_you_mean;
 use crate::error::{Error, Result};
 
 /// What a part of a file says, or what is wrong with it.
@@ -92,10 +94,10 @@ fn member(bytes: &[u8], name: Option<&str>) -> Parsed<Vec<u8>> {
                 "this file holds several arrays ({shown}); name one with the setting array"
             ));
         }
-        (Some(name), _) => *names
-            .iter()
-            .find(|known| **known == name)
-            .ok_or_else(|| format!("there is no array \"{name}\"; the file holds {shown}"))?,
+        (Some(name), _) => *names.iter().find(|known| **known == name).ok_or_else(|| {
+            let near = did_you_mean(name, names.iter().copied());
+            format!("there is no array \"{name}\"{near}; the file holds {shown}")
+        })?,
     };
     let file = archive.by_name(&format!("{wanted}.npy")).map_err(|e| broken(&e))?;
     let most = (bytes.len() as u64).saturating_mul(MOST_UNPACKED).max(16 << 20);

@@ -10,7 +10,7 @@ use csv::ByteRecord;
 use super::account::Account;
 use super::examples::utf8;
 use super::source::Source;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, did_you_mean};
 
 /// A separated file, row by row.
 #[derive(Debug)]
@@ -146,7 +146,8 @@ impl Separated<'_> {
                 1,
                 match self.has_header {
                     true => format!(
-                        "there is no column \"{name}\"; the columns, named by the first line, are {}. Name the right one as {setting}, or set no_header where the first line is a row",
+                        "there is no column \"{name}\"{}; the columns, named by the first line, are {}. Name the right one as {setting}, or set no_header where the first line is a row",
+                        did_you_mean(name, self.names.iter().map(String::as_str)),
                         listed(&self.names)
                     ),
                     false => format!(

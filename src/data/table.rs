@@ -14,7 +14,7 @@ use super::format::Format;
 use super::separated::{Separated, listed};
 use super::source::Source;
 use super::table_encoder::{ColumnKind, Missing, TableEncoder};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, did_you_mean};
 
 /// A table as it was read.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -194,9 +194,10 @@ fn read_rows(
                             &path,
                             line,
                             format!(
-                                "column \"{}\" holds \"{field}\", but the model knows {} there; correct it, or take unknown categories as missing by training with another missing than error",
+                                "column \"{}\" holds \"{field}\", but the model knows {} there{}; correct it, or take unknown categories as missing by training with another missing than error",
                                 names[i],
-                                listed(known)
+                                listed(known),
+                                did_you_mean(field, known.iter().map(String::as_str))
                             ),
                         ));
                     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::separated::listed;
 use super::table::{Table, is_missing};
+use crate::error::did_you_mean;
 
 /// What becomes of missing values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -279,8 +280,9 @@ impl TableEncoder {
             }
             None => Err(match kind {
                 ColumnKind::Category(values) => format!(
-                    "column \"{name}\" holds \"{field}\", but the model knows {} there",
-                    listed(values)
+                    "column \"{name}\" holds \"{field}\", but the model knows {} there{}",
+                    listed(values),
+                    did_you_mean(field, values.iter().map(String::as_str))
                 ),
                 _ => format!("column \"{name}\" holds \"{field}\", which is no finite number"),
             }),

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::metrics::{Average, Counts};
-use crate::printable::printable_field;
+use crate::printable::{printable_field, shortened};
 
 /// Scores of one class, or an average over classes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -57,6 +57,8 @@ pub struct Confused {
 const MOST_OF_MATRIX: usize = 100;
 /// Classes of which it is shown as a table: what a terminal has room for.
 const MOST_SHOWN: usize = 20;
+/// Characters of a label that a table has room for.
+const LONGEST_LABEL: usize = 40;
 /// Pairs of confused classes that are kept.
 const WORST: usize = 20;
 
@@ -129,10 +131,11 @@ impl ClassificationReport {
     /// The confusion matrix as text: a row a truth, a column an answer; of more than 20 classes, the pairs that are
     /// confused most often.
     pub fn confusion_text(&self) -> String {
+        let shown = |label: &String| shortened(&printable_field(label), LONGEST_LABEL).into_owned();
         if self.labels.len() > MOST_SHOWN {
             let mut text = String::from("most often confused (rows, truth -> answer)\n");
             for Confused { truth, answer, rows } in &self.confused {
-                let (truth, answer) = (printable_field(truth), printable_field(answer));
+                let (truth, answer) = (shown(truth), shown(answer));
                 text += &format!("{rows:>7}  {truth} -> {answer}\n");
             }
             if self.confused.is_empty() {
@@ -143,7 +146,6 @@ impl ClassificationReport {
         let mut table = comfy_table::Table::new();
         table.load_style(comfy_table::presets::NOTHING);
         let corner = std::iter::once("truth \\ answer".to_owned());
-        let shown = |label: &String| printable_field(label).into_owned();
         table.set_header(corner.chain(self.labels.iter().map(shown)));
         for (label, counts) in self.labels.iter().zip(&self.confusion) {
             let counts = counts.iter().map(usize::to_string);
@@ -158,7 +160,12 @@ impl ClassificationReport {
 
 impl std::fmt::Display for ClassificationReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let longest = self.labels.iter().map(|label| label.chars().count()).max();
+        let names: Vec<String> = self
+            .labels
+            .iter()
+            .map(|label| shortened(&printable_field(label), LONGEST_LABEL).into_owned())
+            .collect();
+        let longest = names.iter().map(|name| name.chars().count()).max();
         let width = longest.unwrap_or(0).max("weighted avg".len());
         writeln!(
             f,
@@ -169,8 +176,8 @@ impl std::fmt::Display for ClassificationReport {
             let Scores { precision, recall, f1, support } = s;
             writeln!(f, "{name:>width$}  {precision:>9.2} {recall:>9.2} {f1:>9.2} {support:>9}")
         };
-        for (label, scores) in self.labels.iter().zip(&self.classes) {
-            row(f, &printable_field(label), scores)?;
+        for (name, scores) in names.iter().zip(&self.classes) {
+            row(f, name, scores)?;
         }
         let rows = self.weighted_average.support;
         writeln!(
@@ -254,6 +261,22 @@ weighted avg       0.70      0.60      0.61         5
         let text = report.confusion_text();
         assert!(text.contains("2  0 -> 1") && text.contains("1  5 -> 7"), "{text}");
         assert!(text.len() < 200, "{text}");
+    }
+
+    #[test]
+    fn labels_of_any_text_stay_in_their_lines() {
+        let labels = ["a\u{1b}[31m\nb".to_owned(), "long ".repeat(1000)];
+        let report = ClassificationReport::new(&[0, 1], &[1, 0], &labels).expect("a report");
+        for text in [report.to_string(), report.confusion_text()] {
+            assert!(text.contains("a\\u001b[31m\\nb") && !text.contains('\u{1b}'), "{text}");
+            assert!(text.contains("long long long long …") && text.len() < 1000, "{text}");
+        }
+        assert_eq!(report.to_string().lines().count(), 8);
+        // The same in the list of pairs.
+        let many: Vec<String> = (0..30).map(|i| format!("{i}\u{1b}\n{}", "x".repeat(99))).collect();
+        let report = ClassificationReport::new(&[0], &[29], &many).expect("a report");
+        let text = report.confusion_text();
+        assert!(text.lines().count() == 2 && !text.contains('\u{1b}'), "{text}");
     }
 
     #[test]

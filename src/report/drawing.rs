@@ -1,6 +1,26 @@
 //! What is drawn, apart from how: also in a build that draws nothing.
 
+use std::path::Path;
+
 use crate::data::ImageShape;
+
+/// How a plot is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlotFormat {
+    /// Pixels, two for each unit of the plot's size.
+    Png,
+    /// Lines and text.
+    Svg,
+}
+
+impl PlotFormat {
+    /// The format that a file's extension names, in any case of letters: SVG for `.svg`, else PNG.
+    pub fn of(path: &Path) -> PlotFormat {
+        let is_svg =
+            path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("svg"));
+        if is_svg { PlotFormat::Svg } else { PlotFormat::Png }
+    }
+}
 
 /// Images of one kind, one a column.
 #[derive(Clone, Debug)]
@@ -27,6 +47,8 @@ pub struct GridGroup {
 pub struct Cloud {
     /// The title.
     pub title: String,
+    /// What the axes are, across and up.
+    pub axes: [&'static str; 2],
     /// One point a row.
     pub points: Vec<[f64; 2]>,
 }
@@ -38,4 +60,18 @@ pub struct ScalingPanel {
     pub title: String,
     /// Name of each curve, and its points (size, milliseconds).
     pub curves: Vec<(String, Vec<(f64, f64)>)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_extension_names_the_format() {
+        let of = |name: &str| PlotFormat::of(Path::new(name));
+        assert_eq!(of("a.svg"), PlotFormat::Svg);
+        assert_eq!(of("a.b/c.SVG"), PlotFormat::Svg);
+        assert_eq!(of("svg"), PlotFormat::Png);
+        assert_eq!(of("a.svg.png"), PlotFormat::Png);
+    }
 }

@@ -2,20 +2,24 @@
 
 use plotters::prelude::*;
 
+use super::canvas::{load_font, png_bytes};
 use super::drawing::{GridGroup, GridRow};
-use super::plot::{load_font, png_bytes};
 use crate::data::{ImageShape, image_thumbnail};
 use crate::error::{Error, Result};
+use crate::printable::shortened;
 
 /// Longest side of a tile in pixels: small images are enlarged by whole numbers.
-const TILE: u32 = 112;
-const GAP: u32 = 6;
-/// Space for the rows' names on the left, headings above, and captions beneath.
-const LEFT: u32 = 96;
-const TOP: u32 = 30;
-const BOTTOM: u32 = 22;
+const TILE: u32 = 224;
+const GAP: u32 = 12;
+/// Space for the rows' names on the left, headings above, and two lines of captions beneath.
+const LEFT: u32 = 192;
+const TOP: u32 = 60;
+const BOTTOM: u32 = 72;
+/// Width of a column at least, and of a character of a caption.
+const COLUMN: u32 = 160;
+const CHARACTER: u32 = 15;
 
-/// Draws rows of images with a caption beneath each column, as the bytes of a PNG.
+/// Draws rows of images with a caption beneath each column, of two lines at most, as the bytes of a PNG.
 ///
 /// # Errors
 /// [`Error::Training`] when there is nothing to draw.
@@ -31,7 +35,7 @@ pub fn grid_png(
     load_font()?;
     let tiles: Vec<(u32, u32)> = rows.iter().map(|row| tile_size(row.shape)).collect();
     // Captions need some room even where images are narrow.
-    let column = tiles.iter().map(|tile| tile.0).max().unwrap_or(TILE).max(64) + GAP;
+    let column = tiles.iter().map(|tile| tile.0).max().unwrap_or(TILE).max(COLUMN) + GAP;
     let heading_gap = 2 * GAP;
     let width = LEFT + column * captions.len() as u32 + heading_gap * groups.len() as u32;
     let height = TOP + tiles.iter().map(|tile| tile.1 + GAP).sum::<u32>() + BOTTOM;
@@ -56,14 +60,17 @@ pub fn grid_png(
             root.draw_text(text, &style, (x as i32, y as i32)).map_err(|e| failed(e.to_string()))
         };
         for (group, &x) in groups.iter().zip(&group_lefts) {
-            write(group.name, x, 6, 15)?;
+            write(group.name, x, 12, 30)?;
         }
         for (caption, &x) in captions.iter().zip(&lefts) {
-            write(caption, x, height - BOTTOM + 4, 12)?;
+            for (line, i) in caption.lines().take(2).zip(0..) {
+                let line = shortened(line, (column / CHARACTER) as usize);
+                write(&line, x, height - BOTTOM + 4 + 32 * i, 24)?;
+            }
         }
         let mut y = TOP;
         for (row, tile) in rows.iter().zip(&tiles) {
-            write(row.name, 8, y + tile.1 / 2 - 8, 14)?;
+            write(row.name, 16, y + tile.1 / 2 - 16, 28)?;
             y += tile.1 + GAP;
         }
         root.present().map_err(|e| failed(e.to_string()))?;

@@ -1,8 +1,12 @@
 //! Results as people read them: reports, curves, grids of images, clouds of latents.
 //!
 //! Tables and figures (`classification`, `regression`, `pca`, `linear`) draw nothing; what draws
-//! is in `plot`, `grid`, `scaling` and `scatter`.
+//! is in `plot`, `grid`, `scaling` and `scatter`, on what `canvas` and `axis` give.
 
+#[cfg(feature = "pictures")]
+mod axis;
+#[cfg(feature = "pictures")]
+mod canvas;
 mod classification;
 mod drawing;
 #[cfg(feature = "pictures")]
@@ -20,16 +24,16 @@ mod scatter;
 mod undrawn;
 
 pub use classification::ClassificationReport;
-pub use drawing::{Cloud, GridGroup, GridRow, ScalingPanel};
+pub use drawing::{Cloud, GridGroup, GridRow, PlotFormat, ScalingPanel};
 #[cfg(feature = "pictures")]
 pub use grid::grid_png;
 pub use pca::Pca;
 #[cfg(feature = "pictures")]
-pub use plot::{history_png, history_text};
+pub use plot::{history_plot, history_text};
 pub use regression::RegressionReport;
 #[cfg(feature = "pictures")]
-pub use scaling::scaling_png;
+pub use scaling::scaling_plot;
 #[cfg(feature = "pictures")]
-pub use scatter::scatter_png;
+pub use scatter::scatter_plot;
 #[cfg(not(feature = "pictures"))]
 pub use undrawn::*;

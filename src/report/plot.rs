@@ -1,119 +1,141 @@
-//! The history as a picture: a PNG, and a drawing for the terminal.
+//! The history as a picture: a PNG or SVG, and a drawing for the terminal.
 
-use image::ImageEncoder;
+use std::ops::Range;
+
+use plotters::coord::Shift;
+use plotters::coord::ranged1d::Ranged;
 use plotters::prelude::*;
-use plotters::style::register_font;
 use textplots::{Chart, Plot, Shape};
 
+use super::axis::Axis;
+use super::canvas::{COLOURS, Drawing, LEGEND, Mark, Scale, draw_legend, render};
+use super::drawing::PlotFormat;
 use crate::error::{Error, Result};
 use crate::train::History;
 
-/// Width and height of the PNG in pixels.
-const SIZE: (u32, u32) = (900, 360);
+/// Width and height of a panel.
+const PANEL: (u32, u32) = (450, 360);
 
 /// One curve: its name, its value by epoch.
 type Curve<'h> = (&'static str, &'h [f64]);
 
-/// The panels of a history's picture: loss, and accuracy where there is one.
-fn panels(history: &History) -> Vec<(&'static str, Vec<Curve<'_>>)> {
+/// The panels of a history's picture: loss, accuracy where there is one, and what was watched.
+fn panels(history: &History) -> Vec<(&str, Vec<Curve<'_>>)> {
     let curves = |training, validation| -> Vec<Curve<'_>> {
         let both = [("training", training), ("validation", validation)];
         both.into_iter().filter(|(_, values): &Curve<'_>| !values.is_empty()).collect()
     };
-    let panels = vec![
+    let mut panels = vec![
         ("loss", curves(&history.loss[..], &history.val_loss[..])),
         ("accuracy", curves(&history.accuracy[..], &history.val_accuracy[..])),
     ];
+    let watched = history.val_metrics.iter();
+    panels.extend(watched.map(|(name, values)| (name.as_str(), curves(&[][..], &values[..]))));
     panels.into_iter().filter(|(_, curves)| !curves.is_empty()).collect()
 }
 
-/// Lowest and highest value of some curves, apart even where all are equal.
-fn range(curves: &[Curve<'_>]) -> (f64, f64) {
-    let values = || curves.iter().flat_map(|(_, values)| values.iter().copied());
-    let (low, high) = (values().fold(f64::MAX, f64::min), values().fold(f64::MIN, f64::max));
-    let margin = ((high - low) * 0.05).max(1e-3);
-    (low - margin, high + margin)
+/// A curve's colour: training's or validation's, whatever else there is.
+fn colour(name: &str) -> RGBColor {
+    COLOURS[(name == "validation") as usize]
 }
 
-/// Loss and accuracy by epoch, side by side, as the bytes of a PNG.
+/// Grey, for the line of the best epoch.
+const BEST: RGBColor = RGBColor(110, 110, 110);
+
+struct HistoryPlot<'h> {
+    panels: Vec<(&'h str, Vec<Curve<'h>>)>,
+    best_epoch: Option<usize>,
+}
+
+/// Loss and accuracy by epoch, and the metric that was watched, side by side, as the bytes of a file; the epoch
+/// whose weights were kept is marked.
 ///
 /// # Errors
 /// [`Error::Training`] when there is no epoch to draw.
-pub fn history_png(history: &History) -> Result<Vec<u8>> {
-    let failed = |message: String| Error::Training(format!("the plot cannot be drawn: {message}"));
+pub fn history_plot(history: &History, format: PlotFormat) -> Result<Vec<u8>> {
     let panels = panels(history);
     if panels.is_empty() {
-        return Err(failed("there is no epoch".into()));
+        return Err(Error::Training("the plot cannot be drawn: there is no epoch".into()));
     }
-    load_font()?;
-    let mut pixels = vec![255; (SIZE.0 * SIZE.1 * 3) as usize];
-    {
-        let root = BitMapBackend::with_buffer(&mut pixels, SIZE).into_drawing_area();
-        root.fill(&WHITE).map_err(|e| failed(e.to_string()))?;
-        for (area, (title, curves)) in root.split_evenly((1, panels.len())).iter().zip(&panels) {
-            draw(area, title, curves).map_err(failed)?;
+    render(&HistoryPlot { panels, best_epoch: history.best_epoch }, format)
+}
+
+impl Drawing for HistoryPlot<'_> {
+    fn size(&self) -> (u32, u32) {
+        (PANEL.0 * self.panels.len() as u32 + LEGEND, PANEL.1)
+    }
+
+    fn draw<B: DrawingBackend>(
+        &self,
+        root: &DrawingArea<B, Shift>,
+        scale: Scale,
+    ) -> std::result::Result<(), DrawingAreaErrorKind<B::ErrorType>> {
+        let panels = PANEL.0 * self.panels.len() as u32;
+        let (plots, legend) = root.split_horizontally(scale.of(panels));
+        for (area, panel) in plots.split_evenly((1, self.panels.len())).iter().zip(&self.panels) {
+            self.draw_panel(area, panel, scale)?;
         }
-        root.present().map_err(|e| failed(e.to_string()))?;
+        let has = |name: &&str| {
+            self.panels.iter().any(|(_, curves)| curves.iter().any(|(curve, _)| curve == name))
+        };
+        let names = ["training", "validation"].into_iter().filter(has);
+        let mut entries: Vec<_> =
+            names.map(|name| (name.to_owned(), colour(name), Mark::Line)).collect();
+        if let Some(best) = self.best_epoch {
+            entries.push((format!("best epoch, {best}"), BEST, Mark::Dashes));
+        }
+        draw_legend(&legend, &entries, scale)
     }
-    png_bytes(SIZE, &pixels)
 }
 
-/// The bytes of a PNG of red, green, blue pixels.
-pub(super) fn png_bytes((width, height): (u32, u32), pixels: &[u8]) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    image::codecs::png::PngEncoder::new(&mut bytes)
-        .write_image(pixels, width, height, image::ExtendedColorType::Rgb8)
-        .map_err(|e| Error::Training(format!("the plot cannot be drawn: {e}")))?;
-    Ok(bytes)
-}
-
-/// Makes the font known that is in the binary: plots look the same everywhere and need no system
-/// library.
-pub(super) fn load_font() -> Result<()> {
-    register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular())
-        .map_err(|_| Error::Training("the plot's font is broken".into()))
-}
-
-fn draw<B: DrawingBackend>(
-    area: &DrawingArea<B, plotters::coord::Shift>,
-    title: &str,
-    curves: &[Curve<'_>],
-) -> std::result::Result<(), String> {
-    let text = |e: DrawingAreaErrorKind<B::ErrorType>| e.to_string();
-    let epochs = curves.iter().map(|(_, values)| values.len()).max().unwrap_or(1);
-    let (low, high) = range(curves);
-    let mut chart = ChartBuilder::on(area)
-        .caption(title, ("sans-serif", 18))
-        .margin(12)
-        .x_label_area_size(34)
-        .y_label_area_size(52)
-        .build_cartesian_2d(1f64..epochs.max(2) as f64, low..high)
-        .map_err(text)?;
-    chart
-        .configure_mesh()
-        .light_line_style(WHITE)
-        .x_desc("epoch")
-        .x_label_formatter(&|x| format!("{x:.0}"))
-        .y_label_formatter(&|y| format!("{y:.2}"))
-        .label_style(("sans-serif", 13))
-        .draw()
-        .map_err(text)?;
-    let colours = [RGBColor(31, 119, 180), RGBColor(255, 127, 14)];
-    for ((name, values), colour) in curves.iter().zip(colours) {
-        let points = values.iter().enumerate().map(|(i, &value)| (i as f64 + 1.0, value));
-        let line = LineSeries::new(points, colour.stroke_width(2));
+impl HistoryPlot<'_> {
+    fn draw_panel<B: DrawingBackend>(
+        &self,
+        area: &DrawingArea<B, Shift>,
+        (title, curves): &(&str, Vec<Curve<'_>>),
+        scale: Scale,
+    ) -> std::result::Result<(), DrawingAreaErrorKind<B::ErrorType>> {
+        let epochs = curves.iter().map(|(_, values)| values.len()).max().unwrap_or(1);
+        let values = Axis::of_values(curves.iter().flat_map(|(_, values)| values.iter().copied()));
+        let Range { start: low, end: high } = values.range();
+        let mut chart = ChartBuilder::on(area)
+            .caption(title, scale.font(18))
+            .margin(scale.of(12))
+            .x_label_area_size(scale.of(38))
+            .y_label_area_size(scale.of(30 + 8 * values.longest_label() as u32))
+            .build_cartesian_2d(Axis::of_epochs(epochs), values)?;
         chart
-            .draw_series(line)
-            .map_err(text)?
-            .label(*name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
+            .configure_mesh()
+            .light_line_style(WHITE)
+            .x_desc("epoch")
+            .y_desc(*title)
+            .axis_desc_style(scale.font(14))
+            .label_style(scale.font(13))
+            .draw()?;
+        if let Some(best) = self.best_epoch {
+            let ends = [(best as f64, low), (best as f64, high)];
+            let style = scale.line(BEST, 1);
+            let dashes = DashedLineSeries::new(ends, scale.of(6), scale.of(4), style);
+            chart.draw_series(dashes)?;
+        }
+        for (name, values) in curves {
+            let points = || {
+                let numbered = (1..).zip(values.iter());
+                let points = numbered.map(|(epoch, &value)| (epoch as f64, value));
+                points.filter(|(_, value)| value.is_finite())
+            };
+            let style = scale.line(colour(name), 2);
+            chart.draw_series(LineSeries::new(points(), style))?;
+            // A line of one point is none; of a few epochs, each is seen.
+            let dots = points().filter(|_| values.len() <= 20);
+            let dot = |point| Circle::new(point, scale.of(3), colour(name).filled());
+            chart.draw_series(dots.map(dot))?;
+            let best = points().filter(|(epoch, _)| Some(*epoch as usize) == self.best_epoch);
+            let ring = |point| Circle::new(point, scale.of(5), style);
+            chart.draw_series(best.map(ring))?;
+        }
+        Ok(())
     }
-    chart
-        .configure_series_labels()
-        .background_style(WHITE.mix(0.8))
-        .label_font(("sans-serif", 13))
-        .draw()
-        .map_err(text)
 }
 
 /// Loss and accuracy by epoch, drawn with braille dots for the terminal; validation is named
@@ -121,7 +143,8 @@ fn draw<B: DrawingBackend>(
 pub fn history_text(history: &History) -> String {
     let mut drawing = String::new();
     for (title, curves) in panels(history) {
-        let (low, high) = range(&curves);
+        let range = Axis::of_values(curves.iter().flat_map(|(_, values)| values.iter().copied()));
+        let Range { start: low, end: high } = range.range();
         let epochs = curves[0].1.len().max(2) as f32;
         let points: Vec<Vec<(f32, f32)>> = curves
             .iter()
@@ -142,4 +165,87 @@ pub fn history_text(history: &History) -> String {
         }
     }
     drawing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn history() -> History {
+        History {
+            loss: vec![0.6931, 0.6927, 0.6925, 0.6924, 0.6923],
+            val_loss: vec![0.6932, 0.6929, 0.6928, 0.6931, 0.6935],
+            best_epoch: Some(3),
+            ..History::default()
+        }
+    }
+
+    /// The texts of an SVG, with where each stands.
+    fn texts(svg: &str) -> Vec<(i32, String)> {
+        let begin = svg.match_indices("<text ").map(|(at, _)| &svg[at..]);
+        let text = |element: &str| {
+            let x = element.split("x=\"").nth(1).and_then(|rest| rest.split('"').next());
+            let inner = element.split('>').nth(1).and_then(|rest| rest.split('<').next());
+            (x.and_then(|x| x.parse().ok()).unwrap_or(-1), inner.unwrap_or("").trim().to_owned())
+        };
+        begin.map(text).collect()
+    }
+
+    #[test]
+    fn a_plot_says_what_it_shows() {
+        let mut history = history();
+        history.val_metrics.insert("r2".into(), vec![0.1, 0.2, 0.3, 0.25, 0.2]);
+        let svg = history_plot(&history, PlotFormat::Svg).expect("drawn");
+        let texts = texts(std::str::from_utf8(&svg).expect("SVG is text"));
+        let place = |wanted: &str| {
+            let found: Vec<i32> =
+                texts.iter().filter(|(_, text)| text == wanted).map(|(x, _)| *x).collect();
+            assert!(!found.is_empty(), "no {wanted} in {texts:?}");
+            found
+        };
+        // Titles, axes, whole epochs, ticks that differ.
+        for text in ["loss", "r2", "epoch", "1", "2", "5", "0.6924", "0.6926"] {
+            place(text);
+        }
+        assert!(texts.iter().all(|(_, text)| text != "1.5" && text != "0.69"), "{texts:?}");
+        // The legend is beside both panels, and says which epoch was kept.
+        for entry in ["training", "validation", "best epoch, 3"] {
+            assert!(place(entry).iter().all(|&x| x > 2 * PANEL.0 as i32), "{entry}");
+        }
+        let plain = History { best_epoch: None, ..history.clone() };
+        let svg = history_plot(&plain, PlotFormat::Svg).expect("drawn");
+        assert!(!std::str::from_utf8(&svg).expect("SVG is text").contains("best epoch"));
+    }
+
+    #[test]
+    fn pixels_are_two_for_each_unit() {
+        let png = history_plot(&history(), PlotFormat::Png).expect("drawn");
+        let picture = image::load_from_memory(&png).expect("a PNG");
+        let size = (picture.width(), picture.height());
+        assert_eq!(size, (2 * (PANEL.0 + LEGEND), 2 * PANEL.1));
+        // Both curves are drawn, and the line of the best epoch.
+        for colour in [COLOURS[0], COLOURS[1], BEST] {
+            let wanted = image::Rgb([colour.0, colour.1, colour.2]);
+            let found = picture.to_rgb8().pixels().filter(|&&pixel| pixel == wanted).count();
+            assert!(found > 100, "{colour:?} has {found} pixels");
+        }
+    }
+
+    #[test]
+    fn histories_of_any_values_are_drawn() {
+        for loss in [
+            vec![0.0],
+            vec![1e-30; 4],
+            vec![f64::NAN, 1.0],
+            vec![1e300, -1e300],
+            vec![f64::INFINITY],
+        ] {
+            let history = History { loss, best_epoch: Some(1), ..History::default() };
+            for format in [PlotFormat::Png, PlotFormat::Svg] {
+                assert!(history_plot(&history, format).is_ok(), "{history:?}");
+            }
+            history_text(&history);
+        }
+        assert!(history_plot(&History::default(), PlotFormat::Png).is_err());
+    }
 }

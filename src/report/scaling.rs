@@ -1,44 +1,63 @@
 //! Curves over doubling sizes, both axes logarithmic: one panel a question.
 
+use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::drawing::ScalingPanel;
-use super::plot::{load_font, png_bytes};
+use super::canvas::{COLOURS, Drawing, LEGEND, Mark, Scale, draw_legend, render};
+use super::drawing::{PlotFormat, ScalingPanel};
 use crate::error::{Error, Result};
 
-/// Width and height of a panel in pixels.
-const PANEL: (u32, u32) = (460, 330);
+/// Width and height of a panel.
+const PANEL: (u32, u32) = (420, 330);
 
-/// The panels, two in a row, as the bytes of a PNG.
+struct ScalingPlot<'p>(&'p [ScalingPanel]);
+
+/// The panels, two in a row, as the bytes of a file.
 ///
 /// # Errors
 /// [`Error::Training`] when there is nothing to draw.
-pub fn scaling_png(panels: &[ScalingPanel]) -> Result<Vec<u8>> {
-    let failed = |message: String| Error::Training(format!("the plot cannot be drawn: {message}"));
+pub fn scaling_plot(panels: &[ScalingPanel], format: PlotFormat) -> Result<Vec<u8>> {
     let has_points = |panel: &ScalingPanel| panel.curves.iter().any(|(_, curve)| !curve.is_empty());
     if panels.is_empty() || !panels.iter().all(has_points) {
-        return Err(failed("there is no point".into()));
+        return Err(Error::Training("the plot cannot be drawn: there is no point".into()));
     }
-    load_font()?;
-    let rows = panels.len().div_ceil(2);
-    let size = (PANEL.0 * 2, PANEL.1 * rows as u32);
-    let mut pixels = vec![255; (size.0 * size.1 * 3) as usize];
-    {
-        let root = BitMapBackend::with_buffer(&mut pixels, size).into_drawing_area();
-        root.fill(&WHITE).map_err(|e| failed(e.to_string()))?;
-        for (area, panel) in root.split_evenly((rows, 2)).iter().zip(panels) {
-            draw(area, panel).map_err(failed)?;
-        }
-        root.present().map_err(|e| failed(e.to_string()))?;
-    }
-    png_bytes(size, &pixels)
+    render(&ScalingPlot(panels), format)
 }
 
-fn draw<B: DrawingBackend>(
-    area: &DrawingArea<B, plotters::coord::Shift>,
+/// The colour of a panel's curve.
+fn colour(curve: usize) -> RGBColor {
+    COLOURS[curve % COLOURS.len()]
+}
+
+impl Drawing for ScalingPlot<'_> {
+    fn size(&self) -> (u32, u32) {
+        let rows = self.0.len().div_ceil(2) as u32;
+        ((PANEL.0 + LEGEND) * 2, PANEL.1 * rows)
+    }
+
+    fn draw<B: DrawingBackend>(
+        &self,
+        root: &DrawingArea<B, Shift>,
+        scale: Scale,
+    ) -> std::result::Result<(), DrawingAreaErrorKind<B::ErrorType>> {
+        let rows = self.0.len().div_ceil(2);
+        for (area, panel) in root.split_evenly((rows, 2)).iter().zip(self.0) {
+            let (plot, legend) = area.split_horizontally(scale.of(PANEL.0));
+            draw_panel(&plot, panel, scale)?;
+            let names = panel.curves.iter().enumerate();
+            let entries: Vec<_> =
+                names.map(|(i, (name, _))| (name.clone(), colour(i), Mark::Line)).collect();
+            draw_legend(&legend, &entries, scale)?;
+        }
+        Ok(())
+    }
+}
+
+fn draw_panel<B: DrawingBackend>(
+    area: &DrawingArea<B, Shift>,
     panel: &ScalingPanel,
-) -> std::result::Result<(), String> {
-    let text = |e: DrawingAreaErrorKind<B::ErrorType>| e.to_string();
+    scale: Scale,
+) -> std::result::Result<(), DrawingAreaErrorKind<B::ErrorType>> {
     let points = || panel.curves.iter().flat_map(|(_, points)| points);
     let bounds = |of: fn(&(f64, f64)) -> f64| {
         let (low, high) = points()
@@ -47,36 +66,25 @@ fn draw<B: DrawingBackend>(
         low * 0.8..high * 1.25
     };
     let mut chart = ChartBuilder::on(area)
-        .caption(&panel.title, ("sans-serif", 16))
-        .margin(10)
-        .x_label_area_size(30)
-        .y_label_area_size(56)
-        .build_cartesian_2d(bounds(|p| p.0).log_scale(), bounds(|p| p.1).log_scale())
-        .map_err(text)?;
+        .caption(&panel.title, scale.font(16))
+        .margin(scale.of(10))
+        .x_label_area_size(scale.of(30))
+        .y_label_area_size(scale.of(60))
+        .build_cartesian_2d(bounds(|p| p.0).log_scale(), bounds(|p| p.1).log_scale())?;
     chart
         .configure_mesh()
         .light_line_style(WHITE)
         .y_desc("ms a step")
         .x_label_formatter(&|x| format!("{x:.0}"))
         .y_label_formatter(&|y| format!("{y}"))
-        .label_style(("sans-serif", 12))
-        .draw()
-        .map_err(text)?;
-    let colours = [(31, 119, 180), (255, 127, 14), (44, 160, 44), (214, 39, 40)];
-    for ((name, points), (r, g, b)) in panel.curves.iter().zip(colours) {
-        let colour = RGBColor(r, g, b);
-        let line = LineSeries::new(points.iter().copied(), colour.stroke_width(2)).point_size(3);
-        chart
-            .draw_series(line)
-            .map_err(text)?
-            .label(name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
+        .axis_desc_style(scale.font(13))
+        .label_style(scale.font(12))
+        .draw()?;
+    for (i, (_, points)) in panel.curves.iter().enumerate() {
+        let style = scale.line(colour(i), 2);
+        chart.draw_series(LineSeries::new(points.iter().copied(), style))?;
+        let dot = |&point: &(f64, f64)| Circle::new(point, scale.of(3), colour(i).filled());
+        chart.draw_series(points.iter().map(dot))?;
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
-        .background_style(WHITE.mix(0.8))
-        .label_font(("sans-serif", 12))
-        .draw()
-        .map_err(text)
+    Ok(())
 }

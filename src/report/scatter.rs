@@ -2,92 +2,130 @@
 
 use std::collections::BTreeMap;
 
+use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::drawing::Cloud;
-use super::plot::{load_font, png_bytes};
+use super::axis::Axis;
+use super::canvas::{COLOURS, Drawing, LEGEND, Mark, Scale, draw_legend, render};
+use super::drawing::{Cloud, PlotFormat};
 use crate::error::{Error, Result};
 
-const SIZE: (u32, u32) = (1200, 620);
+/// Width and height of a panel.
+const PANEL: (u32, u32) = (600, 620);
 
-/// Colours of up to ten labels; more labels take them in turn.
-const COLOURS: [RGBColor; 10] = [
-    RGBColor(31, 119, 180),
-    RGBColor(255, 127, 14),
-    RGBColor(44, 160, 44),
-    RGBColor(214, 39, 40),
-    RGBColor(148, 103, 189),
-    RGBColor(140, 86, 75),
-    RGBColor(227, 119, 194),
-    RGBColor(127, 127, 127),
-    RGBColor(188, 189, 34),
-    RGBColor(23, 190, 207),
-];
+/// Points of labels that have no colour of their own.
+const OTHERS: RGBColor = RGBColor(200, 200, 200);
 
-/// Draws clouds side by side, as the bytes of a PNG. `labels` has one a row, or none.
+struct ScatterPlot<'c> {
+    clouds: &'c [Cloud],
+    /// Colour by row; empty where there are no labels.
+    colours: Vec<RGBColor>,
+    legend: Vec<(String, RGBColor, Mark)>,
+}
+
+/// Draws clouds side by side, as the bytes of a file. `labels` has one a row, or none. Ten labels have colours: of
+/// more, those of most rows; the others are grey.
 ///
 /// # Errors
 /// [`Error::Training`] when there is nothing to draw.
-pub fn scatter_png(clouds: &[Cloud], labels: &[String]) -> Result<Vec<u8>> {
-    let failed = |message: String| Error::Training(format!("the plot cannot be drawn: {message}"));
-    load_font()?;
-    let known: BTreeMap<&str, usize> = {
-        let mut names: Vec<&str> = labels.iter().map(String::as_str).collect();
+pub fn scatter_plot(clouds: &[Cloud], labels: &[String], format: PlotFormat) -> Result<Vec<u8>> {
+    if clouds.is_empty() {
+        return Err(Error::Training("the plot cannot be drawn: there is no cloud".into()));
+    }
+    let (colours, legend) = coloured(labels);
+    render(&ScatterPlot { clouds, colours, legend }, format)
+}
+
+/// The colour of each row, and a legend of the colours where there are several.
+fn coloured(labels: &[String]) -> (Vec<RGBColor>, Vec<(String, RGBColor, Mark)>) {
+    let mut rows: BTreeMap<&str, usize> = BTreeMap::new();
+    labels.iter().for_each(|label| *rows.entry(label).or_default() += 1);
+    let mut names: Vec<&str> = rows.keys().copied().collect();
+    if names.len() > COLOURS.len() {
+        names.sort_by_key(|name| std::cmp::Reverse(rows[name]));
+        names.truncate(COLOURS.len());
         names.sort_unstable();
-        names.dedup();
-        names.into_iter().zip(0..).collect()
-    };
-    let colour = |row: usize| match labels.get(row) {
-        Some(label) => COLOURS[known[label.as_str()] % COLOURS.len()],
-        None => COLOURS[0],
-    };
-    let mut pixels = vec![255; (SIZE.0 * SIZE.1 * 3) as usize];
-    {
-        let root = BitMapBackend::with_buffer(&mut pixels, SIZE).into_drawing_area();
-        for (area, cloud) in root.split_evenly((1, clouds.len().max(1))).iter().zip(clouds) {
-            let [x, y] = [0, 1].map(|axis| range(cloud.points.iter().map(|point| point[axis])));
+    }
+    let known: BTreeMap<&str, RGBColor> = names.iter().copied().zip(COLOURS).collect();
+    let colour = |label: &String| known.get(label.as_str()).copied().unwrap_or(OTHERS);
+    let mut legend: Vec<_> =
+        names.iter().map(|&name| (name.to_owned(), known[name], Mark::Dot)).collect();
+    if rows.len() > names.len() {
+        legend.push((format!("{} others", rows.len() - names.len()), OTHERS, Mark::Dot));
+    }
+    if rows.len() < 2 {
+        legend.clear();
+    }
+    (labels.iter().map(colour).collect(), legend)
+}
+
+impl Drawing for ScatterPlot<'_> {
+    fn size(&self) -> (u32, u32) {
+        let legend = if self.legend.is_empty() { 0 } else { LEGEND };
+        (PANEL.0 * self.clouds.len() as u32 + legend, PANEL.1)
+    }
+
+    fn draw<B: DrawingBackend>(
+        &self,
+        root: &DrawingArea<B, Shift>,
+        scale: Scale,
+    ) -> std::result::Result<(), DrawingAreaErrorKind<B::ErrorType>> {
+        let (plots, legend) = root.split_horizontally(scale.of(PANEL.0 * self.clouds.len() as u32));
+        for (area, cloud) in plots.split_evenly((1, self.clouds.len())).iter().zip(self.clouds) {
+            let [x, y] = [0, 1]
+                .map(|axis| Axis::of_values(cloud.points.iter().map(move |point| point[axis])));
             let mut chart = ChartBuilder::on(area)
-                .caption(&cloud.title, ("sans-serif", 18))
-                .margin(12)
-                .x_label_area_size(28)
-                .y_label_area_size(48)
-                .build_cartesian_2d(x, y)
-                .map_err(|e| failed(e.to_string()))?;
+                .caption(&cloud.title, scale.font(18))
+                .margin(scale.of(12))
+                .x_label_area_size(scale.of(38))
+                .y_label_area_size(scale.of(30 + 8 * y.longest_label() as u32))
+                .build_cartesian_2d(x, y)?;
             chart
                 .configure_mesh()
                 .light_line_style(WHITE)
-                .label_style(("sans-serif", 12))
-                .draw()
-                .map_err(|e| failed(e.to_string()))?;
-            let dots = cloud.points.iter().enumerate().map(|(row, point)| {
-                Circle::new((point[0], point[1]), 2, colour(row).mix(0.6).filled())
-            });
-            chart.draw_series(dots).map_err(|e| failed(e.to_string()))?;
-            if (2..=COLOURS.len()).contains(&known.len()) {
-                for (name, i) in &known {
-                    let colour = COLOURS[*i];
-                    chart
-                        .draw_series(std::iter::empty::<Circle<(f64, f64), i32>>())
-                        .map_err(|e| failed(e.to_string()))?
-                        .label(*name)
-                        .legend(move |(x, y)| Circle::new((x + 8, y), 4, colour.filled()));
-                }
-                chart
-                    .configure_series_labels()
-                    .background_style(WHITE.mix(0.8))
-                    .label_font(("sans-serif", 12))
-                    .draw()
-                    .map_err(|e| failed(e.to_string()))?;
-            }
+                .x_desc(cloud.axes[0])
+                .y_desc(cloud.axes[1])
+                .axis_desc_style(scale.font(13))
+                .label_style(scale.font(12))
+                .draw()?;
+            let points = cloud.points.iter().enumerate();
+            let finite = points.filter(|(_, point)| point.iter().all(|value| value.is_finite()));
+            chart.draw_series(finite.map(|(row, point)| {
+                let colour = self.colours.get(row).copied().unwrap_or(COLOURS[0]);
+                Circle::new((point[0], point[1]), scale.of(2), colour.mix(0.6).filled())
+            }))?;
         }
-        root.present().map_err(|e| failed(e.to_string()))?;
+        draw_legend(&legend, &self.legend, scale)
     }
-    png_bytes(SIZE, &pixels)
 }
 
-/// From the least to the largest value, with a margin.
-fn range(values: impl Iterator<Item = f64> + Clone) -> std::ops::Range<f64> {
-    let (low, high) = (values.clone().fold(f64::MAX, f64::min), values.fold(f64::MIN, f64::max));
-    let margin = ((high - low) * 0.05).max(1e-6);
-    low - margin..high + margin
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(counts: &[(&str, usize)]) -> Vec<String> {
+        let rows = counts.iter().flat_map(|&(label, rows)| std::iter::repeat_n(label, rows));
+        rows.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn each_label_has_its_colour() {
+        let (colours, legend) = coloured(&labels(&[("b", 1), ("a", 2)]));
+        assert_eq!(colours, [COLOURS[1], COLOURS[0], COLOURS[0]]);
+        let names: Vec<&str> = legend.iter().map(|(name, ..)| name.as_str()).collect();
+        assert_eq!(names, ["a", "b"]);
+        assert_eq!(coloured(&[]).1.len() + coloured(&labels(&[("a", 3)])).1.len(), 0);
+    }
+
+    #[test]
+    fn of_many_labels_no_colour_is_used_twice() {
+        let names: Vec<String> = (0..13).map(|i| format!("label {i:02}")).collect();
+        let counts: Vec<(&str, usize)> =
+            names.iter().zip(1..).map(|(name, rows)| (name.as_str(), rows)).collect();
+        let (colours, legend) = coloured(&labels(&counts));
+        assert_eq!(legend.len(), 11);
+        assert_eq!((legend[0].0.as_str(), legend[10].0.as_str()), ("label 03", "3 others"));
+        // Of 1, 2 and 3 rows.
+        assert!(colours[..6].iter().all(|colour| *colour == OTHERS) && colours[6] == COLOURS[0]);
+    }
 }

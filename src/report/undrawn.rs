@@ -1,6 +1,6 @@
 //! In place of what draws, in a build without the feature `pictures`: each says what is missing.
 
-use super::drawing::{Cloud, GridGroup, GridRow, ScalingPanel};
+use super::drawing::{Cloud, GridGroup, GridRow, PlotFormat, ScalingPanel};
 use crate::error::{Error, Result};
 use crate::train::History;
 
@@ -14,7 +14,7 @@ fn missing() -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// Always: this build draws no pictures.
-pub fn history_png(_: &History) -> Result<Vec<u8>> {
+pub fn history_plot(_: &History, _: PlotFormat) -> Result<Vec<u8>> {
     missing()
 }
 
@@ -30,7 +30,7 @@ pub fn grid_png(_: &[GridRow<'_>], _: &[GridGroup], _: &[String]) -> Result<Vec<
 ///
 /// # Errors
 /// Always: this build draws no pictures.
-pub fn scaling_png(_: &[ScalingPanel]) -> Result<Vec<u8>> {
+pub fn scaling_plot(_: &[ScalingPanel], _: PlotFormat) -> Result<Vec<u8>> {
     missing()
 }
 
@@ -38,6 +38,6 @@ pub fn scaling_png(_: &[ScalingPanel]) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// Always: this build draws no pictures.
-pub fn scatter_png(_: &[Cloud], _: &[String]) -> Result<Vec<u8>> {
+pub fn scatter_plot(_: &[Cloud], _: &[String], _: PlotFormat) -> Result<Vec<u8>> {
     missing()
 }

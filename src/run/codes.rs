@@ -13,7 +13,8 @@ use crate::data::{
 use crate::error::{Error, Result};
 use crate::files::write_whole;
 use crate::model::{Model, Noise, Preprocessor, Source};
-use crate::report::{Cloud, GridGroup, GridRow, Pca, grid_png, scatter_png};
+use crate::printable::printable_field;
+use crate::report::{Cloud, GridGroup, GridRow, Pca, PlotFormat, grid_png, scatter_plot};
 use crate::text::Words;
 
 /// Rows of numbers with their names: codes, or what codes give back.
@@ -492,8 +493,11 @@ impl Reconstruction {
             // The original stands above what came back.
             rows.reverse();
         }
-        let captions: Vec<String> =
-            picked.iter().map(|&i| format!("{:.4}", self.row_mse[i])).collect();
+        let caption = |&i: &usize| {
+            let name = self.names.get(i).map_or_else(|| format!("row {i}"), String::clone);
+            format!("{}\n{:.4}", printable_field(&name), self.row_mse[i])
+        };
+        let captions: Vec<String> = picked.iter().map(caption).collect();
         grid_png(&rows, &groups, &captions)
     }
 }
@@ -558,7 +562,12 @@ pub fn compare_pca(
     let pca_codes: Vec<f32> = pca.encode(values).into_iter().map(|value| value as f32).collect();
     let cloud = |name: &str, mse: f64, codes: &[f32]| -> Result<Cloud> {
         let title = format!("{name}, {components} dimensions, MSE {mse:.4}");
-        Ok(Cloud { title, points: plane(codes, components)? })
+        let axes = match components {
+            1 => ["code 0", ""],
+            2 => ["code 0", "code 1"],
+            _ => ["first principal axis of the codes", "second principal axis"],
+        };
+        Ok(Cloud { title, axes, points: plane(codes, components)? })
     };
     let clouds = [cloud("PCA", pca_mse, &pca_codes)?, cloud("autoencoder", model_mse, &codes)?];
     let (training_rows, rows) = (fitted.inputs.rows(), rows.inputs.rows());
@@ -571,13 +580,13 @@ impl Comparison {
         self.model_mse / self.pca_mse.max(1e-30)
     }
 
-    /// Both codes side by side, as the bytes of a PNG: along their first two principal axes where
+    /// Both codes side by side, as the bytes of a file: along their first two principal axes where
     /// they have more than two dimensions.
     ///
     /// # Errors
     /// [`Error::Training`] when it cannot be drawn.
-    pub fn plot(&self) -> Result<Vec<u8>> {
-        scatter_png(&self.clouds, &self.labels)
+    pub fn plot(&self, format: PlotFormat) -> Result<Vec<u8>> {
+        scatter_plot(&self.clouds, &self.labels, format)
     }
 }
 

@@ -381,7 +381,7 @@ impl RunConfig {
             }
             match name {
                 "history" => check_extension(path, "a history", &["json"])?,
-                "plot" => check_extension(path, "a plot", &["png"])?,
+                "plot" => check_extension(path, "a plot", &["png", "svg"])?,
                 _ => {}
             }
             let place = resolved(path);

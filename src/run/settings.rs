@@ -278,7 +278,7 @@ settings! {
             Spec { short: Some('o'), ..output(ALL, "output") };
         /// Where to write loss and accuracy by epoch, as JSON.
         history: Option<PathBuf> = |_| None, output(MODELS, "history");
-        /// Where to draw them, as a PNG.
+        /// Where to draw them: a .png or .svg file.
         plot: Option<PathBuf> = |_| None, output(MODELS, "plot");
         /// Keep the run here between epochs: a run that finds the file goes on from it, to the same bits, and removes
         /// it at its end.

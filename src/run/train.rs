@@ -15,7 +15,7 @@ use crate::layers::Dense;
 use crate::model::{
     Activation, Input, Layer, Loss, Model, Noise, NoiseKind, Preprocessor, Source, read_weights,
 };
-use crate::report;
+use crate::report::{self, PlotFormat};
 use crate::train::{EpochReport, Fitted, History, Trainer};
 
 /// What a run made.
@@ -75,7 +75,7 @@ pub fn train(
         write_whole(path, format!("{json}\n").as_bytes())?;
     }
     if let Some(path) = config.output.plot.as_ref().filter(|_| !history.loss.is_empty()) {
-        write_whole(path, &report::history_png(&history)?)?;
+        write_whole(path, &report::history_plot(&history, PlotFormat::of(path))?)?;
     }
     // What ended before its time may go on from its checkpoint.
     if failure.is_none() {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::backend::Device;
 use crate::data::{Inputs, TextColumns, read_examples};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, did_you_mean};
 use crate::files::write_whole;
 use crate::kernels::dot;
 use crate::model::{Layer, Model, Preprocessor};
@@ -90,8 +90,9 @@ pub fn neighbours(model: &Model, word: &str, count: usize) -> Result<Vec<Neighbo
     let lowered = word.to_lowercase();
     let Some(at) = known(word).or_else(|| known(&lowered)) else {
         return Err(Error::usage(format!(
-            "the model does not know the word \"{word}\" (it knows {} words); take one of its training texts",
-            vectors.words.len()
+            "the model does not know the word \"{word}\" (it knows {} words){}; take one of its training texts",
+            vectors.words.len(),
+            did_you_mean(word, vectors.words.iter().map(String::as_str))
         )));
     };
     let first = vectors.encoder.first_word() as usize * vectors.units;
@@ -143,8 +144,15 @@ pub fn similar(
     model.latent_width()?;
     let mut ids = Vec::new();
     if encoder.encode(text, &mut ids).known == 0 {
+        let words: &[String] = match encoder.words() {
+            Words::Vocabulary(words) => words,
+            _ => &[],
+        };
+        let near = |word| did_you_mean(word, words.iter().map(String::as_str));
+        let found = text.split_whitespace().take(8).map(near).find(|found| !found.is_empty());
         return Err(Error::usage(format!(
-            "no word of \"{text}\" is known to the model; ask with words of its training texts"
+            "no word of \"{text}\" is known to the model{}; ask with words of its training texts",
+            found.unwrap_or_default()
         )));
     }
     let source = model.source.as_ref();

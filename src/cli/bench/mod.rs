@@ -8,6 +8,8 @@ use clap::{Args, Subcommand};
 
 use super::{note, print};
 use crate::backend::{Device, DeviceKind};
+use crate::report::{PlotFormat, scaling_plot};
+use crate::run::check_extension;
 use training::Workload;
 
 /// Measure kernels or training workloads on every backend, or on one device
@@ -37,7 +39,7 @@ enum What {
     },
     /// How the time of a step grows with batch, width, vocabulary and depth
     Scaling {
-        /// Draw the curves into this PNG file
+        /// Draw the curves into this .png or .svg file
         #[arg(long, value_name = "FILE")]
         plot: Option<std::path::PathBuf>,
     },
@@ -54,6 +56,9 @@ enum What {
 }
 
 pub(super) fn run(options: &Options) -> anyhow::Result<()> {
+    if let What::Scaling { plot: Some(path) } = &options.what {
+        check_extension(path, "a plot", &["png", "svg"])?;
+    }
     let devices = match &options.device {
         Some(selector) => vec![Device::open(selector)?],
         None => {
@@ -138,8 +143,8 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
         }
     }
     if let What::Scaling { plot: Some(path) } = &options.what {
-        let png = crate::report::scaling_png(&scaling::scaling_panels(&points))?;
-        crate::files::write_whole(path, &png)?;
+        let plot = scaling_plot(&scaling::scaling_panels(&points), PlotFormat::of(path))?;
+        crate::files::write_whole(path, &plot)?;
         note(format_args!("The curves are in {}.", path.display()));
     }
     Ok(())

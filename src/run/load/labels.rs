@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::Task;
 use crate::data::lines_as_words;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, did_you_mean};
 use crate::run::config::DataConfig;
 
 /// What two spellings of one label have in common: a number without the zeros behind its point.
@@ -102,7 +102,10 @@ pub(super) fn class_targets(
             Error::line(
                 path,
                 line,
-                format!("the label \"{label}\" is none of the model's: {shown}{others}"),
+                format!(
+                    "the label \"{label}\" is none of the model's: {shown}{others}{}",
+                    did_you_mean(label, known.iter().map(String::as_str))
+                ),
             )
         })
     };
