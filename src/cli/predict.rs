@@ -49,7 +49,9 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
         }
         Ok(())
     };
-    if options.data == Path::new("-") {
+    // Lines are answered as they come, unless they are said to be rows of a format.
+    let is_plain = options.rows.format.is_none() && !options.rows.no_header;
+    if options.data == Path::new("-") && is_plain {
         let mut predictor = LinePredictor::new(&model, &device)?;
         let mut input = BufReader::with_capacity(1 << 20, std::io::stdin().lock());
         let (mut first, mut unknown, mut cut) = (1, 0usize, 0usize);

@@ -145,6 +145,14 @@ impl Separated<'_> {
                 self.source.path(),
                 1,
                 match self.has_header {
+                    true if self.names.len() == 1
+                        && self.names[0].contains([';', '\t', '|', ',']) =>
+                    {
+                        format!(
+                            "there is no column \"{name}\": the first line, \"{}\", holds no separator that this format has; save the file with commas (.csv) or tabs (.tsv) between its fields",
+                            self.names[0]
+                        )
+                    }
                     true => format!(
                         "there is no column \"{name}\"{}; the columns, named by the first line, are {}. Name the right one as {setting}, or set no_header where the first line is a row",
                         did_you_mean(name, self.names.iter().map(String::as_str)),
@@ -371,6 +379,11 @@ mod tests {
         let error = found.column("a", "x").expect_err("twice").to_string();
         assert!(error.contains("1 and 3 are both"), "{error}");
         assert!(found.check_names().is_err());
+        let other = Source::of(Path::new("t"), b"a;b\n1;2\n".to_vec()).expect("bytes");
+        let semicolons =
+            Separated::open(&other, b',', |_, _| Ok(true), &mut account).expect("rows");
+        let error = semicolons.column("b", "x").expect_err("no separator").to_string();
+        assert!(error.contains("a;b") && error.contains("commas"), "{error}");
         let error = found.column("c", "text_column").expect_err("none").to_string();
         assert!(error.contains("no_header") && error.contains("first line"), "{error}");
     }

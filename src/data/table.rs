@@ -407,6 +407,11 @@ fn kind_of(
             "column \"{name}\" holds dates (\"{first}\"); make numbers of them (year, month, day of the week, days since a day), or leave the column out with drop"
         ));
     }
+    if !is_named && seen.distinct.keys().all(|field| is_written_number(field)) {
+        return wrong(format!(
+            "column \"{name}\" holds \"{first}\", a number written with other signs; write it with digits and a decimal point alone (1234.5), name the column among categories, or leave it out with drop"
+        ));
+    }
     let distinct = seen.distinct.len();
     if distinct > MOST_CATEGORIES || (distinct > 10 && 2 * distinct > rows && !is_named) {
         return wrong(format!(
@@ -430,6 +435,13 @@ pub(super) fn is_missing(field: &str) -> bool {
         "N/A", "NA", "NULL", "NAN", "-NAN", "NONE", "NIL",
     ];
     field.len() <= 8 && MARKS.iter().any(|mark| field.eq_ignore_ascii_case(mark))
+}
+
+/// Whether a field is a number as people write it: with thousands, a decimal comma, a currency, per cent.
+fn is_written_number(field: &str) -> bool {
+    const SIGNS: &str = ",.'%+-$€£¥ \u{a0}\u{202f}";
+    let digits = field.chars().filter(char::is_ascii_digit).count();
+    digits > 0 && field.chars().all(|c| c.is_ascii_digit() || SIGNS.contains(c))
 }
 
 /// Whether a field looks like a date: three numbers with one of `-/.` between, a time perhaps behind.
@@ -563,6 +575,8 @@ mod tests {
         let table = read(slip, &codes).expect("categories");
         assert_eq!(table.kinds.len(), 1);
         assert_eq!(table.values, [0.0, 1.0, 3.0, 2.0]);
+        let commas = "a,y\n\"1,5\",0\n\"2,5\",1\n";
+        assert!(message(commas, &of("y")).contains("decimal point"));
         let dates = "d,a,y\n2024-01-02,1,0\n2024-01-03 10:00,2,1\n";
         assert!(message(dates, &of("y")).contains("dates"));
         let names: String = (0..30).map(|i| format!("name {i},{}\n", i % 2)).collect();
