@@ -8,12 +8,15 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use super::progress::Progress;
 use super::{DeviceOption, note, print, tell};
+use crate::backend::Device;
+use crate::data::Account;
 use crate::error::Error;
+use crate::model::Model;
 use crate::run::{
-    Arity, HEADINGS, Range, RunConfig, RunKind, Setting, Settings, hyperparameters,
-    setting_by_flag, train, train_words,
+    Arity, HEADINGS, Loaded, Range, RunConfig, RunKind, RunObserver, Setting, Settings,
+    hyperparameters, setting_by_flag, train_observed, train_words_observed,
 };
-use crate::train::{Profile, Session};
+use crate::train::{End, EpochReport, Profile, Session, Trainer};
 
 /// `wgslearn train` as it was called.
 #[derive(Debug)]
@@ -329,6 +332,105 @@ impl Options {
     }
 }
 
+/// Shows a run on standard error.
+struct Shown<'a> {
+    show: &'a ShowOptions,
+    device: &'a Device,
+    progress: Progress,
+    profile: Option<Profile>,
+    accounts: Vec<Account>,
+    /// Different words, and all.
+    words: (usize, usize),
+}
+
+impl<'a> Shown<'a> {
+    fn new(config: &RunConfig, show: &'a ShowOptions, device: &'a Device) -> Shown<'a> {
+        let progress = Progress::new(config.training.epochs, show.quiet);
+        let (profile, accounts) = (None, Vec::new());
+        Shown { show, device, progress, profile, accounts, words: (0, 0) }
+    }
+}
+
+impl RunObserver for Shown<'_> {
+    fn begin(&mut self, model: &Model, loaded: &Loaded, trainer: &Trainer) -> crate::Result<()> {
+        let show = self.show;
+        for account in &loaded.accounts {
+            tell(account, show.quiet || show.json);
+        }
+        self.accounts = loaded.accounts.clone();
+        if !show.quiet && !show.json {
+            let rows = loaded.training.rows();
+            note(format_args!("{}\n", model.summary()));
+            note(format_args!("Training on {rows} rows, on {}.", self.device.name()));
+        }
+        if show.profile {
+            let found = Session::new(model, trainer, &loaded.training, None, self.device)?;
+            let found = found.profile()?;
+            if !show.json {
+                note(&found);
+            }
+            self.profile = Some(found);
+        }
+        Ok(())
+    }
+
+    fn begin_words(&mut self, vocabulary: usize, words: usize) {
+        self.words = (vocabulary, words);
+        if !self.show.quiet && !self.show.json {
+            note(format_args!(
+                "Training vectors of {vocabulary} words on {words} words, on {}.",
+                self.device.name()
+            ));
+        }
+    }
+
+    fn epoch(&mut self, report: EpochReport) {
+        self.progress.report(report);
+    }
+
+    fn warn(&mut self, message: &str) {
+        self.progress.note(format_args!("warning: {message}"));
+    }
+}
+
+/// What a run that ended early kept, where, and how to go on.
+fn kept(end: &End, config: &RunConfig, step: u64, epoch: usize) -> String {
+    let output = &config.output;
+    let what = match (step, &output.model) {
+        (0, _) => "no epoch was good before, so that no model is written".to_owned(),
+        (_, None) => format!("the best weights are those of epoch {epoch} (step {step})"),
+        (_, Some(path)) => {
+            format!("the best weights, of epoch {epoch} (step {step}), are in {}", path.display())
+        }
+    };
+    let is_words = config.kind == RunKind::Words;
+    let resumed = output.checkpoint.as_ref().filter(|path| path.exists());
+    let on = match (end, resumed) {
+        (End::Diverged(_), _) if is_words => {
+            "give --on-nan rollback, or a smaller --learning-rate".to_owned()
+        }
+        (End::Diverged(_), _) => {
+            "give --on-nan rollback, a smaller --learning-rate, or --clip-norm 1".to_owned()
+        }
+        (_, Some(path)) => format!(
+            "run the same command again: it goes on from {}, to the bits of a run that was not stopped",
+            path.display()
+        ),
+        (_, None) if is_words => "run the command again: word vectors begin anew".to_owned(),
+        (_, None) => "give the command --checkpoint FILE: it then keeps where it is".to_owned(),
+    };
+    format!("{what}. To go on, {on}")
+}
+
+/// The error of a run that did not end as it was asked to; none for one that did.
+fn ended_early(end: &End, config: &RunConfig, step: u64, epoch: usize) -> anyhow::Result<()> {
+    let kept = || kept(end, config, step, epoch);
+    match end {
+        End::Diverged(why) => Err(anyhow::anyhow!("{why}. Training ended; {}", kept())),
+        _ => Ok(()),
+    }
+}
+
 fn run_words(config: &RunConfig, show: &ShowOptions) -> anyhow::Result<()> {
     if show.profile {
         return Err(Error::usage(
@@ -337,23 +439,11 @@ fn run_words(config: &RunConfig, show: &ShowOptions) -> anyhow::Result<()> {
         .into());
     }
     let device = show.device.open()?;
-    let mut progress = Progress::new(config.training.epochs, show.quiet);
-    let mut sizes = (0, 0);
-    let (model, history) = train_words(
-        config,
-        &device,
-        &mut |vocabulary, words| {
-            sizes = (vocabulary, words);
-            if !show.quiet && !show.json {
-                note(format_args!(
-                    "Training vectors of {vocabulary} words on {words} words, on {}.",
-                    device.name()
-                ));
-            }
-        },
-        &mut |epoch| progress.report(epoch),
-    )?;
-    progress.finish();
+    let mut shown = Shown::new(config, show, &device);
+    let outcome = train_words_observed(config, &device, &mut shown)?;
+    shown.progress.finish();
+    ended_early(&outcome.end, config, outcome.step, outcome.epoch)?;
+    let (sizes, model, history) = (shown.words, &outcome.model, &outcome.history);
     if show.json {
         return print(serde_json::json!({
             "device": device.name(),
@@ -384,35 +474,10 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     }
     let show = &options.show;
     let device = show.device.open()?;
-    let mut progress = Progress::new(config.training.epochs, show.quiet);
-    let mut profile = None;
-    let mut accounts = Vec::new();
-    let outcome = train(
-        &config,
-        &device,
-        &mut |model, loaded, trainer| {
-            for account in &loaded.accounts {
-                tell(account, show.quiet || show.json);
-            }
-            accounts = loaded.accounts.clone();
-            if !show.quiet && !show.json {
-                let rows = loaded.training.rows();
-                note(format_args!("{}\n", model.summary()));
-                note(format_args!("Training on {rows} rows, on {}.", device.name()));
-            }
-            if show.profile {
-                let found = Session::new(model, trainer, &loaded.training, None, &device)?;
-                let found = found.profile()?;
-                if !show.json {
-                    note(&found);
-                }
-                profile = Some(found);
-            }
-            Ok(())
-        },
-        &mut |epoch| progress.report(epoch),
-    )?;
-    progress.finish();
+    let mut shown = Shown::new(&config, show, &device);
+    let outcome = train_observed(&config, &device, &mut shown)?;
+    shown.progress.finish();
+    ended_early(&outcome.end, &config, outcome.step, outcome.epoch)?;
     let history = &outcome.history;
     let last = history.best_epoch.unwrap_or(history.loss.len()).saturating_sub(1);
     if show.json {
@@ -423,10 +488,10 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
             "parameters": outcome.model.parameter_count(),
             "training_rows": outcome.training_rows,
             "validation_rows": outcome.validation_rows,
-            "data": accounts,
+            "data": shown.accounts,
             "epochs": history.loss.len(),
             "history": history,
-            "profile": profile.as_ref().map(Profile::json),
+            "profile": shown.profile.as_ref().map(Profile::json),
         }));
     }
     let mut text = format!("epochs {}", history.loss.len());

@@ -49,11 +49,19 @@ impl Model {
     /// Writes the model.
     ///
     /// # Errors
-    /// [`Error::Model`] when its parts do not go together ([`Model::validate`]), [`Error::File`] when the file cannot be
+    /// [`Error::Model`] when its parts do not go together ([`Model::validate`]) or a weight is NaN or infinite, [`Error::File`] when the file cannot be
     /// written; one that was there stays as it was.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         self.validate()?;
+        for parameter in &self.parameters {
+            if let Some(i) = parameter.values.iter().position(|value| !value.is_finite()) {
+                return Err(Error::Model(format!(
+                    "the model is not written: {} holds {} at {i}; train it again at a smaller learning rate",
+                    parameter.name, parameter.values[i]
+                )));
+            }
+        }
         let description = Description {
             version: VERSION,
             input: self.input,

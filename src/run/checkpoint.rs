@@ -11,11 +11,14 @@ use serde::{Deserialize, Serialize};
 
 use super::config::{OutputConfig, RunConfig};
 use super::load::Loaded;
+use super::observer::RunObserver;
 use crate::backend::Device;
 use crate::error::{Error, Result};
 use crate::files::write_whole;
 use crate::model::Parameter;
-use crate::train::{Checkpoint, EpochReport, History, Metrics, Next, Observer, Role, SessionState};
+use crate::train::{
+    Checkpoint, Divergence, EpochReport, History, Metrics, Next, Observer, Role, SessionState, Sums,
+};
 
 /// The metadata's key.
 const KEY: &str = "wgslearn_checkpoint";
@@ -29,7 +32,10 @@ struct Description {
     /// What the run is: only a run of the same description goes on.
     run: String,
     epoch: usize,
+    done: Sums,
     step: u64,
+    learning_rate: f64,
+    rollbacks: usize,
     history: History,
     best: Option<(usize, Metrics)>,
 }
@@ -39,7 +45,16 @@ pub(super) struct CheckpointObserver<'a> {
     path: Option<PathBuf>,
     run: String,
     written: Instant,
-    on_epoch: &'a mut dyn FnMut(EpochReport),
+    observer: &'a mut dyn RunObserver,
+}
+
+/// That a run went back for NaN, as a sentence.
+pub(super) fn rolled_back(why: &Divergence, to: usize, learning_rate: f64) -> String {
+    let place = match to {
+        0 => "its start".to_owned(),
+        epoch => format!("the end of epoch {epoch}"),
+    };
+    format!("{why}; the run goes on from {place} at the learning rate {learning_rate}")
 }
 
 impl<'a> CheckpointObserver<'a> {
@@ -47,7 +62,7 @@ impl<'a> CheckpointObserver<'a> {
         config: &RunConfig,
         loaded: &Loaded,
         device: &Device,
-        on_epoch: &'a mut dyn FnMut(EpochReport),
+        observer: &'a mut dyn RunObserver,
     ) -> Result<CheckpointObserver<'a>> {
         // Where results go does not change them; everything else does.
         let nowhere = OutputConfig { model: None, history: None, plot: None, checkpoint: None };
@@ -57,7 +72,7 @@ impl<'a> CheckpointObserver<'a> {
         let run = serde_json::to_string(&(same, rows, device.name()))
             .map_err(|e| Error::Training(format!("the run cannot be described: {e}")))?;
         let path = config.output.checkpoint.clone();
-        Ok(CheckpointObserver { path, run, written: Instant::now(), on_epoch })
+        Ok(CheckpointObserver { path, run, written: Instant::now(), observer })
     }
 
     /// Removes the checkpoint of a run that is done.
@@ -73,8 +88,16 @@ impl<'a> CheckpointObserver<'a> {
 
 impl Observer for CheckpointObserver<'_> {
     fn epoch(&mut self, report: EpochReport) -> Next {
-        (self.on_epoch)(report);
+        self.observer.epoch(report);
         Next::Continue
+    }
+
+    fn interrupted(&mut self) -> bool {
+        self.observer.interrupted()
+    }
+
+    fn rolled_back(&mut self, why: &Divergence, to: usize, learning_rate: f64) {
+        self.observer.warn(&rolled_back(why, to, learning_rate));
     }
 
     fn resume(&mut self) -> Result<Option<Checkpoint>> {
@@ -115,8 +138,8 @@ impl Observer for CheckpointObserver<'_> {
             }
         }
         let state = SessionState { step: found.step, arrays };
-        let Description { epoch, history, best, .. } = found;
-        Ok(Some(Checkpoint { epoch, history, best, state }))
+        let Description { epoch, done, history, best, learning_rate, rollbacks, .. } = found;
+        Ok(Some(Checkpoint { epoch, done, history, best, learning_rate, rollbacks, state }))
     }
 
     fn checkpoint(&mut self, take: &mut dyn FnMut() -> Result<Checkpoint>) -> Result<()> {
@@ -124,12 +147,14 @@ impl Observer for CheckpointObserver<'_> {
         if self.written.elapsed() < INTERVAL && path.exists() {
             return Ok(());
         }
-        let Checkpoint { epoch, history, best, state } = take()?;
+        let Checkpoint { epoch, done, history, best, learning_rate, rollbacks, state } = take()?;
         let broken = |message: String| {
             Error::Training(format!("the checkpoint cannot be written: {message}"))
         };
         let run = self.run.clone();
-        let description = Description { run, epoch, step: state.step, history, best };
+        let step = state.step;
+        let description =
+            Description { run, epoch, done, step, learning_rate, rollbacks, history, best };
         let json = serde_json::to_string(&description).map_err(|e| broken(e.to_string()))?;
         let mut tensors = Vec::new();
         for (role, parameters) in &state.arrays {

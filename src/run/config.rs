@@ -464,6 +464,7 @@ impl RunConfig {
             monitor: self.monitor().ok().flatten().filter(|_| validates),
             frozen_layers: 0,
             fusions: Fusions::ALL,
+            on_nan: training.on_nan,
         }
     }
 
@@ -486,6 +487,7 @@ impl RunConfig {
             words_per_step: words.words_per_step,
             learning_rate: words.learning_rate,
             seed: self.training.seed,
+            on_nan: self.training.on_nan,
         }
     }
 }

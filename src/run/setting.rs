@@ -18,7 +18,7 @@ use crate::layers::{BagMode, Layer};
 use crate::losses::Loss;
 use crate::optimizers::{Optimizer, Schedule};
 use crate::text::Side;
-use crate::train::WordMethod;
+use crate::train::{OnNan, WordMethod};
 
 /// A result whose error is often only words.
 pub(super) type Result<T, E = Error> = std::result::Result<T, E>;
@@ -410,7 +410,17 @@ macro_rules! choices {
     };
 }
 
-choices!(super::settings::Pool, BagMode, Format, Missing, Schedule, Side, TableTask, WordMethod);
+choices!(
+    super::settings::Pool,
+    BagMode,
+    Format,
+    Missing,
+    OnNan,
+    Schedule,
+    Side,
+    TableTask,
+    WordMethod
+);
 
 fn whole<T: std::str::FromStr>(text: &str) -> Result<T, String> {
     text.trim().parse().map_err(|_| "a whole number".into())

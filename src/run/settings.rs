@@ -15,7 +15,7 @@ use crate::layers::{BagMode, Layer};
 use crate::losses::Loss;
 use crate::optimizers::{Optimizer, Schedule};
 use crate::text::{Side, TextOptions};
-use crate::train::{WordMethod, WordTrainer};
+use crate::train::{OnNan, WordMethod, WordTrainer};
 
 /// How an embedding's vectors become one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -238,6 +238,9 @@ settings! {
         /// the loss: accuracy, f1_macro, roc_auc, top_k_accuracy:5, mae, r2 and others, in the unit in which the model
         /// is trained.
         monitor: Option<String> = |_| None, called("METRIC", training(MODELS, "monitor"));
+        /// When a loss or a weight becomes NaN or infinite: end with the best weights before (stop), or go back to the
+        /// last good epoch and on at half the learning rate, at most three times (rollback).
+        on_nan: OnNan = |_| OnNan::Stop, training(ALL, "on-nan");
         /// Noise on the inputs that the model learns to undo, drawn anew for every step: gaussian:0.3, salt-pepper:0.1,
         /// mask:0.25.
         noise: Option<String> = |_| None, called("KIND:AMOUNT", training(NUMBERS, "noise"));

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::checkpoint::CheckpointObserver;
 use super::config::{ModelConfig, Pool, RunConfig};
 use super::load::{Loaded, Task, load};
+use super::observer::RunObserver;
 use crate::backend::Device;
 use crate::data::{Inputs, Targets};
 use crate::error::{Error, Result};
@@ -14,10 +15,11 @@ use crate::model::{
     Activation, Input, Layer, Loss, Model, Noise, NoiseKind, Preprocessor, Source, read_weights,
 };
 use crate::report;
-use crate::train::{EpochReport, History, Trainer};
+use crate::train::{End, EpochReport, Fitted, History, Trainer};
 
 /// What a run made.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Outcome {
     /// The trained model.
     pub model: Model,
@@ -27,47 +29,102 @@ pub struct Outcome {
     pub training_rows: usize,
     /// Rows validated on.
     pub validation_rows: usize,
+    /// How it ended.
+    pub end: End,
+    /// The optimizer step that the model's weights are of; 0 where no step was good, and no file was written then.
+    pub step: u64,
+    /// The epoch of that step.
+    pub epoch: usize,
+}
+
+/// A run's two callbacks.
+struct Closures<'a> {
+    begin: &'a mut dyn FnMut(&Model, &Loaded, &Trainer) -> Result<()>,
+    on_epoch: &'a mut dyn FnMut(EpochReport),
+}
+
+impl RunObserver for Closures<'_> {
+    fn begin(&mut self, model: &Model, loaded: &Loaded, trainer: &Trainer) -> Result<()> {
+        (self.begin)(model, loaded, trainer)
+    }
+
+    fn epoch(&mut self, report: EpochReport) {
+        (self.on_epoch)(report);
+    }
 }
 
 /// Runs a training run on `device`: reads the data, trains, writes the files that it names.
 /// `begin` is called with the model, its data and its trainer before the first epoch, `on_epoch` after each.
 ///
 /// # Errors
-/// Whatever reading, training or writing meets; no file is written before training is done.
+/// Whatever reading, training or writing meets; no file is written before training is done. After
+/// [`Error::Diverged`] the files hold the best weights before it, if there are any.
 pub fn train(
     config: &RunConfig,
     device: &Device,
     begin: &mut dyn FnMut(&Model, &Loaded, &Trainer) -> Result<()>,
     on_epoch: &mut dyn FnMut(EpochReport),
 ) -> Result<Outcome> {
+    let outcome = train_observed(config, device, &mut Closures { begin, on_epoch })?;
+    match outcome.end {
+        End::Diverged(divergence) => Err(Error::Diverged(divergence)),
+        _ => Ok(outcome),
+    }
+}
+
+/// As [`train`], watched by `observer`. A run that it interrupts, or whose numbers become NaN, is no error: its best
+/// weights are written, and the outcome says how it ended.
+///
+/// # Errors
+/// As [`train`], but for [`Error::Diverged`].
+pub fn train_observed(
+    config: &RunConfig,
+    device: &Device,
+    observer: &mut dyn RunObserver,
+) -> Result<Outcome> {
     config.check()?;
     let loaded = load(config)?;
     let (mut model, frozen_layers) = build(config, &loaded, device)?;
     let (rows, validates) = (loaded.training.rows(), loaded.validation.is_some());
     let trainer = Trainer { frozen_layers, ..config.trainer(model.input(), rows, validates) };
-    begin(&model, &loaded, &trainer)?;
+    observer.begin(&model, &loaded, &trainer)?;
     let validation = loaded.validation.as_ref();
-    let mut observer = CheckpointObserver::new(config, &loaded, device, on_epoch)?;
-    let history =
-        trainer.fit_with(&mut model, &loaded.training, validation, device, &mut observer)?;
-    if let Some(path) = &config.output.model {
-        model.save(path)?;
+    let mut keeper = CheckpointObserver::new(config, &loaded, device, observer)?;
+    let fitted =
+        trainer.fit_to_end(&mut model, &loaded.training, validation, device, &mut keeper)?;
+    let Fitted { history, end, step, epoch, .. } = fitted;
+    if step > 0 {
+        write_results(config, &model, &history)?;
     }
-    if let Some(path) = &config.output.history {
-        let json = serde_json::to_string(&history)
-            .map_err(|e| Error::Training(format!("the history cannot be written: {e}")))?;
-        write_whole(path, format!("{json}\n").as_bytes())?;
+    if end == End::Done {
+        keeper.done()?;
     }
-    if let Some(path) = &config.output.plot {
-        write_whole(path, &report::history_png(&history)?)?;
-    }
-    observer.done()?;
     Ok(Outcome {
         training_rows: loaded.training.rows(),
         validation_rows: validation.map_or(0, |dataset| dataset.rows()),
         model,
         history,
+        end,
+        step,
+        epoch,
     })
+}
+
+/// Writes the files that a run names.
+fn write_results(config: &RunConfig, model: &Model, history: &History) -> Result<()> {
+    if let Some(path) = &config.output.model {
+        model.save(path)?;
+    }
+    if let Some(path) = &config.output.history {
+        let json = serde_json::to_string(history)
+            .map_err(|e| Error::Training(format!("the history cannot be written: {e}")))?;
+        write_whole(path, format!("{json}\n").as_bytes())?;
+    }
+    // Before the first epoch's end there is nothing to draw.
+    if let Some(path) = config.output.plot.as_ref().filter(|_| !history.loss.is_empty()) {
+        write_whole(path, &report::history_png(history)?)?;
+    }
+    Ok(())
 }
 
 /// The model that a run describes, for its data, and how many of its layers stay as they are.

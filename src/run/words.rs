@@ -1,24 +1,93 @@
 //! Word vectors from a file of texts: `wgslearn train words`.
 
 use super::config::RunConfig;
+use super::observer::RunObserver;
 use crate::backend::Device;
 use crate::data::{TextColumns, read_examples};
 use crate::error::{Error, Result};
 use crate::model::{Input, Layer, Loss, Model, Preprocessor, Source};
 use crate::text::{TextEncoder, TextOptions};
-use crate::train::{EpochReport, History, WordStream};
+use crate::train::{Divergence, End, EpochReport, Fitted, History, Next, Observer, WordStream};
+
+/// What a run of word vectors made.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct WordsOutcome {
+    /// The vectors as a model.
+    pub model: Model,
+    /// Loss by epoch.
+    pub history: History,
+    /// How it ended.
+    pub end: End,
+    /// The step that the vectors are of; 0 where no step was good, and no file was written then.
+    pub step: u64,
+    /// The epoch of that step.
+    pub epoch: usize,
+}
+
+/// A run's two callbacks.
+struct Closures<'a> {
+    begin: &'a mut dyn FnMut(usize, usize),
+    on_epoch: &'a mut dyn FnMut(EpochReport),
+}
+
+impl RunObserver for Closures<'_> {
+    fn begin_words(&mut self, vocabulary: usize, words: usize) {
+        (self.begin)(vocabulary, words);
+    }
+
+    fn epoch(&mut self, report: EpochReport) {
+        (self.on_epoch)(report);
+    }
+}
+
+/// A run's observer as the trainer's.
+struct Watching<'a>(&'a mut dyn RunObserver);
+
+impl Observer for Watching<'_> {
+    fn epoch(&mut self, report: EpochReport) -> Next {
+        self.0.epoch(report);
+        Next::Continue
+    }
+
+    fn interrupted(&mut self) -> bool {
+        self.0.interrupted()
+    }
+
+    fn rolled_back(&mut self, why: &Divergence, to: usize, learning_rate: f64) {
+        self.0.warn(&super::checkpoint::rolled_back(why, to, learning_rate));
+    }
+}
 
 /// Trains word vectors and writes them as a model: an embedding and the mean over a text's words, so
 /// that it encodes texts too. `begin` is called with the numbers of different words and of all.
 ///
 /// # Errors
-/// Whatever reading, training or writing meets.
+/// Whatever reading, training or writing meets. After [`Error::Diverged`] the file holds the vectors of the last good
+/// epoch, if there is one.
 pub fn train_words(
     config: &RunConfig,
     device: &Device,
     begin: &mut dyn FnMut(usize, usize),
     on_epoch: &mut dyn FnMut(EpochReport),
 ) -> Result<(Model, History)> {
+    let outcome = train_words_observed(config, device, &mut Closures { begin, on_epoch })?;
+    match outcome.end {
+        End::Diverged(divergence) => Err(Error::Diverged(divergence)),
+        _ => Ok((outcome.model, outcome.history)),
+    }
+}
+
+/// As [`train_words`], watched by `observer`. A run that it interrupts, or whose numbers become NaN, is no error: its
+/// last good vectors are written, and the outcome says how it ended.
+///
+/// # Errors
+/// As [`train_words`], but for [`Error::Diverged`].
+pub fn train_words_observed(
+    config: &RunConfig,
+    device: &Device,
+    observer: &mut dyn RunObserver,
+) -> Result<WordsOutcome> {
     config.check()?;
     let (data, trainer) = (&config.data, config.word_trainer());
     let columns = TextColumns {
@@ -53,13 +122,16 @@ pub fn train_words(
             format!("no word is there {} times; give a lower min_count", config.text.min_count),
         ));
     }
-    begin(encoder.rows() - encoder.first_word() as usize, words);
+    observer.begin_words(encoder.rows() - encoder.first_word() as usize, words);
     let stream = WordStream { tokens, counts, first_word: encoder.first_word() };
-    let (table, history) = trainer.fit(&stream, device, on_epoch)?;
+    let (table, fitted) = trainer.fit_to_end(&stream, device, &mut Watching(observer))?;
+    let Fitted { history, end, step, epoch, .. } = fitted;
     let layers = vec![Layer::embedding(encoder.rows(), trainer.units), Layer::mean_pool()];
     let input = Input::Ids { length: encoder.width() };
     let mut model = Model::new(input, layers, Loss::NegativeSampling, trainer.seed)?;
-    model.parameters_mut()[0].values = table;
+    if step > 0 {
+        model.parameters_mut()[0].values = table;
+    }
     model.preprocessor = Preprocessor::Text(encoder);
     // A text's latent vector is the mean of its words' vectors: all that the model gives.
     model.latent_layer = Some(model.layers().len());
@@ -68,8 +140,8 @@ pub fn train_words(
         targets: None,
         text_column: data.text_column.clone(),
     });
-    if let Some(path) = &config.output.model {
+    if let Some(path) = config.output.model.as_ref().filter(|_| step > 0) {
         model.save(path)?;
     }
-    Ok((model, history))
+    Ok(WordsOutcome { model, history, end, step, epoch })
 }
