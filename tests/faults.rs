@@ -100,3 +100,87 @@ fn word_vectors_of_which_no_pair_is_trained_are_refused() {
     );
     assert!(!folder.path("w").exists());
 }
+
+#[cfg(unix)]
+mod signals {
+    use std::process::{Child, Command, Stdio};
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    fn start(folder: &Folder, command: &[&str]) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_wgslearn"))
+            .args(command)
+            .current_dir(folder.path(""))
+            .env("WGSLEARN_CACHE", folder.path("cache"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(folder.path("err")).expect("made"))
+            .spawn()
+            .expect("wgslearn starts")
+    }
+
+    fn send(child: &Child, signal: &str) {
+        let sent = Command::new("kill").args([signal, &child.id().to_string()]).status();
+        assert!(sent.expect("kill").success());
+    }
+
+    /// Waits until the run has said `word`.
+    fn wait_for(folder: &Folder, child: &mut Child, word: &str) {
+        let started = Instant::now();
+        while !std::fs::read_to_string(folder.path("err")).expect("there").contains(word) {
+            assert!(child.try_wait().expect("a state").is_none(), "the run ended by itself");
+            assert!(started.elapsed() < Duration::from_secs(60), "{word} is not said");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn a_signal_ends_a_run_behind_its_step_and_what_is_best_is_kept() {
+        let folder = Folder::new();
+        folder.reviews();
+        folder.write("w.txt", "one two three four five six seven eight\n".repeat(3000));
+        let text_run = "train text reviews.csv --device cpu --epochs 100000 --validation-split 0 -o m --history h.json --plot h.png --checkpoint ck";
+        let word_run = "train words w.txt --device cpu --epochs 100000 --min-count 1 --subsample 0 -o m";
+        for (command, signal, code) in
+            [(text_run, "-INT", 130), (text_run, "-TERM", 143), (word_run, "-INT", 130)]
+        {
+            let mut child = start(&folder, &words(command));
+            wait_for(&folder, &mut child, "epoch 1/");
+            send(&child, signal);
+            let status = child.wait().expect("it ends");
+            let said = std::fs::read_to_string(folder.path("err")).expect("there");
+            assert_eq!(status.code(), Some(code), "{said}");
+            for part in ["are in m", "To go on"] {
+                assert!(said.contains(part), "{part} is not in {said}");
+            }
+            folder.ok(&["summary", "m"]);
+            std::fs::remove_file(folder.path("m")).expect("there");
+            if command == text_run {
+                assert!(said.contains("goes on from ck"), "{said}");
+                for name in ["ck", "h.json", "h.png"] {
+                    assert!(folder.path(name).exists(), "{name} is not there");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_second_signal_ends_a_run_at_once() {
+        let folder = Folder::new();
+        // A step takes seconds here.
+        let row: String = (0..400).map(|i| format!("c{i},")).collect();
+        let values: String = (0..400).map(|i| format!("{},", i % 7)).collect();
+        folder.write("wide.csv", format!("{row}y\n{}", format!("{values}1\n{values}2\n").repeat(500)));
+        let command = "train table wide.csv --target y --task regression --hidden 3000,3000 --batch-size 1000 --epochs 50 --validation-split 0 --device cpu -o m";
+        let mut child = start(&folder, &words(command));
+        wait_for(&folder, &mut child, "Training on");
+        std::thread::sleep(Duration::from_millis(300));
+        for _ in 0..2 {
+            send(&child, "-INT");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert_eq!(child.wait().expect("it ends").code(), Some(130));
+        assert!(!folder.path("m").exists());
+    }
+}

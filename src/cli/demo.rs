@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::signals::{Interrupted, Signals};
 use super::{DeviceOption, note, print};
-use crate::backend::DeviceKind;
+use crate::backend::{Device, DeviceKind};
 use crate::files::write_whole;
 use crate::report::{history_png, history_text};
-use crate::run::tutorial::{DOCUMENTS, ENCODED, LABELS, LENGTH, Tutorial, VOCABULARY, tutorial};
+use crate::run::tutorial::{DOCUMENTS, ENCODED, LABELS, LENGTH, Tutorial, VOCABULARY, tutorial_observed};
+use crate::train::{End, Observer};
 
 /// Run the Keras tutorial: eight documents, 50 epochs, a report
 #[derive(Debug, Args)]
@@ -33,9 +35,31 @@ pub(super) struct Options {
     json: bool,
 }
 
+/// Ends the run where a signal asks for it.
+struct Watching(Signals);
+
+impl Observer for Watching {
+    fn interrupted(&mut self) -> bool {
+        self.0.asked().is_some()
+    }
+}
+
 pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let device = options.device.open()?;
-    let seen = tutorial(&device, options.seed)?;
+    let signals = Signals::default();
+    signals.watch()?;
+    let seen = tutorial_observed(&device, options.seed, &mut Watching(signals.clone()))?;
+    show_and_write(options, &device, &seen)?;
+    match (seen.end, signals.asked()) {
+        (End::Interrupted, Some(signal)) => {
+            let message = format!("{} of 50 epochs were done", seen.history.loss.len());
+            Err(Interrupted { signal, message }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn show_and_write(options: &Options, device: &Device, seen: &Tutorial) -> anyhow::Result<()> {
     let accuracy = seen.metrics.accuracy.unwrap_or_default();
     if options.json {
         return print(serde_json::json!({
@@ -52,7 +76,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     if options.quiet {
         return print(format_args!("loss {:.4}  accuracy {accuracy:.4}", seen.metrics.loss));
     }
-    show(&seen)?;
+    show(seen)?;
     write_whole(&options.plot, &history_png(&seen.history)?)?;
     print(format_args!("Trained on {}.", device.name()))?;
     note(format_args!("The history's plot is in {}.", options.plot.display()));

@@ -10,6 +10,7 @@ mod evaluate;
 mod predict;
 mod progress;
 mod reconstruct;
+mod signals;
 mod summary;
 mod train;
 mod translate;
@@ -38,7 +39,7 @@ use crate::error::Error;
   wgslearn train --config run.toml                any stack of layers
   wgslearn devices                                what it can run on
 
-Exit codes: 0 done, 1 failed, 2 wrong usage.")]
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 or 143 ended by Ctrl-C or termination: a training run\nthen ends behind its step and writes its best weights; a second signal ends it at once.")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -154,6 +155,10 @@ pub fn main() -> ExitCode {
         .is_some_and(|error| error.kind() == ErrorKind::BrokenPipe);
     if broken_pipe {
         return ExitCode::SUCCESS;
+    }
+    if let Some(interrupted) = error.downcast_ref::<signals::Interrupted>() {
+        note(interrupted);
+        return ExitCode::from(interrupted.exit_code());
     }
     // A closed standard error leaves nowhere to say it.
     let _ = writeln!(std::io::stderr(), "error: {error:#}");

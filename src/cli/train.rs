@@ -7,6 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use super::progress::Progress;
+use super::signals::{Interrupted, Signals};
 use super::{DeviceOption, note, print, tell};
 use crate::backend::Device;
 use crate::data::Account;
@@ -341,13 +342,35 @@ struct Shown<'a> {
     accounts: Vec<Account>,
     /// Different words, and all.
     words: (usize, usize),
+    signals: Signals,
 }
 
 impl<'a> Shown<'a> {
     fn new(config: &RunConfig, show: &'a ShowOptions, device: &'a Device) -> Shown<'a> {
         let progress = Progress::new(config.training.epochs, show.quiet);
         let (profile, accounts) = (None, Vec::new());
-        Shown { show, device, progress, profile, accounts, words: (0, 0) }
+        let signals = Signals::default();
+        Shown { show, device, progress, profile, accounts, words: (0, 0), signals }
+    }
+
+    /// From now on a signal ends the run in order.
+    fn watch_signals(&self) {
+        if let Err(error) = self.signals.watch() {
+            note(format_args!("warning: a signal will end the run at once: {error}"));
+        }
+    }
+
+    /// The error of a run that did not end as it was asked to; none for one that did.
+    fn ended(&self, end: &End, config: &RunConfig, step: u64, epoch: usize) -> anyhow::Result<()> {
+        let kept = || kept(end, config, step, epoch);
+        match end {
+            End::Diverged(why) => Err(anyhow::anyhow!("{why}. Training ended; {}", kept())),
+            End::Interrupted => {
+                let signal = self.signals.asked().unwrap_or_default();
+                Err(Interrupted { signal, message: kept() }.into())
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -371,6 +394,7 @@ impl RunObserver for Shown<'_> {
             }
             self.profile = Some(found);
         }
+        self.watch_signals();
         Ok(())
     }
 
@@ -382,6 +406,11 @@ impl RunObserver for Shown<'_> {
                 self.device.name()
             ));
         }
+        self.watch_signals();
+    }
+
+    fn interrupted(&mut self) -> bool {
+        self.signals.asked().is_some()
     }
 
     fn epoch(&mut self, report: EpochReport) {
@@ -422,15 +451,6 @@ fn kept(end: &End, config: &RunConfig, step: u64, epoch: usize) -> String {
     format!("{what}. To go on, {on}")
 }
 
-/// The error of a run that did not end as it was asked to; none for one that did.
-fn ended_early(end: &End, config: &RunConfig, step: u64, epoch: usize) -> anyhow::Result<()> {
-    let kept = || kept(end, config, step, epoch);
-    match end {
-        End::Diverged(why) => Err(anyhow::anyhow!("{why}. Training ended; {}", kept())),
-        _ => Ok(()),
-    }
-}
-
 fn run_words(config: &RunConfig, show: &ShowOptions) -> anyhow::Result<()> {
     if show.profile {
         return Err(Error::usage(
@@ -442,7 +462,7 @@ fn run_words(config: &RunConfig, show: &ShowOptions) -> anyhow::Result<()> {
     let mut shown = Shown::new(config, show, &device);
     let outcome = train_words_observed(config, &device, &mut shown)?;
     shown.progress.finish();
-    ended_early(&outcome.end, config, outcome.step, outcome.epoch)?;
+    shown.ended(&outcome.end, config, outcome.step, outcome.epoch)?;
     let (sizes, model, history) = (shown.words, &outcome.model, &outcome.history);
     if show.json {
         return print(serde_json::json!({
@@ -477,7 +497,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let mut shown = Shown::new(&config, show, &device);
     let outcome = train_observed(&config, &device, &mut shown)?;
     shown.progress.finish();
-    ended_early(&outcome.end, &config, outcome.step, outcome.epoch)?;
+    shown.ended(&outcome.end, &config, outcome.step, outcome.epoch)?;
     let history = &outcome.history;
     let last = history.best_epoch.unwrap_or(history.loss.len()).saturating_sub(1);
     if show.json {
