@@ -141,7 +141,8 @@ mod signals {
         folder.reviews();
         folder.write("w.txt", "one two three four five six seven eight\n".repeat(3000));
         let text_run = "train text reviews.csv --device cpu --epochs 100000 --validation-split 0 -o m --history h.json --plot h.png --checkpoint ck";
-        let word_run = "train words w.txt --device cpu --epochs 100000 --min-count 1 --subsample 0 -o m";
+        let word_run =
+            "train words w.txt --device cpu --epochs 100000 --min-count 1 --subsample 0 -o m";
         for (command, signal, code) in
             [(text_run, "-INT", 130), (text_run, "-TERM", 143), (word_run, "-INT", 130)]
         {
@@ -171,7 +172,10 @@ mod signals {
         // A step takes seconds here.
         let row: String = (0..400).map(|i| format!("c{i},")).collect();
         let values: String = (0..400).map(|i| format!("{},", i % 7)).collect();
-        folder.write("wide.csv", format!("{row}y\n{}", format!("{values}1\n{values}2\n").repeat(500)));
+        folder.write(
+            "wide.csv",
+            format!("{row}y\n{}", format!("{values}1\n{values}2\n").repeat(500)),
+        );
         let command = "train table wide.csv --target y --task regression --hidden 3000,3000 --batch-size 1000 --epochs 50 --validation-split 0 --device cpu -o m";
         let mut child = start(&folder, &words(command));
         wait_for(&folder, &mut child, "Training on");
@@ -182,5 +186,205 @@ mod signals {
         }
         assert_eq!(child.wait().expect("it ends").code(), Some(130));
         assert!(!folder.path("m").exists());
+    }
+}
+
+/// A checkpoint of this run, left by a run whose output could not be written in the end.
+#[cfg(unix)]
+fn checkpoint(folder: &Folder, run: &str) {
+    use std::process::{Command, Stdio};
+    let command = format!("{run} -o never --checkpoint ck");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_wgslearn"))
+        .args(words(&command))
+        .current_dir(folder.path(""))
+        .env("RAYON_NUM_THREADS", "1")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("wgslearn starts");
+    while !folder.path("ck").exists() {
+        assert!(child.try_wait().expect("a state").is_none(), "the run ended by itself");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    // It holds the lock as long as it runs.
+    folder.fails(2, &words(&command), &["another run is using the checkpoint ck"]);
+    child.kill().expect("killed");
+    child.wait().expect("it ends");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_checkpoint_is_of_its_data_and_settings_and_of_nothing_else() {
+    let folder = Folder::new();
+    table(&folder);
+    let run = "train table t.csv --target y --device cpu --quiet --validation-split 0 --hidden 32 --epochs 1000 --batch-size 4";
+    checkpoint(&folder, run);
+    let kept = std::fs::read(folder.path("ck")).expect("there");
+    let refused = |run: &str, says: &[&str]| {
+        folder.fails(1, &words(&format!("{run} -o m --checkpoint ck")), says);
+        assert!(std::fs::read(folder.path("ck")).expect("there") == kept);
+    };
+    refused(
+        &run.replace("--hidden 32", "--hidden 33"),
+        &["another run", "model.hidden", "remove it"],
+    );
+    refused(&format!("{run} --seed 8"), &["training.seed is 7, and this run's 8"]);
+    refused(&run.replace("1000", "999"), &["1000 epochs, and this run for 999"]);
+    // One value of one row is another.
+    let rows = std::fs::read_to_string(folder.path("t.csv")).expect("there");
+    folder.write("other.csv", rows.replacen("-1,", "-1.5,", 1));
+    refused(
+        &run.replace("t.csv", "other.csv"),
+        &["another run", "400 training rows hold other data"],
+    );
+    // The same rows by another name are the same data; and a flipped bit is found wherever it is.
+    for at in (0..kept.len()).step_by(kept.len() / 40) {
+        let mut flipped = kept.clone();
+        flipped[at] ^= 4;
+        folder.write("flipped", flipped);
+        folder.fails(1, &words(&format!("{run} -o m --checkpoint flipped")), &["flipped"]);
+    }
+    // What is no checkpoint is never said to be removed.
+    for (name, content) in [("notes.txt", "dear notes"), ("empty", "")] {
+        folder.write(name, content);
+        let output = folder.run(&words(&format!("{run} -o m --checkpoint {name}")));
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(!said.contains("remove it") && said.contains("name another file"), "{said}");
+        assert_eq!(std::fs::read_to_string(folder.path(name)).expect("there"), content);
+    }
+    folder.write("x.previous", "dear notes");
+    folder.fails(
+        2,
+        &words(&format!("{run} -o m --checkpoint x")),
+        &["x.previous", "something else"],
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_checkpoint_goes_on_by_other_threads_names_and_with_more_epochs() {
+    let folder = Folder::new();
+    table(&folder);
+    let run = "train table t.csv --target y --device cpu --quiet --validation-split 0 --hidden 32 --batch-size 4";
+    checkpoint(&folder, &format!("{run} --epochs 40"));
+    folder.ok(&words(&format!("{run} --epochs 50 -o whole")));
+    std::fs::copy(folder.path("t.csv"), folder.path("u.csv")).expect("copied");
+    // Damaged, the last gives way to the one before.
+    let kept = std::fs::read(folder.path("ck")).expect("there");
+    folder.write("ck.previous", &kept);
+    folder.write("ck", &kept[..kept.len() / 2]);
+    let output = folder.run(&words(&format!("{run} --epochs 50 -o m --checkpoint ck")));
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("not a complete checkpoint") && said.contains("Going on from"), "{said}");
+    let of = |name: &str| std::fs::read(folder.path(name)).expect("there");
+    assert!(of("m") == of("whole"), "the same bytes as a run that was not stopped");
+    assert!(!folder.path("ck").exists() && !folder.path("ck.previous").exists());
+    assert!(!folder.path(".ck.lock").exists());
+    folder.write("ck", &kept);
+    let moved = run.replace("t.csv", "u.csv");
+    folder.ok(&words(&format!("{moved} --epochs 50 -o m --checkpoint ck --checkpoint-every 5m")));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_checkpoint_that_cannot_be_written_is_said_and_the_run_goes_on() {
+    use std::os::unix::fs::symlink;
+    let folder = Folder::new();
+    folder.reviews();
+    symlink("gone/ck", folder.path("ck")).expect("a link");
+    std::fs::create_dir(folder.path("gone")).expect("a folder");
+    let command = "train text reviews.csv --device cpu --epochs 300 --validation-split 0 -o m --checkpoint ck";
+    let child = std::process::Command::new(env!("CARGO_BIN_EXE_wgslearn"))
+        .args(words(command))
+        .current_dir(folder.path(""))
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("wgslearn starts");
+    // The folder goes as soon as it was found writable.
+    std::thread::sleep(std::time::Duration::from_millis(10));
+    let _ = std::fs::remove_dir_all(folder.path("gone"));
+    let output = child.wait_with_output().expect("it ends");
+    let said = text(&output.stderr);
+    // Gone before the run began, it is refused; after, it is said.
+    match output.status.code() {
+        Some(2) => assert!(said.contains("does not exist"), "{said}"),
+        code => {
+            assert_eq!(code, Some(0), "{said}");
+            assert!(folder.path("m").exists());
+        }
+    }
+    folder.fails(
+        2,
+        &words("train text reviews.csv --checkpoint-every 5m"),
+        &["checkpoint_every", "without checkpoint"],
+    );
+    folder.fails(
+        2,
+        &words("train text reviews.csv --checkpoint ck2 --checkpoint-every 5x"),
+        &["30s, 5m or 2h"],
+    );
+    folder.fails(
+        2,
+        &words("train text reviews.csv --checkpoint ck2 -o ck2.previous"),
+        &["ck2.previous"],
+    );
+}
+
+#[test]
+fn a_flipped_bit_of_a_model_file_is_an_error_and_files_without_a_checksum_open() {
+    let folder = Folder::new();
+    folder.reviews();
+    folder.ok(&words("train text reviews.csv --epochs 1 --quiet --device cpu --dim 2 -o m"));
+    let bytes = std::fs::read(folder.path("m")).expect("there");
+    let load = |bytes: &[u8]| wgslearn::Model::load(folder.write("x", bytes));
+    let model = load(&bytes).expect("as it was written");
+    assert_eq!(model.kind(), wgslearn::model::Kind::Classifier);
+    for at in 0..bytes.len() {
+        for bit in 0..8 {
+            if at > 40 && (at + bit) % 5 != 0 {
+                continue;
+            }
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1 << bit;
+            let error = load(&flipped).expect_err(&format!("bit {bit} of byte {at}"));
+            if at > bytes.len() - 100 {
+                assert!(error.to_string().contains("checksum is wrong"), "{error}");
+            }
+        }
+    }
+    // As older files are: neither checksum nor kind.
+    let start = 8 + u64::from_le_bytes(bytes[..8].try_into().expect("8 bytes")) as usize;
+    let head = String::from_utf8(bytes[8..start].to_vec()).expect("JSON");
+    let at = head.find(",\\\"checksum\\\":\\\"").expect("a checksum");
+    let older =
+        head.replace(&head[at..at + 49], "").replace("\\\"kind\\\":\\\"classifier\\\",", "");
+    assert_eq!(older.len(), head.len() - 49 - 24);
+    let padded = format!("{older}{}", " ".repeat(head.len() - older.len()));
+    let older = [&bytes[..8], padded.as_bytes(), &bytes[start..]].concat();
+    let older = load(&older).expect("an older file");
+    assert_eq!((older.kind(), older.parameters()), (model.kind(), model.parameters()));
+}
+
+#[test]
+fn every_command_says_the_kind_of_its_model() {
+    use wgslearn::model::Kind;
+    let folder = Folder::new();
+    folder.reviews();
+    table(&folder);
+    let image = |i: usize| ((i * 37 % 101) as f32 / 101.0).to_le_bytes();
+    common::cli::npy(&folder.path("x.npy"), "<f4", "(40, 12)", (0..480).flat_map(image).collect());
+    common::cli::npy(&folder.path("y.npy"), "<f4", "(40, 12)", (1..481).flat_map(image).collect());
+    for (command, kind) in [
+        ("text reviews.csv", Kind::Classifier),
+        ("table t.csv --target y", Kind::Regression),
+        ("autoencoder x.npy --layers 3", Kind::Autoencoder),
+        ("translate --input x.npy --target y.npy --layers 3", Kind::Translation),
+        ("words reviews.csv", Kind::WordVectors),
+    ] {
+        folder.ok(&words(&format!("train {command} --epochs 1 --quiet --device cpu -o m")));
+        assert_eq!(wgslearn::Model::load(folder.path("m")).expect("a model").kind(), kind);
     }
 }

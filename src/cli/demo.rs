@@ -9,7 +9,9 @@ use super::{DeviceOption, note, print};
 use crate::backend::{Device, DeviceKind};
 use crate::files::write_whole;
 use crate::report::{history_png, history_text};
-use crate::run::tutorial::{DOCUMENTS, ENCODED, LABELS, LENGTH, Tutorial, VOCABULARY, tutorial_observed};
+use crate::run::tutorial::{
+    DOCUMENTS, ENCODED, LABELS, LENGTH, Tutorial, VOCABULARY, tutorial_observed,
+};
 use crate::train::{End, Observer};
 
 /// Run the Keras tutorial: eight documents, 50 epochs, a report

@@ -9,7 +9,8 @@ use super::defaults::Defaults;
 use super::outputs::{check_extension, resolved};
 use super::setting::{GivenOptimizer, Range, RunKind, Setting, SettingType};
 pub use super::settings::{
-    DataConfig, ModelConfig, OutputConfig, Pool, RunConfig, Settings, TrainingConfig, WordsConfig,
+    DataConfig, Every, ModelConfig, OutputConfig, Pool, RunConfig, Settings, TrainingConfig,
+    WordsConfig,
 };
 use super::settings::{OPTIMIZER, hyperparameters};
 use crate::error::{Error, Result};
@@ -400,6 +401,22 @@ impl RunConfig {
                 }
             }
             known.push((name, place));
+        }
+        if let Some(path) = &self.output.checkpoint {
+            // The one before the last lies beside it.
+            let mut previous = path.clone().into_os_string();
+            previous.push(".previous");
+            let place = resolved(Path::new(&previous));
+            if let Some((other, _)) = known.iter().find(|(_, known)| *known == place) {
+                return Err(Error::usage(format!(
+                    "the checkpoint before the last is kept as {}, but that is the file of {other}; name another file for one of them",
+                    place.display()
+                )));
+            }
+        } else if self.output.checkpoint_every.is_some() {
+            return Err(Error::usage(
+                "checkpoint_every is given without checkpoint, the file to write; name it, or leave checkpoint_every out",
+            ));
         }
         Ok(())
     }

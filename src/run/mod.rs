@@ -25,8 +25,8 @@ pub use codes::{
     translate, write_outputs,
 };
 pub use config::{
-    DataConfig, ModelConfig, OutputConfig, Pool, RunConfig, Settings, TrainingConfig, WordsConfig,
-    documentation, setting_by_flag,
+    DataConfig, Every, ModelConfig, OutputConfig, Pool, RunConfig, Settings, TrainingConfig,
+    WordsConfig, documentation, setting_by_flag,
 };
 pub use evaluate::{Evaluation, evaluate};
 pub use load::{Loaded, NamedRows, Task, load, read_rows, read_targets, read_texts};

@@ -2,6 +2,7 @@
 //! of run that read it. CONTRIBUTING.md says how to add one.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,53 @@ pub enum Pool {
     Mean,
     /// All of them, behind one another.
     Flatten,
+}
+
+/// A time: 30s, 5m, 2h.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Every(Duration);
+
+impl From<Every> for Duration {
+    fn from(every: Every) -> Duration {
+        every.0
+    }
+}
+
+impl From<Every> for String {
+    fn from(every: Every) -> String {
+        match every.0.as_secs() {
+            seconds if seconds % 3600 == 0 => format!("{}h", seconds / 3600),
+            seconds if seconds % 60 == 0 => format!("{}m", seconds / 60),
+            seconds => format!("{seconds}s"),
+        }
+    }
+}
+
+impl TryFrom<String> for Every {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Every, String> {
+        text.parse()
+    }
+}
+
+impl std::str::FromStr for Every {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Every, String> {
+        let units = [("s", 1), ("m", 60), ("h", 3600)];
+        let found = units.into_iter().find_map(|(unit, seconds)| {
+            let number: u64 = text.trim().strip_suffix(unit)?.trim_end().parse().ok()?;
+            number.checked_mul(seconds)
+        });
+        match found {
+            Some(seconds) if (1..=MANY).contains(&seconds) => {
+                Ok(Every(Duration::from_secs(seconds)))
+            }
+            _ => Err("a time of a second and more: 30s, 5m or 2h".into()),
+        }
+    }
 }
 
 const ALL: Kinds = &RunKind::ALL;
@@ -279,9 +327,12 @@ settings! {
         history: Option<PathBuf> = |_| None, output(MODELS, "history");
         /// Where to draw them, as a PNG.
         plot: Option<PathBuf> = |_| None, output(MODELS, "plot");
-        /// Keep the run here between epochs: a run that finds the file goes on from it, to the same bits, and removes
-        /// it at its end.
+        /// Keep the run here, between steps, and the checkpoint before as FILE.previous: a run that finds the file goes on
+        /// from it, to the same bits, and removes both at its end.
         checkpoint: Option<PathBuf> = |_| None, output(MODELS, "checkpoint");
+        /// Time between checkpoints, 30s, 5m or 2h: within an epoch too. Not given: after an epoch, and every minute
+        /// within one, with at most a twentieth of the time for writing.
+        checkpoint_every: Option<Every> = |_| None, called("TIME", output(MODELS, "checkpoint-every"));
     }
 }
 

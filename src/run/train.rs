@@ -89,7 +89,7 @@ pub fn train_observed(
     let trainer = Trainer { frozen_layers, ..config.trainer(model.input(), rows, validates) };
     observer.begin(&model, &loaded, &trainer)?;
     let validation = loaded.validation.as_ref();
-    let mut keeper = CheckpointObserver::new(config, &loaded, device, observer)?;
+    let mut keeper = CheckpointObserver::new(config, &loaded, &model, &trainer, device, observer)?;
     let fitted =
         trainer.fit_to_end(&mut model, &loaded.training, validation, device, &mut keeper)?;
     let Fitted { history, end, step, epoch, .. } = fitted;
