@@ -84,7 +84,7 @@ fn psnr_in_bar(images: &[f32], truth: &[f32]) -> f64 {
 }
 
 fn run(settings: &Settings, device: &Device) -> Result<Model> {
-    let outcome = train(&settings.resolve()?, device, &mut |_, _, _| Ok(()), &mut |_| {})?;
+    let outcome = train(&settings.resolve()?, device, &mut |_, _, _| Ok(()), &mut |_| {}, None)?;
     println!(
         "  trained on {} rows: loss {:.5}",
         outcome.training_rows,

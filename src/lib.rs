@@ -73,6 +73,7 @@ pub mod losses;
 pub mod metrics;
 pub mod model;
 pub mod optimizers;
+pub mod printable;
 pub mod report;
 pub mod run;
 pub mod text;

@@ -79,7 +79,7 @@ fn noise_goes_as_far_as_the_data() {
         settings.training.epochs = Some(1);
         let mut config = settings.resolve().expect("a run");
         config.output.model = None;
-        let trained = run::train(&config, &Device::cpu(), &mut |_, _, _| Ok(()), &mut |_| {});
+        let trained = run::train(&config, &Device::cpu(), &mut |_, _, _| Ok(()), &mut |_| {}, None);
         trained.expect("trained").model.noise.expect("noise")
     };
     let masked = noise("salt-pepper:0.2");

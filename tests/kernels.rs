@@ -5,8 +5,10 @@ mod common;
 
 use common::{Checked, gpu};
 use proptest::prelude::*;
+use wgslearn::Device;
 use wgslearn::kernels::case::{Case, Sizes};
 use wgslearn::kernels::*;
+use wgslearn::program::{Program, RoutineId, Run};
 
 /// One size: 1, a prime, a power of two, a multiple of four, or ragged.
 fn size() -> impl Strategy<Value = usize> {
@@ -90,6 +92,69 @@ fn products_are_found_by_name() {
     let case = Checked::new(&dense_forward::KERNEL, 1, [8, 8, 3, 1]);
     let other = gpu().prepare_variant(&case.program, "vec4_8x8").map(|_| ());
     assert!(other.expect_err("not aligned").to_string().contains("does not compute"));
+}
+
+/// What a kernel gives for one launch on the CPU backend and on the adapter: `inputs` are its `f32` bindings that are
+/// read, in order; the last binding is read back.
+fn launched(dispatch: Dispatch, inputs: &[&[f32]], len: usize) -> [Vec<f32>; 2] {
+    let mut program = Program::default();
+    for (span, binding) in dispatch.bindings.iter().zip(dispatch.kernel.bindings) {
+        program.buffer(binding.name, binding.element, span.len);
+    }
+    let kernel = dispatch.kernel;
+    let spans = dispatch.bindings.clone();
+    program.add_routine("launched", vec![dispatch]).expect("it records");
+    [&Device::cpu(), gpu()].map(|device| {
+        let mut executor = device.prepare(&program).expect("it fits");
+        let read = |binding: &Binding| binding.access == Access::Read;
+        let read = spans.iter().zip(kernel.bindings).filter(|(_, binding)| read(binding));
+        for ((span, _), values) in read.zip(inputs) {
+            executor.write_f32(*span, values).expect("written");
+        }
+        executor.run(&[Run { routine: RoutineId(0), times: 1 }]).expect("it runs");
+        executor.read_f32(spans[spans.len() - 1].part(0, len)).expect("read")
+    })
+}
+
+/// Spans of buffers of these lengths.
+fn spans<const N: usize>(lens: [usize; N]) -> [Span; N] {
+    std::array::from_fn(|i| Span { buffer: BufferId(i), offset: 0, len: lens[i] })
+}
+
+/// Answers that are right and sure cost little, but not nothing: ln(1 + e^-z) down to 1e-13. A compiler that makes x of
+/// (1 + x) - 1 gives 0 from z = 17 on.
+#[test]
+fn losses_of_sure_answers_are_not_rounded_away() {
+    for z in [0.5f32, 5.0, 11.9, 15.0, 16.3, 17.0, 20.0, 30.0] {
+        let [state, logits, targets, d_logits, history] = spans([8, 1, 1, 1, 2]);
+        let bindings = binary_crossentropy::Bindings { state, logits, targets, d_logits, history };
+        let params = binary_crossentropy::Params { rows: 1, outputs: 1, groups: 1 };
+        let dispatch = binary_crossentropy::dispatch(params, bindings);
+        let truth = (-z as f64).exp().ln_1p();
+        for (losses, device) in launched(dispatch, &[&[z], &[1.0]], 2).iter().zip(["cpu", "gpu"]) {
+            let off = losses[0] as f64 / truth - 1.0;
+            assert!(off.abs() < 5e-6, "{device}: the loss at {z} is {}, not {truth}", losses[0]);
+        }
+    }
+}
+
+/// e^x to a few units in the last place from 0 to -86, as shares of two: e^x / (1 + e^x). Where the two parts of ln 2 are
+/// folded into one number it is off by 4e-6.
+#[test]
+fn exponentials_are_exact_over_their_whole_range() {
+    let rows = 5_003;
+    let [logits, output] = spans([2 * rows, 2 * rows]);
+    let params = softmax::Params { rows: rows as u32, outputs: 2 };
+    let dispatch = softmax::dispatch(params, softmax::Bindings { logits, output });
+    let at = |row: usize| -86.0 * row as f32 / rows as f32;
+    let values: Vec<f32> = (0..rows).flat_map(|row| [0.0, at(row)]).collect();
+    for (shares, device) in launched(dispatch, &[&values], 2 * rows).iter().zip(["cpu", "gpu"]) {
+        for row in 0..rows {
+            let e = (at(row) as f64).exp();
+            let off = shares[2 * row + 1] as f64 * (1.0 + e) / e - 1.0;
+            assert!(off.abs() < 1e-6, "{device}: e^{} is off by {off:e}", at(row));
+        }
+    }
 }
 
 /// Shapes that random draws would not reach: long, wide, and past one dimension's workgroups.

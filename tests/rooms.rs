@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// From top to bottom.
-const ROOMS: [&str; 16] = [
+const ROOMS: [&str; 17] = [
     "cli",
     "run",
     "report",
@@ -20,6 +20,7 @@ const ROOMS: [&str; 16] = [
     "text",
     "files",
     "error",
+    "printable",
 ];
 
 fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {

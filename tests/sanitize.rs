@@ -71,6 +71,25 @@ fn dispatch_of(case: &Case, variant: &Variant) -> Dispatch {
     Dispatch { workgroups: (variant.workgroups)(&recorded.params), bindings }
 }
 
+/// The same work on a grid as large launches have it: workgroups past 65,535 lie along the next dimension, and what
+/// does not come out even is filled with workgroups that have nothing to do, which must not do it again.
+fn folded(variant: &Variant, [x, y, z]: [u32; 3]) -> Option<[u32; 3]> {
+    let calls = |name: &str| {
+        variant.source.iter().any(|piece| {
+            piece.lines().any(|line| {
+                line.contains(name) && !line.starts_with("fn ") && !line.starts_with("//")
+            })
+        })
+    };
+    if calls("row_index(") {
+        // As `spread_rows`.
+        return (z == 1).then(|| [x, y.div_ceil(2), 1 + y.div_ceil(y.div_ceil(2))]);
+    }
+    // As `spread`.
+    let spread = calls("workgroup_index(") || calls("linear_index(");
+    (spread && y == 1).then(|| [x.div_ceil(2), 1 + x.div_ceil(x.div_ceil(2)), z])
+}
+
 /// Where a result is past its bound.
 fn past_its_bound(case: &Case, oracle: &mut CpuExecutor<f64>, outcome: &Outcome) -> Option<String> {
     let recorded = case.dispatch();
@@ -107,7 +126,7 @@ fn main() {
     let mut files = Vec::new();
     read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders"), &mut files);
     let mut found = BTreeSet::new();
-    let (mut cases, mut invocations, mut operations) = (0, 0, 0);
+    let (mut cases, mut foldings, mut invocations, mut operations) = (0, 0, 0, 0);
     for kernel in ALL {
         if only.as_ref().is_some_and(|only| !kernel.name.contains(only.as_str())) {
             continue;
@@ -136,7 +155,15 @@ fn main() {
                 let mut oracle = CpuExecutor::<f64>::new(&checked.program).expect("memory");
                 checked.run(&mut oracle);
                 let dispatch = dispatch_of(case, variant);
-                for (name, arithmetic) in Arithmetic::all(seed as u64) {
+                let mut runs: Vec<_> = Arithmetic::all(seed as u64)
+                    .map(|(name, it)| (name, it, dispatch.workgroups))
+                    .into();
+                if let Some(grid) = folded(variant, dispatch.workgroups) {
+                    runs.push(("exact, on a folded grid,", Arithmetic::EXACT, grid));
+                    foldings += 1;
+                }
+                for (name, arithmetic, workgroups) in runs {
+                    let dispatch = Dispatch { workgroups, ..dispatch.clone() };
                     let options = Options { seed: seed as u64, arithmetic, ..Options::default() };
                     let outcome = match shader.run("main", &dispatch, &options) {
                         Ok(outcome) => outcome,
@@ -168,7 +195,7 @@ fn main() {
         }
     }
     println!(
-        "{cases} runs, {invocations} invocations, {operations} operations in {:.1} s",
+        "{cases} runs, {foldings} of them on folded grids, {invocations} invocations, {operations} operations in {:.1} s",
         started.elapsed().as_secs_f64()
     );
     if !found.is_empty() {

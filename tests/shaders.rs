@@ -197,6 +197,55 @@ fn a_store_to_a_component_is_found_whatever_it_is_written_as() {
     }
 }
 
+/// (1 + x) - 1 and its like, of any constant, which a compiler that takes floats for reals folds into x.
+fn cancellation(function: &naga::Function) -> Option<String> {
+    use naga::{BinaryOperator, Expression};
+    let all = &function.expressions;
+    let same = |a: naga::Handle<Expression>, b: naga::Handle<Expression>| {
+        a == b
+            || matches!((&all[a], &all[b]), (Expression::Literal(a), Expression::Literal(b)) if a == b)
+    };
+    let float = |at| matches!(&all[at], Expression::Literal(naga::Literal::F32(_)));
+    let found = all.iter().find(|(_, expression)| {
+        let Expression::Binary { op: outer, left, right } = **expression else { return false };
+        let Expression::Binary { op: inner, left: a, right: b } = all[left] else { return false };
+        let is_cancelled = match (inner, outer) {
+            (BinaryOperator::Add, BinaryOperator::Subtract) => same(a, right) || same(b, right),
+            (BinaryOperator::Subtract, BinaryOperator::Add) => same(b, right),
+            _ => false,
+        };
+        is_cancelled && float(right)
+    });
+    found.map(|(handle, _)| format!("{:?}", function.expressions[handle]))
+}
+
+#[test]
+fn nothing_is_added_and_taken_away_again() {
+    for (kernel, variant, module) in modules() {
+        let entries = module.entry_points.iter().map(|entry| &entry.function);
+        for function in module.functions.iter().map(|(_, function)| function).chain(entries) {
+            let found = cancellation(function);
+            let name = function.name.as_deref().unwrap_or("main");
+            assert!(found.is_none(), "{} ({variant}), {name}: {found:?}", kernel.name);
+        }
+    }
+    // The check finds what it looks for, whatever stands between.
+    let bodies = [
+        ("let u = 1.0 + x; return u - 1.0;", true),
+        ("return (x + 12582912.0) - 12582912.0;", true),
+        ("return (x - 0.5) + 0.5;", true),
+        ("return fma(x, 2.0, 1.0) - 1.0;", false),
+        ("return bitcast<f32>(max(bitcast<u32>(1.0 + x), 0x3f800000u)) - 1.0;", false),
+        ("return (x + 1.0) - 0.5;", false),
+    ];
+    for (body, is_found) in bodies {
+        let module = naga::front::wgsl::parse_str(&format!("fn f(x: f32) -> f32 {{ {body} }}"));
+        let module = module.expect("WGSL");
+        let (_, function) = module.functions.iter().next().expect("one function");
+        assert_eq!(cancellation(function).is_some(), is_found, "{body}");
+    }
+}
+
 /// Every statement of a block and of the blocks in it.
 fn for_statements(block: &naga::Block, each: &mut dyn FnMut(&naga::Statement)) {
     for statement in block {

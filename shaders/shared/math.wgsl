@@ -40,9 +40,11 @@ fn ln_f32(x: f32) -> f32 {
     return (m + y) + e * 0.6933594;
 }
 
-// x in [0, 1]. Kahan: the rounding of u = 1 + x is undone by the factor x / (u - 1).
+// x in [0, 1]. Kahan: the rounding of u = 1 + x is undone by the factor x / (u - 1). Compilers that take floats for
+// reals (Mesa's, Metal's) would make x of u - 1, and 0 of the logarithm where x < 6e-8; so u goes through an operation on
+// its bits, which changes none, since u is at least 1.
 fn ln_1p_f32(x: f32) -> f32 {
-    let u = 1.0 + x;
+    let u = bitcast<f32>(max(bitcast<u32>(1.0 + x), 0x3f800000u));
     let d = u - 1.0;
     return select(ln_f32(u) * (x / select(d, 1.0, d == 0.0)), x, d == 0.0);
 }

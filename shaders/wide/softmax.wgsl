@@ -10,8 +10,9 @@ fn main(
     @builtin(num_workgroups) workgroups: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    // Workgroups behind the last row do it again and write the same.
-    let row = min(workgroup_index(workgroup, workgroups), params.rows - 1u);
+    // Workgroups behind the last row take part in the barriers and write nothing.
+    let group = workgroup_index(workgroup, workgroups);
+    let row = min(group, params.rows - 1u);
     let start = row * params.outputs;
     // No logit is below this.
     var largest = -3.4e38;
@@ -36,7 +37,8 @@ fn main(
         row_sum = sum.x;
     }
     workgroupBarrier();
-    for (var j = local; j < params.outputs; j += 256u) {
+    let count = select(0u, params.outputs, group < params.rows);
+    for (var j = local; j < count; j += 256u) {
         output[start + j] = exp_f32(logits[start + j] - largest) / row_sum;
     }
 }

@@ -25,6 +25,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::backend::Device;
 use crate::data::{Account, Format};
 use crate::error::Error;
+use crate::printable::printable;
 
 /// Train neural networks on any GPU, or on the CPU.
 #[derive(Debug, Parser)]
@@ -130,7 +131,10 @@ pub fn main() -> ExitCode {
             print_panic(panic);
         }
     }));
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(told) => return tell_usage(&told),
+    };
     let outcome = match cli.command {
         Command::Demo(options) => demo::run(&options),
         Command::Train(options) => train::run(&options),
@@ -161,18 +165,30 @@ pub fn main() -> ExitCode {
         return ExitCode::from(interrupted.exit_code());
     }
     // A closed standard error leaves nowhere to say it.
-    let _ = writeln!(std::io::stderr(), "error: {error:#}");
+    let _ = writeln!(std::io::stderr(), "error: {}", printable(&format!("{error:#}")));
     let code = error.downcast_ref::<Error>().map_or(1, Error::exit_code);
     ExitCode::from(code)
 }
 
+/// Prints help, a version or what is wrong with the arguments. What asked for help and did not get it has failed.
+fn tell_usage(told: &clap::Error) -> ExitCode {
+    let printed = told.print().and_then(|()| std::io::stdout().flush());
+    match printed {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            let _ = writeln!(std::io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::from(told.exit_code() as u8),
+    }
+}
+
 /// Writes a result to standard output.
 fn print(text: impl std::fmt::Display) -> anyhow::Result<()> {
-    writeln!(std::io::stdout().lock(), "{text}")?;
+    writeln!(std::io::stdout().lock(), "{}", printable(&text.to_string()))?;
     Ok(())
 }
 
 /// Writes a note to standard error; where that is closed, nobody wants it.
 fn note(text: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", printable(&text.to_string()));
 }

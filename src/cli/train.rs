@@ -398,8 +398,10 @@ impl RunObserver for Shown<'_> {
         Ok(())
     }
 
-    fn begin_words(&mut self, vocabulary: usize, words: usize) {
+    fn begin_words(&mut self, vocabulary: usize, words: usize, account: &Account) {
         self.words = (vocabulary, words);
+        tell(account, self.show.quiet || self.show.json);
+        self.accounts.push(account.clone());
         if !self.show.quiet && !self.show.json {
             note(format_args!(
                 "Training vectors of {vocabulary} words on {words} words, on {}.",
@@ -446,9 +448,24 @@ fn kept(end: &End, config: &RunConfig, step: u64, epoch: usize) -> String {
             path.display()
         ),
         (_, None) if is_words => "run the command again: word vectors begin anew".to_owned(),
-        (_, None) => "give the command --checkpoint FILE: it then keeps where it is".to_owned(),
+        (_, None) => match output.model.as_ref().filter(|_| step > 0) {
+            Some(path) => format!(
+                "train that model on: --from {} -o ANOTHER; with --checkpoint FILE a run goes on where it was stopped",
+                path.display()
+            ),
+            None => "give the command --checkpoint FILE: it then keeps where it is".to_owned(),
+        },
     };
     format!("{what}. To go on, {on}")
+}
+
+/// Why a run ended early, for programs.
+fn failure(end: &End) -> Option<String> {
+    match end {
+        End::Diverged(why) => Some(why.to_string()),
+        End::Interrupted => Some("interrupted".into()),
+        _ => None,
+    }
 }
 
 fn run_words(config: &RunConfig, show: &ShowOptions) -> anyhow::Result<()> {
@@ -462,20 +479,29 @@ fn run_words(config: &RunConfig, show: &ShowOptions) -> anyhow::Result<()> {
     let mut shown = Shown::new(config, show, &device);
     let outcome = train_words_observed(config, &device, &mut shown)?;
     shown.progress.finish();
-    shown.ended(&outcome.end, config, outcome.step, outcome.epoch)?;
+    let ended = || shown.ended(&outcome.end, config, outcome.step, outcome.epoch);
+    if outcome.step == 0 {
+        return ended();
+    }
     let (sizes, model, history) = (shown.words, &outcome.model, &outcome.history);
     if show.json {
-        return print(serde_json::json!({
+        print(serde_json::json!({
             "device": device.name(),
             "backend": device.kind().name(),
             "model": config.output.model,
             "parameters": model.parameter_count(),
             "vocabulary": sizes.0,
             "words": sizes.1,
+            "data": shown.accounts,
             "epochs": history.loss.len(),
             "history": history,
-        }));
+            "failure": failure(&outcome.end),
+            "kept_epoch": outcome.epoch,
+        }))?;
+        return ended();
     }
+    // What ended early is told as that.
+    ended()?;
     let loss = history.loss.last().copied().unwrap_or_default();
     print(format_args!("words {}  epochs {}  loss {loss:.4}", sizes.0, history.loss.len()))?;
     if let Some(path) = &config.output.model {
@@ -497,11 +523,14 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let mut shown = Shown::new(&config, show, &device);
     let outcome = train_observed(&config, &device, &mut shown)?;
     shown.progress.finish();
-    shown.ended(&outcome.end, &config, outcome.step, outcome.epoch)?;
+    let ended = || shown.ended(&outcome.end, &config, outcome.step, outcome.epoch);
+    if outcome.step == 0 {
+        return ended();
+    }
     let history = &outcome.history;
     let last = history.best_epoch.unwrap_or(history.loss.len()).saturating_sub(1);
     if show.json {
-        return print(serde_json::json!({
+        print(serde_json::json!({
             "device": device.name(),
             "backend": device.kind().name(),
             "model": config.output.model,
@@ -512,8 +541,13 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
             "epochs": history.loss.len(),
             "history": history,
             "profile": shown.profile.as_ref().map(Profile::json),
-        }));
+            "failure": failure(&outcome.end),
+            "kept_epoch": outcome.epoch,
+        }))?;
+        return ended();
     }
+    // What ended early is told as that.
+    ended()?;
     let mut text = format!("epochs {}", history.loss.len());
     if let Some(best) = history.best_epoch {
         text += &format!(" (best {best})");

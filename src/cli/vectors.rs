@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::{DeviceOption, note, print};
 use crate::model::Model;
+use crate::printable::printable_field;
 use crate::run::{Neighbour, check_extension, check_output, export_word2vec, neighbours, similar};
 
 /// Find the words nearest to a word, by the model's embedding
@@ -69,6 +70,7 @@ fn show(found: &[Neighbour], json: bool) -> anyhow::Result<()> {
         return print(serde_json::to_string(found)?);
     }
     for Neighbour { text, similarity, line } in found {
+        let text = printable_field(text);
         match line {
             Some(line) => print(format_args!("{similarity:.4}\tline {line}\t{text}"))?,
             None => print(format_args!("{similarity:.4}\t{text}"))?,

@@ -1,9 +1,12 @@
 //! Precision, recall and f1 by class, in scikit-learn's layout, and the confusion matrix.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::metrics::{Average, Counts};
+use crate::printable::printable_field;
 
 /// Scores of one class, or an average over classes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -32,9 +35,30 @@ pub struct ClassificationReport {
     pub macro_average: Scores,
     /// Mean over classes, weighted by support.
     pub weighted_average: Scores,
-    /// `confusion[truth][answer]`: numbers of rows.
+    /// `confusion[truth][answer]`: numbers of rows. Of more than 100 classes it is left out: `confused` says the worst.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub confusion: Vec<Vec<usize>>,
+    /// The pairs of classes that are confused most often, at most 20, worst first.
+    pub confused: Vec<Confused>,
 }
+
+/// Rows of one class that were answered as another.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Confused {
+    /// Their label.
+    pub truth: String,
+    /// What was answered.
+    pub answer: String,
+    /// How many.
+    pub rows: usize,
+}
+
+/// Classes of which the whole matrix is kept.
+const MOST_OF_MATRIX: usize = 100;
+/// Classes of which it is shown as a table: what a terminal has room for.
+const MOST_SHOWN: usize = 20;
+/// Pairs of confused classes that are kept.
+const WORST: usize = 20;
 
 impl ClassificationReport {
     /// Compares class numbers, row by row.
@@ -55,16 +79,29 @@ impl ClassificationReport {
             )));
         }
         let count = labels.len();
-        let mut confusion = vec![vec![0; count]; count];
+        let mut pairs: HashMap<(usize, usize), usize> = HashMap::new();
         for (row, (&truth, &answer)) in truth.iter().zip(answers).enumerate() {
-            let cell = confusion.get_mut(truth).and_then(|answers| answers.get_mut(answer));
-            let Some(cell) = cell else {
+            if truth.max(answer) >= count {
                 return Err(Error::usage(format!(
                     "row {row} is of class {truth} and was answered {answer}, but there are labels for {count} classes"
                 )));
-            };
-            *cell += 1;
+            }
+            *pairs.entry((truth, answer)).or_default() += 1;
         }
+        let mut confusion = Vec::new();
+        if count <= MOST_OF_MATRIX {
+            confusion = vec![vec![0; count]; count];
+            pairs.iter().for_each(|(&(truth, answer), &rows)| confusion[truth][answer] = rows);
+        }
+        let mut worst: Vec<_> =
+            pairs.into_iter().filter(|((truth, answer), _)| truth != answer).collect();
+        worst.sort_unstable_by_key(|&(pair, rows)| (std::cmp::Reverse(rows), pair));
+        let confused = worst.into_iter().take(WORST).map(|((truth, answer), rows)| Confused {
+            truth: labels[truth].clone(),
+            answer: labels[answer].clone(),
+            rows,
+        });
+        let confused = confused.collect();
         let counts = Counts::of_classes(truth, answers, count);
         let classes = (0..count).map(|class| Scores {
             precision: counts.precision(class),
@@ -85,18 +122,32 @@ impl ClassificationReport {
             macro_average: average(Average::Macro),
             weighted_average: average(Average::Weighted),
             confusion,
+            confused,
         })
     }
 
-    /// The confusion matrix as text: a row a truth, a column an answer.
+    /// The confusion matrix as text: a row a truth, a column an answer; of more than 20 classes, the pairs that are
+    /// confused most often.
     pub fn confusion_text(&self) -> String {
+        if self.labels.len() > MOST_SHOWN {
+            let mut text = String::from("most often confused (rows, truth -> answer)\n");
+            for Confused { truth, answer, rows } in &self.confused {
+                let (truth, answer) = (printable_field(truth), printable_field(answer));
+                text += &format!("{rows:>7}  {truth} -> {answer}\n");
+            }
+            if self.confused.is_empty() {
+                text += "      0  every row was answered rightly\n";
+            }
+            return text;
+        }
         let mut table = comfy_table::Table::new();
         table.load_style(comfy_table::presets::NOTHING);
         let corner = std::iter::once("truth \\ answer".to_owned());
-        table.set_header(corner.chain(self.labels.iter().cloned()));
+        let shown = |label: &String| printable_field(label).into_owned();
+        table.set_header(corner.chain(self.labels.iter().map(shown)));
         for (label, counts) in self.labels.iter().zip(&self.confusion) {
             let counts = counts.iter().map(usize::to_string);
-            table.add_row(std::iter::once(label.clone()).chain(counts));
+            table.add_row(std::iter::once(shown(label)).chain(counts));
         }
         for column in table.column_iter_mut() {
             column.set_cell_alignment(comfy_table::CellAlignment::Right);
@@ -119,7 +170,7 @@ impl std::fmt::Display for ClassificationReport {
             writeln!(f, "{name:>width$}  {precision:>9.2} {recall:>9.2} {f1:>9.2} {support:>9}")
         };
         for (label, scores) in self.labels.iter().zip(&self.classes) {
-            row(f, label, scores)?;
+            row(f, &printable_field(label), scores)?;
         }
         let rows = self.weighted_average.support;
         writeln!(
@@ -189,6 +240,20 @@ weighted avg       0.70      0.60      0.61         5
             vec!["yes", "0", "1"],
         ];
         assert_eq!(words, expected, "{text}");
+    }
+
+    #[test]
+    fn of_many_classes_the_worst_pairs_are_told() {
+        let truth: Vec<usize> = (0..4000).map(|i| i % 2000).collect();
+        let mut answers = truth.clone();
+        answers[0] = 1;
+        answers[2000] = 1;
+        answers[5] = 7;
+        let report = ClassificationReport::new(&truth, &answers, &labels(2000)).expect("a report");
+        assert!(report.confusion.is_empty());
+        let text = report.confusion_text();
+        assert!(text.contains("2  0 -> 1") && text.contains("1  5 -> 7"), "{text}");
+        assert!(text.len() < 200, "{text}");
     }
 
     #[test]

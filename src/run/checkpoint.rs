@@ -191,7 +191,7 @@ impl Identity {
         same.data.train = PathBuf::new();
         (same.data.targets, same.data.validation, same.data.validation_targets) =
             (None, None, None);
-        (same.model.encoder_from, same.model.initial_weights) = (None, None);
+        (same.model.encoder_from, same.model.initial_weights, same.model.from) = (None, None, None);
         // More epochs can be asked for, and what happens at NaN has not happened.
         (same.training.epochs, same.training.min_steps) = (0, 0);
         same.training.on_nan = OnNan::Stop;

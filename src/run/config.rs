@@ -266,7 +266,7 @@ impl RunConfig {
     }
 
     fn check_model(&self) -> Result<()> {
-        let model = &self.model;
+        let (model, gives_hidden) = (&self.model, self.gives_hidden());
         self.noise()?;
         if model.freeze_encoder && model.encoder_from.is_none() {
             return Err(Error::usage(
@@ -277,6 +277,19 @@ impl RunConfig {
             return Err(Error::usage(
                 "the loss negative_sampling is for word vectors alone; leave loss out, or make the run of the kind words",
             ));
+        }
+        if model.from.is_some() {
+            let given = [
+                ("layers", model.layers.is_some()),
+                ("hidden", gives_hidden),
+                ("encoder_from", model.encoder_from.is_some()),
+                ("initial_weights", model.initial_weights.is_some()),
+            ];
+            if let Some((name, _)) = given.iter().find(|(_, is)| *is) {
+                return Err(Error::usage(format!(
+                    "{name} is given, but the model that is trained on by from has its own layers and weights; leave one of them out"
+                )));
+            }
         }
         self.monitor()?;
         if self.training.clip_norm.is_some() && self.training.clip_value.is_some() {
@@ -301,7 +314,7 @@ impl RunConfig {
             return ignored(
                 "the layers are given one by one",
                 &[
-                    ("hidden", !model.hidden.is_empty()),
+                    ("hidden", gives_hidden),
                     ("dropout", model.dropout > 0.0),
                     ("encoder", !model.encoder.is_empty()),
                     ("encoder_from", model.encoder_from.is_some()),
@@ -312,7 +325,7 @@ impl RunConfig {
         if self.builds_autoencoder() {
             return ignored(
                 "the layers are an encoder and a decoder",
-                &[("hidden", !model.hidden.is_empty()), ("dropout", model.dropout > 0.0)],
+                &[("hidden", gives_hidden), ("dropout", model.dropout > 0.0)],
             );
         }
         Ok(())
@@ -349,6 +362,7 @@ impl RunConfig {
             ("validation_targets", data.validation_targets.as_ref()),
             ("encoder_from", model.encoder_from.as_ref()),
             ("initial_weights", model.initial_weights.as_ref()),
+            ("from", model.from.as_ref()),
         ]
         .into_iter()
         .filter_map(|(name, path)| Some((name, path?)))
@@ -444,7 +458,12 @@ impl RunConfig {
     pub(super) fn builds_autoencoder(&self) -> bool {
         let model = &self.model;
         let asks = !model.encoder.is_empty() || model.encoder_from.is_some();
-        model.layers.is_none() && (asks || self.is_autoencoder() && model.hidden.is_empty())
+        model.layers.is_none() && (asks || self.is_autoencoder() && !self.gives_hidden())
+    }
+
+    /// Whether hidden layers are asked for.
+    fn gives_hidden(&self) -> bool {
+        self.model.hidden.as_ref().is_some_and(|units| !units.is_empty())
     }
 
     /// Whether the targets are the inputs.

@@ -73,7 +73,9 @@ impl Defaults {
             RunKind::Text => {
                 Defaults { learning_rate: 3e-3, batch_size: 64, dropout: 0.5, ..stopped }
             }
-            RunKind::Table => stopped,
+            RunKind::Table => {
+                Defaults { learning_rate: 3e-3, schedule: Schedule::Cosine, ..stopped }
+            }
             // A text without a known word has nothing to give back.
             RunKind::Autoencoder => Defaults { min_count: 2, skip_unknown: true, ..coder },
             RunKind::Translate => {

@@ -1,6 +1,7 @@
 //! Who watches a run, from files to results.
 
 use super::load::Loaded;
+use crate::data::Account;
 use crate::error::Result;
 use crate::model::Model;
 use crate::train::{EpochReport, Trainer};
@@ -15,8 +16,9 @@ pub trait RunObserver {
         Ok(())
     }
 
-    /// Called before the first epoch of word vectors, with the numbers of different words and of all.
-    fn begin_words(&mut self, _vocabulary: usize, _words: usize) {}
+    /// Called before the first epoch of word vectors, with the numbers of different words and of all, and what became
+    /// of the file's rows.
+    fn begin_words(&mut self, _vocabulary: usize, _words: usize, _account: &Account) {}
 
     /// Called after every epoch.
     fn epoch(&mut self, _report: EpochReport) {}

@@ -11,6 +11,7 @@ use crate::backend::Device;
 use crate::data::{Account, Inputs, Table, TextColumns, read_examples};
 use crate::error::{Error, Result};
 use crate::model::{Input, Model, Preprocessor};
+use crate::printable::printable_field;
 use crate::train::Predictor;
 
 /// The answer for one row.
@@ -65,7 +66,7 @@ impl std::fmt::Display for Answer {
     /// Label and probability, or the values, with tabs between.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if let (Some(label), Some(probability)) = (&self.label, self.probability) {
-            return write!(f, "{label}\t{probability:.4}");
+            return write!(f, "{}\t{probability:.4}", printable_field(label));
         }
         for (i, output) in self.outputs.iter().enumerate() {
             write!(f, "{}{output}", if i > 0 { "\t" } else { "" })?;

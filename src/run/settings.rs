@@ -223,8 +223,9 @@ settings! {
             whole(1, 1 << 16, called("UNITS", model(&[Text, Arrays], "dim")));
         /// How a text's vectors become one.
         pool: Pool = |_| Pool::Mean, model(&[Text, Arrays], "pool");
-        /// Units of hidden layers, with relu: 64,32.
-        hidden: Vec<usize> = |_| Vec::new(), whole(1, MOST_UNITS, called("UNITS", model(MODELS, "hidden")));
+        /// Units of hidden layers, with relu: 64,32; an empty list for none. Not given, a table has one of 32 (a
+        /// regression of fewer than 100 rows a feature none, so that it fits no noise), other runs have none.
+        hidden: Option<Vec<usize>> = |_| None, whole(1, MOST_UNITS, called("UNITS", model(MODELS, "hidden")));
         /// Rate of dropout before every dense layer that does not read a table's features; 0 for none.
         dropout: f64 = |of| of.dropout,
             range(Range::Below(0.0, 1.0), called("RATE", model(MODELS, "dropout")));
@@ -238,6 +239,8 @@ settings! {
         encoder_from: Option<PathBuf> = |_| None, called("MODEL", model(CODERS, "encoder-from"));
         /// Leave that encoder as it is, and train a decoder alone.
         freeze_encoder: bool = |_| false, model(CODERS, "freeze-encoder");
+        /// Train this finished model on: its layers, weights, labels and preprocessing are what it begins with.
+        from: Option<PathBuf> = |_| None, called("MODEL", model(MODELS, "from"));
         /// Weights by name to begin with, a safetensors file; weights that it does not name are fresh.
         initial_weights: Option<PathBuf> = |_| None,
             called("FILE", model(MODELS, "initial-weights"));

@@ -1,18 +1,21 @@
 //! A training run: data, model, epochs, files.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::checkpoint::CheckpointObserver;
 use super::config::{ModelConfig, Pool, RunConfig};
 use super::load::{Loaded, Task, load};
 use super::observer::RunObserver;
 use crate::backend::Device;
-use crate::data::{Inputs, Targets};
+use crate::data::{Dataset, Inputs, Targets};
 use crate::error::{Error, Result};
 use crate::files::write_whole;
 use crate::layers::Dense;
 use crate::model::{
-    Activation, Input, Layer, Loss, Model, Noise, NoiseKind, Preprocessor, Source, read_weights,
+    Activation, Input, Kind, Layer, Loss, Model, Noise, NoiseKind, Preprocessor, Source,
+    read_weights,
 };
 use crate::report;
 use crate::train::{End, EpochReport, Fitted, History, Trainer};
@@ -41,6 +44,7 @@ pub struct Outcome {
 struct Closures<'a> {
     begin: &'a mut dyn FnMut(&Model, &Loaded, &Trainer) -> Result<()>,
     on_epoch: &'a mut dyn FnMut(EpochReport),
+    stop: Option<Arc<AtomicBool>>,
 }
 
 impl RunObserver for Closures<'_> {
@@ -51,10 +55,15 @@ impl RunObserver for Closures<'_> {
     fn epoch(&mut self, report: EpochReport) {
         (self.on_epoch)(report);
     }
+
+    fn interrupted(&mut self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed))
+    }
 }
 
 /// Runs a training run on `device`: reads the data, trains, writes the files that it names.
-/// `begin` is called with the model, its data and its trainer before the first epoch, `on_epoch` after each.
+/// `begin` is called with the model, its data and its trainer before the first epoch, `on_epoch` after each. Once `stop`
+/// becomes true, the run ends behind its step, with its best weights.
 ///
 /// # Errors
 /// Whatever reading, training or writing meets; no file is written before training is done. After
@@ -64,8 +73,9 @@ pub fn train(
     device: &Device,
     begin: &mut dyn FnMut(&Model, &Loaded, &Trainer) -> Result<()>,
     on_epoch: &mut dyn FnMut(EpochReport),
+    stop: Option<Arc<AtomicBool>>,
 ) -> Result<Outcome> {
-    let outcome = train_observed(config, device, &mut Closures { begin, on_epoch })?;
+    let outcome = train_observed(config, device, &mut Closures { begin, on_epoch, stop })?;
     match outcome.end {
         End::Diverged(divergence) => Err(Error::Diverged(divergence)),
         _ => Ok(outcome),
@@ -83,8 +93,17 @@ pub fn train_observed(
     observer: &mut dyn RunObserver,
 ) -> Result<Outcome> {
     config.check()?;
-    let loaded = load(config)?;
-    let (mut model, frozen_layers) = build(config, &loaded, device)?;
+    let (loaded, mut model, frozen_layers) = match &config.model.from {
+        Some(path) => {
+            let (loaded, model) = load_for_model(config, path)?;
+            (loaded, model, 0)
+        }
+        None => {
+            let loaded = load(config)?;
+            let (model, frozen_layers) = build(config, &loaded, device)?;
+            (loaded, model, frozen_layers)
+        }
+    };
     let (rows, validates) = (loaded.training.rows(), loaded.validation.is_some());
     let trainer = Trainer { frozen_layers, ..config.trainer(model.input(), rows, validates) };
     observer.begin(&model, &loaded, &trainer)?;
@@ -125,6 +144,83 @@ fn write_results(config: &RunConfig, model: &Model, history: &History) -> Result
         write_whole(path, &report::history_png(history)?)?;
     }
     Ok(())
+}
+
+/// A finished model that is trained on, and the run's data as it reads them.
+fn load_for_model(config: &RunConfig, path: &Path) -> Result<(Loaded, Model)> {
+    let mut model = Model::load(path)?;
+    // What reads for a pretrained encoder reads for a whole model.
+    let mut reading = config.clone();
+    if model.preprocessor != Preprocessor::None {
+        reading.model.encoder_from = Some(path.to_owned());
+    }
+    let mut loaded = load(&reading)?;
+    let refuse = |why: String| {
+        Err(Error::data(path, format!("{why}; train it on data like those that it was trained on")))
+    };
+    let same = match (&model.preprocessor, &loaded.preprocessor) {
+        // The scale of targets is the model's: see below.
+        (Preprocessor::Table(own), Preprocessor::Table(read)) => {
+            own.target == read.target && own.target_names() == read.target_names()
+        }
+        (Preprocessor::None, Preprocessor::None) => true,
+        (own, read) => own == read,
+    };
+    if !same || model.input() != loaded.input() {
+        return refuse(format!(
+            "the model reads {} numbers a row by its own preprocessing, and the data do not go with it",
+            model.input().width()
+        ));
+    }
+    let is_own = *loaded.training.targets() == Targets::Inputs;
+    if is_own != (model.kind() == Kind::Autoencoder) || model.kind() == Kind::WordVectors {
+        return refuse(format!(
+            "the model is of the kind {:?}, and the data are for another",
+            model.kind()
+        ));
+    }
+    let move_target: Box<dyn Fn(usize, f32) -> f32> =
+        match (&model.preprocessor, &loaded.preprocessor) {
+            _ if model.labels != loaded.labels => {
+                let place = |label: &String| model.labels.iter().position(|known| known == label);
+                let places: Option<Vec<usize>> = loaded.labels.iter().map(place).collect();
+                let Some(places) = places else {
+                    return refuse(format!(
+                        "the model knows the labels {}, and the data have {}",
+                        model.labels.join(", "),
+                        loaded.labels.join(", ")
+                    ));
+                };
+                Box::new(move |_, class| places.get(class as usize).map_or(class, |&at| at as f32))
+            }
+            (Preprocessor::Table(own), Preprocessor::Table(read)) if own.is_regression() => {
+                let (own, read) = (own.clone(), read.clone());
+                Box::new(move |column, value| {
+                    own.encode_target(column, read.decode_target(column, value))
+                })
+            }
+            _ => Box::new(|_, value| value),
+        };
+    for dataset in [Some(&mut loaded.training), loaded.validation.as_mut()].into_iter().flatten() {
+        if let Targets::Values { values, width } = dataset.targets() {
+            let moved = |(i, &value): (usize, &f32)| move_target(i % width, value);
+            let values = values.iter().enumerate().map(moved).collect();
+            let targets = Targets::Values { values, width: *width };
+            *dataset = Dataset::new(dataset.inputs().clone(), targets, dataset.source())?;
+        }
+    }
+    loaded.labels = model.labels.clone();
+    loaded.preprocessor = model.preprocessor.clone();
+    if config.training.loss.is_some_and(|loss| loss != model.loss()) {
+        return Err(Error::usage(format!(
+            "the model was trained with the loss {}, and is trained on with it; leave loss out",
+            model.loss().name()
+        )));
+    }
+    if let Some(noise) = noise_for(config, &loaded)? {
+        model.noise = Some(noise);
+    }
+    Ok((loaded, model))
 }
 
 /// The model that a run describes, for its data, and how many of its layers stay as they are.
@@ -180,9 +276,11 @@ fn build(config: &RunConfig, loaded: &Loaded, device: &Device) -> Result<(Model,
         _ => Loss::for_activation(activation),
     };
     let loss = config.training.loss.unwrap_or(default_loss);
-    // Weights and what the optimizer keeps beside them, before any is drawn.
+    // Weights, their gradients, what the optimizer keeps beside them and the best weights, before any is drawn; where
+    // the device's memory is the machine's, the model's own too.
     let weights = Model::count_parameters(loaded.input(), &layers, loss)?;
-    let arrays = 1 + config.training.optimizer.moments() as u64;
+    let on_host = if device.shares_memory() { 1 } else { 0 };
+    let arrays = 3 + config.training.optimizer.moments() as u64 + on_host;
     device.check_memory(weights.saturating_mul(4 * arrays))?;
     let mut model = Model::new(loaded.input(), layers, loss, config.training.seed)?;
     if *loaded.training.targets() == Targets::Inputs && latent_layer.is_none() {
@@ -344,6 +442,12 @@ fn zero_unseen_rows(model: &mut Model, inputs: &Inputs) -> Result<()> {
     model.set_parameters(vec![table])
 }
 
+/// Hidden layers of a table's model where none are given.
+const TABLE_HIDDEN: [usize; 1] = [32];
+
+/// Rows a feature from which on a regression has hidden layers unasked.
+const ROWS_A_FEATURE: usize = 100;
+
 /// The layers where none are given.
 fn default_layers(config: &ModelConfig, loaded: &Loaded) -> Result<Vec<Layer>> {
     let mut layers = Vec::new();
@@ -356,7 +460,18 @@ fn default_layers(config: &ModelConfig, loaded: &Loaded) -> Result<Vec<Layer>> {
         });
     }
     let dropout = (config.dropout > 0.0).then(|| Layer::dropout(config.dropout));
-    for &units in &config.hidden {
+    let features = loaded.input().width();
+    let by_data = match (&loaded.preprocessor, loaded.task) {
+        (Preprocessor::Table(_), Task::Binary | Task::Classes) => &TABLE_HIDDEN[..],
+        // A linear model is what few rows hold up; more of them show what bends.
+        (Preprocessor::Table(_), Task::Regression)
+            if loaded.training.rows() >= ROWS_A_FEATURE * features =>
+        {
+            &TABLE_HIDDEN
+        }
+        _ => &[],
+    };
+    for &units in config.hidden.as_deref().unwrap_or(by_data) {
         layers.extend(dropout.clone().filter(|_| !layers.is_empty()));
         layers.push(Layer::dense(units, Activation::Relu));
     }

@@ -1,9 +1,12 @@
 //! Word vectors from a file of texts: `wgslearn train words`.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::config::RunConfig;
 use super::observer::RunObserver;
 use crate::backend::Device;
-use crate::data::{TextColumns, read_examples};
+use crate::data::{Account, TextColumns, read_examples};
 use crate::error::{Error, Result};
 use crate::model::{Input, Layer, Loss, Model, Preprocessor, Source};
 use crate::text::{TextEncoder, TextOptions};
@@ -27,13 +30,18 @@ pub struct WordsOutcome {
 
 /// A run's two callbacks.
 struct Closures<'a> {
-    begin: &'a mut dyn FnMut(usize, usize),
+    begin: &'a mut dyn FnMut(usize, usize, &Account),
     on_epoch: &'a mut dyn FnMut(EpochReport),
+    stop: Option<Arc<AtomicBool>>,
 }
 
 impl RunObserver for Closures<'_> {
-    fn begin_words(&mut self, vocabulary: usize, words: usize) {
-        (self.begin)(vocabulary, words);
+    fn begin_words(&mut self, vocabulary: usize, words: usize, account: &Account) {
+        (self.begin)(vocabulary, words, account);
+    }
+
+    fn interrupted(&mut self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
 
     fn epoch(&mut self, report: EpochReport) {
@@ -60,7 +68,8 @@ impl Observer for Watching<'_> {
 }
 
 /// Trains word vectors and writes them as a model: an embedding and the mean over a text's words, so
-/// that it encodes texts too. `begin` is called with the numbers of different words and of all.
+/// that it encodes texts too. `begin` is called with the numbers of different words and of all, and what became of the
+/// file's rows. Once `stop` becomes true, the run ends behind its step, with its last good vectors.
 ///
 /// # Errors
 /// Whatever reading, training or writing meets. After [`Error::Diverged`] the file holds the vectors of the last good
@@ -68,13 +77,15 @@ impl Observer for Watching<'_> {
 pub fn train_words(
     config: &RunConfig,
     device: &Device,
-    begin: &mut dyn FnMut(usize, usize),
+    begin: &mut dyn FnMut(usize, usize, &Account),
     on_epoch: &mut dyn FnMut(EpochReport),
-) -> Result<(Model, History)> {
-    let outcome = train_words_observed(config, device, &mut Closures { begin, on_epoch })?;
+    stop: Option<Arc<AtomicBool>>,
+) -> Result<WordsOutcome> {
+    let closures = &mut Closures { begin, on_epoch, stop };
+    let outcome = train_words_observed(config, device, closures)?;
     match outcome.end {
         End::Diverged(divergence) => Err(Error::Diverged(divergence)),
-        _ => Ok((outcome.model, outcome.history)),
+        _ => Ok(outcome),
     }
 }
 
@@ -122,7 +133,7 @@ pub fn train_words_observed(
             format!("no word is there {} times; give a lower min_count", config.text.min_count),
         ));
     }
-    observer.begin_words(encoder.rows() - encoder.first_word() as usize, words);
+    observer.begin_words(encoder.rows() - encoder.first_word() as usize, words, &examples.account);
     let stream = WordStream { tokens, counts, first_word: encoder.first_word() };
     let (table, fitted) = trainer.fit_to_end(&stream, device, &mut Watching(observer))?;
     let Fitted { history, end, step, epoch, .. } = fitted;

@@ -1,0 +1,369 @@
+//! From a person's file to the answer: every row accounted for, every number in its own unit, defaults that learn;
+//! and what is learned is kept.
+
+mod common;
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use common::cli::{Folder, json, npy, text};
+use serde_json::Value;
+
+const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/");
+
+/// Standard error of what must succeed.
+fn said(folder: &Folder, arguments: &[&str]) -> String {
+    let output = folder.run(arguments);
+    let error = text(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {error}");
+    error
+}
+
+/// A table whose label is told by its first column, and another by whether something is missing.
+fn rows(count: usize, row: impl Fn(usize) -> String) -> String {
+    (0..count).map(row).collect()
+}
+
+#[test]
+fn defaults_learn_on_small_tables() {
+    let folder = Folder::new();
+    for (name, least) in [
+        ("iris", 0.95),
+        ("wine", 0.97),
+        ("breast_cancer", 0.94),
+        ("digits", 0.96),
+        ("diabetes", 0.33),
+    ] {
+        let [train, test] = ["train", "test"].map(|part| format!("{DATA}{name}-{part}.csv"));
+        folder
+            .ok(&["train", "table", &train, "--target", "target", "--device", "cpu", "-o", "m.st"]);
+        let found = json(&folder.ok(&["evaluate", "m.st", &test, "--device", "cpu", "--json"]));
+        let score = match &found["regression"] {
+            Value::Null => found["accuracy"].as_f64(),
+            report => report["r2"].as_f64(),
+        };
+        assert!(score.expect("a score") >= least, "{name}: {found}");
+    }
+}
+
+#[test]
+fn eight_documents_are_enough() {
+    let folder = Folder::new();
+    folder.write(
+        "eight.csv",
+        "label,text\n1,Well done!\n1,Good work\n1,Great effort\n1,nice work\n0,Weak\n0,Poor effort!\n0,not good\n0,poor work\n",
+    );
+    folder.ok(&[
+        "train",
+        "text",
+        "eight.csv",
+        "--device",
+        "cpu",
+        "-o",
+        "m.st",
+        "--allow-single-labels",
+    ]);
+    let found = json(&folder.ok(&["evaluate", "m.st", "eight.csv", "--device", "cpu", "--json"]));
+    assert!(found["accuracy"].as_f64().expect("an accuracy") >= 0.875, "{found}");
+    assert_eq!(found["data"]["read"], 8);
+}
+
+#[test]
+fn categories_booleans_and_missing_values_are_features() {
+    let folder = Folder::new();
+    let colours = ["red", "green", "blue"];
+    let row = |i: usize| {
+        let number = if i % 5 == 0 { String::new() } else { (i % 7).to_string() };
+        let (colour, flag) = (colours[i % 3], if i % 2 == 0 { "True" } else { "False" });
+        let label = (i % 3 == 0 || i % 5 == 0) as u32;
+        format!("{colour},{flag},{number},{label}\n")
+    };
+    let table = format!("colour,flag,n,y\n{}", rows(210, row));
+    folder.write("t.csv", &table);
+    let train = ["train", "table", "t.csv", "--target", "y", "--device", "cpu", "-o", "m.st"];
+    folder.fails(1, &train, &["line 2", "\"n\"", "42 values are missing", "indicator"]);
+    let said = said(&folder, &[&train[..], &["--missing", "indicator"]].concat());
+    assert!(said.contains("3 categories (blue, green, red)"), "{said}");
+    let found = json(&folder.ok(&["evaluate", "m.st", "t.csv", "--device", "cpu", "--json"]));
+    assert!(found["accuracy"].as_f64().expect("an accuracy") > 0.98, "{found}");
+    // Rows by name on standard input, in another order, with a column more.
+    let asked = "n,other,flag,colour\n3,x,False,red\n,x,True,green\n1,x,True,blue\n";
+    let answers = folder.run_with(&["predict", "m.st", "--device", "cpu"], asked);
+    let labels: Vec<String> =
+        text(&answers.stdout).lines().map(|line| line[..1].to_owned()).collect();
+    assert_eq!(labels, ["1", "1", "0"], "{}", text(&answers.stderr));
+    // The same by place; what is left out is refused.
+    let by_place = folder.run_with(&["predict", "m.st", "--device", "cpu"], "red,False,3\n");
+    assert!(text(&by_place.stdout).starts_with('1'), "{}", text(&by_place.stderr));
+    let short = folder.run_with(&["predict", "m.st", "--device", "cpu"], "red,,False,3\n");
+    assert_eq!(short.status.code(), Some(1));
+}
+
+#[test]
+fn several_targets_are_answered_each_in_its_unit() {
+    let folder = Folder::new();
+    let table = rows(300, |i| {
+        format!("{},{},{}\n", i % 20, 1000.0 + 50.0 * (i % 20) as f64, (i % 20) as f64 / 100.0)
+    });
+    folder.write("t.csv", format!("a,y,z\n{table}"));
+    folder.ok(&["train", "table", "t.csv", "--target", "y,z", "--device", "cpu", "-o", "m.st"]);
+    let answer = folder.run_with(&["predict", "m.st", "--device", "cpu"], "10\n");
+    let numbers: Vec<f64> =
+        text(&answer.stdout).split_whitespace().map(|n| n.parse().expect("a number")).collect();
+    assert!((numbers[0] - 1500.0).abs() < 20.0 && (numbers[1] - 0.1).abs() < 0.01, "{numbers:?}");
+    let found = json(&folder.ok(&["evaluate", "m.st", "t.csv", "--device", "cpu", "--json"]));
+    assert!(found["regression"]["r2"].as_f64().expect("R2") > 0.99, "{found}");
+}
+
+#[test]
+fn packed_files_pipes_and_other_formats_are_the_same_rows() {
+    let folder = Folder::new();
+    let csv =
+        rows(40, |i| if i % 2 == 0 { "up,good fine\n".into() } else { "down,bad sad\n".into() });
+    let plain = format!("label,text\n{csv}");
+    folder.write("a.csv", &plain);
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    gz.write_all(plain.as_bytes()).expect("packed");
+    folder.write("a.csv.gz", gz.finish().expect("packed"));
+    let mut bz = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::best());
+    bz.write_all(plain.as_bytes()).expect("packed");
+    folder.write("A.CSV.BZ2", bz.finish().expect("packed"));
+    folder.write("bare.csv", &csv);
+    let utf16: Vec<u8> =
+        plain.replace(',', "\t").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    folder.write("u.tsv", [b"\xff\xfe".to_vec(), utf16].concat());
+    let options = ["--device", "cpu", "--epochs", "2", "--json", "-o", "m.st"];
+    let loss = |arguments: &[&str], input: &str| {
+        let output = folder.run_with(&[&["train", "text"], arguments, &options].concat(), input);
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+        let found = json(&text(&output.stdout));
+        assert_eq!(found["data"][0]["read"], 40, "{arguments:?}");
+        found["history"]["loss"].clone()
+    };
+    let wanted = loss(&["a.csv"], "");
+    for (arguments, input) in [
+        (&["a.csv.gz"][..], ""),
+        (&["A.CSV.BZ2"], ""),
+        (&["u.tsv"], ""),
+        (&["-"], &plain),
+        (&["/dev/stdin", "--format", "csv"], &plain),
+        (&["bare.csv", "--no-header", "--text-column", "1", "--label-column", "0"], ""),
+    ] {
+        assert_eq!(loss(arguments, input), wanted, "{arguments:?}");
+    }
+}
+
+/// Bytes of an array.
+fn bytes_of<T: Copy, const N: usize>(values: &[T], bytes: impl Fn(T) -> [u8; N]) -> Vec<u8> {
+    values.iter().flat_map(|&value| bytes(value)).collect()
+}
+
+/// The numbers of a `.npy` file of float32.
+fn numbers(folder: &Folder, name: &str) -> Vec<f32> {
+    let bytes = std::fs::read(folder.path(name)).expect("written");
+    let start = 10 + u16::from_le_bytes([bytes[8], bytes[9]]) as usize;
+    bytes[start..].chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+}
+
+#[test]
+fn arrays_come_back_in_their_own_range() {
+    let folder = Folder::new();
+    // One of two pictures of 4 x 4 a row, from `low` to `high`.
+    let picture = |low: f64, high: f64| -> Vec<f64> {
+        (0..64 * 16).map(|i| if (i / 16 + i % 4) % 2 == 0 { low } else { high }).collect()
+    };
+    let shape = "(64, 4, 4)";
+    let u8s: Vec<u8> = picture(0.0, 255.0).iter().map(|&v| v as u8).collect();
+    let masks: Vec<i64> = picture(0.0, 1.0).iter().map(|&v| v as i64).collect();
+    let u16s: Vec<u16> = picture(100.0, 60_000.0).iter().map(|&v| v as u16).collect();
+    let floats: Vec<f32> = picture(3.0, 250.0).iter().map(|&v| v as f32).collect();
+    npy(&folder.path("u8.npy"), "|u1", shape, u8s.clone());
+    npy(&folder.path("mask.npy"), "<i8", shape, bytes_of(&masks, i64::to_le_bytes));
+    npy(&folder.path("u16.npy"), "<u2", shape, bytes_of(&u16s, u16::to_le_bytes));
+    npy(&folder.path("f255.npy"), "<f4", shape, bytes_of(&floats, f32::to_le_bytes));
+    for (name, low, high) in
+        [("u8", 0.0, 255.0), ("mask", 0.0, 1.0), ("u16", 100.0, 60_000.0), ("f255", 3.0, 250.0)]
+    {
+        let file = format!("{name}.npy");
+        folder.ok(&[
+            "train",
+            "autoencoder",
+            &file,
+            "--layers",
+            "8",
+            "--device",
+            "cpu",
+            "-o",
+            "m.st",
+        ]);
+        folder.ok(&["reconstruct", "m.st", &file, "-o", "back.npy", "--device", "cpu"]);
+        let wanted = picture(low, high);
+        let off = numbers(&folder, "back.npy")
+            .iter()
+            .zip(&wanted)
+            .map(|(found, wanted)| (*found as f64 - wanted).abs())
+            .fold(0.0, f64::max);
+        assert!(off < 0.1 * (high - low), "{name}: off by {off}");
+    }
+    // Flat rows of a model of pictures are these pictures; other axes are refused with both sides.
+    folder.ok(&[
+        "train",
+        "autoencoder",
+        "u8.npy",
+        "--layers",
+        "8",
+        "--device",
+        "cpu",
+        "-o",
+        "m.st",
+    ]);
+    npy(&folder.path("flat.npy"), "|u1", "(64, 16)", u8s.clone());
+    let mse = |file: &str| {
+        let found = folder.ok(&["reconstruct", "m.st", file, "--device", "cpu", "--json"]);
+        json(&found)["mse"].as_f64().expect("an MSE")
+    };
+    assert_eq!(mse("flat.npy"), mse("u8.npy"));
+    npy(&folder.path("wide.npy"), "|u1", "(64, 2, 8)", u8s.clone());
+    folder.fails(1, &["encode", "m.st", "wide.npy", "-o", "c.npy"], &["8x2 grey", "4x4 grey"]);
+    npy(&folder.path("first.npy"), "|u1", "(16, 3, 4, 4)", [u8s[..768].to_vec()].concat());
+    folder.fails(1, &["train", "autoencoder", "first.npy"], &["channels first", "moveaxis"]);
+    // What is read is never written over.
+    folder.fails(2, &["encode", "m.st", "u8.npy", "-o", "./u8.npy"], &["u8.npy", "replaced"]);
+    folder.fails(2, &["reconstruct", "m.st", "u8.npy", "-o", "m.st"], &["m.st"]);
+}
+
+#[test]
+fn longer_texts_than_those_of_training_are_read_whole() {
+    let folder = Folder::new();
+    let csv =
+        rows(60, |i| if i % 2 == 0 { "up,fine good\n".into() } else { "down,bad sad\n".into() });
+    folder.write("short.csv", format!("label,text\n{csv}"));
+    folder.ok(&["train", "text", "short.csv", "--device", "cpu", "-o", "m.st"]);
+    let long = format!("{} good", "xx ".repeat(70));
+    let answer =
+        folder.run_with(&["predict", "m.st", "--device", "cpu"], &format!("{long}\nbad\n"));
+    let answers = text(&answer.stdout);
+    assert!(answers.starts_with("up\t") && answers.contains("\ndown\t"), "{answers}");
+    folder.write(
+        "long.csv",
+        format!("label,text\nup,{long}\ndown,{} bad\ndown,zzz\n", "yy ".repeat(9)),
+    );
+    let output = folder.run(&["evaluate", "m.st", "long.csv", "--device", "cpu", "--json"]);
+    assert!(json(&text(&output.stdout))["accuracy"].as_f64().expect("an accuracy") > 0.6);
+    assert!(text(&output.stderr).contains("no known word (line 4)"), "{}", text(&output.stderr));
+    // Where a layer reads one length, what is cut is said.
+    folder.ok(&[
+        "train",
+        "text",
+        "short.csv",
+        "--pool",
+        "flatten",
+        "--device",
+        "cpu",
+        "-o",
+        "f.st",
+    ]);
+    let output = folder.run(&["evaluate", "f.st", "long.csv", "--device", "cpu"]);
+    assert!(text(&output.stderr).contains("2 texts are cut"), "{}", text(&output.stderr));
+}
+
+/// A regression that a large learning rate drives out of all bounds.
+fn wild(folder: &Folder) {
+    let table = rows(200, |i| format!("{},{},{}\n", i % 13, i % 7, (i * i) % 101));
+    folder.write("wild.csv", format!("a,b,y\n{table}"));
+}
+
+#[test]
+fn a_run_that_diverges_keeps_its_last_good_weights() {
+    let folder = Folder::new();
+    wild(&folder);
+    for device in ["cpu", "gpu"] {
+        let train = [
+            "train",
+            "table",
+            "wild.csv",
+            "--target",
+            "y",
+            "--hidden",
+            "32,32",
+            "--optimizer",
+            "sgd",
+            "--momentum",
+            "0.9",
+            "--device",
+            device,
+            "-o",
+            "m.st",
+            "--history",
+            "h.json",
+            "--epochs",
+            "60",
+        ];
+        // The rate rises to what no model bears only with momentum: some epochs are good.
+        let with = |rate: &'static str| [&train[..], &["--learning-rate", rate]].concat();
+        folder.ok(&with("0.001"));
+        let good = std::fs::read(folder.path("m.st")).expect("a model");
+        folder.fails(1, &with("1e6"), &["NaN or infinite", "step", "learning rate"]);
+        assert!(
+            std::fs::read(folder.path("m.st")).expect("a model") == good
+                || folder.run(&["summary", "m.st"]).status.success(),
+            "{device}: what is there can be read"
+        );
+        let back = [&with("30")[..], &["--on-nan", "rollback"]].concat();
+        let output = folder.run(&back);
+        let (code, error) = (output.status.code(), text(&output.stderr));
+        assert!(code == Some(0) || error.contains("NaN or infinite"), "{device}: {error}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_a_run_with_what_it_has_learned() {
+    let folder = Folder::new();
+    folder.reviews();
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        let child = Command::new(env!("CARGO_BIN_EXE_wgslearn"))
+            .args(["train", "text", "reviews.csv", "--epochs", "1000000", "--device", "cpu"])
+            .args(["-o", "s.st", "--history", "s.json"])
+            .current_dir(folder.path("").as_path())
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("wgslearn starts");
+        std::thread::sleep(std::time::Duration::from_secs(2));
+        let id = child.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().expect("kill").success());
+        let output = child.wait_with_output().expect("it ends");
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{error}");
+        assert!(error.contains("s.st") && error.contains("stopped"), "{error}");
+        let found =
+            json(&folder.ok(&["evaluate", "s.st", "reviews.csv", "--json", "--device", "cpu"]));
+        assert!(found["accuracy"].as_f64().expect("an accuracy") > 0.9, "{found}");
+        assert!(folder.path("s.json").exists());
+        std::fs::remove_file(folder.path("s.st")).expect("removed");
+    }
+}
+
+#[test]
+fn nothing_of_a_file_reaches_a_terminal_as_a_sequence() {
+    let folder = Folder::new();
+    let csv = rows(40, |i| {
+        if i % 2 == 0 { "\"up\u{1b}[2J\nnext\",good\n".into() } else { "down\u{9b}K,bad\n".into() }
+    });
+    folder.write("e.csv", format!("label,text\n{csv}"));
+    folder.ok(&["train", "text", "e.csv", "--device", "cpu", "-o", "m.st"]);
+    for arguments in [
+        &["predict", "m.st", "e.csv", "--device", "cpu"][..],
+        &["evaluate", "m.st", "e.csv", "--device", "cpu"],
+        &["summary", "m.st"],
+    ] {
+        let output = folder.run(arguments);
+        for bytes in [&output.stdout, &output.stderr] {
+            let shown = text(bytes);
+            assert!(!shown.contains(['\u{1b}', '\u{9b}']), "{arguments:?}: {shown:?}");
+        }
+    }
+    let answers = folder.ok(&["predict", "m.st", "e.csv", "--device", "cpu"]);
+    assert_eq!(answers.lines().count(), 40, "{answers}");
+}
