@@ -44,17 +44,37 @@ pub enum Error {
     #[error("{0}")]
     Device(String),
 
-    /// Training went wrong: nothing to train on, or nothing learned.
+    /// Training went wrong: there is nothing to train on, or nothing that can be learned.
     #[error("{0}")]
     Training(String),
 
     /// A loss or a weight became NaN or infinite.
-    #[error("{0}")]
-    Diverged(String),
+    #[error("{0}; try a smaller learning rate or clip_norm, or on_nan = rollback")]
+    Diverged(Divergence),
+}
 
-    /// The run was asked to stop before its end.
-    #[error("{0}")]
-    Interrupted(String),
+/// Where a run's numbers became NaN or infinite.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Divergence {
+    /// What became so: "the loss became NaN".
+    pub what: String,
+    /// The optimizer step that it was found at, from 1.
+    pub step: u64,
+    /// The epoch of that step, from 1.
+    pub epoch: usize,
+    /// A parameter that holds such a value by then, where one does, and where in it.
+    pub parameter: Option<String>,
+}
+
+impl std::fmt::Display for Divergence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} at step {} (epoch {})", self.what, self.step, self.epoch)?;
+        match &self.parameter {
+            Some(parameter) => write!(f, "; {parameter}"),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Error {

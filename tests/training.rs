@@ -652,3 +652,114 @@ fn a_text_too_long_for_an_adapter_is_refused() {
         Ok(()) => assert!(!gpu().name().contains("llvmpipe"), "it would be wrong"),
     }
 }
+
+/// What a run keeps whose numbers become infinite, without rows to validate on: the weights of the last good epoch.
+#[test]
+fn a_run_that_diverges_keeps_the_last_good_epoch() {
+    let values: Vec<f32> = (0..200).map(|i| ((i * i % 91) as f32 / 9.0) - 5.0).collect();
+    let inputs = Inputs::Matrix { values, features: 2 };
+    let targets = Targets::Values { values: (0..100).map(|i| i as f32).collect(), width: 1 };
+    let dataset = Dataset::new(inputs, targets, "rows").expect("rows");
+    let layers = vec![Layer::dense(1, Activation::Linear)];
+    let start = Model::new(Input::Matrix { features: 2 }, layers, Loss::Mse, 7).expect("a model");
+    // Four epochs learn; then each multiplies the weights by more than a thousand.
+    let optimizer = Optimizer::sgd(0.01, 0.0);
+    for device in [gpu(), &Device::cpu()] {
+        let trainer = Trainer { epochs: 60, batch_size: 50, optimizer, ..Trainer::default() };
+        let mut model = start.clone();
+        // Each epoch is reported, so that each is looked at by itself.
+        struct Epochs;
+        impl train::Observer for Epochs {
+            fn follow(&self) -> train::Follow {
+                train::Follow::Epochs
+            }
+            fn epoch(&mut self, report: train::EpochReport) -> train::Next {
+                match report.epoch {
+                    4 => train::Next::LearningRate(100.0),
+                    _ => train::Next::Continue,
+                }
+            }
+        }
+        let fitted =
+            trainer.fit_to_end(&mut model, &dataset, None, device, &mut Epochs).expect("an end");
+        let train::End::Diverged(why) = &fitted.end else { panic!("{:?}", fitted.end) };
+        assert_eq!((fitted.epoch, fitted.step), (4, 8), "the epoch of the lowest loss");
+        assert!(why.epoch > fitted.epoch && why.step > fitted.step, "{why:?}, {fitted:?}");
+        // The same as a run that was asked for so many epochs.
+        let mut shorter = start.clone();
+        let trainer = Trainer { epochs: fitted.epoch, ..trainer };
+        trainer.fit(&mut shorter, &dataset, None, device).expect("a run");
+        assert_eq!(bits(&model), bits(&shorter), "on {}", device.name());
+        assert!(model.parameters().iter().flat_map(|p| &p.values).all(|v| v.is_finite()));
+
+        // What is worse than the first weights from the first epoch on is not worth keeping.
+        let optimizer = Optimizer::sgd(100.0, 0.0);
+        let wild = Trainer { epochs: 60, optimizer, ..trainer };
+        let mut model = start.clone();
+        let fitted = wild.fit_to_end(&mut model, &dataset, None, device, &mut Epochs);
+        assert_eq!(fitted.expect("an end").step, 0);
+        assert_eq!(bits(&model), bits(&start));
+        let error = wild.fit(&mut start.clone(), &dataset, None, device).expect_err("NaN");
+        assert!(matches!(error, Error::Diverged(_)), "{error}");
+    }
+}
+
+/// A run that is stopped within an epoch and goes on from there has the bits and the losses of one that was not.
+#[test]
+fn a_run_interrupted_within_an_epoch_resumes_to_the_same_bits() {
+    #[derive(Default)]
+    struct Within {
+        asked: usize,
+        at: usize,
+        kept: Option<train::Checkpoint>,
+    }
+    impl train::Observer for Within {
+        fn interrupted(&mut self) -> bool {
+            self.asked += 1;
+            self.asked == self.at
+        }
+        fn resume(&mut self) -> Result<Option<train::Checkpoint>> {
+            Ok(self.kept.take())
+        }
+        fn last_checkpoint(
+            &mut self,
+            take: &mut dyn FnMut() -> Result<train::Checkpoint>,
+        ) -> Result<()> {
+            self.kept = Some(take()?);
+            Ok(())
+        }
+    }
+    let (training, validation) = (ids(203, 20, 700), ids(50, 20, 700));
+    for device in [gpu(), &Device::cpu()] {
+        for early_stopping in [Some(EarlyStopping { patience: 9 }), None] {
+            let trainer = Trainer { epochs: 4, batch_size: 4, early_stopping, ..trainer() };
+            let mut whole = classifier(700, 20);
+            let history =
+                trainer.fit(&mut whole, &training, Some(&validation), device).expect("a run");
+            let mut observer = Within::default();
+            let mut within = 0;
+            // Stopped at every place in turn: each run goes on from the one before.
+            let (model, end) = loop {
+                (observer.asked, observer.at) = (0, 2);
+                let mut model = classifier(700, 20);
+                let fitted = trainer
+                    .fit_to_end(&mut model, &training, Some(&validation), device, &mut observer)
+                    .expect("an end");
+                if let Some(kept) = &observer.kept {
+                    within += (kept.done.rows > 0) as usize;
+                }
+                if fitted.end == train::End::Done {
+                    break (model, fitted);
+                }
+                assert_eq!(fitted.end, train::End::Interrupted);
+            };
+            assert!(within >= 2, "stopped within an epoch {within} times");
+            assert_eq!(
+                (bits(&model), end.history),
+                (bits(&whole), history),
+                "on {}",
+                device.name()
+            );
+        }
+    }
+}

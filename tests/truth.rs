@@ -304,7 +304,7 @@ fn a_run_that_diverges_keeps_its_last_good_weights() {
         let with = |rate: &'static str| [&train[..], &["--learning-rate", rate]].concat();
         folder.ok(&with("0.001"));
         let good = std::fs::read(folder.path("m.st")).expect("a model");
-        folder.fails(1, &with("900"), &["NaN or infinite", "step", "learning rate"]);
+        folder.fails(1, &with("900"), &["became", "step", "learning-rate"]);
         assert!(
             std::fs::read(folder.path("m.st")).expect("a model") == good
                 || folder.run(&["summary", "m.st"]).status.success(),
@@ -313,7 +313,7 @@ fn a_run_that_diverges_keeps_its_last_good_weights() {
         let back = [&with("30")[..], &["--on-nan", "rollback"]].concat();
         let output = folder.run(&back);
         let (code, error) = (output.status.code(), text(&output.stderr));
-        assert!(code == Some(0) || error.contains("NaN or infinite"), "{device}: {error}");
+        assert!(code == Some(0) || error.contains("became"), "{device}: {error}");
     }
 }
 

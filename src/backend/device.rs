@@ -180,6 +180,16 @@ impl Device {
         }
     }
 
+    /// Whether its buffers lie in the machine's own memory: the CPU backend's and a software adapter's.
+    pub(crate) fn shares_memory(&self) -> bool {
+        match &self.inner {
+            Inner::Gpu(pipelines) => {
+                matches!(pipelines.gpu.adapter_kind(), Adapter::Software { .. })
+            }
+            Inner::Cpu => true,
+        }
+    }
+
     /// An error if buffers of `needed` bytes do not fit. Small ones are not asked about: to learn
     /// the free memory takes longer than they run.
     ///

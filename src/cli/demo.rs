@@ -4,12 +4,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::signals::{Interrupted, Signals};
 use super::{DeviceOption, note, print};
-use crate::backend::DeviceKind;
+use crate::backend::{Device, DeviceKind};
 use crate::files::write_whole;
 use crate::report::{PlotFormat, history_plot, history_text};
 use crate::run::check_extension;
-use crate::run::tutorial::{DOCUMENTS, ENCODED, LABELS, LENGTH, Tutorial, VOCABULARY, tutorial};
+use crate::run::tutorial::{
+    DOCUMENTS, ENCODED, LABELS, LENGTH, Tutorial, VOCABULARY, tutorial_observed,
+};
+use crate::train::{End, Observer};
 
 /// Run the Keras tutorial: eight documents, 50 epochs, a report
 #[derive(Debug, Args)]
@@ -23,7 +27,7 @@ pub(super) struct Options {
     /// Seed of weights and order
     #[arg(long, default_value_t = 7)]
     seed: u64,
-    /// Where to draw the history: a .png or .svg file
+    /// Where to write the history as a PNG
     #[arg(long, value_name = "FILE", default_value = "history.png")]
     plot: PathBuf,
     /// Print only loss and accuracy, and write no plot
@@ -34,12 +38,34 @@ pub(super) struct Options {
     json: bool,
 }
 
+/// Ends the run where a signal asks for it.
+struct Watching(Signals);
+
+impl Observer for Watching {
+    fn interrupted(&mut self) -> bool {
+        self.0.asked().is_some()
+    }
+}
+
 pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     if !options.quiet && !options.json {
         check_extension(&options.plot, "a plot", &["png", "svg"])?;
     }
     let device = options.device.open()?;
-    let seen = tutorial(&device, options.seed)?;
+    let signals = Signals::default();
+    signals.watch()?;
+    let seen = tutorial_observed(&device, options.seed, &mut Watching(signals.clone()))?;
+    show_and_write(options, &device, &seen)?;
+    match (seen.end, signals.asked()) {
+        (End::Interrupted, Some(signal)) => {
+            let message = format!("{} of 50 epochs were done", seen.history.loss.len());
+            Err(Interrupted { signal, message }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn show_and_write(options: &Options, device: &Device, seen: &Tutorial) -> anyhow::Result<()> {
     let accuracy = seen.metrics.accuracy.unwrap_or_default();
     if options.json {
         return print(serde_json::json!({
@@ -56,7 +82,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     if options.quiet {
         return print(format_args!("loss {:.4}  accuracy {accuracy:.4}", seen.metrics.loss));
     }
-    show(&seen)?;
+    show(seen)?;
     write_whole(&options.plot, &history_plot(&seen.history, PlotFormat::of(&options.plot))?)?;
     print(format_args!("Trained on {}.", device.name()))?;
     note(format_args!("The history's plot is in {}.", options.plot.display()));

@@ -40,7 +40,7 @@ use crate::printable::{printable, printable_field};
   wgslearn train --config run.toml                any stack of layers
   wgslearn devices                                what it can run on
 
-Exit codes: 0 done, 1 failed, 2 wrong usage.")]
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 or 143 ended by Ctrl-C or termination: a training run\nthen ends behind its step and writes its best weights; a second signal ends it at once.")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -132,7 +132,10 @@ pub fn main() -> ExitCode {
             print_panic(panic);
         }
     }));
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(told) => return tell_usage(&told),
+    };
     let outcome = match cli.command {
         Command::Demo(options) => demo::run(&options),
         Command::Train(options) => train::run(&options),
@@ -158,19 +161,27 @@ pub fn main() -> ExitCode {
     if broken_pipe {
         return ExitCode::SUCCESS;
     }
+    if let Some(interrupted) = error.downcast_ref::<signals::Interrupted>() {
+        note(interrupted);
+        return ExitCode::from(interrupted.exit_code());
+    }
     // A closed standard error leaves nowhere to say it.
     let _ = writeln!(std::io::stderr(), "error: {}", printable(&format!("{error:#}")));
-    if let Some(Exit(code, _)) = error.downcast_ref() {
-        return ExitCode::from(*code);
-    }
     let code = error.downcast_ref::<Error>().map_or(1, Error::exit_code);
     ExitCode::from(code)
 }
 
-/// An error with an exit code of its own.
-#[derive(Debug, thiserror::Error)]
-#[error("{1}")]
-struct Exit(u8, String);
+/// Prints help, a version or what is wrong with the arguments. What asked for help and did not get it has failed.
+fn tell_usage(told: &clap::Error) -> ExitCode {
+    let printed = told.print().and_then(|()| std::io::stdout().flush());
+    match printed {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            let _ = writeln!(std::io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::from(told.exit_code() as u8),
+    }
+}
 
 /// Writes a result to standard output.
 fn print(text: impl std::fmt::Display) -> anyhow::Result<()> {

@@ -56,6 +56,11 @@ impl Progress {
         }
     }
 
+    /// A line that the bar does not overwrite.
+    pub(super) fn note(&self, text: impl std::fmt::Display) {
+        self.bar.suspend(|| note(text));
+    }
+
     pub(super) fn finish(&self) {
         self.bar.abandon();
     }

@@ -7,14 +7,17 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use super::progress::Progress;
-use super::signals::Signals;
-use super::{DeviceOption, Exit, note, print, tell};
+use super::signals::{Interrupted, Signals};
+use super::{DeviceOption, note, print, tell};
+use crate::backend::Device;
+use crate::data::Account;
 use crate::error::Error;
+use crate::model::Model;
 use crate::run::{
-    Arity, HEADINGS, Outcome, Range, RunConfig, RunKind, Setting, Settings, hyperparameters,
-    setting_by_flag, train, train_words,
+    Arity, HEADINGS, Loaded, Range, RunConfig, RunKind, RunObserver, Setting, Settings,
+    hyperparameters, setting_by_flag, train_observed, train_words_observed,
 };
-use crate::train::{Profile, Session};
+use crate::train::{End, EpochReport, Profile, Session, Trainer};
 
 /// `wgslearn train` as it was called.
 #[derive(Debug)]
@@ -330,6 +333,141 @@ impl Options {
     }
 }
 
+/// Shows a run on standard error.
+struct Shown<'a> {
+    show: &'a ShowOptions,
+    device: &'a Device,
+    progress: Progress,
+    profile: Option<Profile>,
+    accounts: Vec<Account>,
+    /// Different words, and all.
+    words: (usize, usize),
+    signals: Signals,
+}
+
+impl<'a> Shown<'a> {
+    fn new(config: &RunConfig, show: &'a ShowOptions, device: &'a Device) -> Shown<'a> {
+        let progress = Progress::new(config.training.epochs, show.quiet);
+        let (profile, accounts) = (None, Vec::new());
+        let signals = Signals::default();
+        Shown { show, device, progress, profile, accounts, words: (0, 0), signals }
+    }
+
+    /// From now on a signal ends the run in order.
+    fn watch_signals(&self) {
+        if let Err(error) = self.signals.watch() {
+            note(format_args!("warning: a signal will end the run at once: {error}"));
+        }
+    }
+
+    /// The error of a run that did not end as it was asked to; none for one that did.
+    fn ended(&self, end: &End, config: &RunConfig, step: u64, epoch: usize) -> anyhow::Result<()> {
+        let kept = || kept(end, config, step, epoch);
+        match end {
+            End::Diverged(why) => Err(anyhow::anyhow!("{why}. Training ended; {}", kept())),
+            End::Interrupted => {
+                let signal = self.signals.asked().unwrap_or_default();
+                Err(Interrupted { signal, message: kept() }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl RunObserver for Shown<'_> {
+    fn begin(&mut self, model: &Model, loaded: &Loaded, trainer: &Trainer) -> crate::Result<()> {
+        let show = self.show;
+        for account in &loaded.accounts {
+            tell(account, show.quiet || show.json);
+        }
+        self.accounts = loaded.accounts.clone();
+        if !show.quiet && !show.json {
+            let rows = loaded.training.rows();
+            note(format_args!("{}\n", model.summary()));
+            note(format_args!("Training on {rows} rows, on {}.", self.device.name()));
+        }
+        if show.profile {
+            let found = Session::new(model, trainer, &loaded.training, None, self.device)?;
+            let found = found.profile()?;
+            if !show.json {
+                note(&found);
+            }
+            self.profile = Some(found);
+        }
+        self.watch_signals();
+        Ok(())
+    }
+
+    fn begin_words(&mut self, vocabulary: usize, words: usize, account: &Account) {
+        self.words = (vocabulary, words);
+        tell(account, self.show.quiet || self.show.json);
+        self.accounts.push(account.clone());
+        if !self.show.quiet && !self.show.json {
+            note(format_args!(
+                "Training vectors of {vocabulary} words on {words} words, on {}.",
+                self.device.name()
+            ));
+        }
+        self.watch_signals();
+    }
+
+    fn interrupted(&mut self) -> bool {
+        self.signals.asked().is_some()
+    }
+
+    fn epoch(&mut self, report: EpochReport) {
+        self.progress.report(report);
+    }
+
+    fn warn(&mut self, message: &str) {
+        self.progress.note(format_args!("warning: {message}"));
+    }
+}
+
+/// What a run that ended early kept, where, and how to go on.
+fn kept(end: &End, config: &RunConfig, step: u64, epoch: usize) -> String {
+    let output = &config.output;
+    let what = match (step, &output.model) {
+        (0, _) => "no epoch was good before, so that no model is written".to_owned(),
+        (_, None) => format!("the best weights are those of epoch {epoch} (step {step})"),
+        (_, Some(path)) => {
+            format!("the best weights, of epoch {epoch} (step {step}), are in {}", path.display())
+        }
+    };
+    let is_words = config.kind == RunKind::Words;
+    let resumed = output.checkpoint.as_ref().filter(|path| path.exists());
+    let on = match (end, resumed) {
+        (End::Diverged(_), _) if is_words => {
+            "give --on-nan rollback, or a smaller --learning-rate".to_owned()
+        }
+        (End::Diverged(_), _) => {
+            "give --on-nan rollback, a smaller --learning-rate, or --clip-norm 1".to_owned()
+        }
+        (_, Some(path)) => format!(
+            "run the same command again: it goes on from {}, to the bits of a run that was not stopped",
+            path.display()
+        ),
+        (_, None) if is_words => "run the command again: word vectors begin anew".to_owned(),
+        (_, None) => match output.model.as_ref().filter(|_| step > 0) {
+            Some(path) => format!(
+                "train that model on: --from {} -o ANOTHER; with --checkpoint FILE a run goes on where it was stopped",
+                path.display()
+            ),
+            None => "give the command --checkpoint FILE: it then keeps where it is".to_owned(),
+        },
+    };
+    format!("{what}. To go on, {on}")
+}
+
+/// Why a run ended early, for programs.
+fn failure(end: &End) -> Option<String> {
+    match end {
+        End::Diverged(why) => Some(why.to_string()),
+        End::Interrupted => Some("interrupted".into()),
+        _ => None,
+    }
+}
+
 fn run_words(config: &RunConfig, show: &ShowOptions) -> anyhow::Result<()> {
     if show.profile {
         return Err(Error::usage(
@@ -338,86 +476,38 @@ fn run_words(config: &RunConfig, show: &ShowOptions) -> anyhow::Result<()> {
         .into());
     }
     let device = show.device.open()?;
-    let mut progress = Progress::new(config.training.epochs, show.quiet);
-    let mut sizes = (0, 0);
-    let signals = take_signals()?;
-    let mut accounts = Vec::new();
-    let outcome = train_words(
-        config,
-        &device,
-        &mut |vocabulary, words, account| {
-            sizes = (vocabulary, words);
-            tell(account, show.quiet || show.json);
-            accounts.push(account.clone());
-            if !show.quiet && !show.json {
-                note(format_args!(
-                    "Training vectors of {vocabulary} words on {words} words, on {}.",
-                    device.name()
-                ));
-            }
-        },
-        &mut |epoch| progress.report(epoch),
-        Some(signals.stop.clone()),
-    )
-    .map_err(|error| with_exit(error, &signals))?;
-    progress.finish();
-    let history = &outcome.history;
+    let mut shown = Shown::new(config, show, &device);
+    let outcome = train_words_observed(config, &device, &mut shown)?;
+    shown.progress.finish();
+    let ended = || shown.ended(&outcome.end, config, outcome.step, outcome.epoch);
+    if outcome.step == 0 {
+        return ended();
+    }
+    let (sizes, model, history) = (shown.words, &outcome.model, &outcome.history);
     if show.json {
         print(serde_json::json!({
             "device": device.name(),
             "backend": device.kind().name(),
             "model": config.output.model,
-            "parameters": outcome.model.parameter_count(),
+            "parameters": model.parameter_count(),
             "vocabulary": sizes.0,
             "words": sizes.1,
-            "data": accounts,
+            "data": shown.accounts,
             "epochs": history.loss.len(),
             "history": history,
-            "failure": outcome.failure.as_ref().map(Error::to_string),
-            "kept_epoch": outcome.kept.filter(|_| outcome.failure.is_some()),
+            "failure": failure(&outcome.end),
+            "kept_epoch": outcome.epoch,
         }))?;
-        return failed(&outcome, config, &signals);
+        return ended();
     }
+    // What ended early is told as that.
+    ended()?;
     let loss = history.loss.last().copied().unwrap_or_default();
     print(format_args!("words {}  epochs {}  loss {loss:.4}", sizes.0, history.loss.len()))?;
-    failed(&outcome, config, &signals)?;
     if let Some(path) = &config.output.model {
         note(format_args!("The vectors are in {}.", path.display()));
     }
     Ok(())
-}
-
-fn take_signals() -> anyhow::Result<Signals> {
-    Ok(Signals::take().map_err(|e| Error::usage(format!("signals cannot be taken: {e}")))?)
-}
-
-/// An error with the exit code of the signal that caused it.
-fn with_exit(error: Error, signals: &Signals) -> anyhow::Error {
-    match (&error, signals.exit_code()) {
-        (Error::Interrupted(message), Some(code)) => Exit(code, message.clone()).into(),
-        _ => error.into(),
-    }
-}
-
-/// The error of a run that ended before its time, which says what it left.
-fn failed(outcome: &Outcome, config: &RunConfig, signals: &Signals) -> anyhow::Result<()> {
-    outcome.notes.iter().for_each(|text| note(format_args!("warning: {text}")));
-    let Some(error) = &outcome.failure else { return Ok(()) };
-    let kept = outcome.kept.unwrap_or_default();
-    let mut message = error.to_string();
-    if let Some(path) = &config.output.model {
-        message += &format!(". The model of epoch {kept} is in {}", path.display());
-    }
-    if let Some(path) = config.output.checkpoint.as_ref().filter(|path| path.exists()) {
-        message += &format!("; the same command goes on from {}", path.display());
-    }
-    Err(with_exit(
-        match error {
-            Error::Interrupted(_) => Error::Interrupted(message),
-            _ => Error::Diverged(message),
-        },
-        signals,
-    ))
 }
 
 pub(super) fn run(options: &Options) -> anyhow::Result<()> {
@@ -430,38 +520,13 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     }
     let show = &options.show;
     let device = show.device.open()?;
-    let mut progress = Progress::new(config.training.epochs, show.quiet);
-    let signals = take_signals()?;
-    let mut profile = None;
-    let mut accounts = Vec::new();
-    let outcome = train(
-        &config,
-        &device,
-        &mut |model, loaded, trainer| {
-            for account in &loaded.accounts {
-                tell(account, show.quiet || show.json);
-            }
-            accounts = loaded.accounts.clone();
-            if !show.quiet && !show.json {
-                let rows = loaded.training.rows();
-                note(format_args!("{}\n", model.summary()));
-                note(format_args!("Training on {rows} rows, on {}.", device.name()));
-            }
-            if show.profile {
-                let found = Session::new(model, trainer, &loaded.training, None, &device)?;
-                let found = found.profile()?;
-                if !show.json {
-                    note(&found);
-                }
-                profile = Some(found);
-            }
-            Ok(())
-        },
-        &mut |epoch| progress.report(epoch),
-        Some(signals.stop.clone()),
-    )
-    .map_err(|error| with_exit(error, &signals))?;
-    progress.finish();
+    let mut shown = Shown::new(&config, show, &device);
+    let outcome = train_observed(&config, &device, &mut shown)?;
+    shown.progress.finish();
+    let ended = || shown.ended(&outcome.end, &config, outcome.step, outcome.epoch);
+    if outcome.step == 0 {
+        return ended();
+    }
     let history = &outcome.history;
     let last = history.best_epoch.unwrap_or(history.loss.len()).saturating_sub(1);
     if show.json {
@@ -472,15 +537,17 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
             "parameters": outcome.model.parameter_count(),
             "training_rows": outcome.training_rows,
             "validation_rows": outcome.validation_rows,
-            "data": accounts,
+            "data": shown.accounts,
             "epochs": history.loss.len(),
             "history": history,
-            "profile": profile.as_ref().map(Profile::json),
-            "failure": outcome.failure.as_ref().map(Error::to_string),
-            "kept_epoch": outcome.kept,
+            "profile": shown.profile.as_ref().map(Profile::json),
+            "failure": failure(&outcome.end),
+            "kept_epoch": outcome.epoch,
         }))?;
-        return failed(&outcome, &config, &signals);
+        return ended();
     }
+    // What ended early is told as that.
+    ended()?;
     let mut text = format!("epochs {}", history.loss.len());
     if let Some(best) = history.best_epoch {
         text += &format!(" (best {best})");
@@ -498,7 +565,6 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     }
     print(text)?;
     let epochs = history.loss.len();
-    failed(&outcome, &config, &signals)?;
     if history.best_epoch == Some(epochs) {
         note(format_args!(
             "The best epoch is the last of {epochs}: it has not converged. More epochs, or a higher learning rate, may learn more."

@@ -1,5 +1,5 @@
 //! The model file: safetensors with the weights by name and, in its metadata, everything that is
-//! needed to use them. Written to a temporary file beside and renamed, so that a file is whole
+//! needed to use them, with a checksum of both. Written to a temporary file beside and renamed, so that a file is whole
 //! or not there.
 
 use std::collections::HashMap;
@@ -9,7 +9,8 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 
-use super::{Input, Model, Noise, Parameter, Preprocessor, Source};
+use super::seal::{Array, Seal, check, seal};
+use super::{Input, Kind, Model, Noise, Parameter, Preprocessor, Source};
 use crate::error::{Error, Result};
 use crate::files::write_whole;
 use crate::layers::Layer;
@@ -23,8 +24,12 @@ const VERSION: u32 = 2;
 
 /// Everything beside the weights.
 #[derive(Serialize, Deserialize)]
+// So that a changed key of what may be left out is found.
+#[serde(deny_unknown_fields)]
 struct Description {
     version: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kind: Option<Kind>,
     input: Input,
     layers: Vec<Layer>,
     loss: Loss,
@@ -37,6 +42,10 @@ struct Description {
     noise: Option<Noise>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     source: Option<Source>,
+    /// Put behind the rest by [`seal`]; older files have none.
+    #[serde(default, skip_serializing)]
+    #[allow(dead_code)]
+    checksum: Option<String>,
 }
 
 /// Only the version, readable whatever else a later description holds.
@@ -49,13 +58,22 @@ impl Model {
     /// Writes the model.
     ///
     /// # Errors
-    /// [`Error::Model`] when its parts do not go together ([`Model::validate`]), [`Error::File`] when the file cannot be
+    /// [`Error::Model`] when its parts do not go together ([`Model::validate`]) or a weight is NaN or infinite, [`Error::File`] when the file cannot be
     /// written; one that was there stays as it was.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         self.validate()?;
+        for parameter in &self.parameters {
+            if let Some(i) = parameter.values.iter().position(|value| !value.is_finite()) {
+                return Err(Error::Model(format!(
+                    "the model is not written: {} holds {} at {i}; train it again at a smaller learning rate",
+                    parameter.name, parameter.values[i]
+                )));
+            }
+        }
         let description = Description {
             version: VERSION,
+            kind: Some(self.kind()),
             input: self.input,
             layers: self.layers.clone(),
             loss: self.loss,
@@ -64,10 +82,21 @@ impl Model {
             code: self.latent_layer,
             noise: self.noise,
             source: self.source.clone(),
+            checksum: None,
         };
         let broken =
             |message: String| Error::Model(format!("the model cannot be written: {message}"));
         let json = serde_json::to_string(&description).map_err(|e| broken(e.to_string()))?;
+        let mut arrays: Vec<Array<'_>> = self
+            .parameters
+            .iter()
+            .map(|parameter| Array {
+                name: &parameter.name,
+                shape: &parameter.shape,
+                bytes: bytemuck::cast_slice(&parameter.values),
+            })
+            .collect();
+        let json = seal(&json, &mut arrays);
         let mut tensors = Vec::new();
         for parameter in &self.parameters {
             let bytes = bytemuck::cast_slice(&parameter.values);
@@ -103,8 +132,10 @@ impl Model {
                 "this safetensors file holds weights but no wgslearn model; give it as initial_weights, or a file that wgslearn train wrote",
             ));
         };
-        let version: Version = serde_json::from_str(json).map_err(|e| broken(&e.to_string()))?;
-        if version.version > VERSION {
+        let version = serde_json::from_str::<Version>(json);
+        if let Ok(version) = &version
+            && version.version > VERSION
+        {
             return Err(Error::data(
                 path,
                 format!(
@@ -113,15 +144,18 @@ impl Model {
                 ),
             ));
         }
+        // First whether it is as it was written, then what it says.
+        let weights = read_tensors(path, &bytes)?;
         let description: Description =
             serde_json::from_str(json).map_err(|e| broken(&e.to_string()))?;
-        let Description { input, layers, loss, labels, preprocessor, code, noise, source, .. } =
-            description;
-        let weights = read_tensors(path, &bytes)?;
+        let Description { kind, input, layers, loss, labels, preprocessor, .. } = description;
+        let Description { code, noise, source, .. } = description;
         let mut model = Model::with_parameters(input, layers, loss, weights)
             .map_err(|e| broken(&e.to_string()))?;
         (model.labels, model.preprocessor) = (labels, preprocessor);
         (model.latent_layer, model.noise, model.source) = (code, noise, source);
+        // Older files do not say it.
+        model.kind = Some(kind.unwrap_or_else(|| model.inferred_kind()));
         model.validate().map_err(|e| broken(&e.to_string()))?;
         Ok(model)
     }
@@ -143,6 +177,21 @@ fn read_tensors(path: &Path, bytes: &[u8]) -> Result<Vec<Parameter>> {
             format!("this is not a complete safetensors file ({e}); it may have been cut short"),
         )
     })?;
+    let metadata = SafeTensors::read_metadata(bytes).ok();
+    let json = metadata.as_ref().and_then(|(_, header)| header.metadata().as_ref()?.get(KEY));
+    if let Some(json) = json {
+        let views = tensors.tensors();
+        let mut arrays: Vec<Array<'_>> = views
+            .iter()
+            .map(|(name, view)| Array { name, shape: view.shape(), bytes: view.data() })
+            .collect();
+        if check(json, &mut arrays) == Seal::Broken {
+            return Err(Error::data(
+                path,
+                "this model file is not as it was written: its checksum is wrong, so that at least one bit of it was changed; copy it again, or train the model again",
+            ));
+        }
+    }
     let read = |(name, view): (String, TensorView<'_>)| {
         if view.dtype() != Dtype::F32 {
             return Err(Error::data(

@@ -2,7 +2,9 @@
 //! raw data into its inputs, its summary and its file.
 
 mod file;
+mod kind;
 mod noise;
+pub(crate) mod seal;
 mod summary;
 mod validate;
 
@@ -15,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::layers::{Activation, BagMode, Layer, Shape};
 pub use crate::losses::Loss;
 pub use file::read_weights;
+pub use kind::Kind;
 pub use noise::{Noise, NoiseKind};
 
 use crate::data::{ImageEncoder, TableEncoder};
@@ -76,13 +79,28 @@ pub enum Preprocessor {
 /// The data that a model was trained on, so that commands which compare with them find them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
-    /// The file or folder, as it was named.
+    /// The file or folder, as it was named. A name that is not UTF-8 is written with what is wrong in it replaced.
+    #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
     /// That of the targets, for a model that gives something else than it reads.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "lossy_option")]
     pub targets: Option<PathBuf>,
     /// Column or key of the text, for texts.
     pub text_column: String,
+}
+
+fn lossy<S: serde::Serializer>(
+    path: &std::path::Path,
+    to: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    to.serialize_str(&path.to_string_lossy())
+}
+
+fn lossy_option<S: serde::Serializer>(
+    path: &Option<PathBuf>,
+    to: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    path.as_ref().map(|path| path.to_string_lossy()).serialize(to)
 }
 
 /// One array of weights.
@@ -144,6 +162,8 @@ pub struct Model {
     pub noise: Option<Noise>,
     /// What it was trained on, where that is known.
     pub source: Option<Source>,
+    /// What it is for, where its file says so.
+    kind: Option<Kind>,
 }
 
 impl Model {
@@ -211,6 +231,7 @@ impl Model {
             latent_layer: None,
             noise: None,
             source: None,
+            kind: None,
         }
     }
 
@@ -289,6 +310,7 @@ impl Model {
             latent_layer: self.latent_layer,
             noise: self.noise,
             source: self.source.clone(),
+            kind: self.kind,
             ..model
         })
     }

@@ -1,130 +1,403 @@
-//! A run kept between epochs in one safetensors file, so that a killed run goes on to the same
-//! bits: weights and moments as arrays named `ROLE/PARAMETER`, the rest in the metadata.
+//! A run kept between steps in one safetensors file, so that a killed run goes on to the same bits: weights and moments
+//! as arrays named `ROLE/NUMBER/PARAMETER`, the rest in the metadata, with a checksum. The one before is kept too, as
+//! `NAME.previous`, and `.NAME.lock` is locked as long as a run uses them.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use xxhash_rust::xxh3::Xxh3;
 
 use super::config::{OutputConfig, RunConfig};
 use super::load::Loaded;
-use crate::backend::Device;
+use super::observer::RunObserver;
+use crate::backend::{Device, DeviceKind};
+use crate::data::{Dataset, Inputs, Targets};
 use crate::error::{Error, Result};
 use crate::files::write_whole;
-use crate::model::Parameter;
-use crate::train::{Checkpoint, EpochReport, History, Metrics, Next, Observer, Role, SessionState};
+use crate::model::seal::{Array, Seal, check, seal};
+use crate::model::{Model, Parameter};
+use crate::optimizers::Schedule;
+use crate::train::{
+    Checkpoint, Divergence, EpochReport, History, Metrics, Next, Observer, OnNan, Role,
+    SessionState, Sums, Trainer,
+};
 
 /// The metadata's key.
 const KEY: &str = "wgslearn_checkpoint";
 
-/// Least time between two writes, so that short epochs are not spent on writing.
-const INTERVAL: Duration = Duration::from_secs(1);
+/// Version of the description.
+const VERSION: u32 = 2;
+
+/// Least time between two writes where none is asked for: at an epoch's end, so that short epochs are not spent on
+/// writing, and within an epoch.
+const AT_END: Duration = Duration::from_secs(1);
+const WITHIN: Duration = Duration::from_secs(60);
+
+/// What a run is, as far as its bits depend on it: only the same run goes on from a checkpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Identity {
+    /// The settings, but those that change no bit: where files lie and what is written, and the number of epochs.
+    settings: Value,
+    training: Rows,
+    validation: Option<Rows>,
+    /// A hash of the weights that the run began with.
+    first_weights: String,
+    device: String,
+}
+
+/// Rows with a hash of all that they hold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Rows {
+    rows: usize,
+    hash: String,
+}
 
 /// Everything beside the arrays.
 #[derive(Serialize, Deserialize)]
 struct Description {
-    /// What the run is: only a run of the same description goes on.
-    run: String,
+    version: u32,
+    /// Of wgslearn.
+    made_by: String,
+    run: Identity,
+    /// Epochs that the run was asked for.
+    epochs: usize,
     epoch: usize,
+    done: Sums,
     step: u64,
+    learning_rate: f64,
+    rollbacks: usize,
     history: History,
     best: Option<(usize, Metrics)>,
 }
 
+#[derive(Deserialize)]
+struct Version {
+    #[serde(default)]
+    version: u32,
+}
+
 /// Reports epochs and keeps the run.
 pub(super) struct CheckpointObserver<'a> {
-    path: Option<PathBuf>,
-    run: String,
+    files: Option<Files>,
+    run: Identity,
+    epochs: usize,
+    /// Whether the learning rate depends on how many epochs there are.
+    has_schedule: bool,
+    /// The time between writes that was asked for.
+    every: Option<Duration>,
     written: Instant,
-    on_epoch: &'a mut dyn FnMut(EpochReport),
-    stop: Option<Arc<AtomicBool>>,
-    /// What happened on the way.
-    pub(super) notes: Vec<String>,
+    /// How long a write took.
+    cost: Duration,
+    /// Whether an epoch ended since the last offer of a checkpoint.
+    at_end: bool,
+    /// What the last write met, so that it is said once.
+    failure: Option<String>,
+    observer: &'a mut dyn RunObserver,
+}
+
+/// A checkpoint's files.
+struct Files {
+    path: PathBuf,
+    previous: PathBuf,
+    lock: PathBuf,
+    /// Locked while the run goes on; none where the file system has no locks.
+    locked: Option<File>,
+}
+
+impl Files {
+    /// Takes the files for this process.
+    fn open(path: &Path) -> Result<Files> {
+        let name = path.file_name().unwrap_or_default();
+        let with = |before: &str, behind: &str| {
+            let mut other = OsString::from(before);
+            other.push(name);
+            other.push(behind);
+            path.with_file_name(other)
+        };
+        let (previous, lock) = (with("", ".previous"), with(".", ".lock"));
+        let locked = match File::create(&lock) {
+            Ok(file) => match file.try_lock() {
+                Ok(()) => Some(file),
+                Err(std::fs::TryLockError::WouldBlock) => {
+                    return Err(Error::usage(format!(
+                        "another run is using the checkpoint {}; wait for its end, or name another file",
+                        path.display()
+                    )));
+                }
+                Err(std::fs::TryLockError::Error(_)) => None,
+            },
+            // A folder that cannot be written to is said when a checkpoint is.
+            Err(_) => None,
+        };
+        // What is no checkpoint is not replaced by one.
+        if previous.exists() && !is_checkpoint(&previous) {
+            return Err(Error::usage(format!(
+                "the checkpoint before the last is kept as {}, but that file is something else; name another file for the checkpoint",
+                previous.display()
+            )));
+        }
+        Ok(Files { path: path.to_owned(), previous, lock, locked })
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        if self.locked.is_some() {
+            let _ = std::fs::remove_file(&self.lock);
+        }
+    }
+}
+
+/// Whether a file says of itself that it is a checkpoint, whole or not.
+fn is_checkpoint(path: &Path) -> bool {
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(1 << 16).read_to_end(&mut head));
+    read.is_ok() && head.windows(KEY.len()).any(|word| word == KEY.as_bytes())
+}
+
+/// That a run went back for NaN, as a sentence.
+pub(super) fn rolled_back(why: &Divergence, to: usize, learning_rate: f64) -> String {
+    let place = match to {
+        0 => "its start".to_owned(),
+        epoch => format!("the end of epoch {epoch}"),
+    };
+    format!("{why}; the run goes on from {place} at the learning rate {learning_rate}")
+}
+
+impl Identity {
+    fn new(
+        config: &RunConfig,
+        loaded: &Loaded,
+        model: &Model,
+        device: &Device,
+    ) -> Result<Identity> {
+        let mut same = config.clone();
+        // Where files lie changes no bit; what they hold is hashed.
+        same.output = OutputConfig {
+            model: None,
+            history: None,
+            plot: None,
+            checkpoint: None,
+            checkpoint_every: None,
+        };
+        same.data.train = PathBuf::new();
+        (same.data.targets, same.data.validation, same.data.validation_targets) =
+            (None, None, None);
+        (same.model.encoder_from, same.model.initial_weights, same.model.from) = (None, None, None);
+        // More epochs can be asked for, and what happens at NaN has not happened.
+        (same.training.epochs, same.training.min_steps) = (0, 0);
+        same.training.on_nan = OnNan::Stop;
+        let settings = serde_json::to_value(&same)
+            .map_err(|e| Error::Training(format!("the run cannot be described: {e}")))?;
+        let mut hash = Xxh3::new();
+        for parameter in model.parameters() {
+            hash.update(bytemuck::cast_slice(&parameter.values));
+        }
+        Ok(Identity {
+            settings,
+            training: Rows::of(&loaded.training),
+            validation: loaded.validation.as_ref().map(Rows::of),
+            first_weights: format!("{:032x}", hash.digest128()),
+            // The bits do not depend on how many threads compute them.
+            device: match device.kind() {
+                DeviceKind::Cpu => "the CPU backend".into(),
+                DeviceKind::Gpu => device.name(),
+            },
+        })
+    }
+
+    /// In what this run differs from that of a checkpoint, as words; nothing where it does not.
+    fn differences(&self, other: &Identity) -> Vec<String> {
+        let mut found = Vec::new();
+        differences("", &self.settings, &other.settings, &mut found);
+        let mut rows = |name: &str, own: Option<&Rows>, other: Option<&Rows>| {
+            let count = |rows: Option<&Rows>| rows.map_or(0, |rows| rows.rows);
+            match (own == other, count(own), count(other)) {
+                (true, ..) => {}
+                (_, own, other) if own == other => {
+                    found.push(format!("its {own} {name} rows hold other data"));
+                }
+                (_, own, other) => {
+                    found.push(format!("it has {other} {name} rows, and this run {own}"));
+                }
+            }
+        };
+        rows("training", Some(&self.training), Some(&other.training));
+        rows("validation", self.validation.as_ref(), other.validation.as_ref());
+        if self.device != other.device {
+            found.push(format!(
+                "it was made on {}, and this run is on {}",
+                other.device, self.device
+            ));
+        }
+        if found.is_empty() && self.first_weights != other.first_weights {
+            found.push("it began with other weights".into());
+        }
+        found
+    }
+}
+
+/// The leaves of two values that differ, by their names.
+fn differences(name: &str, own: &Value, other: &Value, found: &mut Vec<String>) {
+    match (own, other) {
+        (Value::Object(own), Value::Object(other)) => {
+            let keys = own.keys().chain(other.keys().filter(|key| !own.contains_key(*key)));
+            for key in keys {
+                let value = |of: &serde_json::Map<String, Value>| {
+                    of.get(key).cloned().unwrap_or(Value::Null)
+                };
+                let name = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
+                differences(&name, &value(own), &value(other), found);
+            }
+        }
+        _ if own == other => {}
+        _ => found.push(format!("its {name} is {other}, and this run's {own}")),
+    }
+}
+
+impl Rows {
+    fn of(dataset: &Dataset) -> Rows {
+        let mut hash = Xxh3::new();
+        let width = |width: usize| (width as u64).to_le_bytes();
+        match dataset.inputs() {
+            Inputs::Ids { values, length } => {
+                hash.update(&width(*length));
+                hash.update(bytemuck::cast_slice(values));
+            }
+            Inputs::Matrix { values, features } => {
+                hash.update(&width(*features));
+                hash.update(bytemuck::cast_slice(values));
+            }
+        }
+        if let Targets::Values { values, width: targets } = dataset.targets() {
+            hash.update(&width(*targets));
+            hash.update(bytemuck::cast_slice(values));
+        }
+        Rows { rows: dataset.rows(), hash: format!("{:032x}", hash.digest128()) }
+    }
 }
 
 impl<'a> CheckpointObserver<'a> {
     pub(super) fn new(
         config: &RunConfig,
         loaded: &Loaded,
+        model: &Model,
+        trainer: &Trainer,
         device: &Device,
-        on_epoch: &'a mut dyn FnMut(EpochReport),
-        stop: Option<Arc<AtomicBool>>,
+        observer: &'a mut dyn RunObserver,
     ) -> Result<CheckpointObserver<'a>> {
-        // Where results go does not change them; everything else does.
-        let nowhere = OutputConfig { model: None, history: None, plot: None, checkpoint: None };
-        let same = RunConfig { output: nowhere, ..config.clone() };
-        let rows =
-            [Some(&loaded.training), loaded.validation.as_ref()].map(|d| d.map(|d| d.rows()));
-        let run = serde_json::to_string(&(same, rows, device.name()))
-            .map_err(|e| Error::Training(format!("the run cannot be described: {e}")))?;
-        let path = config.output.checkpoint.clone();
+        let path = config.output.checkpoint.as_deref();
         Ok(CheckpointObserver {
-            path,
-            run,
+            files: path.map(Files::open).transpose()?,
+            run: match path {
+                Some(_) => Identity::new(config, loaded, model, device)?,
+                None => Identity {
+                    settings: Value::Null,
+                    training: Rows { rows: 0, hash: String::new() },
+                    validation: None,
+                    first_weights: String::new(),
+                    device: String::new(),
+                },
+            },
+            epochs: trainer.epochs,
+            has_schedule: trainer.schedule != Schedule::Constant,
+            every: config.output.checkpoint_every.map(Into::into),
             written: Instant::now(),
-            on_epoch,
-            stop,
-            notes: Vec::new(),
+            cost: Duration::ZERO,
+            at_end: false,
+            failure: None,
+            observer,
         })
     }
 
     /// Removes the checkpoint of a run that is done.
     pub(super) fn done(&self) -> Result<()> {
-        match &self.path {
-            Some(path) if path.exists() => {
-                std::fs::remove_file(path).map_err(|e| Error::file("remove", path, e))
+        let Some(files) = &self.files else { return Ok(()) };
+        for path in [&files.path, &files.previous] {
+            if path.exists() {
+                std::fs::remove_file(path).map_err(|e| Error::file("remove", path, e))?;
             }
-            _ => Ok(()),
         }
-    }
-}
-
-impl Observer for CheckpointObserver<'_> {
-    fn stop(&self) -> Option<Arc<AtomicBool>> {
-        self.stop.clone()
+        Ok(())
     }
 
-    fn went_back(&mut self, epoch: usize, learning_rate: f64, error: &Error) {
-        self.notes.push(format!(
-            "{error}: the run went back to its weights after epoch {epoch}, at the learning rate {learning_rate}"
-        ));
-    }
-
-    fn epoch(&mut self, report: EpochReport) -> Next {
-        (self.on_epoch)(report);
-        Next::Continue
-    }
-
-    fn resume(&mut self) -> Result<Option<Checkpoint>> {
-        let Some(path) = self.path.as_ref().filter(|path| path.exists()) else { return Ok(None) };
+    /// Reads a checkpoint of this run; what is left to say of it beside.
+    fn read(&self, path: &Path) -> Result<(Checkpoint, Option<String>)> {
         let bytes = std::fs::read(path).map_err(|e| Error::file("read", path, e))?;
-        let broken = |message: String| {
-            Error::data(
-                path,
-                format!("this is not a complete checkpoint ({message}); remove it to begin anew"),
-            )
+        // A file that says so may be begun anew; of another nothing is known, and it may be dear to somebody.
+        let is_one = is_checkpoint(path);
+        let refuse = |message: String| {
+            let way_out = match is_one {
+                true => "remove it to begin anew, or name another file",
+                false => {
+                    "name another file for the checkpoint: this one may be no checkpoint at all"
+                }
+            };
+            Error::data(path, format!("{message}; {way_out}"))
         };
+        let broken = |why: String| refuse(format!("this is not a complete checkpoint ({why})"));
         let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| broken(e.to_string()))?;
         let json = header.metadata().as_ref().and_then(|map| map.get(KEY));
         let json = json.ok_or_else(|| broken("its metadata are missing".into()))?;
+        let tensors = SafeTensors::deserialize(&bytes).map_err(|e| broken(e.to_string()))?;
+        let version: Version = serde_json::from_str(json).map_err(|e| broken(e.to_string()))?;
+        if version.version != VERSION {
+            return Err(refuse(format!(
+                "this checkpoint has the format {}, and this wgslearn reads {VERSION}: it goes on with the wgslearn that made it",
+                version.version
+            )));
+        }
+        let names: Vec<(String, TensorView<'_>)> = tensors.tensors();
+        let mut arrays: Vec<Array<'_>> = names
+            .iter()
+            .map(|(name, view)| Array { name, shape: view.shape(), bytes: view.data() })
+            .collect();
+        if check(json, &mut arrays) != Seal::Whole {
+            return Err(broken("its checksum is wrong: a bit of it was changed".into()));
+        }
         let found: Description = serde_json::from_str(json).map_err(|e| broken(e.to_string()))?;
-        if found.run != self.run {
-            return Err(Error::data(
-                path,
-                "this is the checkpoint of another run (other data, options or device); remove it to begin anew, or name another file",
+        let mut differences = self.run.differences(&found.run);
+        if found.epochs > self.epochs {
+            differences.push(format!(
+                "it was asked for {} epochs, and this run for {}; more may be asked for, not fewer",
+                found.epochs, self.epochs
             ));
         }
-        let tensors = SafeTensors::deserialize(&bytes).map_err(|e| broken(e.to_string()))?;
+        if !differences.is_empty() {
+            differences.truncate(4);
+            return Err(refuse(format!(
+                "this is the checkpoint of another run: {}",
+                differences.join("; ")
+            )));
+        }
+        let mut said = Vec::new();
+        if found.made_by != env!("CARGO_PKG_VERSION") {
+            said.push(format!(
+                "wgslearn {} made it, and this is {}: bits may differ from those of one run",
+                found.made_by,
+                env!("CARGO_PKG_VERSION")
+            ));
+        }
+        if found.epochs < self.epochs && self.has_schedule {
+            said.push(format!(
+                "its learning rate followed a schedule of {} epochs so far, and follows one of {} from here",
+                found.epochs, self.epochs
+            ));
+        }
+        let said = (!said.is_empty()).then(|| format!("{}: {}", path.display(), said.join("; ")));
         let mut arrays = Vec::new();
         for role in Role::STATE {
             // Written in the model's order under a number, which the file does not keep by itself.
             let mut parameters: Vec<(usize, Parameter)> = Vec::new();
-            for (name, view) in tensors.tensors() {
+            for (name, view) in &names {
                 let Some(rest) = name.strip_prefix(&format!("{}/", role.name())) else { continue };
                 let (number, name) = rest.split_once('/').unwrap_or(("0", rest));
                 let number = number.parse().map_err(|_| broken(format!("an array {name}")))?;
@@ -138,36 +411,141 @@ impl Observer for CheckpointObserver<'_> {
             }
         }
         let state = SessionState { step: found.step, arrays };
-        let Description { epoch, history, best, .. } = found;
-        Ok(Some(Checkpoint { epoch, history, best, state }))
+        let Description { epoch, done, history, best, learning_rate, rollbacks, .. } = found;
+        Ok((Checkpoint { epoch, done, history, best, learning_rate, rollbacks, state }, said))
     }
 
-    fn checkpoint(&mut self, take: &mut dyn FnMut() -> Result<Checkpoint>) -> Result<()> {
-        let Some(path) = &self.path else { return Ok(()) };
-        if self.written.elapsed() < INTERVAL && path.exists() {
-            return Ok(());
-        }
-        let Checkpoint { epoch, history, best, state } = take()?;
-        let broken = |message: String| {
-            Error::Training(format!("the checkpoint cannot be written: {message}"))
+    /// Writes a checkpoint over the one before the last.
+    fn write(&self, files: &Files, checkpoint: Checkpoint) -> Result<()> {
+        let Checkpoint { epoch, done, history, best, learning_rate, rollbacks, state } = checkpoint;
+        let broken = |message: String| Error::Training(message);
+        let description = Description {
+            version: VERSION,
+            made_by: env!("CARGO_PKG_VERSION").into(),
+            run: self.run.clone(),
+            epochs: self.epochs,
+            epoch,
+            done,
+            step: state.step,
+            learning_rate,
+            rollbacks,
+            history,
+            best,
         };
-        let run = self.run.clone();
-        let description = Description { run, epoch, step: state.step, history, best };
         let json = serde_json::to_string(&description).map_err(|e| broken(e.to_string()))?;
-        let mut tensors = Vec::new();
+        let mut named = Vec::new();
         for (role, parameters) in &state.arrays {
             for (number, parameter) in parameters.iter().enumerate() {
-                let bytes = bytemuck::cast_slice(&parameter.values);
-                let view = TensorView::new(Dtype::F32, parameter.shape.clone(), bytes);
-                let view = view.map_err(|e| broken(e.to_string()))?;
-                tensors.push((format!("{}/{number}/{}", role.name(), parameter.name), view));
+                let name = format!("{}/{number}/{}", role.name(), parameter.name);
+                named.push((name, parameter));
             }
+        }
+        let mut arrays: Vec<Array<'_>> = named
+            .iter()
+            .map(|(name, parameter)| Array {
+                name,
+                shape: &parameter.shape,
+                bytes: bytemuck::cast_slice(&parameter.values),
+            })
+            .collect();
+        let json = seal(&json, &mut arrays);
+        let mut tensors = Vec::new();
+        for (name, parameter) in &named {
+            let bytes = bytemuck::cast_slice(&parameter.values);
+            let view = TensorView::new(Dtype::F32, parameter.shape.clone(), bytes);
+            tensors.push((name, view.map_err(|e| broken(e.to_string()))?));
         }
         let metadata = HashMap::from([(KEY.to_owned(), json)]);
         let bytes =
             safetensors::serialize(tensors, Some(metadata)).map_err(|e| broken(e.to_string()))?;
-        write_whole(path, &bytes)?;
+        // A run that is killed between the two finds the one before.
+        if files.path.is_file() {
+            std::fs::rename(&files.path, &files.previous)
+                .map_err(|e| Error::file("rename", &files.path, e))?;
+        }
+        write_whole(&files.path, &bytes)
+    }
+
+    /// Takes a checkpoint and writes it; where it cannot be written, the run goes on.
+    fn keep(&mut self, take: &mut dyn FnMut() -> Result<Checkpoint>) -> Result<()> {
+        let Some(files) = &self.files else { return Ok(()) };
+        let started = Instant::now();
+        let checkpoint = take()?;
+        match self.write(files, checkpoint) {
+            Ok(()) => self.failure = None,
+            Err(error) => {
+                let message = error.to_string();
+                if self.failure.as_ref() != Some(&message) {
+                    self.observer.warn(&format!(
+                        "no checkpoint is written: {message}; the run goes on, and the next is tried later"
+                    ));
+                }
+                self.failure = Some(message);
+            }
+        }
+        self.cost = started.elapsed();
         self.written = Instant::now();
         Ok(())
+    }
+}
+
+impl Observer for CheckpointObserver<'_> {
+    fn epoch(&mut self, report: EpochReport) -> Next {
+        self.at_end = true;
+        self.observer.epoch(report);
+        Next::Continue
+    }
+
+    fn interrupted(&mut self) -> bool {
+        self.observer.interrupted()
+    }
+
+    fn rolled_back(&mut self, why: &Divergence, to: usize, learning_rate: f64) {
+        self.observer.warn(&rolled_back(why, to, learning_rate));
+    }
+
+    fn resume(&mut self) -> Result<Option<Checkpoint>> {
+        let Some(files) = &self.files else { return Ok(None) };
+        let found = match (files.path.exists(), files.previous.exists()) {
+            (false, false) => return Ok(None),
+            (true, false) => self.read(&files.path)?,
+            (false, true) => self.read(&files.previous)?,
+            (true, true) => match self.read(&files.path) {
+                Ok(found) => found,
+                // The last may be damaged; one of another run is refused by both.
+                Err(error) => match self.read(&files.previous) {
+                    Ok((checkpoint, _)) => {
+                        let said = format!("{error}. Going on from {}", files.previous.display());
+                        (checkpoint, Some(said))
+                    }
+                    Err(_) => return Err(error),
+                },
+            },
+        };
+        let (checkpoint, said) = found;
+        if let Some(said) = said {
+            self.observer.warn(&said);
+        }
+        Ok(Some(checkpoint))
+    }
+
+    fn checkpoint(&mut self, take: &mut dyn FnMut() -> Result<Checkpoint>) -> Result<()> {
+        let at_end = std::mem::take(&mut self.at_end);
+        let Some(files) = &self.files else { return Ok(()) };
+        let least = match (self.every, at_end) {
+            (Some(every), _) => every,
+            // At most a twentieth of the time goes into writing.
+            (None, true) => AT_END.max(20 * self.cost),
+            (None, false) => WITHIN.max(20 * self.cost),
+        };
+        let is_first = at_end && !files.path.exists() && self.failure.is_none();
+        match self.written.elapsed() >= least || is_first {
+            true => self.keep(take),
+            false => Ok(()),
+        }
+    }
+
+    fn last_checkpoint(&mut self, take: &mut dyn FnMut() -> Result<Checkpoint>) -> Result<()> {
+        self.keep(take)
     }
 }

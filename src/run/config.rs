@@ -9,7 +9,8 @@ use super::defaults::Defaults;
 use super::outputs::{check_extension, resolved};
 use super::setting::{GivenOptimizer, Range, RunKind, Setting, SettingType};
 pub use super::settings::{
-    DataConfig, ModelConfig, OutputConfig, Pool, RunConfig, Settings, TrainingConfig, WordsConfig,
+    DataConfig, Every, ModelConfig, OutputConfig, Pool, RunConfig, Settings, TrainingConfig,
+    WordsConfig,
 };
 use super::settings::{OPTIMIZER, hyperparameters};
 use crate::error::{Error, Result};
@@ -277,6 +278,19 @@ impl RunConfig {
                 "the loss negative_sampling is for word vectors alone; leave loss out, or make the run of the kind words",
             ));
         }
+        if model.from.is_some() {
+            let given = [
+                ("layers", model.layers.is_some()),
+                ("hidden", gives_hidden),
+                ("encoder_from", model.encoder_from.is_some()),
+                ("initial_weights", model.initial_weights.is_some()),
+            ];
+            if let Some((name, _)) = given.iter().find(|(_, is)| *is) {
+                return Err(Error::usage(format!(
+                    "{name} is given, but the model that is trained on by from has its own layers and weights; leave one of them out"
+                )));
+            }
+        }
         self.monitor()?;
         if self.training.clip_norm.is_some() && self.training.clip_value.is_some() {
             return Err(Error::usage(
@@ -348,6 +362,7 @@ impl RunConfig {
             ("validation_targets", data.validation_targets.as_ref()),
             ("encoder_from", model.encoder_from.as_ref()),
             ("initial_weights", model.initial_weights.as_ref()),
+            ("from", model.from.as_ref()),
         ]
         .into_iter()
         .filter_map(|(name, path)| Some((name, path?)))
@@ -400,6 +415,22 @@ impl RunConfig {
                 }
             }
             known.push((name, place));
+        }
+        if let Some(path) = &self.output.checkpoint {
+            // The one before the last lies beside it.
+            let mut previous = path.clone().into_os_string();
+            previous.push(".previous");
+            let place = resolved(Path::new(&previous));
+            if let Some((other, _)) = known.iter().find(|(_, known)| *known == place) {
+                return Err(Error::usage(format!(
+                    "the checkpoint before the last is kept as {}, but that is the file of {other}; name another file for one of them",
+                    place.display()
+                )));
+            }
+        } else if self.output.checkpoint_every.is_some() {
+            return Err(Error::usage(
+                "checkpoint_every is given without checkpoint, the file to write; name it, or leave checkpoint_every out",
+            ));
         }
         Ok(())
     }
@@ -468,8 +499,8 @@ impl RunConfig {
             // Checked before any file was read.
             monitor: self.monitor().ok().flatten().filter(|_| validates),
             frozen_layers: 0,
-            on_nan: training.on_nan,
             fusions: Fusions::ALL,
+            on_nan: training.on_nan,
         }
     }
 
@@ -492,6 +523,7 @@ impl RunConfig {
             words_per_step: words.words_per_step,
             learning_rate: words.learning_rate,
             seed: self.training.seed,
+            on_nan: self.training.on_nan,
         }
     }
 }

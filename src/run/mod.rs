@@ -10,6 +10,7 @@ mod config;
 mod defaults;
 mod evaluate;
 mod load;
+mod observer;
 mod outputs;
 mod predict;
 mod setting;
@@ -24,11 +25,12 @@ pub use codes::{
     translate, write_outputs,
 };
 pub use config::{
-    DataConfig, ModelConfig, OutputConfig, Pool, RunConfig, Settings, TrainingConfig, WordsConfig,
-    documentation, setting_by_flag,
+    DataConfig, Every, ModelConfig, OutputConfig, Pool, RunConfig, Settings, TrainingConfig,
+    WordsConfig, documentation, setting_by_flag,
 };
 pub use evaluate::{Evaluation, evaluate};
 pub use load::{Loaded, NamedRows, Task, load, read_rows, read_targets, read_texts};
+pub use observer::RunObserver;
 pub use outputs::{check_extension, check_output};
 pub use predict::{Answer, LinePredictor, predict_file};
 pub use setting::{Arity, GivenOptimizer, Kinds, Range, RunKind, Setting, SettingType, Spec};
@@ -36,6 +38,6 @@ pub use settings::{
     GivenData, GivenImages, GivenModel, GivenOutput, GivenText, GivenTraining, GivenWords,
     HEADINGS, hyperparameters,
 };
-pub use train::{Outcome, train};
+pub use train::{Outcome, train, train_observed};
 pub use vectors::{Neighbour, export_word2vec, neighbours, similar};
-pub use words::train_words;
+pub use words::{WordsOutcome, train_words, train_words_observed};

@@ -349,6 +349,11 @@ given_as_is! {
             *given = folder.join(&*given);
         }
     }
+    super::settings::Every {
+        fn parse(text: &str) -> Result<super::settings::Every, String> {
+            text.parse()
+        }
+    }
     Vec<usize> {
         const ARITY: Arity = Arity::Many;
         fn parse(text: &str) -> Result<Vec<usize>, String> {

@@ -2,6 +2,7 @@
 //! of run that read it. CONTRIBUTING.md says how to add one.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,53 @@ pub enum Pool {
     Mean,
     /// All of them, behind one another.
     Flatten,
+}
+
+/// A time: 30s, 5m, 2h.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Every(Duration);
+
+impl From<Every> for Duration {
+    fn from(every: Every) -> Duration {
+        every.0
+    }
+}
+
+impl From<Every> for String {
+    fn from(every: Every) -> String {
+        match every.0.as_secs() {
+            seconds if seconds % 3600 == 0 => format!("{}h", seconds / 3600),
+            seconds if seconds % 60 == 0 => format!("{}m", seconds / 60),
+            seconds => format!("{seconds}s"),
+        }
+    }
+}
+
+impl TryFrom<String> for Every {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Every, String> {
+        text.parse()
+    }
+}
+
+impl std::str::FromStr for Every {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Every, String> {
+        let units = [("s", 1), ("m", 60), ("h", 3600)];
+        let found = units.into_iter().find_map(|(unit, seconds)| {
+            let number: u64 = text.trim().strip_suffix(unit)?.trim_end().parse().ok()?;
+            number.checked_mul(seconds)
+        });
+        match found {
+            Some(seconds) if (1..=MANY).contains(&seconds) => {
+                Ok(Every(Duration::from_secs(seconds)))
+            }
+            _ => Err("a time of a second and more: 30s, 5m or 2h".into()),
+        }
+    }
 }
 
 const ALL: Kinds = &RunKind::ALL;
@@ -191,6 +239,8 @@ settings! {
         encoder_from: Option<PathBuf> = |_| None, called("MODEL", model(CODERS, "encoder-from"));
         /// Leave that encoder as it is, and train a decoder alone.
         freeze_encoder: bool = |_| false, model(CODERS, "freeze-encoder");
+        /// Train this finished model on: its layers, weights, labels and preprocessing are what it begins with.
+        from: Option<PathBuf> = |_| None, called("MODEL", model(MODELS, "from"));
         /// Weights by name to begin with, a safetensors file; weights that it does not name are fresh.
         initial_weights: Option<PathBuf> = |_| None,
             called("FILE", model(MODELS, "initial-weights"));
@@ -222,9 +272,6 @@ settings! {
             range(Range::Below(0.0, 1.0), called("PART", training(MODELS, "label-smoothing")));
         /// Passes over the data, at most.
         epochs: usize = |of| of.epochs, whole(1, 1 << 20, called("EPOCHS", training(ALL, "epochs")));
-        /// When a loss or weight becomes NaN or infinite: the run ends with its last good weights (stop), or goes back to
-        /// them at half the learning rate, at most three times (rollback).
-        on_nan: OnNan = |_| OnNan::Stop, training(MODELS, "on-nan");
         /// Steps at least: small data get more epochs until there are as many. 0 where epochs are given.
         min_steps: usize = |of| of.min_steps,
             whole(0, MANY, called("STEPS", training(MODELS, "min-steps")));
@@ -242,6 +289,9 @@ settings! {
         /// the loss: accuracy, f1_macro, roc_auc, top_k_accuracy:5, mae, r2 and others, in the unit in which the model
         /// is trained.
         monitor: Option<String> = |_| None, called("METRIC", training(MODELS, "monitor"));
+        /// When a loss or a weight becomes NaN or infinite: end with the best weights before (stop), or go back to the
+        /// last good epoch and on at half the learning rate, at most three times (rollback).
+        on_nan: OnNan = |_| OnNan::Stop, training(ALL, "on-nan");
         /// Noise on the inputs that the model learns to undo, drawn anew for every step: gaussian:0.3, salt-pepper:0.1,
         /// mask:0.25.
         noise: Option<String> = |_| None, called("KIND:AMOUNT", training(NUMBERS, "noise"));
@@ -280,9 +330,12 @@ settings! {
         history: Option<PathBuf> = |_| None, output(MODELS, "history");
         /// Where to draw them: a .png or .svg file.
         plot: Option<PathBuf> = |_| None, output(MODELS, "plot");
-        /// Keep the run here between epochs: a run that finds the file goes on from it, to the same bits, and removes
-        /// it at its end.
+        /// Keep the run here, between steps, and the checkpoint before as FILE.previous: a run that finds the file goes on
+        /// from it, to the same bits, and removes both at its end.
         checkpoint: Option<PathBuf> = |_| None, output(MODELS, "checkpoint");
+        /// Time between checkpoints, 30s, 5m or 2h: within an epoch too. Not given: after an epoch, and every minute
+        /// within one, with at most a twentieth of the time for writing.
+        checkpoint_every: Option<Every> = |_| None, called("TIME", output(MODELS, "checkpoint-every"));
     }
 }
 

@@ -2,24 +2,27 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::checkpoint::CheckpointObserver;
 use super::config::{ModelConfig, Pool, RunConfig};
 use super::load::{Loaded, Task, load};
+use super::observer::RunObserver;
 use crate::backend::Device;
-use crate::data::{Inputs, Targets};
+use crate::data::{Dataset, Inputs, Targets};
 use crate::error::{Error, Result};
 use crate::files::write_whole;
 use crate::layers::Dense;
 use crate::model::{
-    Activation, Input, Layer, Loss, Model, Noise, NoiseKind, Preprocessor, Source, read_weights,
+    Activation, Input, Kind, Layer, Loss, Model, Noise, NoiseKind, Preprocessor, Source,
+    read_weights,
 };
 use crate::report::{self, PlotFormat};
-use crate::train::{EpochReport, Fitted, History, Trainer};
+use crate::train::{End, EpochReport, Fitted, History, Trainer};
 
 /// What a run made.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Outcome {
     /// The trained model.
     pub model: Model,
@@ -29,22 +32,42 @@ pub struct Outcome {
     pub training_rows: usize,
     /// Rows validated on.
     pub validation_rows: usize,
-    /// What ended the run before its time; the model is then that of the epoch `kept`.
-    pub failure: Option<Error>,
-    /// The epoch that the model is of, where the run ended before its time.
-    pub kept: Option<usize>,
-    /// What happened on the way: that the run went back to earlier weights.
-    pub notes: Vec<String>,
+    /// How it ended.
+    pub end: End,
+    /// The optimizer step that the model's weights are of; 0 where no step was good, and no file was written then.
+    pub step: u64,
+    /// The epoch of that step.
+    pub epoch: usize,
+}
+
+/// A run's two callbacks.
+struct Closures<'a> {
+    begin: &'a mut dyn FnMut(&Model, &Loaded, &Trainer) -> Result<()>,
+    on_epoch: &'a mut dyn FnMut(EpochReport),
+    stop: Option<Arc<AtomicBool>>,
+}
+
+impl RunObserver for Closures<'_> {
+    fn begin(&mut self, model: &Model, loaded: &Loaded, trainer: &Trainer) -> Result<()> {
+        (self.begin)(model, loaded, trainer)
+    }
+
+    fn epoch(&mut self, report: EpochReport) {
+        (self.on_epoch)(report);
+    }
+
+    fn interrupted(&mut self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed))
+    }
 }
 
 /// Runs a training run on `device`: reads the data, trains, writes the files that it names.
-/// `begin` is called with the model, its data and its trainer before the first epoch, `on_epoch` after each.
-///
-/// Once `stop` becomes true, the run ends as if by a failure: with the best weights so far.
+/// `begin` is called with the model, its data and its trainer before the first epoch, `on_epoch` after each. Once `stop`
+/// becomes true, the run ends behind its step, with its best weights.
 ///
 /// # Errors
-/// Whatever reading, training or writing meets; no file is written before training is done. A run that ended before
-/// its time with weights worth keeping is an [`Outcome`] with its failure: its files are written.
+/// Whatever reading, training or writing meets; no file is written before training is done. After
+/// [`Error::Diverged`] the files hold the best weights before it, if there are any.
 pub fn train(
     config: &RunConfig,
     device: &Device,
@@ -52,44 +75,152 @@ pub fn train(
     on_epoch: &mut dyn FnMut(EpochReport),
     stop: Option<Arc<AtomicBool>>,
 ) -> Result<Outcome> {
+    let outcome = train_observed(config, device, &mut Closures { begin, on_epoch, stop })?;
+    match outcome.end {
+        End::Diverged(divergence) => Err(Error::Diverged(divergence)),
+        _ => Ok(outcome),
+    }
+}
+
+/// As [`train`], watched by `observer`. A run that it interrupts, or whose numbers become NaN, is no error: its best
+/// weights are written, and the outcome says how it ended.
+///
+/// # Errors
+/// As [`train`], but for [`Error::Diverged`].
+pub fn train_observed(
+    config: &RunConfig,
+    device: &Device,
+    observer: &mut dyn RunObserver,
+) -> Result<Outcome> {
     config.check()?;
-    let loaded = load(config)?;
-    let (mut model, frozen_layers) = build(config, &loaded, device)?;
+    let (loaded, mut model, frozen_layers) = match &config.model.from {
+        Some(path) => {
+            let (loaded, model) = load_for_model(config, path)?;
+            (loaded, model, 0)
+        }
+        None => {
+            let loaded = load(config)?;
+            let (model, frozen_layers) = build(config, &loaded, device)?;
+            (loaded, model, frozen_layers)
+        }
+    };
     let (rows, validates) = (loaded.training.rows(), loaded.validation.is_some());
     let trainer = Trainer { frozen_layers, ..config.trainer(model.input(), rows, validates) };
-    begin(&model, &loaded, &trainer)?;
+    observer.begin(&model, &loaded, &trainer)?;
     let validation = loaded.validation.as_ref();
-    let mut observer = CheckpointObserver::new(config, &loaded, device, on_epoch, stop)?;
-    let Fitted { history, failure, kept } =
-        trainer.fit_keeping(&mut model, &loaded.training, validation, device, &mut observer)?;
-    let failure = match failure {
-        Some(error) if kept.is_none() => return Err(error),
-        failure => failure,
-    };
-    if let Some(path) = &config.output.model {
-        model.save(path)?;
+    let mut keeper = CheckpointObserver::new(config, &loaded, &model, &trainer, device, observer)?;
+    let fitted =
+        trainer.fit_to_end(&mut model, &loaded.training, validation, device, &mut keeper)?;
+    let Fitted { history, end, step, epoch, .. } = fitted;
+    if step > 0 {
+        write_results(config, &model, &history)?;
     }
-    if let Some(path) = &config.output.history {
-        let json = serde_json::to_string(&history)
-            .map_err(|e| Error::Training(format!("the history cannot be written: {e}")))?;
-        write_whole(path, format!("{json}\n").as_bytes())?;
-    }
-    if let Some(path) = config.output.plot.as_ref().filter(|_| !history.loss.is_empty()) {
-        write_whole(path, &report::history_plot(&history, PlotFormat::of(path))?)?;
-    }
-    // What ended before its time may go on from its checkpoint.
-    if failure.is_none() {
-        observer.done()?;
+    if end == End::Done {
+        keeper.done()?;
     }
     Ok(Outcome {
         training_rows: loaded.training.rows(),
         validation_rows: validation.map_or(0, |dataset| dataset.rows()),
         model,
         history,
-        failure,
-        kept,
-        notes: observer.notes,
+        end,
+        step,
+        epoch,
     })
+}
+
+/// Writes the files that a run names.
+fn write_results(config: &RunConfig, model: &Model, history: &History) -> Result<()> {
+    if let Some(path) = &config.output.model {
+        model.save(path)?;
+    }
+    if let Some(path) = &config.output.history {
+        let json = serde_json::to_string(history)
+            .map_err(|e| Error::Training(format!("the history cannot be written: {e}")))?;
+        write_whole(path, format!("{json}\n").as_bytes())?;
+    }
+    // Before the first epoch's end there is nothing to draw.
+    if let Some(path) = config.output.plot.as_ref().filter(|_| !history.loss.is_empty()) {
+        write_whole(path, &report::history_plot(history, PlotFormat::of(path))?)?;
+    }
+    Ok(())
+}
+
+/// A finished model that is trained on, and the run's data as it reads them.
+fn load_for_model(config: &RunConfig, path: &Path) -> Result<(Loaded, Model)> {
+    let mut model = Model::load(path)?;
+    // What reads for a pretrained encoder reads for a whole model.
+    let mut reading = config.clone();
+    if model.preprocessor != Preprocessor::None {
+        reading.model.encoder_from = Some(path.to_owned());
+    }
+    let mut loaded = load(&reading)?;
+    let refuse = |why: String| {
+        Err(Error::data(path, format!("{why}; train it on data like those that it was trained on")))
+    };
+    let same = match (&model.preprocessor, &loaded.preprocessor) {
+        // The scale of targets is the model's: see below.
+        (Preprocessor::Table(own), Preprocessor::Table(read)) => {
+            own.target == read.target && own.target_names() == read.target_names()
+        }
+        (Preprocessor::None, Preprocessor::None) => true,
+        (own, read) => own == read,
+    };
+    if !same || model.input() != loaded.input() {
+        return refuse(format!(
+            "the model reads {} numbers a row by its own preprocessing, and the data do not go with it",
+            model.input().width()
+        ));
+    }
+    let is_own = *loaded.training.targets() == Targets::Inputs;
+    if is_own != (model.kind() == Kind::Autoencoder) || model.kind() == Kind::WordVectors {
+        return refuse(format!(
+            "the model is of the kind {:?}, and the data are for another",
+            model.kind()
+        ));
+    }
+    let move_target: Box<dyn Fn(usize, f32) -> f32> =
+        match (&model.preprocessor, &loaded.preprocessor) {
+            _ if model.labels != loaded.labels => {
+                let place = |label: &String| model.labels.iter().position(|known| known == label);
+                let places: Option<Vec<usize>> = loaded.labels.iter().map(place).collect();
+                let Some(places) = places else {
+                    return refuse(format!(
+                        "the model knows the labels {}, and the data have {}",
+                        model.labels.join(", "),
+                        loaded.labels.join(", ")
+                    ));
+                };
+                Box::new(move |_, class| places.get(class as usize).map_or(class, |&at| at as f32))
+            }
+            (Preprocessor::Table(own), Preprocessor::Table(read)) if own.is_regression() => {
+                let (own, read) = (own.clone(), read.clone());
+                Box::new(move |column, value| {
+                    own.encode_target(column, read.decode_target(column, value))
+                })
+            }
+            _ => Box::new(|_, value| value),
+        };
+    for dataset in [Some(&mut loaded.training), loaded.validation.as_mut()].into_iter().flatten() {
+        if let Targets::Values { values, width } = dataset.targets() {
+            let moved = |(i, &value): (usize, &f32)| move_target(i % width, value);
+            let values = values.iter().enumerate().map(moved).collect();
+            let targets = Targets::Values { values, width: *width };
+            *dataset = Dataset::new(dataset.inputs().clone(), targets, dataset.source())?;
+        }
+    }
+    loaded.labels = model.labels.clone();
+    loaded.preprocessor = model.preprocessor.clone();
+    if config.training.loss.is_some_and(|loss| loss != model.loss()) {
+        return Err(Error::usage(format!(
+            "the model was trained with the loss {}, and is trained on with it; leave loss out",
+            model.loss().name()
+        )));
+    }
+    if let Some(noise) = noise_for(config, &loaded)? {
+        model.noise = Some(noise);
+    }
+    Ok((loaded, model))
 }
 
 /// The model that a run describes, for its data, and how many of its layers stay as they are.
@@ -145,9 +276,11 @@ fn build(config: &RunConfig, loaded: &Loaded, device: &Device) -> Result<(Model,
         _ => Loss::for_activation(activation),
     };
     let loss = config.training.loss.unwrap_or(default_loss);
-    // Weights and what the optimizer keeps beside them, before any is drawn.
+    // Weights, their gradients, what the optimizer keeps beside them and the best weights, before any is drawn; where
+    // the device's memory is the machine's, the model's own too.
     let weights = Model::count_parameters(loaded.input(), &layers, loss)?;
-    let arrays = 1 + config.training.optimizer.moments() as u64;
+    let on_host = if device.shares_memory() { 1 } else { 0 };
+    let arrays = 3 + config.training.optimizer.moments() as u64 + on_host;
     device.check_memory(weights.saturating_mul(4 * arrays))?;
     let mut model = Model::new(loaded.input(), layers, loss, config.training.seed)?;
     if *loaded.training.targets() == Targets::Inputs && latent_layer.is_none() {

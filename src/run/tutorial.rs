@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::model::{Activation, Input, Layer, Loss, Model};
 use crate::report::ClassificationReport;
 use crate::text::{Side, pad, text_to_words};
-use crate::train::{History, Metrics, Optimizer, Trainer};
+use crate::train::{End, History, Metrics, Observer, Optimizer, Trainer};
 
 /// The documents: remarks on somebody's work.
 pub const DOCUMENTS: [&str; 8] = [
@@ -53,6 +53,8 @@ pub struct Tutorial {
     pub predictions: Vec<f32>,
     /// Precision, recall, f1.
     pub report: ClassificationReport,
+    /// How training ended.
+    pub end: End,
 }
 
 /// Runs the tutorial on `device`, from weights and an order drawn by `seed`.
@@ -60,6 +62,18 @@ pub struct Tutorial {
 /// # Errors
 /// [`crate::Error::Device`] when the device fails.
 pub fn tutorial(device: &Device, seed: u64) -> Result<Tutorial> {
+    tutorial_observed(device, seed, &mut |_| {})
+}
+
+/// As [`tutorial`], watched by `observer`, which may end it early.
+///
+/// # Errors
+/// As [`tutorial`].
+pub fn tutorial_observed(
+    device: &Device,
+    seed: u64,
+    observer: &mut dyn Observer,
+) -> Result<Tutorial> {
     // Documents to words, words to ids, ids to rows of one length.
     let words = DOCUMENTS.iter().map(|document| text_to_words(document)).collect();
     let mut padded = Vec::new();
@@ -92,12 +106,13 @@ pub fn tutorial(device: &Device, seed: u64) -> Result<Tutorial> {
         optimizer: Optimizer::adam(1e-3),
         ..Trainer::default()
     };
-    let history = trainer.fit(&mut model, &dataset, None, device)?;
+    let fitted = trainer.fit_to_end(&mut model, &dataset, None, device, observer)?;
+    let (history, end) = (fitted.history, fitted.end);
 
     // Evaluate, predict, report.
     let metrics = model.evaluate(&dataset, device)?;
     let predictions = model.predict(dataset.inputs(), device)?;
     let answers: Vec<usize> = predictions.iter().map(|&p| (p > 0.5) as usize).collect();
     let report = ClassificationReport::new(&LABELS.map(|l| l as usize), &answers, &model.labels)?;
-    Ok(Tutorial { words, padded, model, history, metrics, predictions, report })
+    Ok(Tutorial { words, padded, model, history, metrics, predictions, report, end })
 }

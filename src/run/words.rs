@@ -1,29 +1,106 @@
 //! Word vectors from a file of texts: `wgslearn train words`.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::config::RunConfig;
-use super::train::Outcome;
+use super::observer::RunObserver;
 use crate::backend::Device;
 use crate::data::{Account, TextColumns, read_examples};
 use crate::error::{Error, Result};
 use crate::model::{Input, Layer, Loss, Model, Preprocessor, Source};
 use crate::text::{TextEncoder, TextOptions};
-use crate::train::{EpochReport, Fitted, WordStream, WordTrainer};
+use crate::train::{
+    Divergence, End, EpochReport, Fitted, History, Next, Observer, WordStream, WordTrainer,
+};
+
+/// What a run of word vectors made.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct WordsOutcome {
+    /// The vectors as a model.
+    pub model: Model,
+    /// Loss by epoch.
+    pub history: History,
+    /// How it ended.
+    pub end: End,
+    /// The step that the vectors are of; 0 where no step was good, and no file was written then.
+    pub step: u64,
+    /// The epoch of that step.
+    pub epoch: usize,
+}
+
+/// A run's two callbacks.
+struct Closures<'a> {
+    begin: &'a mut dyn FnMut(usize, usize, &Account),
+    on_epoch: &'a mut dyn FnMut(EpochReport),
+    stop: Option<Arc<AtomicBool>>,
+}
+
+impl RunObserver for Closures<'_> {
+    fn begin_words(&mut self, vocabulary: usize, words: usize, account: &Account) {
+        (self.begin)(vocabulary, words, account);
+    }
+
+    fn interrupted(&mut self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed))
+    }
+
+    fn epoch(&mut self, report: EpochReport) {
+        (self.on_epoch)(report);
+    }
+}
+
+/// A run's observer as the trainer's.
+struct Watching<'a>(&'a mut dyn RunObserver);
+
+impl Observer for Watching<'_> {
+    fn epoch(&mut self, report: EpochReport) -> Next {
+        self.0.epoch(report);
+        Next::Continue
+    }
+
+    fn interrupted(&mut self) -> bool {
+        self.0.interrupted()
+    }
+
+    fn rolled_back(&mut self, why: &Divergence, to: usize, learning_rate: f64) {
+        self.0.warn(&super::checkpoint::rolled_back(why, to, learning_rate));
+    }
+}
 
 /// Trains word vectors and writes them as a model: an embedding and the mean over a text's words, so
-/// that it encodes texts too. `begin` is called with the numbers of different words and of all.
+/// that it encodes texts too. `begin` is called with the numbers of different words and of all, and what became of the
+/// file's rows. Once `stop` becomes true, the run ends behind its step, with its last good vectors.
 ///
 /// # Errors
-/// Whatever reading, training or writing meets.
+/// Whatever reading, training or writing meets. After [`Error::Diverged`] the file holds the vectors of the last good
+/// epoch, if there is one.
 pub fn train_words(
     config: &RunConfig,
     device: &Device,
     begin: &mut dyn FnMut(usize, usize, &Account),
     on_epoch: &mut dyn FnMut(EpochReport),
     stop: Option<Arc<AtomicBool>>,
-) -> Result<Outcome> {
+) -> Result<WordsOutcome> {
+    let closures = &mut Closures { begin, on_epoch, stop };
+    let outcome = train_words_observed(config, device, closures)?;
+    match outcome.end {
+        End::Diverged(divergence) => Err(Error::Diverged(divergence)),
+        _ => Ok(outcome),
+    }
+}
+
+/// As [`train_words`], watched by `observer`. A run that it interrupts, or whose numbers become NaN, is no error: its
+/// last good vectors are written, and the outcome says how it ended.
+///
+/// # Errors
+/// As [`train_words`], but for [`Error::Diverged`].
+pub fn train_words_observed(
+    config: &RunConfig,
+    device: &Device,
+    observer: &mut dyn RunObserver,
+) -> Result<WordsOutcome> {
     config.check()?;
     let (data, trainer) = (&config.data, config.word_trainer());
     let columns = TextColumns {
@@ -58,30 +135,27 @@ pub fn train_words(
             format!("no word is there {} times; give a lower min_count", config.text.min_count),
         ));
     }
-    begin(encoder.rows() - encoder.first_word() as usize, words, &examples.account);
+    observer.begin_words(encoder.rows() - encoder.first_word() as usize, words, &examples.account);
     let stream = WordStream { tokens, counts, first_word: encoder.first_word() };
-    let mut notes = Vec::new();
-    let (table, fitted) = match trainer.fit_keeping(&stream, device, on_epoch, stop.as_deref()) {
+    let (table, fitted) = match trainer.fit_to_end(&stream, device, &mut Watching(observer)) {
         // Of a small text subsampling leaves nothing.
         Err(Error::Training(_)) if trainer.subsample > 0.0 => {
-            notes.push(format!(
+            observer.warn(&format!(
                 "subsample {} left no two words to learn from, so all words were trained on (subsample 0)",
                 trainer.subsample
             ));
             let trainer = WordTrainer { subsample: 0.0, ..trainer };
-            trainer.fit_keeping(&stream, device, on_epoch, stop.as_deref())?
+            trainer.fit_to_end(&stream, device, &mut Watching(observer))?
         }
         found => found?,
     };
-    let Fitted { history, failure, kept } = fitted;
-    let failure = match failure {
-        Some(error) if kept.is_none() => return Err(error),
-        failure => failure,
-    };
+    let Fitted { history, end, step, epoch, .. } = fitted;
     let layers = vec![Layer::embedding(encoder.rows(), trainer.units), Layer::mean_pool()];
     let input = Input::Ids { length: encoder.width() };
     let mut model = Model::new(input, layers, Loss::NegativeSampling, trainer.seed)?;
-    model.parameters_mut()[0].values = table;
+    if step > 0 {
+        model.parameters_mut()[0].values = table;
+    }
     model.preprocessor = Preprocessor::Text(encoder);
     // A text's latent vector is the mean of its words' vectors: all that the model gives.
     model.latent_layer = Some(model.layers().len());
@@ -90,9 +164,8 @@ pub fn train_words(
         targets: None,
         text_column: data.text_column.clone(),
     });
-    if let Some(path) = &config.output.model {
+    if let Some(path) = config.output.model.as_ref().filter(|_| step > 0) {
         model.save(path)?;
     }
-    let (training_rows, validation_rows) = (examples.texts.len(), 0);
-    Ok(Outcome { model, history, training_rows, validation_rows, failure, kept, notes })
+    Ok(WordsOutcome { model, history, end, step, epoch })
 }

@@ -66,16 +66,6 @@ pub struct History {
 }
 
 impl History {
-    /// Forgets what comes after the first `epochs` epochs.
-    pub(super) fn truncate(&mut self, epochs: usize) {
-        let curves =
-            [&mut self.loss, &mut self.accuracy, &mut self.val_loss, &mut self.val_accuracy];
-        curves
-            .into_iter()
-            .chain(self.val_metrics.values_mut())
-            .for_each(|curve| curve.truncate(epochs));
-    }
-
     /// Adds an epoch.
     pub(super) fn push(
         &mut self,

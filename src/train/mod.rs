@@ -20,14 +20,14 @@ mod trainer;
 mod watch;
 mod words;
 
+pub use crate::error::Divergence;
 pub use crate::optimizers::{Clip, Optimizer, Schedule};
 pub use fuse::Fusions;
 pub use history::{BatchReport, EpochReport, History, Metrics};
 pub use parameters::Role;
 pub use predictor::Predictor;
 pub use profile::{KernelCost, Profile};
-pub use session::{Session, SessionState};
-pub(crate) use trainer::Fitted;
-pub use trainer::{Checkpoint, EarlyStopping, Follow, Next, Observer, OnNan, Trainer};
+pub use session::{Session, SessionState, Sums};
+pub use trainer::{Checkpoint, EarlyStopping, End, Fitted, Follow, Next, Observer, OnNan, Trainer};
 pub use watch::Monitor;
 pub use words::{WordMethod, WordStream, WordTrainer};

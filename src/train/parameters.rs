@@ -124,6 +124,26 @@ pub(super) fn read_parameters(
     Ok(())
 }
 
+/// The first value of a model's pieces that is NaN or infinite, by its bits: which array, where in it, and the value.
+pub(super) fn find_non_finite(
+    spans: &[Span],
+    lengths: impl Iterator<Item = usize>,
+    executor: &mut dyn Executor,
+) -> Result<Option<(usize, usize, f32)>> {
+    /// The exponent of NaN and of infinity.
+    const EXPONENT: u32 = 0x7f80_0000;
+    for (n, start, span) in stretches(spans, lengths) {
+        for first in (0..span.len).step_by(READ) {
+            let values = executor.read_f32(span.part(first, READ.min(span.len - first)))?;
+            let bad = values.iter().position(|value| value.to_bits() & EXPONENT == EXPONENT);
+            if let Some(i) = bad {
+                return Ok(Some((n, start + first + i, values[i])));
+            }
+        }
+    }
+    Ok(None)
+}
+
 /// Spans and arrays of the same length in all are cut differently: a span may hold the end of a kernel and
 /// its bias, and a kernel may lie in several spans. Gives each stretch that both have in one piece: the
 /// array's number, where in it the stretch starts, and the stretch.

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::Session;
-use super::session::reset_counters;
+use super::session::{Sums, reset_counters};
 use crate::backend::{HostTime, Timing};
 use crate::error::{Error, Result};
 use crate::layers::plan::Purpose;
@@ -149,10 +149,10 @@ impl Session<'_> {
         };
         let rows = &rows[..repeats * batch];
         // Twice to warm up: the first step of a routine runs alone.
-        self.window(Purpose::Training, rows, repeats)?;
-        self.window(Purpose::Training, rows, repeats)?;
+        self.window(Purpose::Training, rows, repeats, Sums::default())?;
+        self.window(Purpose::Training, rows, repeats, Sums::default())?;
         let (before, started) = (self.executor.host_time(), Instant::now());
-        self.window(Purpose::Training, rows, repeats)?;
+        self.window(Purpose::Training, rows, repeats, Sums::default())?;
         let step = started.elapsed().as_secs_f64() / repeats as f64;
         let after = self.executor.host_time();
         let part = |after: f64, before: f64| (after - before) / repeats as f64;

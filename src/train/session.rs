@@ -3,16 +3,19 @@
 //! The host works by window, not by step: it writes the order of the rows, the rate of each
 //! step and the counters, runs the steps in few submissions, and reads their losses back once.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use super::feed::{FeedSpec, upload, upload_all, write_rows};
-use super::parameters::{Role, build, build_inference, read_parameters, write_parameters};
+use serde::{Deserialize, Serialize};
+
+use super::feed::{Feed, FeedSpec, upload, upload_all, write_rows};
+use super::parameters::{
+    Role, build, build_inference, find_non_finite, read_parameters, write_parameters,
+};
 use super::record::{MAX_SLOTS, Recording, Request};
 use super::{BatchReport, Metrics, Trainer};
 use crate::backend::{Device, Executor};
 use crate::data::{Dataset, Targets};
-use crate::error::{Error, Result};
+use crate::error::{Divergence, Error, Result};
 use crate::kernels::embedding_replay::RATES;
 use crate::kernels::state::{BASE, BATCH_STEP, CURSOR, LAST_SLOT};
 use crate::layers::plan::Purpose;
@@ -25,6 +28,9 @@ fn evaluation_batch(model: &Model) -> usize {
     let widest = model.layer_shapes().iter().map(|shape| shape.width()).max().unwrap_or(1);
     ((1 << 22) / widest.max(1)).clamp(1, 256)
 }
+
+/// Time that a piece of an epoch takes, about: a run can be stopped between two.
+const PIECE: Duration = Duration::from_millis(250);
 
 /// What a run needs to go on: see [`Session::state`].
 #[derive(Clone, Debug, PartialEq)]
@@ -49,12 +55,14 @@ pub struct Session<'a> {
     pub(super) steps: u64,
     /// The step through which every row of a lazy table is up to date.
     pub(super) flushed: u64,
+    /// Optimizer steps of an epoch.
+    per_epoch: u64,
+    /// Steps of a piece of an epoch, by how long they took so far.
+    piece: usize,
     /// The batches since they were last taken, where somebody watches.
     batches: Option<Vec<BatchReport>>,
     /// Mean loss of the first batch trained: what the first weights are worth.
     first_loss: Option<f64>,
-    /// Becomes true when training is to end.
-    stop: Option<Arc<AtomicBool>>,
 }
 
 /// A data set with its feed.
@@ -150,9 +158,10 @@ impl<'a> Session<'a> {
             step: 0,
             steps: per_epoch * trainer.epochs as u64,
             flushed: 0,
+            per_epoch,
+            piece: 1,
             batches: None,
             first_loss: None,
-            stop: None,
         })
     }
 
@@ -180,9 +189,10 @@ impl<'a> Session<'a> {
             step: 0,
             steps: 0,
             flushed: 0,
+            per_epoch: 1,
+            piece: 1,
             batches: None,
             first_loss: None,
-            stop: None,
         })
     }
 
@@ -207,15 +217,47 @@ impl<'a> Session<'a> {
         let mut metrics = Vec::new();
         let mut start = epochs.start;
         while start < epochs.end {
-            self.check_stop()?;
             let end = epochs.end.min(start + at_once);
             let order: Vec<u32> = (start..end).flat_map(|epoch| self.order(epoch)).collect();
-            let totals = self.window(Purpose::Training, &order, end - start)?;
-            metrics
-                .extend(totals.into_iter().map(|total| self.metrics(total, self.training.dataset)));
+            let sums = self.window(Purpose::Training, &order, end - start, Sums::default())?;
+            metrics.extend(sums.into_iter().map(|sums| self.metrics(sums, self.training.dataset)));
             start = end;
         }
         Ok(metrics)
+    }
+
+    /// Trains what is left of an epoch of which `done` is done, in pieces of about [`PIECE`]. Between two, `goes_on` is
+    /// asked; where it does not, there are no metrics, and `done` says how far the epoch got. Pieces change no bit, of
+    /// weights or of losses.
+    ///
+    /// # Errors
+    /// As [`Session::train`], and those of `goes_on`.
+    pub(super) fn train_rest(
+        &mut self,
+        epoch: usize,
+        done: &mut Sums,
+        goes_on: &mut dyn FnMut(&mut Self, Sums) -> Result<bool>,
+    ) -> Result<Option<Metrics>> {
+        let order = self.order(epoch);
+        while done.rows < order.len() {
+            let feed = &self.recording.feeds[self.training.feed];
+            let rows = (self.piece * feed.batch).min(window_rows(feed));
+            let rows = rows.min(order.len() - done.rows);
+            let started = Instant::now();
+            let rows = &order[done.rows..done.rows + rows];
+            if let Some(sums) = self.window(Purpose::Training, rows, 1, *done)?.first() {
+                *done = *sums;
+            }
+            match started.elapsed() {
+                time if time < PIECE / 2 => self.piece = (2 * self.piece).min(MAX_SLOTS),
+                time if time > 2 * PIECE => self.piece = (self.piece / 2).max(1),
+                _ => {}
+            }
+            if done.rows < order.len() && !goes_on(self, *done)? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(self.metrics(*done, self.training.dataset)))
     }
 
     /// Trains the batches of these rows, in this order, and returns their mean loss.
@@ -223,8 +265,8 @@ impl<'a> Session<'a> {
     /// # Errors
     /// As [`Session::train`].
     pub fn train_rows(&mut self, rows: &[u32]) -> Result<Metrics> {
-        let total = self.windows(Purpose::Training, rows)?;
-        Ok(self.metrics(total, self.training.dataset))
+        let sums = self.windows(Purpose::Training, rows)?;
+        Ok(self.metrics(sums, self.training.dataset))
     }
 
     /// Mean loss and accuracy over the validation rows, with the weights as they are.
@@ -237,8 +279,8 @@ impl<'a> Session<'a> {
         };
         self.flush()?;
         let rows: Vec<u32> = (0..dataset.rows() as u32).collect();
-        let total = self.windows(Purpose::Evaluation, &rows)?;
-        Ok(Some(self.metrics(total, dataset)))
+        let sums = self.windows(Purpose::Evaluation, &rows)?;
+        Ok(Some(self.metrics(sums, dataset)))
     }
 
     /// The metric that is watched, over the validation rows with the weights as they are: its name and its value.
@@ -253,6 +295,11 @@ impl<'a> Session<'a> {
         self.flush()?;
         let outputs = self.validation_outputs(dataset)?;
         let value = monitor.compute(&outputs, self.model.outputs(), dataset)?;
+        if value.is_nan() {
+            let (step, epoch) = (self.step, self.epoch_of(self.step));
+            let what = format!("the metric {} became NaN", monitor.name());
+            return Err(Error::Diverged(Divergence { what, step, epoch, parameter: None }));
+        }
         Ok(Some((monitor.name(), value)))
     }
 
@@ -304,9 +351,14 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Ends training with [`Error::Interrupted`], at the end of a submission, once this becomes true.
-    pub fn stop_when(&mut self, stop: Option<Arc<AtomicBool>>) {
-        self.stop = stop;
+    /// The learning rate, without the schedule's factor.
+    pub fn learning_rate(&self) -> f64 {
+        self.trainer.optimizer.learning_rate()
+    }
+
+    /// Optimizer steps of the first epochs.
+    pub(super) fn steps_through(&self, epochs: usize) -> u64 {
+        self.per_epoch * epochs as u64
     }
 
     /// Mean loss of the first batch that was trained.
@@ -314,18 +366,9 @@ impl<'a> Session<'a> {
         self.first_loss
     }
 
-    /// Optimizer steps that were done.
-    pub(super) fn steps_done(&self) -> u64 {
+    /// Optimizer steps done.
+    pub fn steps_done(&self) -> u64 {
         self.step
-    }
-
-    fn check_stop(&self) -> Result<()> {
-        match self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed)) {
-            false => Ok(()),
-            true => {
-                Err(Error::Interrupted(format!("training was stopped after step {}", self.step)))
-            }
-        }
     }
 
     /// Whether [`Session::keep_best`] keeps weights on the device. Large models have no room for
@@ -477,17 +520,17 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn metrics(&self, total: Total, dataset: &Dataset) -> Metrics {
+    fn metrics(&self, sums: Sums, dataset: &Dataset) -> Metrics {
         let elements = self.model.loss().objective().elements(self.model.outputs());
         // Of an autoencoder's outputs nearly all are right from the start.
         let has_accuracy =
             self.model.loss().has_accuracy() && *dataset.targets() != Targets::Inputs;
-        let count = (total.rows * elements) as f64;
-        Metrics { loss: total.loss / count, accuracy: has_accuracy.then(|| total.right / count) }
+        let count = (sums.rows * elements) as f64;
+        Metrics { loss: sums.loss / count, accuracy: has_accuracy.then(|| sums.right / count) }
     }
 
     /// Runs over `rows` in windows that fit the history and the resident rows.
-    fn windows(&mut self, purpose: Purpose, rows: &[u32]) -> Result<Total> {
+    fn windows(&mut self, purpose: Purpose, rows: &[u32]) -> Result<Sums> {
         let source = self.source(purpose);
         let known = source.dataset.rows();
         if let Some(row) = rows.iter().find(|&&row| row as usize >= known) {
@@ -500,20 +543,14 @@ impl<'a> Session<'a> {
         if rows.is_empty() {
             return Err(Error::usage("no rows are asked for, so there is no loss to tell"));
         }
-        let feed = &self.recording.feeds[source.feed];
-        // Whole batches, so that windows do not change which rows share one.
-        let most = match feed.resident >= feed.rows {
-            true => MAX_SLOTS * feed.batch,
-            false => feed.resident.min(MAX_SLOTS * feed.batch),
-        };
-        let mut sum = Total::default();
+        let most = window_rows(&self.recording.feeds[source.feed]);
+        let mut sums = Sums::default();
         for window in rows.chunks(most) {
-            self.check_stop()?;
-            for total in self.window(purpose, window, 1)? {
-                sum.add(total);
+            if let Some(found) = self.window(purpose, window, 1, sums)?.first() {
+                sums = *found;
             }
         }
-        Ok(sum)
+        Ok(sums)
     }
 
     fn source(&self, purpose: Purpose) -> &Source<'a> {
@@ -523,13 +560,15 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Runs `repeats` times the batches of an equal part of `rows`, and returns each part's totals.
+    /// Runs `repeats` times the batches of an equal part of `rows`, and returns each part's sums; the first part's are
+    /// added to those `before` it, one batch after the other, so that they do not depend on where windows end.
     pub(super) fn window(
         &mut self,
         purpose: Purpose,
         rows: &[u32],
         repeats: usize,
-    ) -> Result<Vec<Total>> {
+        before: Sums,
+    ) -> Result<Vec<Sums>> {
         let source = self.source(purpose);
         let (dataset, feed) = (source.dataset, self.recording.feeds[source.feed].clone());
         let uploaded = source.uploaded;
@@ -606,49 +645,104 @@ impl<'a> Session<'a> {
                 batches.push(BatchReport { step, rows, loss: sum / (rows * elements) as f64 });
             }
         }
-        if let Some(i) = entries.iter().position(|entry| !entry.is_finite()) {
-            let done = match purpose {
-                Purpose::Training => self.step + 1 - slots as u64 + (i / (feed.groups * 2)) as u64,
-                _ => self.step,
-            };
-            let of = if purpose == Purpose::Training { "loss" } else { "validation loss" };
-            return Err(Error::Diverged(format!(
-                "the {of} became NaN or infinite in step {done}; try a smaller learning rate, or clip the gradients"
-            )));
-        }
         if purpose == Purpose::Training && self.first_loss.is_none() {
             let elements = self.model.loss().objective().elements(self.model.outputs());
             let first = &entries[..entries.len().min(feed.groups * 2)];
             let sum: f64 = first.iter().step_by(2).map(|&loss| loss as f64).sum();
             self.first_loss = Some(sum / (feed.batch.min(part).max(1) * elements) as f64);
         }
-        let mut totals = Vec::new();
+        let mut found = Vec::new();
+        let (mut sums, mut slot) = (before, 0);
         for entries in entries.chunks_exact(entries.len() / repeats) {
-            let mut total = Total { rows: part, ..Total::default() };
-            for entry in entries.chunks_exact(2) {
-                total.loss += entry[0] as f64;
-                total.right += entry[1] as f64;
+            sums.rows += part;
+            for entries in entries.chunks_exact(feed.groups * 2) {
+                for entry in entries.chunks_exact(2) {
+                    sums.loss += entry[0] as f64;
+                    sums.right += entry[1] as f64;
+                }
+                slot += 1;
+                if !sums.loss.is_finite() {
+                    return Err(self.diverged(purpose, sums.loss, (slots - slot) as u64));
+                }
             }
-            totals.push(total);
+            found.push(std::mem::take(&mut sums));
         }
-        Ok(totals)
+        Ok(found)
+    }
+
+    /// The error of a loss that is no finite number, `back` steps before the last that was done.
+    fn diverged(&mut self, purpose: Purpose, loss: f64, back: u64) -> Error {
+        // A loss adds up from finite numbers to infinity, or to NaN of infinities.
+        let value = if loss.is_nan() { "NaN" } else { "infinite" };
+        let parameter = self.non_finite().ok().flatten();
+        match purpose {
+            _ if self.steps == 0 => Error::Training(format!(
+                "the loss is {value}: the model gives numbers that are too large for these rows, or none; check the rows' values, or train the model again at a smaller learning rate"
+            )),
+            Purpose::Training => {
+                let step = self.step - back.min(self.step);
+                let epoch = self.epoch_of(step);
+                Error::Diverged(Divergence {
+                    what: format!("the loss became {value}"),
+                    step,
+                    epoch,
+                    parameter,
+                })
+            }
+            _ => {
+                let (step, epoch) = (self.step, self.epoch_of(self.step));
+                let what = format!("the validation loss became {value}");
+                Error::Diverged(Divergence { what, step, epoch, parameter })
+            }
+        }
+    }
+
+    /// The epoch of a step, both from 1.
+    fn epoch_of(&self, step: u64) -> usize {
+        (step.max(1) - 1) as usize / self.per_epoch.max(1) as usize + 1
+    }
+
+    /// The first weight that is NaN or infinite, as words: its parameter, what it is, and where.
+    fn non_finite(&mut self) -> Result<Option<String>> {
+        self.flush()?;
+        let spans = self.recording.spans(Role::Weights)?;
+        let lengths = self.model.parameters().iter().map(Parameter::count);
+        let found = find_non_finite(&spans, lengths, self.executor.as_mut())?;
+        Ok(found.map(|(n, at, value)| {
+            let parameter = &self.model.parameters()[n];
+            format!("{} holds {value} at {at} of {}", parameter.name, parameter.count())
+        }))
+    }
+
+    /// Holds the bits of every weight against NaN and infinity.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] names the parameter, [`Error::Device`] when the device fails.
+    pub fn check_weights(&mut self) -> Result<()> {
+        let Some(found) = self.non_finite()? else { return Ok(()) };
+        let (step, epoch) = (self.step, self.epoch_of(self.step));
+        let what = "a weight became NaN or infinite".to_owned();
+        Err(Error::Diverged(Divergence { what, step, epoch, parameter: Some(found) }))
     }
 }
 
-/// Sums over rows.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Total {
-    rows: usize,
-    loss: f64,
-    right: f64,
+/// Rows of a window at most. Whole batches, so that windows do not change which rows share one.
+fn window_rows(feed: &Feed) -> usize {
+    match feed.resident >= feed.rows {
+        true => MAX_SLOTS * feed.batch,
+        false => feed.resident.min(MAX_SLOTS * feed.batch),
+    }
 }
 
-impl Total {
-    fn add(&mut self, other: Total) {
-        self.rows += other.rows;
-        self.loss += other.loss;
-        self.right += other.right;
-    }
+/// Sums over the rows of an epoch that are done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sums {
+    /// How many rows.
+    pub rows: usize,
+    /// Their losses.
+    pub loss: f64,
+    /// Right answers among them.
+    pub right: f64,
 }
 
 /// Sets the counters before a run: the order's first row, `step` steps done, the first slot.

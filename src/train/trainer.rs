@@ -1,17 +1,15 @@
 //! The loop over epochs: train, validate, report, stop early, keep the best weights.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BatchReport, EpochReport, Fusions, History, Metrics, Monitor, Role, Session, SessionState,
+    BatchReport, EpochReport, Fusions, History, Metrics, Monitor, Role, Session, SessionState, Sums,
 };
 use crate::backend::Device;
 use crate::data::Dataset;
-use crate::error::{Error, Result};
+use crate::error::{Divergence, Error, Result};
 use crate::model::{Model, Parameter};
 use crate::optimizers::{Clip, Optimizer, Schedule};
 
@@ -59,10 +57,10 @@ pub struct Trainer {
     pub monitor: Option<Monitor>,
     /// The first layers, this many, keep their weights.
     pub frozen_layers: usize,
-    /// What happens when a loss or a weight becomes NaN or infinite.
-    pub on_nan: OnNan,
     /// Which fusions it may use.
     pub fusions: Fusions,
+    /// What happens when a loss or a weight becomes NaN or infinite.
+    pub on_nan: OnNan,
 }
 
 impl Default for Trainer {
@@ -79,10 +77,27 @@ impl Default for Trainer {
             early_stopping: None,
             monitor: None,
             frozen_layers: 0,
-            on_nan: OnNan::Stop,
             fusions: Fusions::ALL,
+            on_nan: OnNan::Stop,
         }
     }
+}
+
+/// What a run does when a loss or a weight becomes NaN or infinite.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnNan {
+    /// It ends, with the best weights before.
+    #[default]
+    Stop,
+    /// It goes back to the end of the last good epoch and on from there at half the learning rate, at most
+    /// [`OnNan::MOST_ROLLBACKS`] times. It keeps that epoch's weights and moments in the host's memory.
+    Rollback,
+}
+
+impl OnNan {
+    /// How often a run goes back.
+    pub const MOST_ROLLBACKS: usize = 3;
 }
 
 /// Stops when the validation loss, or the metric that is watched, has not become better for `patience` epochs, and
@@ -91,41 +106,6 @@ impl Default for Trainer {
 pub struct EarlyStopping {
     /// Epochs without a new best that are allowed.
     pub patience: usize,
-}
-
-/// What happens when a loss or a weight becomes NaN or infinite.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnNan {
-    /// The run ends, with the last good weights.
-    #[default]
-    Stop,
-    /// It goes back to its last good weights at half the learning rate, at most three times.
-    Rollback,
-}
-
-/// Times that a run goes back before it ends.
-const ROLLBACKS: usize = 3;
-
-/// Last good weights are read from the device when that took less than this part of the time since the last reading.
-const READING_PART: u32 = 50;
-
-/// What training came to.
-#[derive(Debug)]
-pub(crate) struct Fitted {
-    /// Losses and accuracies up to the end.
-    pub history: History,
-    /// What ended it before its time.
-    pub failure: Option<Error>,
-    /// The epoch whose weights the model has then, from 1; none where it has none worth keeping.
-    pub kept: Option<usize>,
-}
-
-/// Weights that were all finite, and with [`OnNan::Rollback`] what training needs to go on from them.
-struct Good {
-    epoch: usize,
-    weights: Vec<Parameter>,
-    state: Option<SessionState>,
 }
 
 /// What a run does next.
@@ -183,12 +163,6 @@ pub trait Observer {
         Follow::Groups
     }
 
-    /// Ends the run, as soon as the work that the device has is done, once this becomes true: the best weights, or the
-    /// last, are kept.
-    fn stop(&self) -> Option<Arc<AtomicBool>> {
-        None
-    }
-
     /// Called for every batch of an epoch, once the epoch is done, where [`Follow::Batches`] is asked for.
     fn batch(&mut self, _report: BatchReport) {}
 
@@ -196,9 +170,6 @@ pub trait Observer {
     fn epoch(&mut self, _report: EpochReport) -> Next {
         Next::Continue
     }
-
-    /// Called when the run went back to the weights after an epoch ([`OnNan::Rollback`]), with its new learning rate.
-    fn went_back(&mut self, _epoch: usize, _learning_rate: f64, _error: &Error) {}
 
     /// A checkpoint to go on from, asked for once before the first epoch.
     ///
@@ -208,14 +179,31 @@ pub trait Observer {
         Ok(None)
     }
 
-    /// Called between epochs; `take` reads a checkpoint from the device, which costs time, so it
-    /// is called only where one is wanted.
+    /// Called between epochs, and within an epoch about every second; `take` reads a checkpoint from the device,
+    /// which costs time, so it is called only where one is wanted.
     ///
     /// # Errors
     /// Whatever writing one meets; the run ends.
     fn checkpoint(&mut self, _take: &mut dyn FnMut() -> Result<Checkpoint>) -> Result<()> {
         Ok(())
     }
+
+    /// Asked between steps, a few times a second: whether the run shall end here, with the best weights so far
+    /// ([`End::Interrupted`]).
+    fn interrupted(&mut self) -> bool {
+        false
+    }
+
+    /// Called when an interrupted run ends, behind its last step.
+    ///
+    /// # Errors
+    /// Whatever writing a checkpoint meets.
+    fn last_checkpoint(&mut self, take: &mut dyn FnMut() -> Result<Checkpoint>) -> Result<()> {
+        self.checkpoint(take)
+    }
+
+    /// Called when a run went back to the end of epoch `to` (0: its start), and goes on at this learning rate.
+    fn rolled_back(&mut self, _why: &Divergence, _to: usize, _learning_rate: f64) {}
 }
 
 impl<F: FnMut(EpochReport)> Observer for F {
@@ -225,18 +213,93 @@ impl<F: FnMut(EpochReport)> Observer for F {
     }
 }
 
-/// A run between two epochs. Going on from it gives the bits of a run that was not stopped.
+/// A run between two steps. Going on from it gives the bits of a run that was not stopped.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
     /// Epochs done.
     pub epoch: usize,
+    /// What is done of the next epoch.
+    pub done: Sums,
     /// Their losses and accuracies.
     pub history: History,
     /// The best epoch so far and its validation, where early stopping watches.
     pub best: Option<(usize, Metrics)>,
+    /// The learning rate, without the schedule's factor.
+    pub learning_rate: f64,
+    /// How often it went back for NaN.
+    pub rollbacks: usize,
     /// Weights, moments and step.
     pub state: SessionState,
 }
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum End {
+    /// As it was asked to: all epochs, early stopping, or [`Next::Stop`].
+    Done,
+    /// Because the observer interrupted it.
+    Interrupted,
+    /// Because a loss or a weight became NaN or infinite.
+    Diverged(Divergence),
+}
+
+/// A run that ended, in whatever way, with its best weights in the model.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Fitted {
+    /// Loss and accuracy of every epoch that was done.
+    pub history: History,
+    /// How it ended.
+    pub end: End,
+    /// The optimizer step after which the model had the weights that it has now; 0 where it has those that it began
+    /// with.
+    pub step: u64,
+    /// The epoch of that step, from 1; 0 where there is none.
+    pub epoch: usize,
+}
+
+/// Where a run is.
+struct Place {
+    epoch: usize,
+    done: Sums,
+    history: History,
+    best: Option<(usize, Metrics)>,
+    rollbacks: usize,
+    /// Weights that are known to be good, with their step and epoch: where none of them are validated.
+    kept: Kept,
+    /// What a rollback goes back to.
+    good: Option<Checkpoint>,
+    /// How many epochs share a read-back: one where each is validated, else what fits between two reports.
+    at_once: usize,
+    /// When a checkpoint was last offered.
+    offered: Instant,
+}
+
+/// Good weights on the host.
+#[derive(Default)]
+struct Kept {
+    step: u64,
+    epoch: usize,
+    /// None: the model itself has them, being large.
+    parameters: Option<Vec<Parameter>>,
+    /// The training loss of their epoch, the lowest so far.
+    loss: Option<f64>,
+}
+
+/// Whether a run goes on.
+#[derive(PartialEq)]
+enum Flow {
+    GoesOn,
+    Stops,
+    Interrupted,
+}
+
+/// Weights from which on a model is not copied on the host.
+const LARGE: usize = 1 << 25;
+
+/// Time between offers of a checkpoint within an epoch.
+const OFFER: Duration = Duration::from_secs(1);
 
 /// Time between reports when epochs are so short that several share a submission.
 const REPORT: Duration = Duration::from_millis(200);
@@ -284,8 +347,8 @@ impl Trainer {
     /// Trains `model` on `training`; its weights are replaced at the end.
     ///
     /// # Errors
-    /// As [`Session::new`] and [`Session::train`]. When a loss or weight became NaN ([`Error::Diverged`]) or the run
-    /// was stopped ([`Error::Interrupted`]), the model has the best weights, or the last good ones, or its own.
+    /// As [`Session::new`] and [`Session::train`]. The model keeps its weights then, or, if it has
+    /// more than 33 million, may have those of its best epoch so far; after [`Error::Diverged`] it always has these.
     pub fn fit(
         &self,
         model: &mut Model,
@@ -309,12 +372,19 @@ impl Trainer {
         device: &Device,
         observer: &mut dyn Observer,
     ) -> Result<History> {
-        let fitted = self.fit_keeping(model, training, validation, device, observer)?;
-        fitted.failure.map_or(Ok(fitted.history), Err)
+        let fitted = self.fit_to_end(model, training, validation, device, observer)?;
+        match fitted.end {
+            End::Diverged(divergence) => Err(Error::Diverged(divergence)),
+            End::Done | End::Interrupted => Ok(fitted.history),
+        }
     }
 
-    /// As [`Trainer::fit_with`], with the history and the weights of a run that ended before its time.
-    pub(crate) fn fit_keeping(
+    /// As [`Trainer::fit_with`], and a run that is interrupted or whose numbers become NaN is no error: the model has
+    /// the best weights before, and the answer says which these are.
+    ///
+    /// # Errors
+    /// As [`Trainer::fit_with`], but for [`Error::Diverged`].
+    pub fn fit_to_end(
         &self,
         model: &mut Model,
         training: &Dataset,
@@ -323,7 +393,6 @@ impl Trainer {
         observer: &mut dyn Observer,
     ) -> Result<Fitted> {
         let mut session = Session::new(model, self, training, validation, device)?;
-        session.stop_when(observer.stop());
         self.run(&mut session, model, training.rows(), observer)
     }
 
@@ -335,7 +404,17 @@ impl Trainer {
         rows: usize,
         observer: &mut dyn Observer,
     ) -> Result<Fitted> {
-        let (mut epoch, mut history, mut best) = (0, History::default(), None);
+        let mut place = Place {
+            epoch: 0,
+            done: Sums::default(),
+            history: History::default(),
+            best: None,
+            rollbacks: 0,
+            kept: Kept::default(),
+            good: None,
+            at_once: 1,
+            offered: Instant::now(),
+        };
         let on_device = session.keeps_best_on_device();
         if let Some(mut checkpoint) = observer.resume()? {
             if !on_device {
@@ -344,171 +423,184 @@ impl Trainer {
                     model.set_parameters(arrays.swap_remove(i).1)?;
                 }
             }
-            session.restore(&checkpoint.state)?;
-            (epoch, history, best) = (checkpoint.epoch, checkpoint.history, checkpoint.best);
+            place.go_to(checkpoint, session)?;
+            // Weights of a checkpoint are as good as those that it was made of.
+            self.keep(&mut place, session, model)?;
         }
-        // How many epochs share a read-back: one where each is validated, else what fits between
-        // two reports.
-        let mut at_once = 1;
+        if self.on_nan == OnNan::Rollback {
+            place.good = Some(place.take(session, None)?);
+        }
         let follow = observer.follow();
         session.watch_batches(follow == Follow::Batches);
-        let mut rate = self.optimizer.learning_rate();
-        let (mut stops, mut rollbacks) = (false, 0);
-        let mut failure = None;
-        // The last good weights, when they were read, and how long that took.
-        let (mut good, mut lowest): (Option<Good>, Option<f64>) = (None, None);
-        let (mut read_at, mut reading) = (Instant::now(), Duration::ZERO);
-        while !stops && epoch < self.epochs && !self.is_out_of_patience(epoch, best) {
-            let started = Instant::now();
-            let end = self.epochs.min(epoch + at_once);
-            let found = session
-                .train(epoch..end)
-                .and_then(|metrics| Ok((metrics, session.evaluate()?, session.monitored()?)));
-            let (metrics, validation, monitored) = match found {
-                Ok(found) => found,
-                Err(error @ (Error::Diverged(_) | Error::Interrupted(_))) => {
-                    let goes_back = self.on_nan == OnNan::Rollback
-                        && rollbacks < ROLLBACKS
-                        && matches!(error, Error::Diverged(_));
-                    let back = good.as_ref().filter(|_| goes_back);
-                    if let Some((at, state)) = back.and_then(|g| Some((g.epoch, g.state.as_ref()?)))
-                    {
-                        session.restore(state)?;
-                        rate /= 2.0;
-                        session.set_learning_rate(rate)?;
-                        rollbacks += 1;
-                        epoch = at;
-                        history.truncate(at);
-                        observer.went_back(at, rate, &error);
-                        continue;
-                    }
-                    failure = Some(error);
-                    break;
+        let end = loop {
+            let is_over =
+                place.epoch >= self.epochs || self.is_out_of_patience(place.epoch, place.best);
+            if is_over {
+                break End::Done;
+            }
+            match self.round(&mut place, session, model, rows, follow, observer) {
+                Ok(Flow::GoesOn) => {}
+                Ok(Flow::Stops) => break End::Done,
+                Ok(Flow::Interrupted) => break End::Interrupted,
+                Err(Error::Diverged(why)) => {
+                    let most = OnNan::MOST_ROLLBACKS;
+                    let Some(good) = place.good.clone().filter(|_| place.rollbacks < most) else {
+                        break End::Diverged(why);
+                    };
+                    let (to, rate) = (good.epoch, session.learning_rate() / 2.0);
+                    let (best, rollbacks) = (place.best, place.rollbacks + 1);
+                    place.go_to(Checkpoint { best, rollbacks, ..good }, session)?;
+                    session.set_learning_rate(rate)?;
+                    session.take_batches();
+                    observer.rolled_back(&why, to, rate);
                 }
                 Err(error) => return Err(error),
-            };
-            let seconds = started.elapsed().as_secs_f64();
-            let samples_per_second = (rows * (end - epoch)) as f64 / seconds.max(1e-9);
-            session.take_batches().into_iter().for_each(|report| observer.batch(report));
-            for training in metrics {
-                epoch += 1;
-                history.push(training, validation, monitored.clone());
-                let epochs = self.epochs;
-                let next = observer.epoch(EpochReport {
-                    epoch,
-                    epochs,
-                    training,
-                    validation,
-                    monitored: monitored.as_ref().map(|(_, value)| *value),
-                    samples_per_second,
-                });
-                match next {
-                    Next::Continue => {}
-                    Next::LearningRate(asked) => {
-                        rate = asked;
-                        session.set_learning_rate(rate)?;
-                    }
-                    Next::Stop => stops = true,
-                }
             }
-            match validation {
-                None if follow == Follow::Groups => {
-                    at_once = (at_once as f64 * REPORT.as_secs_f64() / seconds.max(1e-6)) as usize;
-                    at_once = at_once.clamp(1, session.epochs_at_once().max(1));
+        };
+        // What was best goes into the model, where it is not there already.
+        let (step, epoch) = match (&end, place.best) {
+            (_, Some((at, _))) => {
+                if on_device {
+                    session.restore_best()?;
+                    session.read_into(Role::Weights, model.parameters_mut())?;
                 }
-                Some(found) if self.early_stopping.is_some() => {
-                    if self.is_best(epoch, found, best, &history) {
-                        best = Some((epoch, found));
-                        match on_device {
-                            true => session.keep_best()?,
-                            false => session.read_into(Role::Weights, model.parameters_mut())?,
-                        }
-                    }
-                }
-                None | Some(_) => {}
+                place.history.best_epoch = Some(at);
+                (session.steps_through(at), at)
             }
-            // Without validation the best weights are those of the lowest loss, below that of the first weights.
-            let loss = history.loss.last().copied().unwrap_or(f64::INFINITY);
-            let is_lowest = lowest.or(session.first_loss()).is_none_or(|lowest| loss < lowest);
-            let keeps = best.is_none() && is_lowest || self.on_nan == OnNan::Rollback;
-            if keeps && epoch < self.epochs && read_at.elapsed() >= READING_PART * reading {
-                let started = Instant::now();
-                let weights = session.read(Role::Weights)?;
-                // What is not finite now is found by the next loss, or at the end.
-                if not_finite(&weights).is_none() {
-                    let state = match self.on_nan {
-                        OnNan::Rollback => Some(session.state()?),
-                        OnNan::Stop => None,
-                    };
-                    good = Some(Good { epoch, weights, state });
-                    lowest = Some(loss);
+            (End::Diverged(_), None) => {
+                if let Some(parameters) = place.kept.parameters.take() {
+                    model.set_parameters(parameters)?;
                 }
-                (read_at, reading) = (Instant::now(), started.elapsed());
+                (place.kept.step, place.kept.epoch)
             }
-            observer.checkpoint(&mut || {
-                let (history, mut state) = (history.clone(), session.state()?);
-                if best.is_some() && !on_device {
-                    state.arrays.push((Role::BestWeights, model.parameters().to_vec()));
-                }
-                Ok(Checkpoint { epoch, history, best, state })
-            })?;
-        }
-        if let Some((at, _)) = best {
-            history.best_epoch = Some(at);
-        }
-        self.take_weights(session, model, epoch, Fitted { history, failure, kept: None }, good)
+            (End::Done | End::Interrupted, None) => {
+                session.read_into(Role::Weights, model.parameters_mut())?;
+                (session.steps_done(), place.epoch + (place.done.rows > 0) as usize)
+            }
+        };
+        Ok(Fitted { history: place.history, end, step, epoch })
     }
 
-    /// Puts the weights into the model that a run ends with: those of the best epoch, the last, or, where the last are
-    /// not finite, the last good ones.
-    fn take_weights(
+    /// Runs to the end of the next epoch, or of the next few that share a read-back.
+    fn round(
         &self,
+        place: &mut Place,
         session: &mut Session<'_>,
         model: &mut Model,
-        epoch: usize,
-        mut fitted: Fitted,
-        good: Option<Good>,
-    ) -> Result<Fitted> {
-        if let Some(at) = fitted.history.best_epoch {
-            // The best weights of a large model are there already.
-            if session.keeps_best_on_device() {
-                session.restore_best()?;
-                session.read_into(Role::Weights, model.parameters_mut())?;
-            }
-            if not_finite(model.parameters()).is_none() {
-                fitted.kept = Some(at);
-                return Ok(fitted);
+        rows: usize,
+        follow: Follow,
+        observer: &mut dyn Observer,
+    ) -> Result<Flow> {
+        let on_device = session.keeps_best_on_device();
+        let started = Instant::now();
+        let begun = place.done.rows;
+        let end = self.epochs.min(place.epoch + place.at_once);
+        let metrics = if end > place.epoch + 1 {
+            session.train(place.epoch..end)?
+        } else {
+            let mut done = place.done;
+            let best = &*model;
+            let whole = session.train_rest(place.epoch, &mut done, &mut |session, done| {
+                place.done = done;
+                session.take_batches().into_iter().for_each(|report| observer.batch(report));
+                if observer.interrupted() {
+                    return Ok(false);
+                }
+                if place.offered.elapsed() >= OFFER {
+                    place.offered = Instant::now();
+                    observer.checkpoint(&mut || {
+                        session.check_weights()?;
+                        place.take(session, (!on_device).then_some(best))
+                    })?;
+                }
+                Ok(true)
+            })?;
+            let Some(metrics) = whole else {
+                session.check_weights()?;
+                let best = (!on_device).then_some(&*model);
+                observer.last_checkpoint(&mut || place.take(session, best))?;
+                return Ok(Flow::Interrupted);
+            };
+            place.done = Sums::default();
+            vec![metrics]
+        };
+        session.check_weights()?;
+        let validation = session.evaluate()?;
+        let monitored = session.monitored()?;
+        let seconds = started.elapsed().as_secs_f64();
+        let trained = rows * (end - place.epoch) - begun;
+        let samples_per_second = trained as f64 / seconds.max(1e-9);
+        session.take_batches().into_iter().for_each(|report| observer.batch(report));
+        let mut flow = Flow::GoesOn;
+        for training in metrics {
+            place.epoch += 1;
+            place.history.push(training, validation, monitored.clone());
+            let epochs = self.epochs;
+            let next = observer.epoch(EpochReport {
+                epoch: place.epoch,
+                epochs,
+                training,
+                validation,
+                monitored: monitored.as_ref().map(|(_, value)| *value),
+                samples_per_second,
+            });
+            match next {
+                Next::Continue => {}
+                Next::LearningRate(rate) => session.set_learning_rate(rate)?,
+                Next::Stop => flow = Flow::Stops,
             }
         }
-        let weights = session.read(Role::Weights)?;
-        match not_finite(&weights) {
-            // A run that was stopped within an epoch keeps what it has learned of it.
-            None if !matches!(fitted.failure, Some(Error::Diverged(_))) => {
-                fitted.kept = (session.steps_done() > 0).then_some(epoch.max(1));
-                model.set_parameters(weights)?;
+        match validation {
+            None if follow == Follow::Groups => {
+                let at_once = place.at_once as f64 * REPORT.as_secs_f64() / seconds.max(1e-6);
+                place.at_once = (at_once as usize).clamp(1, session.epochs_at_once().max(1));
             }
-            found => {
-                let which = match found {
-                    Some((name, value)) => format!("; {name} holds {value}"),
-                    None => String::new(),
-                };
-                let error = match fitted.failure.take() {
-                    Some(Error::Diverged(message)) => {
-                        format!("{message} (in epoch {}{which})", epoch + 1)
+            Some(found) if self.early_stopping.is_some() => {
+                if self.is_best(place.epoch, found, place.best, &place.history) {
+                    place.best = Some((place.epoch, found));
+                    match on_device {
+                        true => session.keep_best()?,
+                        false => session.read_into(Role::Weights, model.parameters_mut())?,
                     }
-                    _ => format!(
-                        "a weight became NaN or infinite in the last steps (epoch {epoch}{which}); try a smaller learning rate, or clip the gradients"
-                    ),
-                };
-                fitted.failure = Some(Error::Diverged(error));
-                if let Some(good) = good {
-                    fitted.kept = Some(good.epoch);
-                    fitted.history.truncate(good.epoch);
-                    model.set_parameters(good.weights)?;
                 }
             }
+            None | Some(_) => {}
         }
-        Ok(fitted)
+        self.keep(place, session, model)?;
+        if self.on_nan == OnNan::Rollback {
+            place.good = Some(place.take(session, None)?);
+        }
+        place.offered = Instant::now();
+        let best = (!on_device).then_some(&*model);
+        let interrupted = observer.interrupted();
+        let is_last = place.epoch >= self.epochs || flow == Flow::Stops;
+        let mut take = || place.take(session, best);
+        match interrupted && !is_last {
+            true => observer.last_checkpoint(&mut take)?,
+            false => observer.checkpoint(&mut take)?,
+        }
+        Ok(if interrupted && !is_last { Flow::Interrupted } else { flow })
+    }
+
+    /// Keeps the weights as they are, known to be good, where early stopping keeps none.
+    fn keep(&self, place: &mut Place, session: &mut Session<'_>, model: &mut Model) -> Result<()> {
+        if self.early_stopping.is_some() {
+            return Ok(());
+        }
+        // Without validation the best weights are those of the lowest loss, below that of the first weights.
+        if let Some(&loss) = place.history.loss.last() {
+            if place.kept.loss.or(session.first_loss()).is_some_and(|lowest| loss >= lowest) {
+                return Ok(());
+            }
+            place.kept.loss = Some(loss);
+        }
+        let into = match model.parameter_count() > LARGE {
+            true => model.parameters_mut(),
+            false => place.kept.parameters.get_or_insert_with(|| model.parameters().to_vec()),
+        };
+        session.read_into(Role::Weights, into)?;
+        (place.kept.step, place.kept.epoch) = (session.steps_done(), place.epoch);
+        Ok(())
     }
 
     /// Whether an epoch is better than the best before it: by the metric that is watched, or by the loss.
@@ -537,10 +629,31 @@ impl Trainer {
     }
 }
 
-/// The first weight that is NaN or infinite: its parameter's name, and what it is.
-fn not_finite(parameters: &[Parameter]) -> Option<(&str, f32)> {
-    parameters.iter().find_map(|parameter| {
-        let value = parameter.values.iter().find(|value| !value.is_finite())?;
-        Some((parameter.name.as_str(), *value))
-    })
+impl Place {
+    /// A checkpoint of the run as it is; `best` has the best weights where the device does not keep them.
+    fn take(&self, session: &mut Session<'_>, best: Option<&Model>) -> Result<Checkpoint> {
+        let mut state = session.state()?;
+        if let Some(model) = best.filter(|_| self.best.is_some()) {
+            state.arrays.push((Role::BestWeights, model.parameters().to_vec()));
+        }
+        Ok(Checkpoint {
+            epoch: self.epoch,
+            done: self.done,
+            history: self.history.clone(),
+            best: self.best,
+            learning_rate: session.learning_rate(),
+            rollbacks: self.rollbacks,
+            state,
+        })
+    }
+
+    /// Goes on from a checkpoint.
+    fn go_to(&mut self, checkpoint: Checkpoint, session: &mut Session<'_>) -> Result<()> {
+        session.restore(&checkpoint.state)?;
+        session.set_learning_rate(checkpoint.learning_rate)?;
+        (self.epoch, self.done) = (checkpoint.epoch, checkpoint.done);
+        (self.history, self.best) = (checkpoint.history, checkpoint.best);
+        self.rollbacks = checkpoint.rollbacks;
+        Ok(())
+    }
 }

@@ -50,7 +50,7 @@ impl Monitor {
         }
     }
 
-    /// The metric of a data set's `outputs`, `[rows, width]`.
+    /// The metric of a data set's `outputs`, `[rows, width]`; NaN where the metric answers so.
     pub(super) fn compute(&self, outputs: &[f32], width: usize, dataset: &Dataset) -> Result<f64> {
         if let (Inputs::Ids { .. }, Targets::Inputs) = (dataset.inputs(), dataset.targets()) {
             return Err(Error::usage(format!(
@@ -60,10 +60,6 @@ impl Monitor {
         }
         let targets = dataset.target_values();
         let predictions = Predictions::new(outputs, width, targets, dataset.target_width())?;
-        let value = self.0.compute(&predictions)?;
-        match value.is_nan() {
-            false => Ok(value),
-            true => Err(Error::Training(format!("the metric {} is NaN", self.name()))),
-        }
+        self.0.compute(&predictions)
     }
 }

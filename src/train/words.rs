@@ -4,16 +4,16 @@
 //! of the two tables that the samples name, and no others. A thread drops frequent words from the
 //! stream of the next epoch (word2vec's subsampling) while the device works on this one.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
 use super::record::MAX_SLOTS;
-use super::{EpochReport, Fitted, History, Metrics};
+use super::trainer::{End, Fitted, Next, Observer, OnNan};
+use super::{EpochReport, History, Metrics};
 use crate::backend::{Device, Executor};
-use crate::error::{Error, Result};
+use crate::error::{Divergence, Error, Result};
 use crate::kernels::random::{fold_seed, random_bits};
 use crate::kernels::*;
 use crate::layers::sort::Sort;
@@ -51,6 +51,8 @@ pub struct WordTrainer {
     pub learning_rate: f64,
     /// Of the first vectors and every draw.
     pub seed: u64,
+    /// What happens when a loss or a vector becomes NaN or infinite.
+    pub on_nan: OnNan,
 }
 
 impl Default for WordTrainer {
@@ -65,6 +67,7 @@ impl Default for WordTrainer {
             words_per_step: 1024,
             learning_rate: 0.1,
             seed: 7,
+            on_nan: OnNan::Stop,
         }
     }
 }
@@ -141,72 +144,116 @@ impl WordTrainer {
     ///
     /// # Errors
     /// [`Error::Usage`] when an option is out of range, [`Error::Training`] when there is too
-    /// little to learn from, [`Error::Diverged`] when a loss or vector becomes NaN or infinite, [`Error::Device`].
+    /// little to learn from, [`Error::Diverged`] when a loss or a vector becomes NaN or infinite, [`Error::Device`].
     pub fn fit(
         &self,
         stream: &WordStream,
         device: &Device,
         on_epoch: &mut dyn FnMut(EpochReport),
     ) -> Result<(Vec<f32>, History)> {
-        let (table, fitted) = self.fit_keeping(stream, device, on_epoch, None)?;
-        fitted.failure.map_or(Ok((table, fitted.history)), Err)
+        let (table, fitted) = self.fit_to_end(stream, device, &mut |report| on_epoch(report))?;
+        match fitted.end {
+            End::Diverged(divergence) => Err(Error::Diverged(divergence)),
+            End::Done | End::Interrupted => Ok((table, fitted.history)),
+        }
     }
 
-    /// As [`WordTrainer::fit`], with the last good vectors of a run that ended before its time: by a NaN, or because
-    /// `stop` became true.
-    pub(crate) fn fit_keeping(
+    /// As [`WordTrainer::fit`], watched by `observer`, and a run that is interrupted or whose numbers become NaN is no
+    /// error: the vectors are then the last good ones, and the answer says of which step. Of the observer's methods
+    /// those of checkpoints and batches are not called.
+    ///
+    /// # Errors
+    /// As [`WordTrainer::fit`], but for [`Error::Diverged`].
+    pub fn fit_to_end(
         &self,
         stream: &WordStream,
         device: &Device,
-        on_epoch: &mut dyn FnMut(EpochReport),
-        stop: Option<&AtomicBool>,
+        observer: &mut dyn Observer,
     ) -> Result<(Vec<f32>, Fitted)> {
         self.check(stream)?;
-        let stopped = || stop.is_some_and(|stop| stop.load(Ordering::Relaxed));
-        let (mut failure, mut kept, mut counted) = (None, None, 0.0);
-        let mut good: Option<Vec<f32>> = None;
-        let recording = self.record(stream, device)?;
+        let mut trainer = *self;
+        let mut recording = trainer.record(stream, device)?;
         let mut executor = device.prepare(&recording.program)?;
         self.write_start(stream, &recording, executor.as_mut())?;
         let mut history = History::default();
+        let mut end = End::Done;
+        // The vectors at the end of the last good epoch, with its number and its last step.
+        let mut good = (Vec::new(), 0, 0);
         let (sender, receiver) = sync_channel(1);
         std::thread::scope(|scope| -> Result<()> {
             // Dropped on the way out, so that a failure does not leave the sender waiting.
             let receiver = receiver;
             scope.spawn(move || {
                 for epoch in 0..self.epochs as u32 {
-                    // Nobody listens any more only where training has failed.
+                    // Nobody listens any more only where training has ended.
                     if sender.send(self.subsampled(stream, epoch)).is_err() {
                         return;
                     }
                 }
             });
             let mut step = 0;
+            let mut rollbacks = 0;
+            let mut pairs = 0.0;
+            let mut state = match self.on_nan {
+                OnNan::Rollback => Some(recording.state(executor.as_mut())?),
+                OnNan::Stop => None,
+            };
             for (epoch, tokens) in receiver.iter().enumerate() {
                 let started = Instant::now();
-                let found = match stopped() {
-                    false => self.epoch(&recording, executor.as_mut(), &tokens, &mut step),
-                    true => {
-                        Err(Error::Interrupted(format!("training was stopped after epoch {epoch}")))
+                let first = step;
+                let [loss, samples] = loop {
+                    let found = trainer
+                        .epoch(&recording, executor.as_mut(), &tokens, &mut step, epoch, observer)
+                        .and_then(|sums| {
+                            // What an interrupted epoch leaves is looked at too.
+                            check_vectors(recording.table, executor.as_mut(), step, epoch).map(
+                                |table| {
+                                    good = (table, epoch + 1, step as u64);
+                                    sums
+                                },
+                            )
+                        });
+                    match (found, &state) {
+                        (Ok(Some(sums)), _) => break sums,
+                        (Ok(None), _) => {
+                            end = End::Interrupted;
+                            return Ok(());
+                        }
+                        (Err(Error::Diverged(why)), Some(state))
+                            if rollbacks < OnNan::MOST_ROLLBACKS =>
+                        {
+                            rollbacks += 1;
+                            step = first;
+                            // The rate is a parameter of the program.
+                            trainer.learning_rate /= 2.0;
+                            recording = trainer.record(stream, device)?;
+                            executor = device.prepare(&recording.program)?;
+                            self.write_start(stream, &recording, executor.as_mut())?;
+                            for (span, values) in recording.vectors().into_iter().zip(state) {
+                                executor.write_f32(span, values)?;
+                            }
+                            observer.rolled_back(&why, epoch, trainer.learning_rate);
+                        }
+                        (Err(Error::Diverged(why)), _) => {
+                            end = End::Diverged(why);
+                            return Ok(());
+                        }
+                        (Err(error), _) => return Err(error),
                     }
                 };
-                let [loss, samples] = match found {
-                    Err(error @ (Error::Diverged(_) | Error::Interrupted(_))) => {
-                        failure = Some(error);
-                        break;
-                    }
-                    found => found?,
-                };
-                counted += samples;
+                if let Some(state) = &mut state {
+                    *state = recording.state(executor.as_mut())?;
+                }
+                pairs += samples;
+                if epoch + 1 == self.epochs && pairs == 0.0 {
+                    return Err(Error::Training(format!(
+                        "no pair of words was left to train on in {} epochs: subsample is {}, which drops nearly all words of a text this short; give subsample 0, more text, or a lower min_count",
+                        self.epochs, self.subsample
+                    )));
+                }
                 let training = Metrics { loss: loss / samples.max(1.0), accuracy: None };
                 history.push(training, None, None);
-                if epoch + 1 < self.epochs {
-                    let table = executor.read_f32(recording.table)?;
-                    if table.iter().all(|value| value.is_finite()) {
-                        (good, kept) = (Some(table), Some(epoch + 1));
-                    }
-                }
-                on_epoch(EpochReport {
+                let next = observer.epoch(EpochReport {
                     epoch: epoch + 1,
                     epochs: self.epochs,
                     training,
@@ -215,30 +262,20 @@ impl WordTrainer {
                     samples_per_second: stream.tokens.len() as f64
                         / started.elapsed().as_secs_f64().max(1e-9),
                 });
+                if next == Next::Stop {
+                    break;
+                }
+                if epoch + 1 < self.epochs && observer.interrupted() {
+                    end = End::Interrupted;
+                    break;
+                }
             }
             Ok(())
         })?;
-        if counted == 0.0 && failure.is_none() {
-            return Err(Error::Training(
-                "no two words were left to learn from: subsample drops frequent words, in a small text nearly all; set subsample to 0".into(),
-            ));
-        }
-        let mut table = executor.read_f32(recording.table)?;
-        if let Some(i) = table.iter().position(|value| !value.is_finite()) {
-            let (id, value) = (i / self.units, table[i]);
-            failure.get_or_insert_with(|| {
-                Error::Diverged(format!(
-                    "the vector of word {id} holds {value} after the last epoch; try a smaller learning rate"
-                ))
-            });
-        }
-        match (&failure, good) {
-            (Some(_), Some(good)) => table = good,
-            (Some(_), None) => kept = None,
-            (None, _) => kept = Some(self.epochs),
-        }
-        table[..stream.first_word as usize * self.units].fill(0.0);
-        Ok((table, Fitted { history, failure, kept }))
+        let (mut table, epoch, step) = good;
+        let words = self.units * stream.first_word as usize;
+        table.iter_mut().take(words).for_each(|value| *value = 0.0);
+        Ok((table, Fitted { history, end, step, epoch }))
     }
 
     /// The stream without the words that subsampling drops in this epoch: a word of frequency f
@@ -261,15 +298,19 @@ impl WordTrainer {
         stream.tokens.iter().enumerate().filter_map(keeps).collect()
     }
 
-    /// Runs one epoch; returns the sum of the losses and the samples that counted.
+    /// Runs one epoch; returns the sum of the losses and the samples that counted, none where it was interrupted.
     fn epoch(
         &self,
         recording: &Recording,
         executor: &mut dyn Executor,
         tokens: &[u32],
         step: &mut u32,
-    ) -> Result<[f64; 2]> {
+        epoch: usize,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<[f64; 2]>> {
         let mut totals = [0.0; 2];
+        // Steps that are run at once: about a quarter of a second's, so that it can be interrupted.
+        let mut at_once = 1;
         // A place is left for the 0 that ends a piece's last sentence.
         for piece in tokens.chunks(recording.tokens.len - 1) {
             // Behind the piece are no words, as far as its last step looks: not what an epoch before left there.
@@ -278,27 +319,46 @@ impl WordTrainer {
             let mut padded = piece.to_vec();
             padded.resize(looks.min(recording.tokens.len), 0);
             executor.write_u32(recording.tokens, &padded)?;
-            for first in (0..steps).step_by(MAX_SLOTS) {
-                let times = MAX_SLOTS.min(steps - first);
+            let mut first = 0;
+            while first < steps {
+                let started = Instant::now();
+                let times = at_once.min(steps - first);
                 let cursor = (first * self.words_per_step) as u32;
                 let counters = recording.state.part(state::CURSOR, 3);
                 executor.write_u32(counters, &[cursor, *step, 0])?;
                 executor.run(&[Run { routine: RoutineId(0), times }])?;
-                *step += times as u32;
                 let groups = recording.history.len / MAX_SLOTS;
                 let entries = executor.read_f32(recording.history.part(0, times * groups))?;
-                for entry in entries.chunks_exact(2) {
-                    totals[0] += entry[0] as f64;
-                    totals[1] += entry[1] as f64;
+                for entries in entries.chunks_exact(groups) {
+                    *step += 1;
+                    for entry in entries.chunks_exact(2) {
+                        totals[0] += entry[0] as f64;
+                        totals[1] += entry[1] as f64;
+                    }
+                    if !totals[0].is_finite() {
+                        let value = if totals[0].is_nan() { "NaN" } else { "infinite" };
+                        let (what, step) = (format!("the loss became {value}"), *step as u64);
+                        let epoch = epoch + 1;
+                        return Err(Error::Diverged(Divergence {
+                            what,
+                            step,
+                            epoch,
+                            parameter: None,
+                        }));
+                    }
+                }
+                first += times;
+                match started.elapsed().as_millis() {
+                    ..125 => at_once = (2 * at_once).min(MAX_SLOTS),
+                    500.. => at_once = (at_once / 2).max(1),
+                    _ => {}
+                }
+                if first < steps && observer.interrupted() {
+                    return Ok(None);
                 }
             }
         }
-        if !totals[0].is_finite() {
-            return Err(Error::Diverged(format!(
-                "the loss became NaN or infinite (around step {step}); try a smaller learning rate"
-            )));
-        }
-        Ok(totals)
+        Ok(Some(totals))
     }
 
     /// Writes the first vectors, uniform in +-0.5 / units as word2vec's (those of targets are
@@ -432,7 +492,17 @@ impl WordTrainer {
             ));
         }
         program.add_routine("words", step)?;
-        Ok(Recording { program, state, history, tokens, thresholds, others, table, squares })
+        Ok(Recording {
+            program,
+            state,
+            history,
+            tokens,
+            thresholds,
+            others,
+            table,
+            target_table,
+            squares,
+        })
     }
 }
 
@@ -445,7 +515,39 @@ struct Recording {
     thresholds: Span,
     others: Span,
     table: Span,
+    target_table: Span,
     squares: [Span; 2],
+}
+
+impl Recording {
+    /// Both tables and the sums of their squares: what a step changes.
+    fn vectors(&self) -> [Span; 4] {
+        [self.table, self.target_table, self.squares[0], self.squares[1]]
+    }
+
+    /// Their values.
+    fn state(&self, executor: &mut dyn Executor) -> Result<Vec<Vec<f32>>> {
+        self.vectors().into_iter().map(|span| executor.read_f32(span)).collect()
+    }
+}
+
+/// Reads the vectors and holds them against NaN and infinity.
+fn check_vectors(
+    table: Span,
+    executor: &mut dyn Executor,
+    step: u32,
+    epoch: usize,
+) -> Result<Vec<f32>> {
+    let table = executor.read_f32(table)?;
+    match table.iter().position(|value| !value.is_finite()) {
+        None => Ok(table),
+        Some(i) => Err(Error::Diverged(Divergence {
+            what: "a vector became NaN or infinite".into(),
+            step: step as u64,
+            epoch: epoch + 1,
+            parameter: Some(format!("embedding.weight holds {} at {i}", table[i])),
+        })),
+    }
 }
 
 /// Walker's alias table for words drawn by counts to the power of 3/4 (Vose's construction, 1991):
@@ -525,13 +627,17 @@ mod tests {
                 let mut executor = device.prepare(&recording.program).expect("memory");
                 trainer.write_start(&stream, &recording, executor.as_mut()).expect("a start");
                 let mut step = 0;
-                trainer.epoch(&recording, executor.as_mut(), before, &mut step).expect("an epoch");
+                let mut nobody = |_: EpochReport| {};
+                let executor = executor.as_mut();
+                trainer
+                    .epoch(&recording, executor, before, &mut step, 0, &mut nobody)
+                    .expect("an epoch");
                 // The same draws, whatever was before.
                 let mut step = 100;
-                let [_, samples] = trainer
-                    .epoch(&recording, executor.as_mut(), &tokens[..330], &mut step)
+                let found = trainer
+                    .epoch(&recording, executor, &tokens[..330], &mut step, 1, &mut nobody)
                     .expect("a shorter epoch");
-                samples
+                found.map(|[_, samples]| samples)
             };
             assert_eq!(samples(&tokens), samples(&tokens[..10]), "{method:?}");
         }

@@ -162,17 +162,29 @@ fn open_cache(
     }
     let file = format!("{}.pipelines", wgpu::util::pipeline_cache_key(info)?);
     let data = cache::read(&file);
+    // wgpu takes the data of another adapter or driver for an error of ours, which leaves an invalid cache: it counts as
+    // none.
+    let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
+    let cache = make_cache(device, data.as_deref());
+    let cache = match pollster::block_on(scope.pop()) {
+        Some(_) if data.is_some() => make_cache(device, None),
+        Some(_) => return None,
+        None => cache,
+    };
+    Some((cache, file))
+}
+
+fn make_cache(device: &wgpu::Device, data: Option<&[u8]>) -> wgpu::PipelineCache {
     // SAFETY: the file holds what `get_data` gave, behind a checksum; wgpu and the driver check that
     // it is of this device and driver, and begin an empty cache where it is not.
     #[allow(unsafe_code)]
-    let cache = unsafe {
+    unsafe {
         device.create_pipeline_cache(&wgpu::PipelineCacheDescriptor {
             label: Some("wgslearn"),
-            data: data.as_deref(),
+            data,
             fallback: true,
         })
-    };
-    Some((cache, file))
+    }
 }
 
 fn poisoned() -> Error {

@@ -1,0 +1,43 @@
+//! What a model is for.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Model, Preprocessor};
+use crate::losses::Loss;
+
+/// What a model is for: it stands in the model file, so that no reader has to guess.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Kind {
+    /// It tells which class a row is of.
+    Classifier,
+    /// It gives numbers.
+    Regression,
+    /// It gives back what it reads, by way of its latent layer.
+    Autoencoder,
+    /// It gives images or rows for others.
+    Translation,
+    /// A vector for each word.
+    WordVectors,
+}
+
+impl Model {
+    /// What it is for: as its file says or, for a new model and one of an older file, by its parts.
+    pub fn kind(&self) -> Kind {
+        self.kind.unwrap_or_else(|| self.inferred_kind())
+    }
+
+    pub(super) fn inferred_kind(&self) -> Kind {
+        let is_image = matches!(self.preprocessor, Preprocessor::Image(_));
+        let is_coder = self.latent_layer.is_some();
+        match self.loss {
+            Loss::NegativeSampling => Kind::WordVectors,
+            _ if !self.labels.is_empty() => Kind::Classifier,
+            _ if self.translates() && (is_coder || is_image) => Kind::Translation,
+            _ if is_coder => Kind::Autoencoder,
+            Loss::BinaryCrossentropy | Loss::CategoricalCrossentropy => Kind::Classifier,
+            _ => Kind::Regression,
+        }
+    }
+}
