@@ -73,9 +73,9 @@ fn categories_booleans_and_missing_values_are_features() {
     let folder = Folder::new();
     let colours = ["red", "green", "blue"];
     let row = |i: usize| {
-        let number = if i % 5 == 0 { String::new() } else { (i % 7).to_string() };
-        let (colour, flag) = (colours[i % 3], if i % 2 == 0 { "True" } else { "False" });
-        let label = (i % 3 == 0 || i % 5 == 0) as u32;
+        let number = if i.is_multiple_of(5) { String::new() } else { (i % 7).to_string() };
+        let (colour, flag) = (colours[i % 3], if i.is_multiple_of(2) { "True" } else { "False" });
+        let label = (i.is_multiple_of(3) || i.is_multiple_of(5)) as u32;
         format!("{colour},{flag},{number},{label}\n")
     };
     let table = format!("colour,flag,n,y\n{}", rows(210, row));

@@ -173,8 +173,8 @@ mod tests {
 
     fn history() -> History {
         History {
-            loss: vec![0.6931, 0.6927, 0.6925, 0.6924, 0.6923],
-            val_loss: vec![0.6932, 0.6929, 0.6928, 0.6931, 0.6935],
+            loss: vec![0.6934, 0.6927, 0.6925, 0.6924, 0.6923],
+            val_loss: vec![0.6932, 0.6929, 0.6928, 0.6934, 0.6935],
             best_epoch: Some(3),
             ..History::default()
         }
