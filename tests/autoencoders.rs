@@ -97,7 +97,7 @@ fn an_autoencoder_is_held_against_pca() {
     assert!(found["pca_mse"].as_f64().expect("a number") > 0.05, "{found}");
     assert!(found["ratio"].as_f64().expect("a number") < 0.5, "{found}");
     assert_eq!((&found["components"], &found["rows"]), (&2.into(), &200.into()));
-    assert_eq!(image::open(folder.path("codes.png")).expect("a picture").width(), 1200);
+    assert_eq!(image::open(folder.path("codes.png")).expect("a picture").width(), 2740);
     folder.write("labels.txt", "up\ndown\n");
     folder.fails(1, &["compare-pca", "m", data, "--labels", "labels.txt"], &["2 labels", "200"]);
     std::fs::rename(folder.path(data), folder.path("moved")).expect("moved");
@@ -349,7 +349,7 @@ fn bad_data_are_told_and_nothing_is_overwritten() {
     folder.fails(2, &["encode", "m", "stripes", "-o", "codes.txt"], &[".npy", ".csv"]);
     folder.ok(&["train", "text", folder.reviews().to_str().expect("UTF-8"), "-o", "c"]);
     folder.fails(1, &["encode", "c", "reviews.csv", "-o", "codes.npy"], &["no latent layer"]);
-    folder.fails(1, &["translate", "c", "stripes", "-o", "out"], &["no images"]);
+    folder.fails(2, &["translate", "c", "stripes", "-o", "out"], &["no images"]);
 }
 
 /// The fastest variants and the compiled pipelines are remembered; neither that, nor that they were

@@ -273,7 +273,11 @@ fn is_header(
     let counts = |step: f64| numbers.windows(2).all(|pair| pair[1] - pair[0] == step);
     let are_whole = numbers.iter().all(|number| number.fract() == 0.0);
     let are_asked = !asked.is_empty() && asked.iter().all(|name| names.iter().any(|n| n == name));
-    if numbers.is_empty() || are_asked || (are_whole && numbers.len() > 1 && counts(1.0)) {
+    // Years are four digits.
+    let begins =
+        numbers.first().is_some_and(|&first| first == 0.0 || (1000.0..3000.0).contains(&first));
+    let are_counted = are_whole && numbers.len() > 1 && begins && counts(1.0);
+    if numbers.is_empty() || are_asked || are_counted {
         return Ok(true);
     }
     let shown = listed(names);
@@ -607,6 +611,7 @@ mod tests {
     fn the_first_line_is_a_header_unless_it_is_a_row() {
         let none = TableColumns::default();
         assert_eq!(read("2019,2020,2021\n1,2,3\n", &none).expect("years").rows(), 1);
+        assert_eq!(read("1,2\n3,4\n", &none).expect("rows").rows(), 2);
         let row = read("1.5,2\n3,4\n", &none).expect("rows");
         assert_eq!((row.rows(), &row.columns[..]), (2, &["0".to_owned(), "1".into()][..]));
         assert!(row.account.warnings[0].contains("first line"));

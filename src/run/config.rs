@@ -394,14 +394,14 @@ impl RunConfig {
             if path.is_dir() {
                 return refuse("that is a folder".into());
             }
+            let place = resolved(path);
+            if let Some((other, _)) = known.iter().find(|(_, known)| *known == place) {
+                return refuse(format!("that is the file of {other}, which it would replace"));
+            }
             match name {
                 "history" => check_extension(path, "a history", &["json"])?,
                 "plot" => check_extension(path, "a plot", &["png", "svg"])?,
                 _ => {}
-            }
-            let place = resolved(path);
-            if let Some((other, _)) = known.iter().find(|(_, known)| *known == place) {
-                return refuse(format!("that is the file of {other}, which it would replace"));
             }
             let is_special = place.exists() && !place.is_file();
             if let Some(folder) = place.parent().filter(|_| !is_special) {
