@@ -772,11 +772,7 @@ fn outputs_replace_nothing_that_the_run_reads() {
         folder.fails(2, &[&train, flags].concat(), &["reviews.csv", "file of train"]);
     }
     folder.write("run.toml", "[data]\ntrain = \"reviews.csv\"\n");
-    folder.fails(
-        2,
-        &["train", "--config", "run.toml", "--history", "run.toml"],
-        &["describes the run"],
-    );
+    folder.fails(2, &["train", "--config", "run.toml", "-o", "run.toml"], &["describes the run"]);
     assert!(before == std::fs::read(folder.path("reviews.csv")).expect("the data"));
 }
 
