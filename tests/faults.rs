@@ -204,7 +204,9 @@ fn checkpoint(folder: &Folder, run: &str) {
         assert!(child.try_wait().expect("a state").is_none(), "the run ended by itself");
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
-    // It holds the lock as long as it runs.
+    // It stands still, so that it cannot end first, and holds the lock.
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-STOP", &id]).status().expect("kill").success());
     folder.fails(2, &words(&command), &["another run is using the checkpoint ck"]);
     child.kill().expect("killed");
     child.wait().expect("it ends");
@@ -265,14 +267,14 @@ fn a_checkpoint_goes_on_by_other_threads_names_and_with_more_epochs() {
     let folder = Folder::new();
     table(&folder);
     let run = "train table t.csv --target y --device cpu --quiet --validation-split 0 --hidden 32 --batch-size 4 --schedule constant";
-    checkpoint(&folder, &format!("{run} --epochs 40"));
-    folder.ok(&words(&format!("{run} --epochs 50 -o whole")));
+    checkpoint(&folder, &format!("{run} --epochs 400"));
+    folder.ok(&words(&format!("{run} --epochs 410 -o whole")));
     std::fs::copy(folder.path("t.csv"), folder.path("u.csv")).expect("copied");
     // Damaged, the last gives way to the one before.
     let kept = std::fs::read(folder.path("ck")).expect("there");
     folder.write("ck.previous", &kept);
     folder.write("ck", &kept[..kept.len() / 2]);
-    let output = folder.run(&words(&format!("{run} --epochs 50 -o m --checkpoint ck")));
+    let output = folder.run(&words(&format!("{run} --epochs 410 -o m --checkpoint ck")));
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert!(said.contains("not a complete checkpoint") && said.contains("Going on from"), "{said}");
@@ -282,7 +284,7 @@ fn a_checkpoint_goes_on_by_other_threads_names_and_with_more_epochs() {
     assert!(!folder.path(".ck.lock").exists());
     folder.write("ck", &kept);
     let moved = run.replace("t.csv", "u.csv");
-    folder.ok(&words(&format!("{moved} --epochs 50 -o m --checkpoint ck --checkpoint-every 5m")));
+    folder.ok(&words(&format!("{moved} --epochs 410 -o m --checkpoint ck --checkpoint-every 5m")));
 }
 
 #[cfg(unix)]
@@ -421,7 +423,7 @@ fn a_finished_model_is_trained_on_by_from() {
     let refused = |command: &str, code: i32, says: &[&str]| {
         folder.fails(code, &words(&format!("train {command} {fixed} --epochs 1")), says);
     };
-    refused("text other.csv --from texts -o m", 1, &["texts", "labels bad, good", "good, worse"]);
+    refused("text other.csv --from texts -o m", 1, &["other.csv, line", "\"worse\"", "bad, good"]);
     refused("table t.csv --target y --from texts -o m", 1, &["texts"]);
     refused("text reviews.csv --from texts -o texts", 2, &["file of from"]);
     refused("text reviews.csv --from texts --hidden 4 -o m", 2, &["hidden is given", "from"]);

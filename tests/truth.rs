@@ -266,6 +266,44 @@ fn longer_texts_than_those_of_training_are_read_whole() {
     folder.write("cut.csv", "label,text\nup,good xx yy zz\ndown,bad xx yy zz\n");
     let output = folder.run(&["evaluate", "f.st", "cut.csv", "--device", "cpu"]);
     assert!(text(&output.stderr).contains("2 texts are cut"), "{}", text(&output.stderr));
+    same_answers(&folder, ["f.st", "cut.csv"], "good xx yy zz\nbad xx yy zz\n", "2 texts are cut");
+}
+
+/// A file, and the same rows on standard input, are answered alike and with the same warning, once.
+fn same_answers(folder: &Folder, [model, file]: [&str; 2], lines: &str, warning: &str) {
+    let of_file = folder.run(&["predict", model, file, "--device", "cpu", "--json"]);
+    let of_lines = folder.run_with(&["predict", model, "-", "--device", "cpu", "--json"], lines);
+    assert_eq!(text(&of_file.stdout), text(&of_lines.stdout));
+    for output in [of_file, of_lines] {
+        let said = text(&output.stderr);
+        assert_eq!(said.matches(warning).count(), 1, "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+}
+
+#[test]
+fn unknown_categories_are_said_once_of_files_and_of_lines() {
+    let folder = Folder::new();
+    let colour = |i: usize| ["red", "blue"][i % 2];
+    folder.write(
+        "t.csv",
+        format!("a,c,y\n{}", rows(80, |i| format!("{i},{},{}\n", colour(i), i % 5))),
+    );
+    let train = ["train", "table", "t.csv", "--target", "y", "--epochs", "2", "--device", "cpu"];
+    folder.ok(&[&train[..], &["--missing", "mean", "-o", "m"]].concat());
+    let new =
+        rows(30, |i| format!("{i},{}\n", if i == 4 { "red".into() } else { format!("c{i}") }));
+    folder.write("new.csv", format!("a,c\n{new}"));
+    same_answers(&folder, ["m", "new.csv"], &format!("a,c\n{new}"), "29 rows hold a category");
+    // Where missing values are refused, so are these, in the same words.
+    folder.ok(&[&train[..], &["-o", "strict"]].concat());
+    folder.fails(1, &["predict", "strict", "new.csv"], &["line 2", "\"c0\"", "blue, red"]);
+    let refused = folder.run_with(&["predict", "strict", "-"], &format!("a,c\n{new}"));
+    let said = text(&refused.stderr);
+    assert!(
+        said.contains("line 2") && said.contains("\"c0\"") && said.contains("blue, red"),
+        "{said}"
+    );
 }
 
 /// A regression that a large learning rate drives out of all bounds.

@@ -38,7 +38,8 @@ pub(super) fn run_encode(options: &EncodeOptions) -> anyhow::Result<()> {
     let device = options.device.open()?;
     let (codes, account) = encode(&model, &options.data, &options.text_column, &device)?;
     tell(&account, options.json);
-    codes.write(&options.output, |i| format!("code_{i}"))?;
+    let names: Vec<String> = (0..codes.width).map(|i| format!("code_{i}")).collect();
+    codes.write(&options.output, &names)?;
     let (rows, width) = (codes.rows(), codes.width);
     if options.json {
         let output = &options.output;

@@ -19,13 +19,14 @@ mod vectors;
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
-use clap::builder::TypedValueParser;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
 use crate::backend::Device;
 use crate::data::{Account, Format};
 use crate::error::Error;
 use crate::printable::{printable, printable_field};
+use crate::run::SettingType;
 
 /// Train neural networks on any GPU, or on the CPU.
 #[derive(Debug, Parser)]
@@ -90,23 +91,17 @@ impl DeviceOption {
 #[derive(Debug, Args)]
 struct RowsOptions {
     /// How rows are written; told from the file's name and content unless given
-    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(FORMATS).map(|name| format_of(&name)))]
+    #[arg(long, value_parser = formats())]
     format: Option<Format>,
     /// The first line of a .csv or .tsv file is a row: columns are called 0, 1, 2
     #[arg(long)]
     no_header: bool,
 }
 
-const FORMATS: [&str; 5] = ["csv", "tsv", "jsonl", "labels", "lines"];
-
-fn format_of(name: &str) -> Format {
-    match name {
-        "csv" => Format::Csv,
-        "tsv" => Format::Tsv,
-        "jsonl" => Format::Jsonl,
-        "labels" => Format::Labels,
-        _ => Format::Lines,
-    }
+fn formats() -> impl TypedValueParser<Value = Format> {
+    // Each name is one of its own choices.
+    PossibleValuesParser::new(<Format as SettingType>::choices())
+        .try_map(|name| <Format as SettingType>::parse(&name))
 }
 
 /// Says what became of a file's rows, on standard error: how many were read and left out, and what

@@ -54,15 +54,13 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     if options.data == Path::new("-") && is_plain {
         let mut predictor = LinePredictor::new(&model, &device)?;
         let mut input = BufReader::with_capacity(1 << 20, std::io::stdin().lock());
-        let (mut first, mut unknown, mut cut) = (1, 0usize, 0usize);
+        let mut first = 1;
         loop {
             let lines = read_chunk(&mut input, first)?;
             if lines.is_empty() {
                 break;
             }
             for answer in predictor.answer(&lines, "standard input", first)? {
-                unknown += answer.unknown as usize;
-                cut += (answer.cut > 0) as usize;
                 write(&mut output, &answer)?;
             }
             // Whoever waits for an answer gets it before more is read.
@@ -70,15 +68,8 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
             first += lines.len() as u64;
         }
         output.flush()?;
-        if unknown > 0 {
-            note(format_args!(
-                "warning: {unknown} rows have no known word; their answers rest on the bias alone"
-            ));
-        }
-        if cut > 0 {
-            note(format_args!(
-                "warning: {cut} texts are cut, being longer than those the model reads"
-            ));
+        for sentence in predictor.warnings() {
+            note(format_args!("warning: standard input: {sentence}"));
         }
         return Ok(());
     }

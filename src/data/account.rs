@@ -91,10 +91,15 @@ impl Account {
 
 /// Lines as words: "line 3", "lines 3, 5, 9 and others".
 pub fn lines_as_words(lines: &[u64], rows: usize) -> String {
-    let numbers: Vec<String> = lines.iter().take(NAMED).map(u64::to_string).collect();
-    let others = if rows > numbers.len() { " and others" } else { "" };
     let word = if rows == 1 { "line" } else { "lines" };
-    format!("{word} {}{others}", numbers.join(", "))
+    format!("{word} {}", numbers_as_words(lines, rows))
+}
+
+/// The first few of `count` numbers as words: "3", "3, 5, 9 and others".
+pub fn numbers_as_words(numbers: &[u64], count: usize) -> String {
+    let shown: Vec<String> = numbers.iter().take(NAMED).map(u64::to_string).collect();
+    let others = if count > shown.len() { " and others" } else { "" };
+    format!("{}{others}", shown.join(", "))
 }
 
 impl std::fmt::Display for Account {

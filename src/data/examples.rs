@@ -7,7 +7,7 @@ use std::path::Path;
 use super::account::Account;
 use super::format::Format;
 use super::separated::Separated;
-use super::source::Source;
+use super::source::ByteSource;
 use crate::error::{Error, Result, did_you_mean};
 
 /// Texts with their labels.
@@ -39,6 +39,13 @@ pub struct TextColumns {
     pub keep_blank: bool,
 }
 
+impl TextColumns {
+    /// The texts of a column, without labels.
+    pub fn of_texts(text: &str) -> TextColumns {
+        TextColumns { text: text.to_owned(), label: None, ..TextColumns::default() }
+    }
+}
+
 impl Default for TextColumns {
     fn default() -> Self {
         TextColumns {
@@ -57,19 +64,26 @@ impl Default for TextColumns {
 /// [`Error::File`] when the file cannot be read; [`Error::Data`] names file and line of what is
 /// wrong in it: no rows, a missing column or label, a broken UTF-8 byte.
 pub fn read_examples(path: &Path, columns: &TextColumns) -> Result<Examples> {
-    let source = Source::read(path)?;
+    read_examples_of(&ByteSource::read(path)?, columns)
+}
+
+/// Reads texts from a source.
+///
+/// # Errors
+/// As [`read_examples`].
+pub fn read_examples_of(source: &ByteSource, columns: &TextColumns) -> Result<Examples> {
     let names: Vec<&str> =
         std::iter::once(&columns.text).chain(&columns.label).map(String::as_str).collect();
-    let mut examples = match Format::of(&source, columns.format, &names)? {
-        Format::Csv => read_separated(&source, b',', columns),
-        Format::Tsv => read_separated(&source, b'\t', columns),
-        Format::Jsonl => read_json(&source, columns),
-        Format::Labels | Format::Lines => read_labelled_lines(&source, columns),
+    let mut examples = match Format::of(source, columns.format, &names)? {
+        Format::Csv => read_separated(source, b',', columns),
+        Format::Tsv => read_separated(source, b'\t', columns),
+        Format::Jsonl => read_json(source, columns),
+        Format::Labels | Format::Lines => read_labelled_lines(source, columns),
     }?;
     if examples.texts.is_empty() {
         return Err(Error::data(source.path(), "the file has no rows; give one text a line"));
     }
-    examples.account.source = Account::new(path).source;
+    examples.account.source = Account::new(source.path()).source;
     Ok(examples)
 }
 
@@ -112,7 +126,7 @@ pub(super) fn utf8<'b>(path: &Path, line: u64, bytes: &'b [u8]) -> Result<&'b st
 impl Examples {
     fn push(
         &mut self,
-        source: &Source,
+        source: &ByteSource,
         line: u64,
         text: String,
         label: Option<&str>,
@@ -134,7 +148,7 @@ impl Examples {
     }
 }
 
-fn read_separated(source: &Source, separator: u8, columns: &TextColumns) -> Result<Examples> {
+fn read_separated(source: &ByteSource, separator: u8, columns: &TextColumns) -> Result<Examples> {
     let path = source.path();
     let mut examples = Examples::default();
     let is_header = |_: &[String], _: &mut Account| Ok(!columns.no_header);
@@ -150,7 +164,7 @@ fn read_separated(source: &Source, separator: u8, columns: &TextColumns) -> Resu
 }
 
 /// JSON objects, one a line or in one array, whose elements are counted as lines.
-fn read_json(source: &Source, columns: &TextColumns) -> Result<Examples> {
+fn read_json(source: &ByteSource, columns: &TextColumns) -> Result<Examples> {
     let path = source.path();
     let mut examples = Examples::default();
     let mut push = |line: u64, value: &serde_json::Value| {
@@ -198,7 +212,7 @@ fn read_json(source: &Source, columns: &TextColumns) -> Result<Examples> {
     Ok(examples)
 }
 
-fn read_labelled_lines(source: &Source, columns: &TextColumns) -> Result<Examples> {
+fn read_labelled_lines(source: &ByteSource, columns: &TextColumns) -> Result<Examples> {
     const PREFIX: &str = "__label__";
     let path = source.path();
     let mut examples = Examples::default();

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::source::{Source, extension, is_packed};
+use super::source::{ByteSource, extension, is_packed};
 use crate::error::{Error, Result};
 
 /// How rows are written in a file of texts or a table.
@@ -95,7 +95,7 @@ impl Format {
     ///
     /// # Errors
     /// [`Error::Data`] for what holds no rows: an archive, a model, a spreadsheet.
-    pub fn of(source: &Source, given: Option<Format>, columns: &[&str]) -> Result<Format> {
+    pub fn of(source: &ByteSource, given: Option<Format>, columns: &[&str]) -> Result<Format> {
         if let Some(format) = given {
             return Ok(format);
         }
@@ -132,7 +132,7 @@ impl Format {
 }
 
 /// Says of files that hold no rows what they are, instead of what is wrong in their first line.
-fn refuse_others(source: &Source) -> Result<()> {
+fn refuse_others(source: &ByteSource) -> Result<()> {
     let bytes = &source.bytes;
     let is = |magic: &[u8]| bytes.starts_with(magic);
     // A safetensors file begins with the length of its header, which is JSON.
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     fn format(name: &str, text: &str) -> Format {
-        let source = Source::of(Path::new(name), text.as_bytes().to_vec()).expect("a source");
+        let source = ByteSource::of(Path::new(name), text.as_bytes().to_vec()).expect("a source");
         Format::of(&source, None, &["text", "label"]).expect("a format")
     }
 
@@ -184,7 +184,7 @@ mod tests {
             (b"\x40\0\0\0\0\0\0\0{\"a\":", "model"),
             (b"%PDF-1.4", "PDF"),
         ] {
-            let source = Source::of(Path::new("x.csv"), bytes.to_vec()).expect("a source");
+            let source = ByteSource::of(Path::new("x.csv"), bytes.to_vec()).expect("a source");
             let error = Format::of(&source, None, &[]).expect_err("no rows").to_string();
             assert!(error.contains(says), "{error}");
         }

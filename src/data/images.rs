@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::account::Account;
 use super::format::{Content, content, first_bytes};
 use super::pictures::{read_pictures, resize};
-use super::source::Source;
+use super::source::ByteSource;
 use crate::error::{Error, Result};
 
 /// Size of an image.
@@ -234,7 +234,7 @@ pub struct Idx {
 /// # Errors
 /// [`Error::File`], and [`Error::Data`] when it is no IDX file of bytes, or cut short.
 pub fn read_idx(path: &Path) -> Result<Idx> {
-    let mut bytes = Source::read(path)?.bytes;
+    let mut bytes = ByteSource::read(path)?.bytes;
     let wrong = |message: &str| {
         Error::data(path, format!("this is no IDX file of bytes ({message}); name one as MNIST's"))
     };

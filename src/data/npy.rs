@@ -3,12 +3,12 @@
 //! A file is the bytes `\x93NUMPY`, a major and a minor version, the length of the header (2 bytes in
 //! version 1, 4 in versions 2 and 3, little endian), the header, and the numbers. The header is a Python
 //! dictionary: `{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }`, padded with spaces and
-//! ended by a line feed, so that the numbers begin at a multiple of 64 bytes. Source: NumPy's
+//! ended by a line feed, so that the numbers begin at a multiple of 64 bytes. ByteSource: NumPy's
 //! `numpy/lib/format.py` (NEP 1).
 
 use std::path::Path;
 
-use super::source::Source;
+use super::source::ByteSource;
 #[cfg(feature = "compression")]
 use crate::error::did_you_mean;
 use crate::error::{Error, Result};
@@ -62,7 +62,7 @@ pub fn read_npy(path: &Path) -> Result<Array> {
 /// # Errors
 /// As [`read_npy`]; [`Error::Data`] names the arrays where the name is none of theirs.
 pub fn read_array(path: &Path, name: Option<&str>) -> Result<Array> {
-    let source = Source::read(path)?;
+    let source = ByteSource::read(path)?;
     let bytes = match source.bytes.starts_with(b"PK") {
         true => {
             member(&source.bytes, name).map_err(|message| Error::data(source.path(), message))?

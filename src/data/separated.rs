@@ -9,17 +9,19 @@ use csv::ByteRecord;
 
 use super::account::Account;
 use super::examples::utf8;
-use super::source::Source;
+use super::source::ByteSource;
 use crate::error::{Error, Result, did_you_mean};
 
 /// A separated file, row by row.
 #[derive(Debug)]
 pub struct Separated<'s> {
-    source: &'s Source,
+    source: &'s ByteSource,
     /// Names of the columns: those of the first line, else their numbers from 0.
     pub names: Vec<String>,
     /// Whether the first line names the columns.
     pub has_header: bool,
+    separator: u8,
+    quoting: bool,
     reader: csv::Reader<&'s [u8]>,
     record: ByteRecord,
     /// The first line is a row that was not given yet.
@@ -35,7 +37,7 @@ impl<'s> Separated<'s> {
     /// [`Error::Data`] names the line: a quote that does not close, bytes that are not UTF-8 in the
     /// first line; or says that the file is empty.
     pub fn open(
-        source: &'s Source,
+        source: &'s ByteSource,
         separator: u8,
         is_header: impl FnOnce(&[String], &mut Account) -> Result<bool>,
         account: &mut Account,
@@ -65,9 +67,7 @@ impl<'s> Separated<'s> {
                 ));
             }
         };
-        let mut builder = csv::ReaderBuilder::new();
-        builder.delimiter(separator).has_headers(false).quoting(quoting).flexible(true);
-        let mut reader = builder.from_reader(bytes);
+        let mut reader = reader(source, separator, quoting);
         let mut record = ByteRecord::new();
         let read = reader.read_byte_record(&mut record);
         if !read.map_err(|e| unreadable(source, &e))? {
@@ -83,7 +83,37 @@ impl<'s> Separated<'s> {
         };
         let blank = scan.blank;
         let holds_first = !has_header;
-        Ok(Separated { source, names, has_header, reader, record, holds_first, rows: 0, blank })
+        Ok(Separated {
+            source,
+            names,
+            has_header,
+            separator,
+            quoting,
+            reader,
+            record,
+            holds_first,
+            rows: 0,
+            blank,
+        })
+    }
+
+    /// The same file from its first row on, for a look ahead: it counts no blank lines.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when the first line cannot be read.
+    pub fn rewound(&self) -> Result<Separated<'s>> {
+        let mut reader = reader(self.source, self.separator, self.quoting);
+        let mut record = ByteRecord::new();
+        reader.read_byte_record(&mut record).map_err(|e| unreadable(self.source, &e))?;
+        Ok(Separated {
+            names: self.names.clone(),
+            reader,
+            record,
+            holds_first: !self.has_header,
+            rows: 0,
+            blank: Vec::new(),
+            ..*self
+        })
     }
 
     /// The next row: its line, from 1, and its fields.
@@ -122,7 +152,13 @@ impl<'s> Separated<'s> {
     }
 }
 
-fn unreadable(source: &Source, error: &csv::Error) -> Error {
+fn reader(source: &ByteSource, separator: u8, quoting: bool) -> csv::Reader<&[u8]> {
+    let mut builder = csv::ReaderBuilder::new();
+    builder.delimiter(separator).has_headers(false).quoting(quoting).flexible(true);
+    builder.from_reader(&source.bytes)
+}
+
+fn unreadable(source: &ByteSource, error: &csv::Error) -> Error {
     Error::data(source.path(), format!("the file cannot be read ({error})"))
 }
 
@@ -181,7 +217,7 @@ impl Separated<'_> {
     }
 }
 
-fn twins(source: &Source, name: &str, i: usize, j: usize) -> Error {
+fn twins(source: &ByteSource, name: &str, i: usize, j: usize) -> Error {
     Error::line(
         source.path(),
         1,
@@ -309,7 +345,7 @@ mod tests {
     type Rows = Vec<(u64, Vec<String>)>;
 
     fn read(text: &str, separator: u8) -> Result<(Rows, Account)> {
-        let source = Source::of(Path::new("t"), text.as_bytes().to_vec())?;
+        let source = ByteSource::of(Path::new("t"), text.as_bytes().to_vec())?;
         let mut account = Account::new(source.path());
         let mut file = Separated::open(&source, separator, |_, _| Ok(true), &mut account)?;
         let mut rows = Vec::new();
@@ -372,14 +408,14 @@ mod tests {
 
     #[test]
     fn columns_are_found_by_one_name() {
-        let source = Source::of(Path::new("t"), b"a,b,a\n1,2,3\n".to_vec()).expect("bytes");
+        let source = ByteSource::of(Path::new("t"), b"a,b,a\n1,2,3\n".to_vec()).expect("bytes");
         let mut account = Account::new(source.path());
         let found = Separated::open(&source, b',', |_, _| Ok(true), &mut account).expect("rows");
         assert_eq!(found.column("b", "x").expect("b"), 1);
         let error = found.column("a", "x").expect_err("twice").to_string();
         assert!(error.contains("1 and 3 are both"), "{error}");
         assert!(found.check_names().is_err());
-        let other = Source::of(Path::new("t"), b"a;b\n1;2\n".to_vec()).expect("bytes");
+        let other = ByteSource::of(Path::new("t"), b"a;b\n1;2\n".to_vec()).expect("bytes");
         let semicolons =
             Separated::open(&other, b',', |_, _| Ok(true), &mut account).expect("rows");
         let error = semicolons.column("b", "x").expect_err("no separator").to_string();

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 
 /// What a file holds, and what its name says.
 #[derive(Clone, Debug)]
-pub struct Source {
+pub struct ByteSource {
     /// Where it came from, for messages.
     pub path: PathBuf,
     /// Its bytes, unpacked.
@@ -24,13 +24,13 @@ const MOST_UNPACKED: u64 = 200;
 /// Unpacked bytes that are taken whatever the file's size.
 const ALWAYS_UNPACKED: u64 = 16 << 20;
 
-impl Source {
+impl ByteSource {
     /// Reads `path`, or standard input for `-`.
     ///
     /// # Errors
     /// [`Error::File`] when it cannot be read, [`Error::Data`] when it is packed and cut short, or
     /// unpacks to more than any data do.
-    pub fn read(path: &Path) -> Result<Source> {
+    pub fn read(path: &Path) -> Result<ByteSource> {
         let mut bytes = Vec::new();
         if path == Path::new("-") {
             std::io::stdin()
@@ -42,14 +42,14 @@ impl Source {
                 .and_then(|mut file| file.read_to_end(&mut bytes))
                 .map_err(|e| Error::file("read", path, e))?;
         }
-        Source::of(path, bytes)
+        ByteSource::of(path, bytes)
     }
 
     /// A source of bytes that are there.
     ///
     /// # Errors
-    /// As [`Source::read`].
-    pub fn of(path: &Path, mut bytes: Vec<u8>) -> Result<Source> {
+    /// As [`ByteSource::read`].
+    pub fn of(path: &Path, mut bytes: Vec<u8>) -> Result<ByteSource> {
         let shown = match path == Path::new("-") {
             true => Path::new("standard input"),
             false => path,
@@ -63,7 +63,7 @@ impl Source {
         if let Some(decoded) = from_utf16(&bytes, shown)? {
             bytes = decoded;
         }
-        Ok(Source { path: shown.to_owned(), bytes, extension: extension(path) })
+        Ok(ByteSource { path: shown.to_owned(), bytes, extension: extension(path) })
     }
 
     /// The path, for messages.
@@ -226,8 +226,8 @@ mod tests {
         encoder.finish().expect("packed")
     }
 
-    fn read(name: &str, bytes: &[u8]) -> Result<Source> {
-        Source::of(Path::new(name), bytes.to_vec())
+    fn read(name: &str, bytes: &[u8]) -> Result<ByteSource> {
+        ByteSource::of(Path::new(name), bytes.to_vec())
     }
 
     #[test]

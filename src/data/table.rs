@@ -8,13 +8,13 @@ use std::path::Path;
 use csv::ByteRecord;
 use serde::{Deserialize, Serialize};
 
-use super::account::Account;
+use super::account::{Account, lines_as_words};
 use super::examples::utf8;
 use super::format::Format;
 use super::separated::{Separated, listed};
-use super::source::Source;
-use super::table_encoder::{ColumnKind, Missing, TableEncoder};
-use crate::error::{Error, Result, did_you_mean};
+use super::source::ByteSource;
+use super::table_encoder::{Cell, ColumnKind, Missing, TableEncoder};
+use crate::error::{Error, Result};
 
 /// A table as it was read.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,6 +32,8 @@ pub struct Table {
     pub target_names: Vec<String>,
     /// Where each row is in the file, from 1.
     pub lines: Vec<u64>,
+    /// Rows, from 0, with a category that the model does not know and that counts as missing.
+    pub unknown: Vec<usize>,
     /// Whether the first line named the columns.
     pub has_header: bool,
     /// What became of the file's rows.
@@ -85,18 +87,14 @@ pub fn read_table(path: &Path, target: Option<&str>, features: Option<&[String]>
 /// # Errors
 /// [`Error::Data`] names file, line and column of what is wrong.
 pub fn read_columns(path: &Path, wanted: &TableColumns) -> Result<Table> {
-    let source = Source::read(path)?;
-    read_columns_of(&source, wanted).map(|mut table| {
-        table.account.source = Account::new(path).source;
-        table
-    })
+    read_columns_of(&ByteSource::read(path)?, wanted)
 }
 
 /// Reads a table from a source.
 ///
 /// # Errors
 /// As [`read_columns`].
-pub fn read_columns_of(source: &Source, wanted: &TableColumns) -> Result<Table> {
+pub fn read_columns_of(source: &ByteSource, wanted: &TableColumns) -> Result<Table> {
     let separator = match Format::of(source, wanted.format, &[])? {
         Format::Tsv => b'\t',
         Format::Csv => b',',
@@ -113,7 +111,6 @@ pub fn read_columns_of(source: &Source, wanted: &TableColumns) -> Result<Table> 
             features.iter().map(String::as_str).chain(target).collect()
         }
     };
-    let mut quiet = Account::default();
     let header =
         |names: &[String], account: &mut Account| is_header(names, wanted, &asked, account);
     let file = Separated::open(source, separator, header, &mut account)?;
@@ -139,14 +136,15 @@ pub fn read_columns_of(source: &Source, wanted: &TableColumns) -> Result<Table> 
         has_header: file.has_header,
         ..Table::default()
     };
-    let mut look = Separated::open(source, separator, |_, _| Ok(table.has_header), &mut quiet)?;
+    let names = file.names.clone();
     let (columns, kinds) = match wanted.features {
         Some(encoder) => {
             let kinds = encoder.kinds.iter().cloned();
             let numbers = std::iter::repeat(ColumnKind::Number);
-            (columns.clone(), kinds.chain(numbers).take(columns.len()).collect())
+            let kinds = kinds.chain(numbers).take(columns.len()).collect();
+            (columns, kinds)
         }
-        None => kinds_of(&mut look, columns, wanted, &mut account)?,
+        None => kinds_of(file.rewound()?, columns, wanted, &mut account)?,
     };
     if columns.is_empty() {
         return Err(Error::line(
@@ -156,7 +154,7 @@ pub fn read_columns_of(source: &Source, wanted: &TableColumns) -> Result<Table> 
         ));
     }
     read_rows(file, &columns, &kinds, &targets, wanted, &mut table, &mut account)?;
-    table.columns = columns.iter().map(|&i| look.names[i].clone()).collect();
+    table.columns = columns.iter().map(|&i| names[i].clone()).collect();
     if kinds.iter().any(|kind| *kind != ColumnKind::Number) {
         table.kinds = kinds;
     }
@@ -165,6 +163,15 @@ pub fn read_columns_of(source: &Source, wanted: &TableColumns) -> Result<Table> 
     }
     table.account = account;
     Ok(table)
+}
+
+/// Says which rows hold a category that a model does not know: the first few `lines`, of `rows`.
+pub(crate) fn unknown_categories(lines: &[u64], rows: usize) -> String {
+    let holding = if rows == 1 { "1 row holds".into() } else { format!("{rows} rows hold") };
+    format!(
+        "{holding} a category that the model does not know, which counts as missing ({})",
+        lines_as_words(lines, rows)
+    )
 }
 
 /// Reads the rows, whose columns are known.
@@ -179,41 +186,27 @@ fn read_rows(
 ) -> Result<()> {
     let path = file.path().to_owned();
     let names = file.names.clone();
-    let places: Vec<HashMap<&str, f64>> = kinds.iter().map(ColumnKind::places).collect();
+    // The first unknown category and its column.
+    let mut unknown: Option<(String, usize)> = None;
     // Missing values, where they are an error: how many, and the first.
     let mut missing: Option<(usize, u64, usize, String)> = None;
     while let Some((line, fields)) = file.next_row()? {
-        for ((&i, kind), places) in columns.iter().zip(kinds).zip(&places) {
+        for (&i, kind) in columns.iter().zip(kinds) {
             let field = field_of(&path, line, fields, i)?;
-            let value = match (kind, places.get(field)) {
-                (_, Some(&place)) => place,
-                _ if is_missing(field) => f64::NAN,
-                (ColumnKind::Category(known), None) => {
-                    if wanted.missing == Missing::Error {
-                        return Err(Error::line(
-                            &path,
-                            line,
-                            format!(
-                                "column \"{}\" holds \"{field}\", but the model knows {} there{}; correct it, or take unknown categories as missing by training with another missing than error",
-                                names[i],
-                                listed(known),
-                                did_you_mean(field, known.iter().map(String::as_str))
-                            ),
-                        ));
+            let value = match kind.cell(field) {
+                Cell::Value(value) => value,
+                Cell::Missing => f64::NAN,
+                Cell::Other if !kind.takes_others(wanted.missing) => {
+                    return Err(Error::line(&path, line, kind.refusal(&names[i], field)));
+                }
+                Cell::Other => {
+                    unknown.get_or_insert_with(|| (field.to_owned(), i));
+                    let row = table.lines.len();
+                    if table.unknown.last() != Some(&row) {
+                        table.unknown.push(row);
                     }
-                    account.warn(format!(
-                        "categories that the model does not know count as missing, the first in line {line}: \"{field}\" of column \"{}\"",
-                        names[i]
-                    ));
                     f64::NAN
                 }
-                (kind, None) => kind.parse(field).ok_or_else(|| {
-                    Error::line(
-                        &path,
-                        line,
-                        format!("column \"{}\" holds \"{field}\", which is no finite number; fill it in, encode it as numbers, or remove the column", names[i]),
-                    )
-                })?,
             };
             if value.is_nan() && wanted.missing == Missing::Error {
                 missing.get_or_insert((0, line, i, field.to_owned())).0 += 1;
@@ -232,6 +225,14 @@ fn read_rows(
             table.targets.push(field.to_owned());
         }
         table.lines.push(line);
+    }
+    if let Some((field, i)) = unknown {
+        let lines: Vec<u64> = table.unknown.iter().map(|&row| table.lines[row]).collect();
+        account.warn(format!(
+            "{}; the first is \"{field}\" of column \"{}\"",
+            unknown_categories(&lines, lines.len()),
+            names[i]
+        ));
     }
     file.close(account);
     let Some((count, line, i, field)) = missing else { return Ok(()) };
@@ -313,7 +314,7 @@ struct Seen {
 
 /// Tells what the columns hold; columns that only count the rows are left out.
 fn kinds_of(
-    file: &mut Separated,
+    mut file: Separated,
     columns: Vec<usize>,
     wanted: &TableColumns,
     account: &mut Account,
@@ -465,14 +466,14 @@ fn is_date(field: &str) -> bool {
 /// # Errors
 /// [`Error::File`] when the file cannot be read.
 pub fn column_names(path: &Path) -> Result<Vec<String>> {
-    column_names_of(&Source::read(path)?)
+    column_names_of(&ByteSource::read(path)?)
 }
 
 /// The names that the first line of a CSV or TSV source holds.
 ///
 /// # Errors
 /// As [`read_columns`].
-pub fn column_names_of(source: &Source) -> Result<Vec<String>> {
+pub fn column_names_of(source: &ByteSource) -> Result<Vec<String>> {
     let separator = match source.extension.as_str() {
         "tsv" | "tab" => b'\t',
         "csv" => b',',
@@ -542,7 +543,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str, wanted: &TableColumns) -> Result<Table> {
-        let source = Source::of(Path::new("t.csv"), text.as_bytes().to_vec())?;
+        let source = ByteSource::of(Path::new("t.csv"), text.as_bytes().to_vec())?;
         read_columns_of(&source, wanted)
     }
 

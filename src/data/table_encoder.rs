@@ -2,8 +2,6 @@
 //! feature each, missing values as the mean or with a feature of their own, every feature
 //! standardised by the mean and deviation of the training rows; and the targets' scales.
 
-use std::collections::HashMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::separated::listed;
@@ -32,8 +30,18 @@ pub enum ColumnKind {
     Number,
     /// True and False, as 1 and 0.
     Boolean,
-    /// One of these texts, each a feature that is 1 or 0.
+    /// One of these texts, in order, each a feature that is 1 or 0.
     Category(Vec<String>),
+}
+
+/// What a field holds, for its column's kind.
+pub(super) enum Cell {
+    /// A number, 1 or 0, or a category's place.
+    Value(f64),
+    /// A mark for what is missing.
+    Missing,
+    /// Something else.
+    Other,
 }
 
 impl ColumnKind {
@@ -55,13 +63,46 @@ impl ColumnKind {
         }
     }
 
-    /// The place of each category among its kind's.
-    pub(super) fn places(&self) -> HashMap<&str, f64> {
+    /// Whether categories come in order, each once.
+    pub(crate) fn is_ordered(&self) -> bool {
         match self {
-            ColumnKind::Category(values) => {
-                values.iter().enumerate().map(|(i, value)| (value.as_str(), i as f64)).collect()
-            }
-            _ => HashMap::new(),
+            ColumnKind::Category(values) => values.windows(2).all(|pair| pair[0] < pair[1]),
+            _ => true,
+        }
+    }
+
+    /// What a field holds.
+    pub(super) fn cell(&self, field: &str) -> Cell {
+        let place =
+            |values: &[String]| values.binary_search_by(|value| value.as_str().cmp(field)).ok();
+        let value = match self {
+            ColumnKind::Category(values) => place(values).map(|place| place as f64),
+            _ => self.parse(field),
+        };
+        match value {
+            Some(value) => Cell::Value(value),
+            None if is_missing(field) => Cell::Missing,
+            None => Cell::Other,
+        }
+    }
+
+    /// Whether what is no value of this kind counts as missing: a category that the training rows had not, where
+    /// missing values are taken.
+    pub(super) fn takes_others(&self, missing: Missing) -> bool {
+        missing != Missing::Error && matches!(self, ColumnKind::Category(_))
+    }
+
+    /// Says that a field of a column is no value of this kind.
+    pub(super) fn refusal(&self, name: &str, field: &str) -> String {
+        match self {
+            ColumnKind::Category(known) => format!(
+                "column \"{name}\" holds \"{field}\", but the model knows {} there{}; correct it, or take unknown categories as missing by training with another missing than error",
+                listed(known),
+                did_you_mean(field, known.iter().map(String::as_str))
+            ),
+            _ => format!(
+                "column \"{name}\" holds \"{field}\", which is no finite number; fill it in, encode it as numbers, or remove the column"
+            ),
         }
     }
 
@@ -260,32 +301,19 @@ impl TableEncoder {
         names
     }
 
-    /// The value of a field of column `i`, as in [`Table::values`](super::Table).
+    /// The value of a field of column `i`, as in [`Table::values`](super::Table), and whether it is a
+    /// category that the model does not know and that counts as missing.
     ///
     /// # Errors
     /// What is wrong with it, in words.
-    pub fn parse_field(&self, i: usize, field: &str) -> Result<f64, String> {
+    pub fn parse_field(&self, i: usize, field: &str) -> Result<(f64, bool), String> {
         let (field, name) = (field.trim(), &self.columns[i]);
         let kind = self.kinds.get(i).unwrap_or(&ColumnKind::Number);
-        let place = match kind {
-            ColumnKind::Category(values) => values.iter().position(|value| value == field),
-            _ => None,
-        };
-        match place.map(|place| place as f64).or_else(|| kind.parse(field)) {
-            Some(value) => Ok(value),
-            None if self.missing != Missing::Error
-                && (is_missing(field) || matches!(kind, ColumnKind::Category(_))) =>
-            {
-                Ok(f64::NAN)
-            }
-            None => Err(match kind {
-                ColumnKind::Category(values) => format!(
-                    "column \"{name}\" holds \"{field}\", but the model knows {} there{}",
-                    listed(values),
-                    did_you_mean(field, values.iter().map(String::as_str))
-                ),
-                _ => format!("column \"{name}\" holds \"{field}\", which is no finite number"),
-            }),
+        match kind.cell(field) {
+            Cell::Value(value) => Ok((value, false)),
+            Cell::Missing if self.missing != Missing::Error => Ok((f64::NAN, false)),
+            Cell::Other if kind.takes_others(self.missing) => Ok((f64::NAN, true)),
+            Cell::Missing | Cell::Other => Err(kind.refusal(name, field)),
         }
     }
 
@@ -350,16 +378,16 @@ impl TableEncoder {
         }
     }
 
-    /// A regression's target, of column `i`, on the model's scale.
-    pub fn encode_target(&self, i: usize, value: f64) -> f32 {
-        let (mean, deviation) = self.target_scale_of(i);
-        ((value - mean) / deviation) as f32
+    /// A regression's targets `[rows, target columns]` on the model's scale.
+    pub fn encode_targets(&self, values: &[f64]) -> Vec<f32> {
+        let scales = (0..self.targets.len().max(1)).map(|i| self.target_scale_of(i)).cycle();
+        values.iter().zip(scales).map(|(v, (mean, dev))| ((v - mean) / dev) as f32).collect()
     }
 
-    /// A regression's output, of target column `i`, on the target's scale.
-    pub fn decode_target(&self, i: usize, value: f32) -> f64 {
-        let (mean, deviation) = self.target_scale_of(i);
-        value as f64 * deviation + mean
+    /// A regression's outputs `[rows, target columns]` on the targets' scale.
+    pub fn decode_targets(&self, values: &[f32]) -> Vec<f64> {
+        let scales = (0..self.targets.len().max(1)).map(|i| self.target_scale_of(i)).cycle();
+        values.iter().zip(scales).map(|(v, (mean, dev))| *v as f64 * dev + mean).collect()
     }
 
     /// Whether the targets are numbers.
@@ -422,6 +450,6 @@ mod tests {
         let encoder = TableEncoder::fit(&table, Some(&targets), Some(&[0, 1]));
         assert_eq!((encoder.means[0], encoder.deviations[0]), (2.0, 1.0));
         assert_eq!(encoder.targets[1].mean, 20.0);
-        assert_eq!(encoder.decode_target(1, encoder.encode_target(1, 30.0)), 30.0);
+        assert_eq!(encoder.decode_targets(&encoder.encode_targets(&[3.0, 30.0])), [3.0, 30.0]);
     }
 }

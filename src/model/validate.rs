@@ -2,6 +2,7 @@
 //! can then give an error, never a panic or a wrong answer.
 
 use super::{Model, Preprocessor};
+use crate::data::ColumnKind;
 use crate::error::{Error, Result};
 
 impl Model {
@@ -49,6 +50,7 @@ impl Model {
                 if !(table.kinds.is_empty() || table.kinds.len() == columns)
                     || !refers(&table.indicators, columns)
                     || !refers(&table.constant, width)
+                    || !table.kinds.iter().all(ColumnKind::is_ordered)
                 {
                     return wrong(format!(
                         "the preprocessor speaks of other columns than its {columns}, or of other features than {width}"
@@ -160,6 +162,11 @@ mod tests {
         for wrong in [
             TableEncoder { kinds: vec![ColumnKind::Boolean], ..good.clone() },
             TableEncoder { constant: vec![2], ..good.clone() },
+            TableEncoder {
+                kinds: vec![ColumnKind::Category(vec!["b".into(), "a".into()])],
+                columns: vec!["c".into()],
+                ..good.clone()
+            },
             TableEncoder { indicators: vec![usize::MAX], ..good.clone() },
         ] {
             table.preprocessor = Preprocessor::Table(wrong);

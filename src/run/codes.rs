@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use super::load::{NamedRows, ending, read_rows, read_targets, read_texts};
+use super::load::{NamedRows, read_rows, read_targets, read_texts};
 use super::outputs::{check_output, picture_files};
 use crate::backend::Device;
 use crate::data::{
-    Account, Content, ImageEncoder, ImageShape, Inputs, content, image_png, lines_as_words,
-    npy_bytes, read_idx, read_npy, read_table,
+    Account, ByteSource, Content, ImageEncoder, ImageShape, Inputs, TableColumns, TableEncoder,
+    column_names_of, content, extension, image_png, npy_bytes, numbers_as_words, read_columns_of,
+    read_idx, read_npy,
 };
 use crate::error::{Error, Result};
 use crate::files::write_whole;
@@ -37,11 +38,11 @@ impl Codes {
     }
 
     /// Writes the rows: a `.npy` file `[rows, width]` of float32, or a `.csv` file whose first
-    /// column is the row's number, from 0, and the next its name where it has one.
+    /// column is the row's number, from 0, and the next its name where it has one; then `columns`.
     ///
     /// # Errors
     /// [`Error::Usage`] for another ending, [`Error::File`] when the file cannot be written.
-    pub fn write(&self, path: &Path, columns: impl Fn(usize) -> String) -> Result<()> {
+    pub fn write(&self, path: &Path, columns: &[String]) -> Result<()> {
         let scaled: Vec<f32>;
         let values = match self.unit == 1.0 {
             true => &self.values,
@@ -51,7 +52,7 @@ impl Codes {
                 &scaled
             }
         };
-        match ending(path).as_str() {
+        match extension(path).as_str() {
             "npy" => write_whole(path, &npy_bytes(values, &[self.rows(), self.width])?),
             "csv" => {
                 let mut writer = csv::Writer::from_writer(Vec::new());
@@ -59,7 +60,7 @@ impl Codes {
                     |e: csv::Error| Error::Model(format!("the rows cannot be written: {e}"));
                 let named = !self.names.is_empty();
                 let head = ["row"].into_iter().chain(named.then_some("name")).map(str::to_owned);
-                writer.write_record(head.chain((0..self.width).map(columns))).map_err(failed)?;
+                writer.write_record(head.chain(columns.iter().cloned())).map_err(failed)?;
                 for (row, values) in values.chunks_exact(self.width).enumerate() {
                     let id = std::iter::once(row.to_string()).chain(self.names.get(row).cloned());
                     writer
@@ -80,19 +81,26 @@ impl Codes {
 
     /// Reads codes of `width` from a `.npy` or `.csv` file.
     fn read(path: &Path, width: usize) -> Result<Codes> {
-        let (values, found, names) = match ending(path).as_str() {
+        let (values, found, names) = match extension(path).as_str() {
             "npy" => {
                 let array = read_npy(path)?;
                 let found = array.width;
                 (array.into_reals(), found, Vec::new())
             }
             "csv" => {
-                let columns = crate::data::column_names(path)?;
+                let source = ByteSource::read(path)?;
+                let columns = column_names_of(&source)?;
                 let ids = ["row", "name"];
                 let codes: Vec<String> =
                     columns.iter().filter(|c| !ids.contains(&c.as_str())).cloned().collect();
                 let named = columns.iter().any(|column| column == "name");
-                let table = read_table(path, named.then_some("name"), Some(&codes))?;
+                let encoder = TableEncoder::of_numbers(&codes);
+                let wanted = TableColumns {
+                    target: named.then_some("name"),
+                    features: Some(&encoder),
+                    ..TableColumns::default()
+                };
+                let table = read_columns_of(&source, &wanted)?;
                 let values = table.values.iter().map(|&value| value as f32).collect();
                 (values, codes.len(), table.targets)
             }
@@ -142,16 +150,15 @@ pub fn encode(
         _ => (Cow::Borrowed(model), read_rows(model, path, text_column)?),
     };
     let NamedRows { inputs, names, mut account, unknown, .. } = rows;
-    if !unknown.is_empty() {
+    if let Preprocessor::Text(_) = &model.preprocessor
+        && !unknown.is_empty()
+    {
         let rows: Vec<u64> = unknown.iter().map(|&row| row as u64).collect();
         account.warn(format!(
             "{} of {} rows have no known word; their codes are those of no text (rows {}, from 0)",
             unknown.len(),
             inputs.rows(),
-            lines_as_words(&rows, rows.len())
-                .trim_start_matches("line")
-                .trim_start_matches('s')
-                .trim()
+            numbers_as_words(&rows, rows.len())
         ));
     }
     let encoder = model.encoder_part()?;
@@ -162,12 +169,8 @@ pub fn encode(
 /// A model's outputs in the unit of the data that it was trained on.
 fn in_unit(model: &Model, values: Vec<f32>) -> Vec<f32> {
     let Preprocessor::Table(encoder) = &model.preprocessor else { return values };
-    let width = model.outputs();
     match encoder.is_regression() {
-        true => {
-            let decode = |(i, value): (usize, f32)| encoder.decode_target(i % width, value) as f32;
-            values.into_iter().enumerate().map(decode).collect()
-        }
+        true => encoder.decode_targets(&values).into_iter().map(|value| value as f32).collect(),
         false => encoder.decode(&values),
     }
 }
@@ -194,16 +197,11 @@ pub fn decode(model: &Model, path: &Path, device: &Device) -> Result<Codes> {
 }
 
 /// Names of a model's outputs, for the head of a CSV file.
-fn output_name(model: &Model, i: usize) -> String {
+fn output_names(model: &Model) -> Vec<String> {
     match &model.preprocessor {
-        Preprocessor::Table(encoder) => {
-            let names = match encoder.is_regression() {
-                true => encoder.target_names(),
-                false => encoder.feature_names(),
-            };
-            names.get(i).cloned().unwrap_or_else(|| format!("output_{i}"))
-        }
-        _ => format!("output_{i}"),
+        Preprocessor::Table(encoder) if encoder.is_regression() => encoder.target_names(),
+        Preprocessor::Table(encoder) => encoder.feature_names(),
+        _ => (0..model.outputs()).map(|i| format!("output_{i}")).collect(),
     }
 }
 
@@ -222,7 +220,7 @@ fn output_shape(model: &Model) -> Option<ImageShape> {
 /// [`Error::Usage`].
 pub fn check_outputs(model: &Model, output: &Path, inputs: &[&Path]) -> Result<()> {
     check_output(output, inputs)?;
-    match ending(output).as_str() {
+    match extension(output).as_str() {
         "npy" | "csv" => Ok(()),
         _ if output_shape(model).is_some() => Ok(()),
         _ => Err(no_images(output)),
@@ -249,7 +247,7 @@ pub fn write_outputs(
     inputs: &[&Path],
 ) -> Result<String> {
     check_outputs(model, path, inputs)?;
-    if let (Preprocessor::Text(encoder), "csv") = (&model.preprocessor, ending(path).as_str())
+    if let (Preprocessor::Text(encoder), "csv") = (&model.preprocessor, extension(path).as_str())
         && let Words::Vocabulary(words) = encoder.words()
     {
         let first = encoder.first_word() as usize;
@@ -263,8 +261,8 @@ pub fn write_outputs(
         write_whole(path, text.as_bytes())?;
         return Ok(format!("the likeliest words of {} texts", outputs.rows()));
     }
-    if let "npy" | "csv" = ending(path).as_str() {
-        outputs.write(path, |i| output_name(model, i))?;
+    if let "npy" | "csv" = extension(path).as_str() {
+        outputs.write(path, &output_names(model))?;
         return Ok(format!("{} rows of {} elements", outputs.rows(), outputs.width));
     }
     let Some(shape) = output_shape(model) else { return Err(no_images(path)) };
@@ -613,7 +611,7 @@ fn read_labels(path: &Path, labels: Option<&Path>, rows: usize) -> Result<Vec<St
     let Some(path) = labels.or((beside != path && beside.exists()).then_some(&beside)) else {
         return Ok(Vec::new());
     };
-    let found: Vec<String> = if ending(path) == "npy" {
+    let found: Vec<String> = if extension(path) == "npy" {
         read_npy(path)?.values.iter().map(f64::to_string).collect()
     } else if content(path) == Content::Images {
         read_idx(path)?.bytes.iter().map(u8::to_string).collect()

@@ -13,6 +13,7 @@ pub use super::settings::{
     WordsConfig,
 };
 use super::settings::{OPTIMIZER, hyperparameters};
+use crate::data::TextColumns;
 use crate::error::{Error, Result};
 use crate::losses::Loss;
 use crate::model::{Input, Noise};
@@ -116,6 +117,19 @@ impl Settings {
 /// A setting that a run of this kind reads, by its flag.
 pub fn setting_by_flag(flag: &str, kind: RunKind) -> Option<&'static Setting> {
     Settings::all().chain(hyperparameters()).find(|row| row.spec.flag == flag && row.is_for(kind))
+}
+
+impl DataConfig {
+    /// Where a run's texts are, with their labels or without.
+    pub(super) fn texts(&self, labelled: bool) -> TextColumns {
+        TextColumns {
+            text: self.text_column.clone(),
+            label: labelled.then(|| self.label_column.clone()),
+            format: self.format,
+            no_header: self.no_header,
+            keep_blank: false,
+        }
+    }
 }
 
 impl RunConfig {

@@ -49,13 +49,11 @@ pub fn evaluate(
     });
     let classification = classification.transpose()?;
     let regression = (model.labels.is_empty() && model.loss() == Loss::Mse).then(|| {
-        let width = model.outputs();
-        let decode = |(i, value): (usize, &f32)| match &model.preprocessor {
-            Preprocessor::Table(encoder) => encoder.decode_target(i % width, *value),
-            _ => *value as f64,
+        let decode = |values: &[f32]| match &model.preprocessor {
+            Preprocessor::Table(encoder) => encoder.decode_targets(values),
+            _ => values.iter().map(|&value| value as f64).collect(),
         };
-        let truth: Vec<f64> = truth.iter().enumerate().map(decode).collect();
-        let answers: Vec<f64> = outputs.iter().enumerate().map(decode).collect();
+        let (truth, answers) = (decode(truth), decode(&outputs));
         RegressionReport::new(&truth, &answers, model.outputs())
     });
     let regression = regression.transpose()?;

@@ -1,5 +1,8 @@
 //! Who watches a run, from files to results.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::load::Loaded;
 use crate::data::Account;
 use crate::error::Result;
@@ -29,5 +32,39 @@ pub trait RunObserver {
     /// Asked between steps, a few times a second: whether the run shall end here, with its best weights written.
     fn interrupted(&mut self) -> bool {
         false
+    }
+}
+
+/// What is called before a run's first epoch.
+type Begin<'a> = &'a mut dyn FnMut(&Model, &Loaded, &Trainer) -> Result<()>;
+
+/// What is called before the first epoch of word vectors.
+type BeginWords<'a> = &'a mut dyn FnMut(usize, usize, &Account);
+
+/// A run's callbacks, and the flag that ends it.
+pub(super) struct Closures<'a> {
+    pub begin: Option<Begin<'a>>,
+    pub begin_words: Option<BeginWords<'a>>,
+    pub on_epoch: &'a mut dyn FnMut(EpochReport),
+    pub stop: Option<Arc<AtomicBool>>,
+}
+
+impl RunObserver for Closures<'_> {
+    fn begin(&mut self, model: &Model, loaded: &Loaded, trainer: &Trainer) -> Result<()> {
+        self.begin.as_mut().map_or(Ok(()), |begin| begin(model, loaded, trainer))
+    }
+
+    fn begin_words(&mut self, vocabulary: usize, words: usize, account: &Account) {
+        if let Some(begin) = &mut self.begin_words {
+            begin(vocabulary, words, account);
+        }
+    }
+
+    fn epoch(&mut self, report: EpochReport) {
+        (self.on_epoch)(report);
+    }
+
+    fn interrupted(&mut self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
 }

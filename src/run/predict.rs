@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use super::evaluate::class_of;
 use super::load::read_rows_as;
-use super::load::texts::unknown_rows;
+use super::load::texts::{cut_texts, unknown_rows};
 use crate::backend::Device;
-use crate::data::{Account, Inputs, Table, TextColumns, read_examples};
+use crate::data::{Account, Inputs, Table, TextColumns, read_examples, unknown_categories};
 use crate::error::{Error, Result};
 use crate::model::{Input, Model, Preprocessor};
 use crate::printable::printable_field;
@@ -25,7 +25,8 @@ pub struct Answer {
     pub probability: Option<f32>,
     /// The outputs: for a classifier the probability of each class, for others the values.
     pub outputs: Vec<f64>,
-    /// Whether no word of the text was known, so that the answer rests on the bias alone.
+    /// Whether no word of the text was known, so that the answer rests on the bias alone; of a table's row, whether
+    /// it holds a category that the model does not know and that counts as missing.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unknown: bool,
     /// Words that were cut off, being more than the model reads.
@@ -38,14 +39,14 @@ fn is_zero(count: &usize) -> bool {
 }
 
 impl Answer {
-    fn new(model: &Model, outputs: &[f32], unknown: bool) -> Answer {
+    fn new(model: &Model, outputs: &[f32]) -> Answer {
+        let (unknown, cut) = (false, 0);
         if model.labels.is_empty() {
-            let decode = |(i, &value): (usize, &f32)| match &model.preprocessor {
-                Preprocessor::Table(encoder) => encoder.decode_target(i, value),
-                _ => value as f64,
+            let outputs = match &model.preprocessor {
+                Preprocessor::Table(encoder) => encoder.decode_targets(outputs),
+                _ => outputs.iter().map(|&value| value as f64).collect(),
             };
-            let outputs = outputs.iter().enumerate().map(decode).collect();
-            return Answer { label: None, probability: None, outputs, unknown, cut: 0 };
+            return Answer { label: None, probability: None, outputs, unknown, cut };
         }
         let probabilities = match outputs {
             [one] => vec![1.0 - one, *one],
@@ -57,9 +58,28 @@ impl Answer {
             probability: probabilities.get(class).copied(),
             outputs: probabilities.iter().map(|&p| p as f64).collect(),
             unknown,
-            cut: 0,
+            cut,
         }
     }
+}
+
+/// Rows of one kind: how many, and the lines of the first few.
+#[derive(Debug, Default)]
+struct Counted {
+    rows: usize,
+    lines: Vec<u64>,
+}
+
+impl Counted {
+    fn add(&mut self, line: u64) {
+        self.rows += 1;
+        if self.lines.len() < Self::KEPT {
+            self.lines.push(line);
+        }
+    }
+
+    /// Lines that are kept: as many as a warning names.
+    const KEPT: usize = 8;
 }
 
 impl std::fmt::Display for Answer {
@@ -86,6 +106,10 @@ pub struct LinePredictor {
     longer: Option<(Model, Predictor)>,
     /// For a table with a line of names: where each of the model's columns is.
     places: Option<Vec<usize>>,
+    /// Rows answered so far of which no word, or not every category, was known.
+    unknown: Counted,
+    /// Texts answered so far that were cut.
+    cut: Counted,
 }
 
 impl LinePredictor {
@@ -100,7 +124,27 @@ impl LinePredictor {
             predictor: Predictor::new(model, device)?,
             longer: None,
             places: None,
+            unknown: Counted::default(),
+            cut: Counted::default(),
         })
+    }
+
+    /// What a person should know of the answers so far: a sentence for each kind of row that was not read whole.
+    pub fn warnings(&self) -> Vec<String> {
+        let (unknown, cut) = (&self.unknown, &self.cut);
+        let mut warnings = Vec::new();
+        if unknown.rows > 0 {
+            warnings.push(match &self.model.preprocessor {
+                Preprocessor::Text(_) => unknown_rows(&unknown.lines, unknown.rows),
+                _ => unknown_categories(&unknown.lines, unknown.rows),
+            });
+        }
+        if let Preprocessor::Text(encoder) = &self.model.preprocessor
+            && cut.rows > 0
+        {
+            warnings.push(cut_texts(encoder.length(), &cut.lines, cut.rows));
+        }
+        warnings
     }
 
     /// Answers some lines: texts for a model of texts, else fields with commas, tabs or spaces between.
@@ -111,7 +155,7 @@ impl LinePredictor {
     /// [`Error::Data`] names the line of what is no row.
     pub fn answer(&mut self, lines: &[String], source: &str, first: u64) -> Result<Vec<Answer>> {
         let numbers: Vec<u64> = (first..).take(lines.len()).collect();
-        match (&self.model.preprocessor, self.model.input()) {
+        let answers = match (&self.model.preprocessor, self.model.input()) {
             (Preprocessor::Text(_), _) => self.answer_texts(lines, source),
             (Preprocessor::Table(_), _) => self.answer_table(lines, &numbers, source),
             (_, Input::Ids { length }) => {
@@ -134,6 +178,21 @@ impl LinePredictor {
                     values.extend(row.into_iter().map(|value| value as f32));
                 }
                 self.answers(&Inputs::Matrix { values, features }, source)
+            }
+        }?;
+        // A line of names, the first, has no answer.
+        self.count(&answers, &numbers[numbers.len() - answers.len()..]);
+        Ok(answers)
+    }
+
+    /// Counts answers for the warnings; `lines` are those of their rows.
+    fn count(&mut self, answers: &[Answer], lines: &[u64]) {
+        for (answer, &line) in answers.iter().zip(lines) {
+            if answer.unknown {
+                self.unknown.add(line);
+            }
+            if answer.cut > 0 {
+                self.cut.add(line);
             }
         }
     }
@@ -164,7 +223,8 @@ impl LinePredictor {
         for ((&row, encoded), outputs) in
             cut.iter().zip(encoded).zip(outputs.chunks_exact(model.outputs()))
         {
-            answers[row] = Answer::new(&self.model, outputs, encoded.known == 0);
+            let (unknown, cut) = (encoded.known == 0, encoded.cut);
+            answers[row] = Answer { unknown, cut, ..Answer::new(&self.model, outputs) };
         }
         Ok(answers)
     }
@@ -198,6 +258,7 @@ impl LinePredictor {
         let Preprocessor::Table(encoder) = &self.model.preprocessor else { return Ok(Vec::new()) };
         let columns = encoder.columns.clone();
         let mut values = Vec::with_capacity(lines.len() * columns.len());
+        let mut is_unknown = Vec::with_capacity(lines.len());
         for (line, &number) in lines.iter().zip(numbers) {
             let wrong = |message: String| Error::Data {
                 place: format!("{source}, line {number}"),
@@ -219,24 +280,39 @@ impl LinePredictor {
                     columns.join(", ")
                 )));
             }
+            let mut has_unknown = false;
             for i in 0..columns.len() {
                 let at = self.places.as_ref().map_or(i, |places| places[i]);
                 let field = fields.get(at).ok_or_else(|| {
                     wrong(format!("{} fields, but the first line names more", fields.len()))
                 })?;
-                values.push(encoder.parse_field(i, field).map_err(wrong)?);
+                let (value, unknown) = encoder.parse_field(i, field).map_err(wrong)?;
+                values.push(value);
+                has_unknown |= unknown;
             }
+            is_unknown.push(has_unknown);
         }
         let table = Table { columns, kinds: encoder.kinds.clone(), values, ..Table::default() };
         let inputs =
             Inputs::Matrix { values: encoder.encode(&table), features: encoder.features() };
-        self.answers(&inputs, source)
+        let mut answers = self.answers(&inputs, source)?;
+        mark_unknown(&mut answers, (0..is_unknown.len()).filter(|&row| is_unknown[row]));
+        Ok(answers)
     }
 
     fn answers(&mut self, inputs: &Inputs, source: &str) -> Result<Vec<Answer>> {
         let outputs = self.predictor.predict(inputs, source)?;
         let rows = outputs.chunks_exact(self.model.outputs());
-        Ok(rows.map(|row| Answer::new(&self.model, row, false)).collect())
+        Ok(rows.map(|row| Answer::new(&self.model, row)).collect())
+    }
+}
+
+/// Marks the answers to rows, by number, that hold something unknown.
+fn mark_unknown(answers: &mut [Answer], rows: impl Iterator<Item = usize>) {
+    for row in rows {
+        if let Some(answer) = answers.get_mut(row) {
+            answer.unknown = true;
+        }
     }
 }
 
@@ -290,19 +366,17 @@ pub fn predict_file(
         let columns = TextColumns { label: None, keep_blank: true, ..columns.clone() };
         let examples = read_examples(path, &columns)?;
         let mut account = examples.account.clone();
-        let mut unknown = Vec::new();
         for (texts, lines) in examples.texts.chunks(4096).zip(examples.lines.chunks(4096)) {
-            for (answer, &line) in predictor.answer_texts(texts, &source)?.iter().zip(lines) {
-                unknown.extend(answer.unknown.then_some(line));
-                each(answer)?;
-            }
+            let answers = predictor.answer_texts(texts, &source)?;
+            predictor.count(&answers, lines);
+            answers.iter().try_for_each(&mut *each)?;
         }
-        if !unknown.is_empty() {
-            account.warn(unknown_rows(&unknown));
-        }
+        predictor.warnings().into_iter().for_each(|sentence| account.warn(sentence));
         return Ok(account);
     }
     let rows = read_rows_as(model, path, columns)?;
-    predictor.answers(&rows.inputs, &source)?.iter().try_for_each(each)?;
+    let mut answers = predictor.answers(&rows.inputs, &source)?;
+    mark_unknown(&mut answers, rows.unknown.iter().copied());
+    answers.iter().try_for_each(each)?;
     Ok(rows.account)
 }

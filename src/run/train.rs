@@ -2,14 +2,14 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use super::checkpoint::CheckpointObserver;
 use super::config::{ModelConfig, Pool, RunConfig};
-use super::load::{Loaded, Task, load};
-use super::observer::RunObserver;
+use super::load::{Given, Loaded, Task, load_given};
+use super::observer::{Closures, RunObserver};
 use crate::backend::Device;
-use crate::data::{Dataset, Inputs, Targets};
+use crate::data::{Inputs, Targets};
 use crate::error::{Error, Result};
 use crate::files::write_whole;
 use crate::layers::Dense;
@@ -40,27 +40,6 @@ pub struct Outcome {
     pub epoch: usize,
 }
 
-/// A run's two callbacks.
-struct Closures<'a> {
-    begin: &'a mut dyn FnMut(&Model, &Loaded, &Trainer) -> Result<()>,
-    on_epoch: &'a mut dyn FnMut(EpochReport),
-    stop: Option<Arc<AtomicBool>>,
-}
-
-impl RunObserver for Closures<'_> {
-    fn begin(&mut self, model: &Model, loaded: &Loaded, trainer: &Trainer) -> Result<()> {
-        (self.begin)(model, loaded, trainer)
-    }
-
-    fn epoch(&mut self, report: EpochReport) {
-        (self.on_epoch)(report);
-    }
-
-    fn interrupted(&mut self) -> bool {
-        self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed))
-    }
-}
-
 /// Runs a training run on `device`: reads the data, trains, writes the files that it names.
 /// `begin` is called with the model, its data and its trainer before the first epoch, `on_epoch` after each. Once `stop`
 /// becomes true, the run ends behind its step, with its best weights.
@@ -75,11 +54,13 @@ pub fn train(
     on_epoch: &mut dyn FnMut(EpochReport),
     stop: Option<Arc<AtomicBool>>,
 ) -> Result<Outcome> {
-    let outcome = train_observed(config, device, &mut Closures { begin, on_epoch, stop })?;
-    match outcome.end {
-        End::Diverged(divergence) => Err(Error::Diverged(divergence)),
-        _ => Ok(outcome),
-    }
+    let outcome = train_observed(
+        config,
+        device,
+        &mut Closures { begin: Some(begin), begin_words: None, on_epoch, stop },
+    )?;
+    outcome.end.check()?;
+    Ok(outcome)
 }
 
 /// As [`train`], watched by `observer`. A run that it interrupts, or whose numbers become NaN, is no error: its best
@@ -99,8 +80,10 @@ pub fn train_observed(
             (loaded, model, 0)
         }
         None => {
-            let loaded = load(config)?;
-            let (model, frozen_layers) = build(config, &loaded, device)?;
+            let pretrained = config.model.encoder_from.as_deref().map(Model::load).transpose()?;
+            let given = pretrained.as_ref().map_or(Given::Nothing, Given::Encoder);
+            let loaded = load_given(config, given)?;
+            let (model, frozen_layers) = build(config, &loaded, pretrained, device)?;
             (loaded, model, frozen_layers)
         }
     };
@@ -149,24 +132,11 @@ fn write_results(config: &RunConfig, model: &Model, history: &History) -> Result
 /// A finished model that is trained on, and the run's data as it reads them.
 fn load_for_model(config: &RunConfig, path: &Path) -> Result<(Loaded, Model)> {
     let mut model = Model::load(path)?;
-    // What reads for a pretrained encoder reads for a whole model.
-    let mut reading = config.clone();
-    if model.preprocessor != Preprocessor::None {
-        reading.model.encoder_from = Some(path.to_owned());
-    }
-    let mut loaded = load(&reading)?;
+    let loaded = load_given(config, Given::Whole(&model))?;
     let refuse = |why: String| {
         Err(Error::data(path, format!("{why}; train it on data like those that it was trained on")))
     };
-    let same = match (&model.preprocessor, &loaded.preprocessor) {
-        // The scale of targets is the model's: see below.
-        (Preprocessor::Table(own), Preprocessor::Table(read)) => {
-            own.target == read.target && own.target_names() == read.target_names()
-        }
-        (Preprocessor::None, Preprocessor::None) => true,
-        (own, read) => own == read,
-    };
-    if !same || model.input() != loaded.input() {
+    if model.preprocessor != loaded.preprocessor || model.input() != loaded.input() {
         return refuse(format!(
             "the model reads {} numbers a row by its own preprocessing, and the data do not go with it",
             model.input().width()
@@ -179,38 +149,6 @@ fn load_for_model(config: &RunConfig, path: &Path) -> Result<(Loaded, Model)> {
             model.kind()
         ));
     }
-    let move_target: Box<dyn Fn(usize, f32) -> f32> =
-        match (&model.preprocessor, &loaded.preprocessor) {
-            _ if model.labels != loaded.labels => {
-                let place = |label: &String| model.labels.iter().position(|known| known == label);
-                let places: Option<Vec<usize>> = loaded.labels.iter().map(place).collect();
-                let Some(places) = places else {
-                    return refuse(format!(
-                        "the model knows the labels {}, and the data have {}",
-                        model.labels.join(", "),
-                        loaded.labels.join(", ")
-                    ));
-                };
-                Box::new(move |_, class| places.get(class as usize).map_or(class, |&at| at as f32))
-            }
-            (Preprocessor::Table(own), Preprocessor::Table(read)) if own.is_regression() => {
-                let (own, read) = (own.clone(), read.clone());
-                Box::new(move |column, value| {
-                    own.encode_target(column, read.decode_target(column, value))
-                })
-            }
-            _ => Box::new(|_, value| value),
-        };
-    for dataset in [Some(&mut loaded.training), loaded.validation.as_mut()].into_iter().flatten() {
-        if let Targets::Values { values, width } = dataset.targets() {
-            let moved = |(i, &value): (usize, &f32)| move_target(i % width, value);
-            let values = values.iter().enumerate().map(moved).collect();
-            let targets = Targets::Values { values, width: *width };
-            *dataset = Dataset::new(dataset.inputs().clone(), targets, dataset.source())?;
-        }
-    }
-    loaded.labels = model.labels.clone();
-    loaded.preprocessor = model.preprocessor.clone();
     if config.training.loss.is_some_and(|loss| loss != model.loss()) {
         return Err(Error::usage(format!(
             "the model was trained with the loss {}, and is trained on with it; leave loss out",
@@ -224,10 +162,15 @@ fn load_for_model(config: &RunConfig, path: &Path) -> Result<(Loaded, Model)> {
 }
 
 /// The model that a run describes, for its data, and how many of its layers stay as they are.
-fn build(config: &RunConfig, loaded: &Loaded, device: &Device) -> Result<(Model, usize)> {
-    let given = match &config.model.encoder_from {
-        Some(path) => Some(pretrained_encoder(path, loaded)?),
-        None => None,
+fn build(
+    config: &RunConfig,
+    loaded: &Loaded,
+    pretrained: Option<Model>,
+    device: &Device,
+) -> Result<(Model, usize)> {
+    let given = match (&config.model.encoder_from, &pretrained) {
+        (Some(path), Some(whole)) => Some(pretrained_encoder(path, whole, loaded)?),
+        _ => None,
     };
     let mut latent_layer = None;
     let mut layers = match &config.model.layers {
@@ -312,8 +255,7 @@ fn build(config: &RunConfig, loaded: &Loaded, device: &Device) -> Result<(Model,
 }
 
 /// The encoder of a pretrained model, held against the data that it shall read.
-fn pretrained_encoder(path: &Path, loaded: &Loaded) -> Result<Model> {
-    let whole = Model::load(path)?;
+fn pretrained_encoder(path: &Path, whole: &Model, loaded: &Loaded) -> Result<Model> {
     let encoder = whole.encoder_part().map_err(|e| Error::data(path, e.to_string()))?;
     if encoder.input() != loaded.input() {
         return Err(Error::data(

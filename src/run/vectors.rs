@@ -166,7 +166,7 @@ pub fn similar(
         )));
     }
     let column = text_column.or(source.map(|source| source.text_column.as_str())).unwrap_or("text");
-    let columns = TextColumns { text: column.to_owned(), label: None, ..TextColumns::default() };
+    let columns = TextColumns::of_texts(column);
     let examples = read_examples(path, &columns)?;
     // Whole texts are read, the one asked with among them.
     let mut all: Vec<&str> = examples.texts.iter().map(String::as_str).collect();

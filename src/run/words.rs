@@ -1,12 +1,12 @@
 //! Word vectors from a file of texts: `wgslearn train words`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use super::config::RunConfig;
-use super::observer::RunObserver;
+use super::observer::{Closures, RunObserver};
 use crate::backend::Device;
-use crate::data::{Account, TextColumns, read_examples};
+use crate::data::{Account, read_examples};
 use crate::error::{Error, Result};
 use crate::model::{Input, Layer, Loss, Model, Preprocessor, Source};
 use crate::text::{TextEncoder, TextOptions};
@@ -28,27 +28,6 @@ pub struct WordsOutcome {
     pub step: u64,
     /// The epoch of that step.
     pub epoch: usize,
-}
-
-/// A run's two callbacks.
-struct Closures<'a> {
-    begin: &'a mut dyn FnMut(usize, usize, &Account),
-    on_epoch: &'a mut dyn FnMut(EpochReport),
-    stop: Option<Arc<AtomicBool>>,
-}
-
-impl RunObserver for Closures<'_> {
-    fn begin_words(&mut self, vocabulary: usize, words: usize, account: &Account) {
-        (self.begin)(vocabulary, words, account);
-    }
-
-    fn interrupted(&mut self) -> bool {
-        self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed))
-    }
-
-    fn epoch(&mut self, report: EpochReport) {
-        (self.on_epoch)(report);
-    }
 }
 
 /// A run's observer as the trainer's.
@@ -83,12 +62,10 @@ pub fn train_words(
     on_epoch: &mut dyn FnMut(EpochReport),
     stop: Option<Arc<AtomicBool>>,
 ) -> Result<WordsOutcome> {
-    let closures = &mut Closures { begin, on_epoch, stop };
+    let closures = &mut Closures { begin: None, begin_words: Some(begin), on_epoch, stop };
     let outcome = train_words_observed(config, device, closures)?;
-    match outcome.end {
-        End::Diverged(divergence) => Err(Error::Diverged(divergence)),
-        _ => Ok(outcome),
-    }
+    outcome.end.check()?;
+    Ok(outcome)
 }
 
 /// As [`train_words`], watched by `observer`. A run that it interrupts, or whose numbers become NaN, is no error: its
@@ -103,14 +80,7 @@ pub fn train_words_observed(
 ) -> Result<WordsOutcome> {
     config.check()?;
     let (data, trainer) = (&config.data, config.word_trainer());
-    let columns = TextColumns {
-        text: data.text_column.clone(),
-        label: None,
-        format: data.format,
-        no_header: data.no_header,
-        keep_blank: false,
-    };
-    let examples = read_examples(&data.train, &columns)?;
+    let examples = read_examples(&data.train, &data.texts(false))?;
     let options = TextOptions {
         min_count: config.text.min_count,
         vocab_size: config.text.vocab_size,

@@ -244,6 +244,17 @@ pub enum End {
     Diverged(Divergence),
 }
 
+impl End {
+    /// # Errors
+    /// [`Error::Diverged`] where that is how the run ended.
+    pub(crate) fn check(&self) -> Result<()> {
+        match self {
+            End::Diverged(divergence) => Err(Error::Diverged(divergence.clone())),
+            End::Done | End::Interrupted => Ok(()),
+        }
+    }
+}
+
 /// A run that ended, in whatever way, with its best weights in the model.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -373,10 +384,8 @@ impl Trainer {
         observer: &mut dyn Observer,
     ) -> Result<History> {
         let fitted = self.fit_to_end(model, training, validation, device, observer)?;
-        match fitted.end {
-            End::Diverged(divergence) => Err(Error::Diverged(divergence)),
-            End::Done | End::Interrupted => Ok(fitted.history),
-        }
+        fitted.end.check()?;
+        Ok(fitted.history)
     }
 
     /// As [`Trainer::fit_with`], and a run that is interrupted or whose numbers become NaN is no error: the model has

@@ -152,10 +152,8 @@ impl WordTrainer {
         on_epoch: &mut dyn FnMut(EpochReport),
     ) -> Result<(Vec<f32>, History)> {
         let (table, fitted) = self.fit_to_end(stream, device, &mut |report| on_epoch(report))?;
-        match fitted.end {
-            End::Diverged(divergence) => Err(Error::Diverged(divergence)),
-            End::Done | End::Interrupted => Ok((table, fitted.history)),
-        }
+        fitted.end.check()?;
+        Ok((table, fitted.history))
     }
 
     /// As [`WordTrainer::fit`], watched by `observer`, and a run that is interrupted or whose numbers become NaN is no

@@ -35,12 +35,14 @@ pub(super) fn sorted_labels<'l>(labels: impl Iterator<Item = &'l str>) -> Vec<St
     labels.into_iter().map(str::to_owned).collect()
 }
 
-/// The classes of a file's labels, checked: at least two, and none in one row only.
+/// The classes of a file's labels, checked: at least two, and none in one row only. A model that is
+/// trained on keeps the classes that it has, `known`.
 pub(super) fn classes(
     path: &Path,
     labels: &[String],
     lines: &[u64],
     data: &DataConfig,
+    known: Option<&[String]>,
 ) -> Result<Vec<String>> {
     // By key: the shortest spelling, rows, the first line.
     let mut seen: BTreeMap<Cow<str>, (&str, usize, u64)> = BTreeMap::new();
@@ -79,7 +81,10 @@ pub(super) fn classes(
             ),
         ));
     }
-    Ok(sorted_labels(seen.values().map(|(spelling, _, _)| *spelling)))
+    Ok(match known {
+        Some(known) => known.to_vec(),
+        None => sorted_labels(seen.values().map(|(spelling, _, _)| *spelling)),
+    })
 }
 
 /// Class numbers of labels.
@@ -126,7 +131,7 @@ mod tests {
         let lines: Vec<u64> = (2..10).collect();
         let settings = crate::run::Settings::new(crate::run::RunKind::Text, "t.csv");
         let data = settings.resolve().expect("a run").data;
-        let known = classes(Path::new("t"), &labels, &lines, &data).expect("classes");
+        let known = classes(Path::new("t"), &labels, &lines, &data, None).expect("classes");
         assert_eq!(known, ["-2.5", "0", "1", "10"]);
         let numbers = class_targets(Path::new("t"), &labels, &lines, &known).expect("numbers");
         assert_eq!(numbers, [2.0, 2.0, 1.0, 0.0, 0.0, 1.0, 3.0, 3.0]);

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::split::Split;
 use super::tables::check_scales;
-use super::{Loaded, NamedRows};
+use super::{Given, Loaded, NamedRows};
 use crate::data::{
     Account, Array, Content, Dataset, ImageEncoder, ImageOptions, ImageShape, Inputs, Table,
     TableEncoder, Targets, content, read_array, read_images_with, reshape,
@@ -49,6 +49,27 @@ pub(super) struct Reading<'a> {
     pub is_model: bool,
     /// The array of a .npz file.
     pub array: Option<&'a str>,
+}
+
+impl Reading<'_> {
+    /// The same for rows of a model that reads through `preprocessor`: images have its channels and its scale.
+    fn through(self, preprocessor: Option<&Preprocessor>) -> Self {
+        let Some(Preprocessor::Image(encoder)) = preprocessor else { return self };
+        Reading {
+            divisor: encoder.divisor,
+            image: Some(encoder.input),
+            channels: Some(encoder.input.channels),
+            is_model: true,
+            ..self
+        }
+    }
+
+    /// How a model of images reads a file.
+    pub(super) fn of(encoder: &ImageEncoder) -> Reading<'static> {
+        let size = encoder.resize.then_some((encoder.input.width, encoder.input.height));
+        let options = ImageOptions { size, grey: false };
+        Reading { options, ..Reading::default() }.through(Some(&Preprocessor::Image(*encoder)))
+    }
 }
 
 impl Rows {
@@ -299,44 +320,20 @@ fn pair(inputs: &Rows, targets: Rows, paths: [&Path; 2]) -> Result<Rows> {
 }
 
 /// Images, or a matrix, for an autoencoder or a translation. `given` is what a pretrained encoder reads through.
-pub(super) fn load_rows_and_targets(
-    config: &RunConfig,
-    given: Option<&Preprocessor>,
-) -> Result<Loaded> {
-    let data = &config.data;
+pub(super) fn load_rows_and_targets(config: &RunConfig, given: Given) -> Result<Loaded> {
+    let (data, given) = (&config.data, given.preprocessor());
     let Some(target_path) = &data.targets else {
         return Err(Error::usage(
             "images have no labels to learn: train an autoencoder of them (`wgslearn train autoencoder`), or name target images (`wgslearn train translate`)",
         ));
     };
-    let reading =
+    let of_run =
         Reading { options: config.images, array: data.array.as_deref(), ..Reading::default() };
-    let reading = match given {
-        Some(Preprocessor::Image(encoder)) => Reading {
-            divisor: encoder.divisor,
-            image: Some(encoder.input),
-            channels: Some(encoder.input.channels),
-            is_model: true,
-            ..reading
-        },
-        _ => reading,
-    };
+    let reading = of_run.through(given);
     let rows = Rows::read(&data.train, &reading)?;
     let (image, resize) = (rows.image, config.images.size.is_some());
     let mut account = rows.account.clone();
     let split = Split::draw(config, rows.count(), None, &mut account)?;
-    let of_validation = |path: &Path, model: Option<&Preprocessor>| {
-        let reading = match model {
-            Some(Preprocessor::Image(encoder)) => Reading {
-                divisor: encoder.divisor,
-                is_model: true,
-                image: Some(encoder.input),
-                ..reading
-            },
-            _ => reading,
-        };
-        Rows::read(path, &reading)
-    };
     if config.is_autoencoder() {
         let divisor = rows.divisor;
         let encoder = match (image, given) {
@@ -364,8 +361,7 @@ pub(super) fn load_rows_and_targets(
         return with_validation(config, all, &split, account, encoder);
     }
     // Targets keep their own size.
-    let options = ImageOptions { size: None, ..config.images };
-    let of_targets = Reading { options, array: data.array.as_deref(), ..Reading::default() };
+    let of_targets = Reading { options: ImageOptions { size: None, ..config.images }, ..of_run };
     let targets = pair(&rows, Rows::read(target_path, &of_targets)?, [&data.train, target_path])?;
     account.warnings.extend(targets.account.warnings.iter().cloned());
     let encoder = match (image, targets.image) {
@@ -388,8 +384,8 @@ pub(super) fn load_rows_and_targets(
     let validation = match (&data.validation, &data.validation_targets) {
         (None, _) => None,
         (Some(path), Some(target_path)) => {
-            let rows = of_validation(path, Some(&encoder))?;
-            check_width(rows.width, all.inputs().width(), path)?;
+            let rows = Rows::read(path, &of_run.through(Some(&encoder)))?;
+            check_rows(&rows, &encoder, all.inputs().width(), path)?;
             let targets = Rows::read(target_path, &of_targets)?;
             let targets = pair(&rows, targets, [path, target_path])?;
             let width = targets.width;
@@ -438,8 +434,7 @@ fn load_scaled(
     }
     let encode = |table: &Table, targets: &Table, path: &Path| {
         let inputs = Inputs::Matrix { values: encoder.encode(table), features: encoder.features() };
-        let scaled = |(i, &value): (usize, &f64)| encoder.encode_target(i % width, value);
-        let values = targets.values.iter().enumerate().map(scaled).collect();
+        let values = encoder.encode_targets(&targets.values);
         Dataset::new(inputs, Targets::Values { values, width }, path.display().to_string())
     };
     let all = encode(&table, &targets, &data.train)?;
@@ -468,23 +463,13 @@ fn with_validation(
     let validation = match &config.data.validation {
         None => None,
         Some(path) => {
-            let reading = Reading {
+            let of_run = Reading {
                 options: config.images,
                 array: config.data.array.as_deref(),
                 ..Reading::default()
             };
-            let reading = match &encoder {
-                Preprocessor::Image(encoder) => Reading {
-                    divisor: encoder.divisor,
-                    image: Some(encoder.input),
-                    channels: Some(encoder.input.channels),
-                    is_model: true,
-                    ..reading
-                },
-                _ => reading,
-            };
-            let rows = Rows::read(path, &reading)?;
-            check_width(rows.width, all.inputs().width(), path)?;
+            let rows = Rows::read(path, &of_run.through(Some(&encoder)))?;
+            check_rows(&rows, &encoder, all.inputs().width(), path)?;
             Some(autoencoder_dataset(rows, &encoder, path)?)
         }
     };
@@ -531,19 +516,11 @@ pub(super) fn autoencoder_dataset(
     Dataset::new(inputs, Targets::Inputs, path.display().to_string())
 }
 
-/// How a model of images reads a file.
-pub(super) fn reading_of(encoder: &ImageEncoder) -> Reading<'static> {
-    let shape = encoder.input;
-    Reading {
-        options: ImageOptions {
-            size: encoder.resize.then_some((shape.width, shape.height)),
-            grey: false,
-        },
-        channels: Some(shape.channels),
-        image: Some(shape),
-        divisor: encoder.divisor,
-        is_model: true,
-        array: None,
+/// Refuses rows that are not like those trained on: images by their axes, others by their width.
+fn check_rows(rows: &Rows, encoder: &Preprocessor, width: usize, path: &Path) -> Result<()> {
+    match encoder {
+        Preprocessor::Image(encoder) => check_image(rows, encoder.input, path),
+        _ => check_width(rows.width, width, path),
     }
 }
 
@@ -565,11 +542,12 @@ pub(super) fn check_image(rows: &Rows, shape: ImageShape, path: &Path) -> Result
 /// As [`load`](super::load); [`Error::Data`] when they do not pair with the inputs.
 pub fn read_targets(model: &Model, rows: &NamedRows, paths: [&Path; 2]) -> Result<Vec<f32>> {
     let reading = match &model.preprocessor {
-        Preprocessor::Image(encoder) => Reading {
-            options: ImageOptions::default(),
+        Preprocessor::Image(encoder) => Reading::of(&ImageEncoder {
+            input: encoder.output,
             divisor: encoder.output_divisor,
-            ..reading_of(&ImageEncoder { input: encoder.output, resize: false, ..*encoder })
-        },
+            resize: false,
+            ..*encoder
+        }),
         _ => Reading::default(),
     };
     let targets = Rows::read(paths[1], &reading)?;
@@ -596,12 +574,8 @@ pub fn read_targets(model: &Model, rows: &NamedRows, paths: [&Path; 2]) -> Resul
     };
     let targets = pair(&inputs, targets, paths)?;
     Ok(match &model.preprocessor {
-        Preprocessor::Table(encoder)
-            if !encoder.targets.is_empty() || encoder.target_scale.is_some() =>
-        {
-            let (table, width) = (targets.table(paths[1])?, model.outputs());
-            let scaled = |(i, &value): (usize, &f64)| encoder.encode_target(i % width, value);
-            table.values.iter().enumerate().map(scaled).collect()
+        Preprocessor::Table(encoder) if encoder.is_regression() => {
+            encoder.encode_targets(&targets.table(paths[1])?.values)
         }
         _ => targets.reals(),
     })

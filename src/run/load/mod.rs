@@ -13,15 +13,15 @@ use std::path::Path;
 
 use self::arrays::{array_dataset, array_inputs, load_arrays};
 use self::matrices::{
-    Reading, Rows, autoencoder_dataset, check_image, check_width, load_rows_and_targets, reading_of,
+    Reading, Rows, autoencoder_dataset, check_image, check_width, load_rows_and_targets,
 };
 use self::split::Split;
 use self::tables::{columns_for, encode_table, load_table};
 use self::texts::{Unknown, encode_texts, load_texts};
 use super::config::RunConfig;
 use crate::data::{
-    Account, Content, Dataset, Examples, Format, Inputs, TableColumns, Targets, TextColumns,
-    column_names, content, extension, read_columns, read_examples, read_npy,
+    Account, ByteSource, Content, Dataset, Examples, Format, Inputs, Targets, TextColumns,
+    column_names_of, content, read_columns, read_examples, read_npy,
 };
 use crate::error::{Error, Result};
 use crate::model::{Input, Model, Preprocessor};
@@ -86,24 +86,81 @@ impl Loaded {
     }
 }
 
+/// A model that was trained before, and what a run takes of it.
+#[derive(Clone, Copy)]
+pub(super) enum Given<'m> {
+    /// There is none.
+    Nothing,
+    /// Its encoder: what it reads through.
+    Encoder(&'m Model),
+    /// All of it, to be trained on: its labels and the scale of its targets too.
+    Whole(&'m Model),
+}
+
+impl<'m> Given<'m> {
+    /// What the model reads through.
+    fn preprocessor(self) -> Option<&'m Preprocessor> {
+        match self {
+            Given::Nothing => None,
+            Given::Encoder(model) | Given::Whole(model) => Some(&model.preprocessor),
+        }
+    }
+
+    /// The classes of a classifier that is trained on.
+    fn labels(self) -> Option<&'m [String]> {
+        match self {
+            Given::Whole(model) if !model.labels.is_empty() => Some(&model.labels),
+            _ => None,
+        }
+    }
+}
+
 /// Reads the data of a run.
 ///
 /// # Errors
 /// [`Error::File`], and [`Error::Data`] with file, line and the way out.
 pub fn load(config: &RunConfig) -> Result<Loaded> {
-    // A pretrained encoder brings the vocabulary and the scales that it was trained with.
-    let given = match &config.model.encoder_from {
-        Some(path) => Some(Model::load(path)?.preprocessor),
-        None => None,
-    };
-    let given = given.as_ref();
-    match kind(config)? {
-        Kind::Images => load_rows_and_targets(config, given),
-        Kind::Array if config.builds_autoencoder() => load_rows_and_targets(config, given),
-        Kind::Array => set_apart(config, load_arrays(config)?),
-        Kind::Table => load_table(config, given),
-        Kind::Text => load_texts(config, given),
+    match &config.model.encoder_from {
+        Some(path) => load_given(config, Given::Encoder(&Model::load(path)?)),
+        None => load_given(config, Given::Nothing),
     }
+}
+
+/// As [`load`], through what a model that was trained before has learned.
+pub(super) fn load_given(config: &RunConfig, given: Given) -> Result<Loaded> {
+    let data = &config.data;
+    match (content(&data.train), data.format) {
+        (Content::Images, None) => load_rows_and_targets(config, given),
+        (Content::Array, None) if config.builds_autoencoder() => {
+            load_rows_and_targets(config, given)
+        }
+        (Content::Array, None) => set_apart(config, load_arrays(config)?),
+        // Read once: a pipe gives its bytes once.
+        _ => {
+            let source = ByteSource::read(&data.train)?;
+            match is_table(config, &source)? {
+                true => load_table(config, &source, given),
+                false => load_texts(config, &source, given),
+            }
+        }
+    }
+}
+
+/// Whether rows are a table's: a target column is asked for, or they are columns without a text among them.
+fn is_table(config: &RunConfig, source: &ByteSource) -> Result<bool> {
+    let data = &config.data;
+    let is_separated = match data.format {
+        Some(format) => matches!(format, Format::Csv | Format::Tsv),
+        None => matches!(source.extension.as_str(), "csv" | "tsv" | "tab"),
+    };
+    Ok(match &data.target_column {
+        // Of a pipe nothing is known but what is asked for.
+        Some(_) => is_separated || data.format.is_none(),
+        None if is_separated && data.targets.is_some() => {
+            !column_names_of(source)?.contains(&data.text_column)
+        }
+        None => false,
+    })
 }
 
 /// Sets rows apart to validate on, of data from which nothing was learned.
@@ -122,42 +179,6 @@ fn set_apart(config: &RunConfig, mut loaded: Loaded) -> Result<Loaded> {
     Ok(loaded)
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Kind {
-    Images,
-    Array,
-    Table,
-    Text,
-}
-
-/// A file's extension in small letters, without that of a packed file.
-pub(super) fn ending(path: &Path) -> String {
-    extension(path)
-}
-
-fn kind(config: &RunConfig) -> Result<Kind> {
-    let data = &config.data;
-    let is_table = || match data.target_column {
-        Some(_) => Ok(true),
-        None if data.targets.is_some() => {
-            Ok(!column_names(&data.train)?.contains(&data.text_column))
-        }
-        None => Ok(false),
-    };
-    Ok(match (content(&data.train), data.format) {
-        (Content::Images, None) => Kind::Images,
-        (Content::Array, None) => Kind::Array,
-        (_, Some(Format::Csv | Format::Tsv)) if is_table()? => Kind::Table,
-        (_, Some(_)) => Kind::Text,
-        (Content::Rows, None) => match ending(&data.train).as_str() {
-            "csv" | "tsv" | "tab" if is_table()? => Kind::Table,
-            // Of a pipe nothing is known but what is asked for.
-            _ if data.target_column.is_some() => Kind::Table,
-            _ => Kind::Text,
-        },
-    })
-}
-
 /// Rows that a model reads, with the names of their files where they have any.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -166,7 +187,7 @@ pub struct NamedRows {
     pub inputs: Inputs,
     /// File names, for a folder of pictures.
     pub names: Vec<String>,
-    /// Rows of texts of which no word is known, by number.
+    /// Rows, from 0, of texts of which no word is known, or of a table with a category that is not.
     pub unknown: Vec<usize>,
     /// What an array's values were divided by, to be undone in answers; none for what is no array of images.
     pub divisor: Option<f64>,
@@ -181,7 +202,7 @@ pub struct NamedRows {
 /// # Errors
 /// As [`load`].
 pub fn read_rows(model: &Model, path: &Path, text_column: &str) -> Result<NamedRows> {
-    read_rows_as(model, path, &TextColumns { text: text_column.to_owned(), ..Default::default() })
+    read_rows_as(model, path, &TextColumns::of_texts(text_column))
 }
 
 /// [`read_rows`] of a file whose format or header is said.
@@ -197,7 +218,7 @@ pub(super) fn read_rows_as(model: &Model, path: &Path, columns: &TextColumns) ->
             named_texts(encoder, &examples, path)
         }
         Preprocessor::Image(encoder) => {
-            let mut rows = Rows::read(path, &reading_of(encoder))?;
+            let mut rows = Rows::read(path, &Reading::of(encoder))?;
             check_image(&rows, encoder.input, path)?;
             let (names, divisor) = (std::mem::take(&mut rows.names), rows.divisor);
             let account = rows.account.clone();
@@ -210,13 +231,11 @@ pub(super) fn read_rows_as(model: &Model, path: &Path, columns: &TextColumns) ->
             named(dataset.into_inputs(), Vec::new())
         }
         Preprocessor::Table(encoder) => {
-            let wanted = columns_for(encoder, None);
-            let no_header = wanted.no_header || columns.no_header;
-            let wanted = TableColumns { format: columns.format, no_header, ..wanted };
-            let table = read_columns(path, &wanted)?;
+            let table = read_columns(path, &columns_for(encoder, None, columns))?;
             let values = encoder.encode(&table);
             let inputs = Inputs::Matrix { values, features: encoder.features() };
-            Ok(NamedRows { account: table.account, ..named(inputs, Vec::new())? })
+            let (account, unknown) = (table.account, table.unknown);
+            Ok(NamedRows { account, unknown, ..named(inputs, Vec::new())? })
         }
         Preprocessor::None => {
             let reads_ids = matches!(model.input(), Input::Ids { .. });
@@ -235,12 +254,7 @@ pub fn read_texts<'m>(
     path: &Path,
     text_column: &str,
 ) -> Result<(Cow<'m, Model>, NamedRows)> {
-    let columns = TextColumns {
-        text: text_column.to_owned(),
-        label: None,
-        keep_blank: true,
-        ..TextColumns::default()
-    };
+    let columns = TextColumns { keep_blank: true, ..TextColumns::of_texts(text_column) };
     let examples = read_examples(path, &columns)?;
     let model = model.for_texts(&examples.texts);
     let Preprocessor::Text(encoder) = &model.preprocessor else {
@@ -307,10 +321,7 @@ pub(super) fn load_for<'m>(
         }
         Preprocessor::Table(encoder) => {
             let target = Some(encoder.target.as_str()).filter(|name| !name.is_empty());
-            let wanted = columns_for(encoder, target);
-            let no_header = wanted.no_header || columns.no_header;
-            let wanted = TableColumns { format: columns.format, no_header, ..wanted };
-            let table = read_columns(path, &wanted)?;
+            let table = read_columns(path, &columns_for(encoder, target, columns))?;
             let dataset = encode_table(encoder, &model.labels, &table, path)?;
             Ok(Labelled { model: Cow::Borrowed(model), dataset, account: table.account })
         }

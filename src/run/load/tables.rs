@@ -4,15 +4,16 @@ use std::path::Path;
 
 use super::labels::{class_targets, class_task, classes};
 use super::split::Split;
-use super::{Loaded, Task};
+use super::{Given, Loaded, Task};
 use crate::data::{
-    Account, Dataset, Inputs, Table, TableColumns, TableEncoder, TableTask, Targets, read_columns,
+    Account, ByteSource, Dataset, Inputs, Table, TableColumns, TableEncoder, TableTask, Targets,
+    TextColumns, read_columns, read_columns_of,
 };
 use crate::error::{Error, Result};
 use crate::model::Preprocessor;
 use crate::run::config::RunConfig;
 
-pub(super) fn load_table(config: &RunConfig, given: Option<&Preprocessor>) -> Result<Loaded> {
+pub(super) fn load_table(config: &RunConfig, source: &ByteSource, given: Given) -> Result<Loaded> {
     let data = &config.data;
     let path = &data.train;
     let target = data.target_column.as_deref();
@@ -21,20 +22,23 @@ pub(super) fn load_table(config: &RunConfig, given: Option<&Preprocessor>) -> Re
             "a table's targets are one of its columns: name it with target_column (or give the table itself as targets, for an autoencoder)",
         ));
     }
-    let given = match given {
+    let known = match given.preprocessor() {
         Some(Preprocessor::Table(encoder)) => Some(encoder),
         _ => None,
     };
+    // A model that is trained on keeps its labels, or the scale of its targets, too.
+    let whole = known.filter(|_| matches!(given, Given::Whole(_)));
+    let known_labels = whole.and(given.labels());
     let columns = TableColumns {
         target,
-        features: given,
+        features: known,
         drop: &data.drop,
         categories: &data.categories,
         format: data.format,
         no_header: data.no_header,
         missing: data.missing,
     };
-    let table = read_columns(path, &columns)?;
+    let table = read_columns_of(source, &columns)?;
     let mut account = table.account.clone();
     let task = match (target, data.task) {
         (None, _) => None,
@@ -44,6 +48,8 @@ pub(super) fn load_table(config: &RunConfig, given: Option<&Preprocessor>) -> Re
             ));
         }
         (Some(_), Some(task)) => Some(task),
+        (Some(_), None) if known_labels.is_some() => Some(TableTask::Classes),
+        (Some(_), None) if whole.is_some() => Some(TableTask::Regression),
         (Some(_), None) => Some(table.task(path)?),
     };
     let numbers = match task {
@@ -52,7 +58,7 @@ pub(super) fn load_table(config: &RunConfig, given: Option<&Preprocessor>) -> Re
     };
     let (labels, class_of_row) = match task {
         Some(TableTask::Classes) => {
-            let labels = classes(path, &table.targets, &table.lines, data)?;
+            let labels = classes(path, &table.targets, &table.lines, data, known_labels)?;
             let classes = class_targets(path, &table.targets, &table.lines, &labels)?;
             (labels, Some(classes))
         }
@@ -62,14 +68,15 @@ pub(super) fn load_table(config: &RunConfig, given: Option<&Preprocessor>) -> Re
     let encoder = TableEncoder::fit(&table, numbers.as_deref(), Some(&split.training))
         .with_missing(&table, data.missing, &split.training);
     // A pretrained encoder reads through its own scales.
-    let encoder = match given {
-        Some(given) => TableEncoder {
+    let encoder = match (known, whole) {
+        (_, Some(whole)) => TableEncoder { target: encoder.target, ..whole.clone() },
+        (Some(known), None) => TableEncoder {
             target: encoder.target,
             target_scale: encoder.target_scale,
             targets: encoder.targets,
-            ..given.clone()
+            ..known.clone()
         },
-        None => encoder,
+        (None, None) => encoder,
     };
     check_scales(&encoder, path, &mut account)?;
     let all = encode_table(&encoder, &labels, &table, path)?;
@@ -143,9 +150,8 @@ pub(super) fn encode_table(
     let targets = if encoder.target.is_empty() {
         Targets::Inputs
     } else if encoder.is_regression() {
-        let (numbers, width) = (table.numeric_targets(path)?, encoder.target_names().len());
-        let encode = |(i, number)| encoder.encode_target(i % width, number);
-        Targets::Values { values: numbers.into_iter().enumerate().map(encode).collect(), width }
+        let values = encoder.encode_targets(&table.numeric_targets(path)?);
+        Targets::Values { values, width: encoder.target_names().len() }
     } else {
         let values = class_targets(path, &table.targets, &table.lines, labels)?;
         Targets::Values { values, width: 1 }
@@ -153,15 +159,17 @@ pub(super) fn encode_table(
     Dataset::new(inputs, targets, path.display().to_string())
 }
 
-/// How a model of a table reads one.
+/// How a model of a table reads one; `columns` say a format or that there is no header, where the file is another's.
 pub(super) fn columns_for<'e>(
     encoder: &'e TableEncoder,
     target: Option<&'e str>,
+    columns: &TextColumns,
 ) -> TableColumns<'e> {
     TableColumns {
         target,
         features: Some(encoder),
-        no_header: encoder.no_header,
+        format: columns.format,
+        no_header: encoder.no_header || columns.no_header,
         missing: encoder.missing,
         ..TableColumns::default()
     }

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use super::labels::{class_targets, class_task, classes};
 use super::split::Split;
-use super::{Loaded, Task};
+use super::{Given, Loaded, Task};
 use crate::data::{
-    Account, Dataset, Examples, Inputs, Targets, TextColumns, lines_as_words, read_examples,
+    Account, ByteSource, Dataset, Examples, Inputs, Targets, lines_as_words, read_examples,
+    read_examples_of,
 };
 use crate::error::{Error, Result};
 use crate::model::Preprocessor;
@@ -24,27 +25,23 @@ pub(super) enum Unknown {
     Kept,
 }
 
-/// The columns of a run's texts; an autoencoder's need no labels.
-fn columns_of(config: &RunConfig) -> TextColumns {
-    let data = &config.data;
-    TextColumns {
-        text: data.text_column.clone(),
-        label: (!config.is_autoencoder()).then(|| data.label_column.clone()),
-        format: data.format,
-        no_header: data.no_header,
-        keep_blank: false,
-    }
-}
-
-pub(super) fn load_texts(config: &RunConfig, given: Option<&Preprocessor>) -> Result<Loaded> {
+pub(super) fn load_texts(config: &RunConfig, source: &ByteSource, given: Given) -> Result<Loaded> {
     let data = &config.data;
     let path = &data.train;
-    let columns = columns_of(config);
-    let examples = read_examples(path, &columns)?;
+    // An autoencoder's texts need no labels.
+    let columns = data.texts(!config.is_autoencoder());
+    let examples = read_examples_of(source, &columns)?;
     let mut account = examples.account.clone();
+    let known = match given.preprocessor() {
+        Some(Preprocessor::Text(encoder)) => Some(encoder),
+        _ => None,
+    };
     let labels = match config.is_autoencoder() {
         true => Vec::new(),
-        false => classes(path, &examples.labels, &examples.lines, data)?,
+        false => {
+            let known = known.and(given.labels());
+            classes(path, &examples.labels, &examples.lines, data, known)?
+        }
     };
     let classes = match labels.is_empty() {
         true => None,
@@ -52,9 +49,9 @@ pub(super) fn load_texts(config: &RunConfig, given: Option<&Preprocessor>) -> Re
     };
     let split = Split::draw(config, examples.texts.len(), classes.as_deref(), &mut account)?;
     let [training_texts, _] = split.of(&examples.texts);
-    let encoder = match given {
-        Some(Preprocessor::Text(encoder)) => encoder.clone(),
-        _ => TextEncoder::fit(&training_texts, &config.text)?,
+    let encoder = match known {
+        Some(encoder) => encoder.clone(),
+        None => TextEncoder::fit(&training_texts, &config.text)?,
     };
     drop(training_texts);
     let unknown = if data.skip_unknown { Unknown::LeftOut } else { Unknown::Refused };
@@ -153,7 +150,7 @@ pub(super) fn encode_texts(
                 "no row has a known word: is it in the language, and the column, that the model was trained on? Texts written without spaces are one word each",
             ));
         }
-        Unknown::Kept => account.warn(unknown_rows(&lines)),
+        Unknown::Kept => account.warn(unknown_rows(&lines, lines.len())),
     }
     let inputs = Inputs::Ids { values, length: width };
     let source = path.display().to_string();
@@ -164,7 +161,7 @@ pub(super) fn encode_texts(
     Dataset::new(inputs, Targets::Values { values: targets, width: 1 }, source)
 }
 
-/// Says which texts are longer than the rows that an encoder makes.
+/// Says of the texts that are longer than the rows that an encoder makes.
 pub(super) fn warn_of_cut(
     encoder: &TextEncoder,
     encoded: &[Encoded],
@@ -173,27 +170,29 @@ pub(super) fn warn_of_cut(
 ) {
     let is_cut = |(line, encoded): (&u64, &Encoded)| (encoded.cut > 0).then_some(*line);
     let cut: Vec<u64> = lines.iter().zip(encoded).filter_map(is_cut).collect();
-    if cut.is_empty() {
-        return;
+    if !cut.is_empty() {
+        account.warn(cut_texts(encoder.length(), &cut, cut.len()));
     }
-    let texts = match cut.len() {
+}
+
+/// Says which texts are longer than the words that a model reads: the first few `lines`, of `texts`.
+pub(crate) fn cut_texts(length: usize, lines: &[u64], texts: usize) -> String {
+    let are = match texts {
         1 => "1 text is cut, being".to_owned(),
         many => format!("{many} texts are cut, being"),
     };
-    account.warn(format!(
-        "{texts} longer than the {} words that the model reads ({}); max_length, in training, sets how many it reads",
-        encoder.length(),
-        lines_as_words(&cut, cut.len())
-    ));
+    format!(
+        "{are} longer than the {length} words that the model reads ({}); max_length, in training, sets how many it reads",
+        lines_as_words(lines, texts)
+    )
 }
 
-/// Says which rows have no known word.
-pub(crate) fn unknown_rows(lines: &[u64]) -> String {
-    let rows =
-        if lines.len() == 1 { "1 row has".into() } else { format!("{} rows have", lines.len()) };
+/// Says which rows have no known word: the first few `lines`, of `rows`.
+pub(crate) fn unknown_rows(lines: &[u64], rows: usize) -> String {
+    let having = if rows == 1 { "1 row has".into() } else { format!("{rows} rows have") };
     format!(
-        "{rows} no known word ({}): what the model answers there rests on the bias alone. Texts written without spaces are one word each",
-        lines_as_words(lines, lines.len())
+        "{having} no known word ({}): what the model answers there rests on the bias alone. Texts written without spaces are one word each",
+        lines_as_words(lines, rows)
     )
 }
 
