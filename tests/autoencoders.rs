@@ -276,6 +276,8 @@ fn texts_are_coded_and_found_again() {
     folder.fails(2, &["reconstruct", "m", "texts.csv"], &["texts"]);
     let noisy = ["train", "autoencoder", "texts.csv", "--noise", "mask:0.1"];
     folder.fails(2, &noisy, &["noise"]);
+    let hidden = ["train", "autoencoder", "texts.csv", "--hidden", "6"];
+    folder.fails(2, &hidden, &["hidden", "layers"]);
 }
 
 #[test]

@@ -180,6 +180,11 @@ fn build(
             latent_layer = Some(encoder_layers);
             layers
         }
+        None if config.is_autoencoder() && matches!(loaded.input(), Input::Ids { .. }) => {
+            return Err(Error::usage(
+                "hidden is of models of rows of numbers; an autoencoder of texts has the units of its encoder as layers",
+            ));
+        }
         None => default_layers(&config.model, loaded)?,
     };
     for layer in &mut layers {
