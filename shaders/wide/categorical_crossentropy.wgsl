@@ -105,11 +105,6 @@ fn main(
         workgroupBarrier();
     }
     if local == 0u {
-        let at = (state[BATCH_SLOT] * params.groups + workgroup.x) * 2u;
-        history[at] = totals.x;
-        history[at + 1u] = totals.y;
-        if workgroup.x == 0u {
-            advance(params.rows);
-        }
+        record(workgroup.x, params.groups, totals, params.rows);
     }
 }

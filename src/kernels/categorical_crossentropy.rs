@@ -36,14 +36,16 @@ kernel! {
         "rows": {
             source: &[
                 wgsl!("shared/math.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("shared/advance.wgsl"),
-                wgsl!("shared/reduce.wgsl"), wgsl!("categorical_crossentropy.wgsl"),
+                wgsl!("shared/history.wgsl"), wgsl!("shared/reduce.wgsl"),
+                wgsl!("categorical_crossentropy.wgsl"),
             ],
             workgroups: |p| [p.groups, 1, 1],
         },
         "wide": {
             source: &[
                 wgsl!("shared/math.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("shared/advance.wgsl"),
-                wgsl!("shared/reduce.wgsl"), wgsl!("wide/categorical_crossentropy.wgsl"),
+                wgsl!("shared/history.wgsl"), wgsl!("shared/reduce.wgsl"),
+                wgsl!("wide/categorical_crossentropy.wgsl"),
             ],
             workgroups: |p| [p.groups, 1, 1],
         },

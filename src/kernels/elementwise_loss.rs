@@ -48,7 +48,8 @@ macro_rules! elementwise_loss {
             },
             source: &[
                 wgsl!("shared/math.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("shared/advance.wgsl"),
-                wgsl!("shared/reduce.wgsl"), $($source,)* wgsl!("shared/elementwise_loss.wgsl"),
+                wgsl!("shared/history.wgsl"), wgsl!("shared/reduce.wgsl"),
+                $($source,)* wgsl!("shared/elementwise_loss.wgsl"),
             ],
             workgroups: |p| [p.groups, 1, 1],
             reference: $reference,

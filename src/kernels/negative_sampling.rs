@@ -38,7 +38,7 @@ kernel! {
     },
     source: &[
         wgsl!("shared/math.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("shared/advance.wgsl"),
-        wgsl!("shared/reduce.wgsl"), wgsl!("negative_sampling.wgsl"),
+        wgsl!("shared/history.wgsl"), wgsl!("shared/reduce.wgsl"), wgsl!("negative_sampling.wgsl"),
     ],
     workgroups: |p| [p.groups, 1, 1],
     loop_iterations: |p| (2 * p.targets as u64 + 2) * (p.units as u64 + 2),

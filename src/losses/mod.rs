@@ -11,10 +11,10 @@ use crate::layers::Activation;
 /// What a loss says of itself.
 ///
 /// Its kernel reads logits (nothing has activated them), and computes in one pass the loss, in its stable
-/// form, and the gradient with respect to the logits, divided by what the loss is a mean over. It writes a sum
-/// of losses and a count of right answers for each of its groups into `history[slot, group]`, and it must
-/// end the batch by `advance(rows)` (`shaders/shared/advance.wgsl`): without it, every step takes the same
-/// batch. `tests/losses.rs` holds every loss to that.
+/// form, and the gradient with respect to the logits, divided by what the loss is a mean over. It must end by
+/// `record` (`shaders/shared/history.wgsl`), which writes a sum of losses and a count of right answers for each of its
+/// groups into `history[slot, group]` and takes the batch's rows: without it, every step takes the same batch.
+/// `tests/losses.rs` holds every loss to that.
 pub(crate) trait Objective {
     /// Its name in files.
     fn name(&self) -> &'static str;
