@@ -32,8 +32,8 @@ pub struct LeftOut {
     pub lines: Vec<u64>,
 }
 
-/// Lines that are named of those left out for one reason.
-const NAMED: usize = 5;
+/// Lines that are named of those of one kind.
+pub(crate) const NAMED: usize = 5;
 
 impl Account {
     /// An account of nothing yet.

@@ -16,6 +16,7 @@ mod source;
 mod table;
 mod table_encoder;
 
+pub(crate) use account::NAMED;
 pub use account::{Account, LeftOut, lines_as_words, numbers_as_words};
 pub(crate) use dataset::check_ids_of;
 pub use dataset::{Dataset, Inputs, Rows, Targets, permutation};

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::dataset::Inputs;
 use super::separated::listed;
 use super::table::{Table, is_missing};
 use crate::error::did_you_mean;
@@ -208,8 +209,8 @@ impl TableEncoder {
         };
         for column in 0..width {
             let cells = rows.iter().map(|&row| table.values[row * width + column]);
-            match encoder.kind(column) {
-                ColumnKind::Category(values) => {
+            match table.kinds.get(column) {
+                Some(ColumnKind::Category(values)) => {
                     for place in 0..values.len() {
                         let ones = cells.clone().map(|cell| (cell == place as f64) as u8 as f64);
                         encoder.push_feature(ones);
@@ -275,14 +276,14 @@ impl TableEncoder {
     }
 
     /// What a column holds.
-    fn kind(&self, column: usize) -> ColumnKind {
-        self.kinds.get(column).cloned().unwrap_or_default()
+    fn kind(&self, column: usize) -> &ColumnKind {
+        self.kinds.get(column).unwrap_or(&ColumnKind::Number)
     }
 
     /// Number of features: inputs of the model.
     pub fn features(&self) -> usize {
-        let of = |column: usize| self.kinds.get(column).map_or(1, ColumnKind::width);
-        (0..self.columns.len()).map(of).sum::<usize>() + self.indicators.len()
+        (0..self.columns.len()).map(|column| self.kind(column).width()).sum::<usize>()
+            + self.indicators.len()
     }
 
     /// The names of the features: a column's own, `column=category`, `column is missing`.
@@ -308,7 +309,7 @@ impl TableEncoder {
     /// What is wrong with it, in words.
     pub fn parse_field(&self, i: usize, field: &str) -> Result<(f64, bool), String> {
         let (field, name) = (field.trim(), &self.columns[i]);
-        let kind = self.kinds.get(i).unwrap_or(&ColumnKind::Number);
+        let kind = self.kind(i);
         match kind.cell(field) {
             Cell::Value(value) => Ok((value, false)),
             Cell::Missing if self.missing != Missing::Error => Ok((f64::NAN, false)),
@@ -326,39 +327,42 @@ impl TableEncoder {
         }
     }
 
+    /// A table's rows as a model reads them.
+    pub fn inputs(&self, table: &Table) -> Inputs {
+        Inputs::Matrix { values: self.encode(table), features: self.features() }
+    }
+
     /// The rows standardised, `[rows, features]`. What is missing counts as the mean: 0.
     pub fn encode(&self, table: &Table) -> Vec<f32> {
+        self.encode_values(&table.values)
+    }
+
+    /// As [`TableEncoder::encode`], of [`Table::values`].
+    pub(crate) fn encode_values(&self, values: &[f64]) -> Vec<f32> {
         let width = self.columns.len().max(1);
-        let scaled = |feature: usize, value: f64| -> f32 {
-            match value.is_nan() || self.constant.contains(&feature) {
-                true => 0.0,
-                false => ((value - self.means[feature]) / self.deviations[feature]) as f32,
-            }
-        };
-        if self.kinds.is_empty() && self.indicators.is_empty() && self.constant.is_empty() {
-            let cells = table.values.iter().enumerate();
-            return cells.map(|(i, &value)| scaled(i % width, value)).collect();
-        }
-        let mut rows = Vec::with_capacity(table.values.len() / width * self.features());
-        for cells in table.values.chunks_exact(width) {
+        let mut is_constant = vec![false; self.means.len()];
+        self.constant.iter().for_each(|&feature| is_constant[feature] = true);
+        let mut rows = Vec::with_capacity(values.len() / width * self.features());
+        for cells in values.chunks_exact(width) {
             let start = rows.len();
+            let mut push = |value: f64| {
+                let feature = rows.len() - start;
+                rows.push(match value.is_nan() || is_constant[feature] {
+                    true => 0.0,
+                    false => ((value - self.means[feature]) / self.deviations[feature]) as f32,
+                });
+            };
             for (column, &cell) in cells.iter().enumerate() {
-                match self.kinds.get(column) {
-                    Some(ColumnKind::Category(values)) => {
-                        for place in 0..values.len() {
-                            let one = if cell.is_nan() {
-                                cell
-                            } else {
-                                (cell == place as f64) as u8 as f64
-                            };
-                            rows.push(scaled(rows.len() - start, one));
-                        }
-                    }
-                    _ => rows.push(scaled(rows.len() - start, cell)),
+                match self.kind(column) {
+                    ColumnKind::Category(values) => (0..values.len()).for_each(|place| {
+                        let is_it = (cell == place as f64) as u8 as f64;
+                        push(if cell.is_nan() { cell } else { is_it });
+                    }),
+                    _ => push(cell),
                 }
             }
             for &column in &self.indicators {
-                rows.push(scaled(rows.len() - start, cells[column].is_nan() as u8 as f64));
+                push(cells[column].is_nan() as u8 as f64);
             }
         }
         rows

@@ -8,7 +8,7 @@ use super::evaluate::class_of;
 use super::load::read_rows_as;
 use super::load::texts::{cut_texts, unknown_rows};
 use crate::backend::Device;
-use crate::data::{Account, Inputs, Table, TextColumns, read_examples, unknown_categories};
+use crate::data::{Account, Inputs, NAMED, TextColumns, read_examples, unknown_categories};
 use crate::error::{Error, Result};
 use crate::model::{Input, Model, Preprocessor};
 use crate::printable::printable_field;
@@ -73,13 +73,10 @@ struct Counted {
 impl Counted {
     fn add(&mut self, line: u64) {
         self.rows += 1;
-        if self.lines.len() < Self::KEPT {
+        if self.lines.len() < NAMED {
             self.lines.push(line);
         }
     }
-
-    /// Lines that are kept: as many as a warning names.
-    const KEPT: usize = 8;
 }
 
 impl std::fmt::Display for Answer {
@@ -256,7 +253,7 @@ impl LinePredictor {
         source: &str,
     ) -> Result<Vec<Answer>> {
         let Preprocessor::Table(encoder) = &self.model.preprocessor else { return Ok(Vec::new()) };
-        let columns = encoder.columns.clone();
+        let columns = &encoder.columns;
         let mut values = Vec::with_capacity(lines.len() * columns.len());
         let mut is_unknown = Vec::with_capacity(lines.len());
         for (line, &number) in lines.iter().zip(numbers) {
@@ -292,9 +289,8 @@ impl LinePredictor {
             }
             is_unknown.push(has_unknown);
         }
-        let table = Table { columns, kinds: encoder.kinds.clone(), values, ..Table::default() };
         let inputs =
-            Inputs::Matrix { values: encoder.encode(&table), features: encoder.features() };
+            Inputs::Matrix { values: encoder.encode_values(&values), features: encoder.features() };
         let mut answers = self.answers(&inputs, source)?;
         mark_unknown(&mut answers, (0..is_unknown.len()).filter(|&row| is_unknown[row]));
         Ok(answers)

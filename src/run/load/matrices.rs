@@ -51,7 +51,13 @@ pub(super) struct Reading<'a> {
     pub array: Option<&'a str>,
 }
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
+    /// How a run asks for its rows.
+    fn of_run(config: &'a RunConfig) -> Self {
+        let (options, array) = (config.images, config.data.array.as_deref());
+        Reading { options, array, ..Reading::default() }
+    }
+
     /// The same for rows of a model that reads through `preprocessor`: images have its channels and its scale.
     fn through(self, preprocessor: Option<&Preprocessor>) -> Self {
         let Some(Preprocessor::Image(encoder)) = preprocessor else { return self };
@@ -327,8 +333,7 @@ pub(super) fn load_rows_and_targets(config: &RunConfig, given: Given) -> Result<
             "images have no labels to learn: train an autoencoder of them (`wgslearn train autoencoder`), or name target images (`wgslearn train translate`)",
         ));
     };
-    let of_run =
-        Reading { options: config.images, array: data.array.as_deref(), ..Reading::default() };
+    let of_run = Reading::of_run(config);
     let reading = of_run.through(given);
     let rows = Rows::read(&data.train, &reading)?;
     let (image, resize) = (rows.image, config.images.size.is_some());
@@ -350,8 +355,7 @@ pub(super) fn load_rows_and_targets(config: &RunConfig, given: Given) -> Result<
                 let table = rows.table(&data.train)?;
                 let encoder = TableEncoder::fit(&table, None, Some(&split.training));
                 check_scales(&encoder, &data.train, &mut account)?;
-                let values = encoder.encode(&table);
-                let inputs = Inputs::Matrix { values, features: encoder.features() };
+                let inputs = encoder.inputs(&table);
                 let source = data.train.display().to_string();
                 let all = Dataset::new(inputs, Targets::Inputs, source)?;
                 return with_validation(config, all, &split, account, Preprocessor::Table(encoder));
@@ -433,7 +437,7 @@ fn load_scaled(
         check_scales(&encoder, &data.train, &mut account)?;
     }
     let encode = |table: &Table, targets: &Table, path: &Path| {
-        let inputs = Inputs::Matrix { values: encoder.encode(table), features: encoder.features() };
+        let inputs = encoder.inputs(table);
         let values = encoder.encode_targets(&targets.values);
         Dataset::new(inputs, Targets::Values { values, width }, path.display().to_string())
     };
@@ -463,12 +467,7 @@ fn with_validation(
     let validation = match &config.data.validation {
         None => None,
         Some(path) => {
-            let of_run = Reading {
-                options: config.images,
-                array: config.data.array.as_deref(),
-                ..Reading::default()
-            };
-            let rows = Rows::read(path, &of_run.through(Some(&encoder)))?;
+            let rows = Rows::read(path, &Reading::of_run(config).through(Some(&encoder)))?;
             check_rows(&rows, &encoder, all.inputs().width(), path)?;
             Some(autoencoder_dataset(rows, &encoder, path)?)
         }
@@ -507,10 +506,7 @@ pub(super) fn autoencoder_dataset(
     path: &Path,
 ) -> Result<Dataset> {
     let inputs = match encoder {
-        Preprocessor::Table(encoder) => {
-            let table = rows.table(path)?;
-            Inputs::Matrix { values: encoder.encode(&table), features: encoder.features() }
-        }
+        Preprocessor::Table(encoder) => encoder.inputs(&rows.table(path)?),
         _ => rows.inputs(),
     };
     Dataset::new(inputs, Targets::Inputs, path.display().to_string())

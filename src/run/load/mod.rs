@@ -232,8 +232,7 @@ pub(super) fn read_rows_as(model: &Model, path: &Path, columns: &TextColumns) ->
         }
         Preprocessor::Table(encoder) => {
             let table = read_columns(path, &columns_for(encoder, None, columns))?;
-            let values = encoder.encode(&table);
-            let inputs = Inputs::Matrix { values, features: encoder.features() };
+            let inputs = encoder.inputs(&table);
             let (account, unknown) = (table.account, table.unknown);
             Ok(NamedRows { account, unknown, ..named(inputs, Vec::new())? })
         }

@@ -6,7 +6,7 @@ use super::labels::{class_targets, class_task, classes};
 use super::split::Split;
 use super::{Given, Loaded, Task};
 use crate::data::{
-    Account, ByteSource, Dataset, Inputs, Table, TableColumns, TableEncoder, TableTask, Targets,
+    Account, ByteSource, Dataset, Table, TableColumns, TableEncoder, TableTask, Targets,
     TextColumns, read_columns, read_columns_of,
 };
 use crate::error::{Error, Result};
@@ -146,7 +146,7 @@ pub(super) fn encode_table(
     table: &Table,
     path: &Path,
 ) -> Result<Dataset> {
-    let inputs = Inputs::Matrix { values: encoder.encode(table), features: encoder.features() };
+    let inputs = encoder.inputs(table);
     let targets = if encoder.target.is_empty() {
         Targets::Inputs
     } else if encoder.is_regression() {
