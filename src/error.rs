@@ -67,6 +67,11 @@ pub struct Divergence {
     pub parameter: Option<String>,
 }
 
+/// What a sum of losses became that is no finite number. Finite numbers add up to infinity; infinities, to NaN.
+pub(crate) fn not_finite(loss: f64) -> &'static str {
+    if loss.is_nan() { "NaN" } else { "infinite" }
+}
+
 impl std::fmt::Display for Divergence {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} at step {} (epoch {})", self.what, self.step, self.epoch)?;

@@ -2,13 +2,14 @@
 //!
 //! A model is lowered to a plan (`layers/plan.rs`), whose fusions `fuse` decides; `place` says where the weights
 //! lie, `record` walks the plan and makes a program, `small` does so for models whose steps share a dispatch.
-//! `session` feeds a program (`feed`) and runs it, `parameters` takes weights to it and back, `trainer` is the
-//! loop over epochs, `predictor` the way from inputs to outputs. `words` trains word vectors, by a program of
-//! its own.
+//! `session` feeds a program (`feed`) and runs it, as many steps at once as `pace` says, `parameters` takes weights
+//! to it and back, `trainer` is the loop over epochs, `predictor` the way from inputs to outputs. `words` trains
+//! word vectors, by a program of its own.
 
 mod feed;
 mod fuse;
 mod history;
+mod pace;
 mod parameters;
 mod place;
 mod predictor;

@@ -3,11 +3,12 @@
 //! The host works by window, not by step: it writes the order of the rows, the rate of each
 //! step and the counters, runs the steps in few submissions, and reads their losses back once.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
 use super::feed::{Feed, FeedSpec, upload, upload_all, write_rows};
+use super::pace::Pace;
 use super::parameters::{
     Role, build, build_inference, find_non_finite, read_parameters, write_parameters,
 };
@@ -15,7 +16,7 @@ use super::record::{MAX_SLOTS, Recording, Request};
 use super::{BatchReport, Metrics, Trainer};
 use crate::backend::{Device, Executor};
 use crate::data::{Dataset, Targets};
-use crate::error::{Divergence, Error, Result};
+use crate::error::{Divergence, Error, Result, not_finite};
 use crate::kernels::embedding_replay::RATES;
 use crate::kernels::state::{BASE, BATCH_STEP, CURSOR, LAST_SLOT};
 use crate::layers::plan::Purpose;
@@ -28,9 +29,6 @@ fn evaluation_batch(model: &Model) -> usize {
     let widest = model.layer_shapes().iter().map(|shape| shape.width()).max().unwrap_or(1);
     ((1 << 22) / widest.max(1)).clamp(1, 256)
 }
-
-/// Time that a piece of an epoch takes, about: a run can be stopped between two.
-const PIECE: Duration = Duration::from_millis(250);
 
 /// What a run needs to go on: see [`Session::state`].
 #[derive(Clone, Debug, PartialEq)]
@@ -57,8 +55,8 @@ pub struct Session<'a> {
     pub(super) flushed: u64,
     /// Optimizer steps of an epoch.
     per_epoch: u64,
-    /// Steps of a piece of an epoch, by how long they took so far.
-    piece: usize,
+    /// Steps of a piece of an epoch.
+    pace: Pace,
     /// The batches since they were last taken, where somebody watches.
     batches: Option<Vec<BatchReport>>,
     /// Mean loss of the first batch trained: what the first weights are worth.
@@ -159,7 +157,7 @@ impl<'a> Session<'a> {
             steps: per_epoch * trainer.epochs as u64,
             flushed: 0,
             per_epoch,
-            piece: 1,
+            pace: Pace::new(),
             batches: None,
             first_loss: None,
         })
@@ -190,7 +188,7 @@ impl<'a> Session<'a> {
             steps: 0,
             flushed: 0,
             per_epoch: 1,
-            piece: 1,
+            pace: Pace::new(),
             batches: None,
             first_loss: None,
         })
@@ -226,7 +224,7 @@ impl<'a> Session<'a> {
         Ok(metrics)
     }
 
-    /// Trains what is left of an epoch of which `done` is done, in pieces of about [`PIECE`]. Between two, `goes_on` is
+    /// Trains what is left of an epoch of which `done` is done, in pieces of about a quarter of a second. Between two, `goes_on` is
     /// asked; where it does not, there are no metrics, and `done` says how far the epoch got. Pieces change no bit, of
     /// weights or of losses.
     ///
@@ -241,18 +239,14 @@ impl<'a> Session<'a> {
         let order = self.order(epoch);
         while done.rows < order.len() {
             let feed = &self.recording.feeds[self.training.feed];
-            let rows = (self.piece * feed.batch).min(window_rows(feed));
+            let rows = (self.pace.steps() * feed.batch).min(window_rows(feed));
             let rows = rows.min(order.len() - done.rows);
             let started = Instant::now();
             let rows = &order[done.rows..done.rows + rows];
             if let Some(sums) = self.window(Purpose::Training, rows, 1, *done)?.first() {
                 *done = *sums;
             }
-            match started.elapsed() {
-                time if time < PIECE / 2 => self.piece = (2 * self.piece).min(MAX_SLOTS),
-                time if time > 2 * PIECE => self.piece = (self.piece / 2).max(1),
-                _ => {}
-            }
+            self.pace.took(started.elapsed());
             if done.rows < order.len() && !goes_on(self, *done)? {
                 return Ok(None);
             }
@@ -633,23 +627,24 @@ impl<'a> Session<'a> {
 
         let history = self.recording.history.part(0, slots * feed.groups * 2);
         let entries = self.executor.read_f32(history)?;
+        let elements = self.model.loss().objective().elements(self.model.outputs());
+        let mean_loss = |entries: &[f32], rows: usize| {
+            let sum: f64 = entries.iter().step_by(2).map(|&loss| loss as f64).sum();
+            sum / (rows * elements) as f64
+        };
         if let (Some(batches), Purpose::Training) = (&mut self.batches, purpose) {
-            let elements = self.model.loss().objective().elements(self.model.outputs());
             for (i, entries) in entries.chunks_exact(feed.groups * 2).enumerate() {
                 let rows = match (i + 1) % (slots / repeats) {
                     0 if tail > 0 => tail,
                     _ => feed.batch,
                 };
-                let sum: f64 = entries.iter().step_by(2).map(|&loss| loss as f64).sum();
                 let step = self.step + 1 + i as u64 - slots as u64;
-                batches.push(BatchReport { step, rows, loss: sum / (rows * elements) as f64 });
+                batches.push(BatchReport { step, rows, loss: mean_loss(entries, rows) });
             }
         }
         if purpose == Purpose::Training && self.first_loss.is_none() {
-            let elements = self.model.loss().objective().elements(self.model.outputs());
             let first = &entries[..entries.len().min(feed.groups * 2)];
-            let sum: f64 = first.iter().step_by(2).map(|&loss| loss as f64).sum();
-            self.first_loss = Some(sum / (feed.batch.min(part).max(1) * elements) as f64);
+            self.first_loss = Some(mean_loss(first, feed.batch.min(part).max(1)));
         }
         let mut found = Vec::new();
         let (mut sums, mut slot) = (before, 0);
@@ -672,8 +667,7 @@ impl<'a> Session<'a> {
 
     /// The error of a loss that is no finite number, `back` steps before the last that was done.
     fn diverged(&mut self, purpose: Purpose, loss: f64, back: u64) -> Error {
-        // A loss adds up from finite numbers to infinity, or to NaN of infinities.
-        let value = if loss.is_nan() { "NaN" } else { "infinite" };
+        let value = not_finite(loss);
         let parameter = self.non_finite().ok().flatten();
         match purpose {
             _ if self.steps == 0 => Error::Training(format!(

@@ -9,11 +9,12 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use super::pace::Pace;
 use super::record::MAX_SLOTS;
 use super::trainer::{End, Fitted, Next, Observer, OnNan};
 use super::{EpochReport, History, Metrics};
 use crate::backend::{Device, Executor};
-use crate::error::{Divergence, Error, Result};
+use crate::error::{Divergence, Error, Result, not_finite};
 use crate::kernels::random::{fold_seed, random_bits};
 use crate::kernels::*;
 use crate::layers::sort::Sort;
@@ -307,8 +308,7 @@ impl WordTrainer {
         observer: &mut dyn Observer,
     ) -> Result<Option<[f64; 2]>> {
         let mut totals = [0.0; 2];
-        // Steps that are run at once: about a quarter of a second's, so that it can be interrupted.
-        let mut at_once = 1;
+        let mut pace = Pace::new();
         // A place is left for the 0 that ends a piece's last sentence.
         for piece in tokens.chunks(recording.tokens.len - 1) {
             // Behind the piece are no words, as far as its last step looks: not what an epoch before left there.
@@ -320,7 +320,7 @@ impl WordTrainer {
             let mut first = 0;
             while first < steps {
                 let started = Instant::now();
-                let times = at_once.min(steps - first);
+                let times = pace.steps().min(steps - first);
                 let cursor = (first * self.words_per_step) as u32;
                 let counters = recording.state.part(state::CURSOR, 3);
                 executor.write_u32(counters, &[cursor, *step, 0])?;
@@ -334,8 +334,8 @@ impl WordTrainer {
                         totals[1] += entry[1] as f64;
                     }
                     if !totals[0].is_finite() {
-                        let value = if totals[0].is_nan() { "NaN" } else { "infinite" };
-                        let (what, step) = (format!("the loss became {value}"), *step as u64);
+                        let what = format!("the loss became {}", not_finite(totals[0]));
+                        let step = *step as u64;
                         let epoch = epoch + 1;
                         return Err(Error::Diverged(Divergence {
                             what,
@@ -346,11 +346,7 @@ impl WordTrainer {
                     }
                 }
                 first += times;
-                match started.elapsed().as_millis() {
-                    ..125 => at_once = (2 * at_once).min(MAX_SLOTS),
-                    500.. => at_once = (at_once / 2).max(1),
-                    _ => {}
-                }
+                pace.took(started.elapsed());
                 if first < steps && observer.interrupted() {
                     return Ok(None);
                 }
