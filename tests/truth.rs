@@ -181,21 +181,15 @@ fn arrays_come_back_in_their_own_range() {
     npy(&folder.path("mask.npy"), "<i8", shape, bytes_of(&masks, i64::to_le_bytes));
     npy(&folder.path("u16.npy"), "<u2", shape, bytes_of(&u16s, u16::to_le_bytes));
     npy(&folder.path("f255.npy"), "<f4", shape, bytes_of(&floats, f32::to_le_bytes));
+    let train = |file: &str| {
+        let options = ["--layers", "8", "--device", "cpu", "-o", "m.st"];
+        folder.ok(&[&["train", "autoencoder", file], &options[..]].concat());
+    };
     for (name, low, high) in
         [("u8", 0.0, 255.0), ("mask", 0.0, 1.0), ("u16", 100.0, 60_000.0), ("f255", 3.0, 250.0)]
     {
         let file = format!("{name}.npy");
-        folder.ok(&[
-            "train",
-            "autoencoder",
-            &file,
-            "--layers",
-            "8",
-            "--device",
-            "cpu",
-            "-o",
-            "m.st",
-        ]);
+        train(&file);
         folder.ok(&["reconstruct", "m.st", &file, "-o", "back.npy", "--device", "cpu"]);
         let wanted = picture(low, high);
         let off = numbers(&folder, "back.npy")
@@ -206,17 +200,7 @@ fn arrays_come_back_in_their_own_range() {
         assert!(off < 0.1 * (high - low), "{name}: off by {off}");
     }
     // Flat rows of a model of pictures are these pictures; other axes are refused with both sides.
-    folder.ok(&[
-        "train",
-        "autoencoder",
-        "u8.npy",
-        "--layers",
-        "8",
-        "--device",
-        "cpu",
-        "-o",
-        "m.st",
-    ]);
+    train("u8.npy");
     npy(&folder.path("flat.npy"), "|u1", "(64, 16)", u8s.clone());
     let mse = |file: &str| {
         let found = folder.ok(&["reconstruct", "m.st", file, "--device", "cpu", "--json"]);

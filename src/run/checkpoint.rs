@@ -86,8 +86,8 @@ struct Version {
 
 /// Reports epochs and keeps the run.
 pub(super) struct CheckpointObserver<'a> {
-    files: Option<Files>,
-    run: Identity,
+    /// Where the run is kept, and what it is.
+    files: Option<(Files, Identity)>,
     epochs: usize,
     /// Whether the learning rate depends on how many epochs there are.
     has_schedule: bool,
@@ -296,16 +296,11 @@ impl<'a> CheckpointObserver<'a> {
     ) -> Result<CheckpointObserver<'a>> {
         let path = config.output.checkpoint.as_deref();
         Ok(CheckpointObserver {
-            files: path.map(Files::open).transpose()?,
-            run: match path {
-                Some(_) => Identity::new(config, loaded, model, device)?,
-                None => Identity {
-                    settings: Value::Null,
-                    training: Rows { rows: 0, hash: String::new() },
-                    validation: None,
-                    first_weights: String::new(),
-                    device: String::new(),
-                },
+            files: match path {
+                Some(path) => {
+                    Some((Files::open(path)?, Identity::new(config, loaded, model, device)?))
+                }
+                None => None,
             },
             epochs: trainer.epochs,
             has_schedule: trainer.schedule != Schedule::Constant,
@@ -320,7 +315,7 @@ impl<'a> CheckpointObserver<'a> {
 
     /// Removes the checkpoint of a run that is done.
     pub(super) fn done(&self) -> Result<()> {
-        let Some(files) = &self.files else { return Ok(()) };
+        let Some((files, _)) = &self.files else { return Ok(()) };
         for path in [&files.path, &files.previous] {
             if path.exists() {
                 std::fs::remove_file(path).map_err(|e| Error::file("remove", path, e))?;
@@ -330,7 +325,7 @@ impl<'a> CheckpointObserver<'a> {
     }
 
     /// Reads a checkpoint of this run; what is left to say of it beside.
-    fn read(&self, path: &Path) -> Result<(Checkpoint, Option<String>)> {
+    fn read(&self, run: &Identity, path: &Path) -> Result<(Checkpoint, Option<String>)> {
         let bytes = std::fs::read(path).map_err(|e| Error::file("read", path, e))?;
         // A file that says so may be begun anew; of another nothing is known, and it may be dear to somebody.
         let is_one = is_checkpoint(path);
@@ -364,7 +359,7 @@ impl<'a> CheckpointObserver<'a> {
             return Err(broken("its checksum is wrong: a bit of it was changed".into()));
         }
         let found: Description = serde_json::from_str(json).map_err(|e| broken(e.to_string()))?;
-        let mut differences = self.run.differences(&found.run);
+        let mut differences = run.differences(&found.run);
         if found.epochs > self.epochs {
             differences.push(format!(
                 "it was asked for {} epochs, and this run for {}; more may be asked for, not fewer",
@@ -416,13 +411,13 @@ impl<'a> CheckpointObserver<'a> {
     }
 
     /// Writes a checkpoint over the one before the last.
-    fn write(&self, files: &Files, checkpoint: Checkpoint) -> Result<()> {
+    fn write(&self, files: &Files, run: &Identity, checkpoint: Checkpoint) -> Result<()> {
         let Checkpoint { epoch, done, history, best, learning_rate, rollbacks, state } = checkpoint;
         let broken = |message: String| Error::Training(message);
         let description = Description {
             version: VERSION,
             made_by: env!("CARGO_PKG_VERSION").into(),
-            run: self.run.clone(),
+            run: run.clone(),
             epochs: self.epochs,
             epoch,
             done,
@@ -468,10 +463,10 @@ impl<'a> CheckpointObserver<'a> {
 
     /// Takes a checkpoint and writes it; where it cannot be written, the run goes on.
     fn keep(&mut self, take: &mut dyn FnMut() -> Result<Checkpoint>) -> Result<()> {
-        let Some(files) = &self.files else { return Ok(()) };
+        let Some((files, run)) = &self.files else { return Ok(()) };
         let started = Instant::now();
         let checkpoint = take()?;
-        match self.write(files, checkpoint) {
+        match self.write(files, run, checkpoint) {
             Ok(()) => self.failure = None,
             Err(error) => {
                 let message = error.to_string();
@@ -505,15 +500,15 @@ impl Observer for CheckpointObserver<'_> {
     }
 
     fn resume(&mut self) -> Result<Option<Checkpoint>> {
-        let Some(files) = &self.files else { return Ok(None) };
+        let Some((files, run)) = &self.files else { return Ok(None) };
         let found = match (files.path.exists(), files.previous.exists()) {
             (false, false) => return Ok(None),
-            (true, false) => self.read(&files.path)?,
-            (false, true) => self.read(&files.previous)?,
-            (true, true) => match self.read(&files.path) {
+            (true, false) => self.read(run, &files.path)?,
+            (false, true) => self.read(run, &files.previous)?,
+            (true, true) => match self.read(run, &files.path) {
                 Ok(found) => found,
                 // The last may be damaged; one of another run is refused by both.
-                Err(error) => match self.read(&files.previous) {
+                Err(error) => match self.read(run, &files.previous) {
                     Ok((checkpoint, _)) => {
                         let said = format!("{error}. Going on from {}", files.previous.display());
                         (checkpoint, Some(said))
@@ -531,7 +526,7 @@ impl Observer for CheckpointObserver<'_> {
 
     fn checkpoint(&mut self, take: &mut dyn FnMut() -> Result<Checkpoint>) -> Result<()> {
         let at_end = std::mem::take(&mut self.at_end);
-        let Some(files) = &self.files else { return Ok(()) };
+        let Some((files, _)) = &self.files else { return Ok(()) };
         let least = match (self.every, at_end) {
             (Some(every), _) => every,
             // At most a twentieth of the time goes into writing.
