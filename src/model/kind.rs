@@ -22,6 +22,19 @@ pub enum Kind {
     WordVectors,
 }
 
+impl std::fmt::Display for Kind {
+    /// As a sentence has it: "regression", "table of word vectors".
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Kind::Classifier => "classifier",
+            Kind::Regression => "regression",
+            Kind::Autoencoder => "autoencoder",
+            Kind::Translation => "translation",
+            Kind::WordVectors => "table of word vectors",
+        })
+    }
+}
+
 impl Model {
     /// What it is for: as its file says or, for a new model and one of an older file, by its parts.
     pub fn kind(&self) -> Kind {

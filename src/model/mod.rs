@@ -329,6 +329,31 @@ impl Model {
         longer.map_or(std::borrow::Cow::Borrowed(self), std::borrow::Cow::Owned)
     }
 
+    /// The model with another table in its first layer, and without dropout and the last activation: it gives scores.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the first layer has no such table.
+    pub(crate) fn as_scores(&self, table: Parameter) -> Result<Model> {
+        let rows = table.shape.first().copied().unwrap_or(0);
+        let mut layers = self.layers.clone();
+        for (i, layer) in layers.iter_mut().enumerate() {
+            if i == 0 {
+                *layer = layer.clone().with_table_rows(rows);
+            }
+            let at_rest = layer.describe().at_rest();
+            *layer = at_rest.unwrap_or_else(|| layer.clone());
+        }
+        if let Some(last) = layers.last_mut() {
+            let linear = last.describe().with_activation(Activation::Linear);
+            *last = linear.unwrap_or_else(|| last.clone());
+        }
+        let mut weights = self.parameters.clone();
+        if let Some(first) = weights.first_mut() {
+            *first = table;
+        }
+        Model::with_parameters(self.input, layers, Loss::Mse, weights)
+    }
+
     /// Whether it was trained to give something else than it reads.
     pub fn translates(&self) -> bool {
         self.source.as_ref().is_some_and(|source| source.targets.is_some())

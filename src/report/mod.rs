@@ -23,7 +23,7 @@ mod scatter;
 #[cfg(not(feature = "pictures"))]
 mod undrawn;
 
-pub use classification::ClassificationReport;
+pub use classification::{ClassificationReport, Confused};
 pub use drawing::{Cloud, GridGroup, GridRow, PlotFormat, ScalingPanel};
 #[cfg(feature = "pictures")]
 pub use grid::grid_png;

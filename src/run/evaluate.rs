@@ -37,8 +37,8 @@ pub fn evaluate(
     skip_unknown: bool,
     device: &Device,
 ) -> Result<Evaluation> {
-    let Labelled { model, dataset, account } =
-        load_for(model, path, targets, columns, skip_unknown)?;
+    let Labelled { model, dataset, account, .. } =
+        load_for(model, path, targets, columns, skip_unknown, false)?;
     let metrics = model.evaluate(&dataset, device)?;
     let outputs = model.predict(dataset.inputs(), device)?;
     let truth = dataset.target_values();

@@ -56,16 +56,19 @@ pub(super) fn load_texts(config: &RunConfig, source: &ByteSource, given: Given) 
     drop(training_texts);
     let unknown = if data.skip_unknown { Unknown::LeftOut } else { Unknown::Refused };
     let [training, validation] = part(examples, &split);
-    let training = encode_texts(&encoder, &labels, training, path, unknown, &mut account)?;
+    let training = encode_texts(&encoder, &labels, training, path, unknown, &mut account)?.0;
     let mut accounts = vec![account];
     let unknown = if data.skip_unknown { Unknown::LeftOut } else { Unknown::Kept };
     let validation = match &data.validation {
         None if validation.texts.is_empty() => None,
-        None => Some(encode_texts(&encoder, &labels, validation, path, unknown, &mut accounts[0])?),
+        None => {
+            Some(encode_texts(&encoder, &labels, validation, path, unknown, &mut accounts[0])?.0)
+        }
         Some(path) => {
             let examples = read_examples(path, &columns)?;
             let mut account = examples.account.clone();
-            let dataset = encode_texts(&encoder, &labels, examples, path, unknown, &mut account)?;
+            let (dataset, _) =
+                encode_texts(&encoder, &labels, examples, path, unknown, &mut account)?;
             accounts.push(account);
             Some(dataset)
         }
@@ -103,6 +106,7 @@ fn part(examples: Examples, split: &Split) -> [Examples; 2] {
     parts
 }
 
+/// Texts as rows of ids with their targets, and those of them that are kept.
 pub(super) fn encode_texts(
     encoder: &TextEncoder,
     labels: &[String],
@@ -110,7 +114,7 @@ pub(super) fn encode_texts(
     path: &Path,
     unknown: Unknown,
     account: &mut Account,
-) -> Result<Dataset> {
+) -> Result<(Dataset, Examples)> {
     let width = encoder.width();
     let (mut values, encoded) = encoder.encode_all(&examples.texts);
     let is_unknown: Vec<bool> = encoded.iter().map(|encoded| encoded.known == 0).collect();
@@ -143,6 +147,7 @@ pub(super) fn encode_texts(
             lines.iter().for_each(|&line| account.without("no known word", line));
             keep(&mut examples.labels, &is_unknown);
             keep(&mut examples.lines, &is_unknown);
+            keep(&mut examples.texts, &is_unknown);
         }
         Unknown::Kept if lines.len() == examples.texts.len() => {
             return Err(Error::data(
@@ -155,10 +160,11 @@ pub(super) fn encode_texts(
     let inputs = Inputs::Ids { values, length: width };
     let source = path.display().to_string();
     if labels.is_empty() {
-        return Dataset::new(inputs, Targets::Inputs, source);
+        return Ok((Dataset::new(inputs, Targets::Inputs, source)?, examples));
     }
-    let targets = class_targets(path, &examples.labels, &examples.lines, labels)?;
-    Dataset::new(inputs, Targets::Values { values: targets, width: 1 }, source)
+    let values = class_targets(path, &examples.labels, &examples.lines, labels)?;
+    let dataset = Dataset::new(inputs, Targets::Values { values, width: 1 }, source)?;
+    Ok((dataset, examples))
 }
 
 /// Says of the texts that are longer than the rows that an encoder makes.
