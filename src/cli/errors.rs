@@ -30,6 +30,9 @@ pub(super) struct Options {
     /// Column or key of the label
     #[arg(long, default_value = "label")]
     label_column: String,
+    /// What stands between several labels of a text; that of the training unless given
+    #[arg(long, value_name = "TEXT")]
+    label_separator: Option<String>,
     #[command(flatten)]
     rows: RowsOptions,
     /// Leave out texts without a known word
@@ -53,7 +56,8 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
         label: Some(options.label_column.clone()),
         format: options.rows.format,
         no_header: options.rows.no_header,
-        keep_blank: false,
+        label_separator: options.label_separator.clone(),
+        ..TextColumns::default()
     };
     let (data, targets) = (&options.data, options.targets.as_deref());
     let (skip, count) = (options.skip_unknown, options.count);

@@ -56,6 +56,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
                 format: options.rows.format,
                 no_header: options.rows.no_header,
                 keep_blank: true,
+                ..TextColumns::default()
             };
             let examples = read_examples(path, &columns)?;
             tell(&examples.account, true);

@@ -87,6 +87,9 @@ pub struct Source {
     pub targets: Option<PathBuf>,
     /// Column or key of the text, for texts.
     pub text_column: String,
+    /// What stands between the labels of a row, where there are several in one field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_separator: Option<String>,
 }
 
 fn lossy<S: serde::Serializer>(
@@ -156,6 +159,9 @@ pub struct Model {
     pub preprocessor: Preprocessor,
     /// Names of the classes, for a classifier: two of them with one output, else one an output.
     pub labels: Vec<String>,
+    /// For a model of several labels a row: the probability from which on a label is answered, one for all or one a
+    /// label; 0.5 where it is empty.
+    pub thresholds: Vec<f32>,
     /// Layers of the encoder, for an autoencoder: what they give is the code.
     pub latent_layer: Option<usize>,
     /// What the inputs are disturbed by in training, for a model that learns to undo it.
@@ -228,6 +234,7 @@ impl Model {
             parameters: Vec::new(),
             preprocessor: Preprocessor::None,
             labels: Vec::new(),
+            thresholds: Vec::new(),
             latent_layer: None,
             noise: None,
             source: None,
@@ -272,6 +279,7 @@ impl Model {
             layers: self.layers.clone(),
             preprocessor: Preprocessor::None,
             labels: Vec::new(),
+            thresholds: Vec::new(),
             source: None,
             ..*self
         }
@@ -307,6 +315,7 @@ impl Model {
         Some(Model {
             preprocessor: Preprocessor::Text(encoder),
             labels: self.labels.clone(),
+            thresholds: self.thresholds.clone(),
             latent_layer: self.latent_layer,
             noise: self.noise,
             source: self.source.clone(),

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::evaluate::class_of;
 use crate::error::{Error, Result};
-use crate::model::{Model, Preprocessor};
+use crate::model::{Kind, Model, Preprocessor};
 use crate::printable::printable_field;
 
 /// A label and how probable it is.
@@ -23,7 +23,8 @@ pub struct LabelProbability {
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct AnswerOptions {
-    /// So many labels, the most probable first; without it the one that the model answers.
+    /// So many labels, the most probable first; without it the one that the model answers, or of several a row those
+    /// above their thresholds.
     pub most: Option<usize>,
     /// Only labels that are at least so probable, from 0 to 1: a row may then have none.
     pub threshold: Option<f64>,
@@ -66,17 +67,22 @@ impl AnswerOptions {
     }
 
     /// The labels of these probabilities that are wanted, the most probable first; of two that are as probable, the
-    /// earlier class. `None` where nothing was asked.
-    fn chosen(&self, probabilities: &[f32]) -> Option<Vec<usize>> {
+    /// earlier class. `None` where nothing was asked of a model that gives a row one label.
+    fn chosen(&self, model: &Model, probabilities: &[f32]) -> Option<Vec<usize>> {
+        let several = model.kind() == Kind::MultiLabel;
         let most = match (self.most, self.threshold) {
-            (None, None) => return None,
+            (None, None) if !several => return None,
             (Some(most), _) => most,
-            (None, Some(_)) => 1,
+            (None, _) if several => probabilities.len(),
+            (None, _) => 1,
         };
-        let threshold = self.threshold.unwrap_or(0.0);
         let falling =
             |&a: &usize, &b: &usize| probabilities[b].total_cmp(&probabilities[a]).then(a.cmp(&b));
-        let is_wanted = |&class: &usize| probabilities[class] as f64 >= threshold;
+        let is_wanted = |&class: &usize| match (self.threshold, self.most) {
+            (Some(threshold), _) => probabilities[class] as f64 >= threshold,
+            (None, Some(_)) => true,
+            (None, None) => model.answers(class, probabilities[class]),
+        };
         let mut classes: Vec<usize> = (0..probabilities.len()).filter(is_wanted).collect();
         if most < classes.len() {
             classes.select_nth_unstable_by(most, falling);
@@ -120,9 +126,9 @@ fn is_zero(count: &usize) -> bool {
 }
 
 /// The probability of each class, of one output or of one a class.
-pub(super) fn probabilities_of(outputs: &[f32]) -> Vec<f32> {
+pub(super) fn probabilities_of(model: &Model, outputs: &[f32]) -> Vec<f32> {
     match outputs {
-        [one] => vec![1.0 - one, *one],
+        [one] if model.labels.len() == 2 => vec![1.0 - one, *one],
         several => several.to_vec(),
     }
 }
@@ -145,13 +151,16 @@ impl Answer {
             };
             return Answer { outputs, ..answer };
         }
-        let probabilities = probabilities_of(outputs);
-        if let Some(classes) = options.chosen(&probabilities) {
+        let probabilities = probabilities_of(model, outputs);
+        if let Some(classes) = options.chosen(model, &probabilities) {
             let named = |class: usize| LabelProbability {
                 label: model.labels[class].clone(),
                 probability: probabilities[class],
             };
             let labels: Vec<LabelProbability> = classes.into_iter().map(named).collect();
+            if model.kind() == Kind::MultiLabel {
+                return Answer { labels: Some(labels), ..answer };
+            }
             return Answer {
                 label: labels.first().map(|first| first.label.clone()),
                 probability: labels.first().map(|first| first.probability),
@@ -227,6 +236,9 @@ impl AnswerFormat {
     }
 }
 
+/// What stands between labels of a row in one field.
+const JOINED_BY: &str = ";";
+
 /// Writes answers one after the other.
 #[derive(Debug)]
 pub struct AnswerWriter {
@@ -234,6 +246,8 @@ pub struct AnswerWriter {
     /// Names of the columns, and how many labels a row has at most; of a separated file.
     columns: Vec<String>,
     most: usize,
+    /// Whether any number of labels stands in one field.
+    joins: bool,
     is_begun: bool,
 }
 
@@ -251,7 +265,9 @@ impl AnswerWriter {
         if options.with_text {
             columns.push("text".to_owned());
         }
+        let joins = model.kind() == Kind::MultiLabel && options.most.is_none();
         match (&model.preprocessor, model.labels.is_empty()) {
+            _ if joins => columns.extend(["labels", "probabilities"].map(str::to_owned)),
             (_, false) => {
                 let pairs = numbered("label", most).into_iter().zip(numbered("probability", most));
                 columns.extend(pairs.flat_map(|(label, probability)| [label, probability]));
@@ -261,7 +277,7 @@ impl AnswerWriter {
             }
             _ => columns.extend(numbered("output", model.outputs())),
         }
-        AnswerWriter { format, columns, most, is_begun: false }
+        AnswerWriter { format, columns, most, joins, is_begun: false }
     }
 
     /// Appends an answer as a line to `output`; before the first of a separated file, the names of the columns.
@@ -294,7 +310,17 @@ impl AnswerWriter {
             (None, Some(label), Some(probability)) => vec![(label, probability)],
             _ => Vec::new(),
         };
-        if answer.labels.is_some() || answer.label.is_some() {
+        if self.joins {
+            if let Some((label, _)) = chosen.iter().find(|(label, _)| label.contains(JOINED_BY)) {
+                return Err(Error::usage(format!(
+                    "the label \"{label}\" holds {JOINED_BY}, which stands between the labels of a row; write the answers as .jsonl, or ask for a number of labels"
+                )));
+            }
+            let labels: Vec<&str> = chosen.iter().map(|(label, _)| *label).collect();
+            let probabilities = chosen.iter().map(|(_, probability)| probability.to_string());
+            fields.push(labels.join(JOINED_BY));
+            fields.push(probabilities.collect::<Vec<String>>().join(JOINED_BY));
+        } else if answer.labels.is_some() || answer.label.is_some() {
             for i in 0..self.most {
                 let (label, probability) = match chosen.get(i) {
                     Some((label, probability)) => ((*label).to_owned(), probability.to_string()),
@@ -316,9 +342,14 @@ mod tests {
 
     #[test]
     fn the_most_probable_labels_come_first_and_ties_by_class() {
+        let layers = vec![crate::Layer::dense(4, crate::Activation::Softmax)];
+        let loss = crate::Loss::CategoricalCrossentropy;
+        let input = crate::Input::Matrix { features: 2 };
+        let mut model = Model::new(input, layers, loss, 7).expect("a model");
+        model.labels = ["a", "b", "c", "d"].map(str::to_owned).to_vec();
         let options = |most, threshold| AnswerOptions { most, threshold, with_text: false };
         let probabilities = [0.2, 0.3, 0.2, 0.3];
-        let chosen = |most, threshold| options(most, threshold).chosen(&probabilities);
+        let chosen = |most, threshold| options(most, threshold).chosen(&model, &probabilities);
         assert_eq!(chosen(None, None), None);
         assert_eq!(chosen(Some(3), None), Some(vec![1, 3, 0]));
         assert_eq!(chosen(Some(4), Some(0.25)), Some(vec![1, 3]));

@@ -1,6 +1,7 @@
 //! A classifier's mistakes on data with known answers: the most confident ones with line and text, and the classes
 //! that are confused most often.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use serde::Serialize;
@@ -11,7 +12,7 @@ use super::load::{Labelled, load_for};
 use crate::backend::Device;
 use crate::data::{Account, TextColumns};
 use crate::error::{Error, Result};
-use crate::model::Model;
+use crate::model::{Kind, Model};
 use crate::report::{ClassificationReport, Confused};
 
 /// One label, or several of a text.
@@ -93,10 +94,14 @@ pub fn mistakes(
         load_for(model, path, targets, columns, skip_unknown, true)?;
     let outputs = model.predict(dataset.inputs(), device)?;
     let rows: Vec<&[f32]> = outputs.chunks_exact(model.outputs()).collect();
+    if model.kind() == Kind::MultiLabel {
+        let truth = dataset.target_values();
+        return Ok(mistakes_of_sets(&model, &rows, truth, count, &lines, &mut texts, account));
+    }
     let answers: Vec<usize> = rows.iter().map(|row| class_of(row)).collect();
     let truth: Vec<usize> = dataset.target_values().iter().map(|&class| class as usize).collect();
     let report = ClassificationReport::new(&truth, &answers, &model.labels)?;
-    let sureness = |row: usize| probabilities_of(rows[row])[answers[row]];
+    let sureness = |row: usize| probabilities_of(&model, rows[row])[answers[row]];
     let mut wrong: Vec<usize> = (0..rows.len()).filter(|&row| truth[row] != answers[row]).collect();
     wrong.sort_by(|&a, &b| sureness(b).total_cmp(&sureness(a)));
     let mistake = |&row: &usize| Mistake {
@@ -105,7 +110,7 @@ pub fn mistakes(
         truth: Labels::One(model.labels[truth[row]].clone()),
         answer: Labels::One(model.labels[answers[row]].clone()),
         probability: sureness(row),
-        truth_probability: probabilities_of(rows[row])[truth[row]],
+        truth_probability: probabilities_of(&model, rows[row])[truth[row]],
     };
     Ok(Mistakes {
         rows: rows.len(),
@@ -115,3 +120,68 @@ pub fn mistakes(
         account,
     })
 }
+
+/// The rows of which a label is missing or too many, the one first whose most surely wrong label is the surest; and the
+/// pairs of a label that was missed and one that was given in its place.
+fn mistakes_of_sets(
+    model: &Model,
+    rows: &[&[f32]],
+    truth: &[f32],
+    count: usize,
+    lines: &[u64],
+    texts: &mut [String],
+    account: Account,
+) -> Mistakes {
+    let labels = &model.labels;
+    let is_right = |row: usize, label: usize| truth[row * labels.len() + label] == 1.0;
+    let is_given = |row: usize, label: usize| model.answers(label, rows[row][label]);
+    let of = |row: usize, has: &dyn Fn(usize, usize) -> bool| -> Vec<usize> {
+        (0..labels.len()).filter(|&label| has(row, label)).collect()
+    };
+    let missed = |row| of(row, &|row, label| is_right(row, label) && !is_given(row, label));
+    let too_many = |row| of(row, &|row, label| !is_right(row, label) && is_given(row, label));
+    let mut pairs: HashMap<(usize, usize), usize> = HashMap::new();
+    // How surely wrong each row is, and the probability that the right answer had there.
+    let mut wrong: Vec<(usize, f32)> = Vec::new();
+    for (row, probabilities) in rows.iter().enumerate() {
+        let (missed, too_many) = (missed(row), too_many(row));
+        let sure = too_many.iter().map(|&label| probabilities[label]);
+        let sure = sure.chain(missed.iter().map(|&label| 1.0 - probabilities[label]));
+        if let Some(sure) = sure.reduce(f32::max) {
+            wrong.push((row, sure));
+        }
+        for &truth in &missed {
+            too_many.iter().for_each(|&answer| *pairs.entry((truth, answer)).or_default() += 1);
+        }
+    }
+    wrong.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let named = |found: Vec<usize>| {
+        Labels::Several(found.into_iter().map(|label| labels[label].clone()).collect())
+    };
+    let mistake = |&(row, sure): &(usize, f32)| Mistake {
+        line: lines.get(row).copied().unwrap_or(row as u64 + 1),
+        text: texts.get_mut(row).map(std::mem::take).unwrap_or_default(),
+        truth: named(of(row, &is_right)),
+        answer: named(of(row, &is_given)),
+        probability: sure,
+        truth_probability: 1.0 - sure,
+    };
+    let found = wrong.iter().take(count).map(mistake).collect();
+    let mut pairs: Vec<_> = pairs.into_iter().collect();
+    pairs.sort_unstable_by_key(|&(pair, rows)| (std::cmp::Reverse(rows), pair));
+    let confused = pairs.into_iter().take(MOST_PAIRS).map(|((truth, answer), rows)| Confused {
+        truth: labels[truth].clone(),
+        answer: labels[answer].clone(),
+        rows,
+    });
+    Mistakes {
+        rows: rows.len(),
+        wrong: wrong.len(),
+        mistakes: found,
+        confused: confused.collect(),
+        account,
+    }
+}
+
+/// Pairs of confused labels that are told.
+const MOST_PAIRS: usize = 20;

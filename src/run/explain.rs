@@ -152,11 +152,17 @@ fn explain_together(
     let rows = texts.len();
     let classes: Vec<usize> = scores
         .chunks_exact(outputs)
-        .map(|scores| class.unwrap_or_else(|| class_of(&activated(activation, scores))))
+        .map(|scores| {
+            let answer = || match &probabilities_of(&model, &activated(activation, scores))[..] {
+                probabilities if probabilities.len() == 1 => 0,
+                probabilities => class_of(probabilities),
+            };
+            class.unwrap_or_else(answer)
+        })
         .collect();
     // The output that a label is of, and whether its score is that output's or its negative.
     let output_of = |class: usize| match outputs {
-        1 => (0, if class == 0 { -1.0 } else { 1.0 }),
+        1 if model.labels.len() == 2 => (0, if class == 0 { -1.0 } else { 1.0 }),
         _ => (class, 1.0),
     };
     // Of the mean of squares over rows and outputs, the gradient with respect to an output is 2 (z - y) / (rows
@@ -207,7 +213,7 @@ fn explain_together(
         explained.push(Explanation {
             text: text.clone(),
             label: model.labels[classes[row]].clone(),
-            probability: probabilities_of(&activated(activation, own))[classes[row]],
+            probability: probabilities_of(&model, &activated(activation, own))[classes[row]],
             logit,
             words: read
                 .words

@@ -30,7 +30,7 @@ pub use codes::{
 };
 pub use config::{
     DataConfig, Every, ModelConfig, OutputConfig, Pool, RunConfig, Settings, TrainingConfig,
-    WordsConfig, documentation, setting_by_flag,
+    TuneThreshold, WordsConfig, documentation, setting_by_flag,
 };
 pub use errors::{Labels, Mistake, Mistakes, mistakes};
 pub use evaluate::{Evaluation, evaluate};

@@ -24,7 +24,7 @@ use crate::data::{
     TextColumns, column_names_of, content, read_columns, read_examples, read_npy,
 };
 use crate::error::{Error, Result};
-use crate::model::{Input, Model, Preprocessor};
+use crate::model::{Input, Kind, Model, Preprocessor};
 use crate::text::TextEncoder;
 
 pub use self::matrices::read_targets;
@@ -36,6 +36,8 @@ pub enum Task {
     Binary,
     /// One of several labels.
     Classes,
+    /// Any number of labels.
+    Labels,
     /// Numbers.
     Regression,
     /// Whatever the targets are; the layers say.
@@ -104,6 +106,11 @@ impl<'m> Given<'m> {
             Given::Nothing => None,
             Given::Encoder(model) | Given::Whole(model) => Some(&model.preprocessor),
         }
+    }
+
+    /// Whether the model that is trained on gives a row any number of labels.
+    fn is_multi_label(self) -> bool {
+        matches!(self, Given::Whole(model) if model.kind() == Kind::MultiLabel)
     }
 
     /// The classes of a classifier that is trained on.
@@ -323,7 +330,17 @@ pub(super) fn load_for<'m>(
     }
     match &model.preprocessor {
         Preprocessor::Text(_) => {
-            let examples = read_examples(path, columns)?;
+            let several = model.kind() == Kind::MultiLabel;
+            let separator = model.source.as_ref().and_then(|source| source.label_separator.clone());
+            let columns = TextColumns {
+                multi_label: several,
+                label_separator: columns.label_separator.clone().or(separator),
+                ..columns.clone()
+            };
+            let examples = read_examples(path, &columns)?;
+            if !several {
+                texts::refuse_several(path, &examples)?;
+            }
             let mut account = examples.account.clone();
             let model = model.for_texts(&examples.texts);
             let Preprocessor::Text(encoder) = &model.preprocessor else {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::labels::{class_targets, class_task, classes};
+use super::labels::{class_targets, class_task, classes, set_labels, set_targets};
 use super::split::Split;
 use super::{Given, Loaded, Task};
 use crate::data::{
@@ -29,21 +29,27 @@ pub(super) fn load_texts(config: &RunConfig, source: &ByteSource, given: Given) 
     let data = &config.data;
     let path = &data.train;
     // An autoencoder's texts need no labels.
-    let columns = data.texts(!config.is_autoencoder());
+    let mut columns = data.texts(!config.is_autoencoder());
+    columns.multi_label |= given.is_multi_label();
     let examples = read_examples_of(source, &columns)?;
     let mut account = examples.account.clone();
     let known = match given.preprocessor() {
         Some(Preprocessor::Text(encoder)) => Some(encoder),
         _ => None,
     };
-    let labels = match config.is_autoencoder() {
-        true => Vec::new(),
-        false => {
-            let known = known.and(given.labels());
-            classes(path, &examples.labels, &examples.lines, data, known)?
-        }
+    let known_labels = known.and(given.labels());
+    if known_labels.is_some() && !given.is_multi_label() {
+        refuse_several(path, &examples)?;
+    }
+    let several = !examples.label_sets.is_empty();
+    let labels = match (config.is_autoencoder(), several, known_labels) {
+        (true, ..) => Vec::new(),
+        (false, false, known) => classes(path, &examples.labels, &examples.lines, data, known)?,
+        (false, true, Some(known)) => known.to_vec(),
+        (false, true, None) => set_labels(path, &examples.label_sets, &mut account)?,
     };
-    let classes = match labels.is_empty() {
+    columns.multi_label |= several;
+    let classes = match labels.is_empty() || several {
         true => None,
         false => Some(class_targets(path, &examples.labels, &examples.lines, &labels)?),
     };
@@ -76,7 +82,11 @@ pub(super) fn load_texts(config: &RunConfig, source: &ByteSource, given: Given) 
     Ok(Loaded {
         training,
         validation,
-        task: if labels.is_empty() { Task::Given } else { class_task(&labels) },
+        task: match labels.is_empty() {
+            true => Task::Given,
+            false if several => Task::Labels,
+            false => class_task(&labels),
+        },
         // Rows that an autoencoder gives back, one an id, are read four at a time.
         embedding_rows: match config.is_autoencoder() {
             true => encoder.rows().next_multiple_of(4),
@@ -97,11 +107,13 @@ fn part(examples: Examples, split: &Split) -> [Examples; 2] {
     split.validation.iter().for_each(|&row| is_validation[row] = true);
     let mut parts = [Examples::default(), Examples::default()];
     let mut labels = examples.labels.into_iter();
+    let mut sets = examples.label_sets.into_iter();
     for ((text, line), at) in examples.texts.into_iter().zip(examples.lines).zip(is_validation) {
         let part = &mut parts[at as usize];
         part.texts.push(text);
         part.lines.push(line);
         part.labels.extend(labels.next());
+        part.label_sets.extend(sets.next());
     }
     parts
 }
@@ -146,6 +158,7 @@ pub(super) fn encode_texts(
             values = rows.flat_map(|(row, _)| row).copied().collect();
             lines.iter().for_each(|&line| account.without("no known word", line));
             keep(&mut examples.labels, &is_unknown);
+            keep(&mut examples.label_sets, &is_unknown);
             keep(&mut examples.lines, &is_unknown);
             keep(&mut examples.texts, &is_unknown);
         }
@@ -162,9 +175,31 @@ pub(super) fn encode_texts(
     if labels.is_empty() {
         return Ok((Dataset::new(inputs, Targets::Inputs, source)?, examples));
     }
-    let values = class_targets(path, &examples.labels, &examples.lines, labels)?;
-    let dataset = Dataset::new(inputs, Targets::Values { values, width: 1 }, source)?;
+    let (values, width) = match examples.label_sets.is_empty() {
+        true => (class_targets(path, &examples.labels, &examples.lines, labels)?, 1),
+        false => {
+            let Examples { label_sets, lines, .. } = &examples;
+            (set_targets(label_sets, lines, labels, account), labels.len())
+        }
+    };
+    let dataset = Dataset::new(inputs, Targets::Values { values, width }, source)?;
     Ok((dataset, examples))
+}
+
+/// Refuses texts of several labels, or of none, for a model that answers one.
+pub(super) fn refuse_several(path: &Path, examples: &Examples) -> Result<()> {
+    let sets = examples.label_sets.iter().zip(&examples.lines);
+    match sets.into_iter().find(|(set, _)| set.len() != 1) {
+        None => Ok(()),
+        Some((set, &line)) => Err(Error::line(
+            path,
+            line,
+            format!(
+                "the row has {} labels, but the model gives each text one; train a model on such rows, or give each one label",
+                set.len()
+            ),
+        )),
+    }
 }
 
 /// Says of the texts that are longer than the rows that an encoder makes.
