@@ -21,6 +21,8 @@ pub(super) struct Feed {
     /// Rows of the data set.
     pub rows: usize,
     pub batch: usize,
+    /// Whether `targets` holds a weight behind those of each row.
+    pub weighted: bool,
     /// A step over `batch` rows.
     pub full: Option<RoutineId>,
     /// A step over the rows that are left, `rows % batch`.
@@ -38,10 +40,17 @@ pub(super) struct FeedSpec {
     pub batch: usize,
     /// Targets of a row; `None` where the targets are the inputs.
     pub target_width: Option<usize>,
+    /// Whether rows have weights, which stand behind their targets.
+    pub weighted: bool,
     pub purpose: Purpose,
 }
 
 impl FeedSpec {
+    /// Columns that are gathered beside the inputs: the targets and, behind them, the weight.
+    pub fn gathered(&self) -> Option<usize> {
+        self.target_width.map(|width| width + self.weighted as usize)
+    }
+
     /// Checks that a data set goes with a model.
     ///
     /// # Errors
@@ -77,14 +86,17 @@ impl FeedSpec {
                     loss.name()
                 )));
             }
-            return Ok(FeedSpec { rows, batch, target_width: None, purpose });
+            let (target_width, weighted) = (None, false);
+            return Ok(FeedSpec { rows, batch, target_width, weighted, purpose });
         }
         check_targets(model, dataset)?;
         let target_width = match dataset.targets() {
             Targets::Inputs => None,
             Targets::Values { width, .. } => Some(*width),
         };
-        Ok(FeedSpec { rows, batch, target_width, purpose })
+        // An evaluation is of the rows as they are.
+        let weighted = purpose == Purpose::Training && !dataset.weights().is_empty();
+        Ok(FeedSpec { rows, batch, target_width, weighted, purpose })
     }
 }
 
@@ -147,10 +159,18 @@ pub(super) fn upload_all(
     executor: &mut dyn Executor,
 ) -> Result<()> {
     write_rows(dataset.inputs().as_rows(), feed.inputs, executor)?;
-    match feed.targets {
-        Some(targets) => executor.write_f32(targets, dataset.target_values()),
-        None => Ok(()),
+    let Some(targets) = feed.targets else { return Ok(()) };
+    if !feed.weighted {
+        return executor.write_f32(targets, dataset.target_values());
     }
+    // The weight of a row behind its targets.
+    let rows = dataset.target_values().chunks_exact(dataset.target_width());
+    let mut values = Vec::with_capacity(dataset.rows() * (dataset.target_width() + 1));
+    for (row, &weight) in rows.zip(dataset.weights()) {
+        values.extend_from_slice(row);
+        values.push(weight);
+    }
+    executor.write_f32(targets, &values)
 }
 
 /// Writes these rows of a data set to its feed.

@@ -51,7 +51,13 @@ impl Predictor {
         let widest = model.layer_shapes().iter().map(|shape| shape.width()).max().unwrap_or(1);
         let batch = ((1 << 20) / widest.max(1)).clamp(1, 256);
         let rows = CHUNK.min(batch * 16).next_multiple_of(batch);
-        let feeds = [FeedSpec { rows, batch, target_width: None, purpose: Purpose::Prediction }];
+        let feeds = [FeedSpec {
+            rows,
+            batch,
+            target_width: None,
+            weighted: false,
+            purpose: Purpose::Prediction,
+        }];
         let (recording, executor) = build_inference(model, &feeds, 0, device)?;
         Ok(Predictor { model: model.skeleton(), recording, executor })
     }

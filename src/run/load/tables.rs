@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::labels::{class_targets, class_task, classes};
 use super::split::Split;
+use super::weights::weigh;
 use super::{Given, Loaded, Task};
 use crate::data::{
     Account, ByteSource, Dataset, Table, TableColumns, TableEncoder, TableTask, Targets,
@@ -37,6 +38,7 @@ pub(super) fn load_table(config: &RunConfig, source: &ByteSource, given: Given) 
         format: data.format,
         no_header: data.no_header,
         missing: data.missing,
+        weight: data.weight_column.as_deref(),
         keep_rows: false,
     };
     let table = read_columns_of(source, &columns)?;
@@ -86,18 +88,31 @@ pub(super) fn load_table(config: &RunConfig, source: &ByteSource, given: Given) 
         None if split.validation.is_empty() => None,
         None => Some(all.take(&split.validation)),
         Some(path) => {
-            let wanted =
-                TableColumns { features: Some(&encoder), drop: &[], categories: &[], ..columns };
+            let wanted = TableColumns {
+                features: Some(&encoder),
+                drop: &[],
+                categories: &[],
+                weight: None,
+                ..columns
+            };
             let table = read_columns(path, &wanted)?;
             let dataset = encode_table(&encoder, &labels, &table, path)?;
             accounts.push(table.account);
             Some(dataset)
         }
     };
-    let training = match split.validation.is_empty() {
-        true => all,
-        false => all.take(&split.training),
+    let (training, row_weights) = match split.validation.is_empty() {
+        true => (all, table.weights),
+        false => {
+            let weights = |rows: &[usize]| match table.weights.is_empty() {
+                true => Vec::new(),
+                false => rows.iter().map(|&row| table.weights[row]).collect(),
+            };
+            (all.take(&split.training), weights(&split.training))
+        }
     };
+    let class_weight = config.training.class_weight.as_deref();
+    let training = weigh(training, row_weights, class_weight, &labels, false)?;
     Ok(Loaded {
         training,
         validation,
