@@ -11,6 +11,7 @@ mod evaluate;
 mod explain;
 mod predict;
 mod progress;
+mod quantize;
 mod reconstruct;
 mod signals;
 mod summary;
@@ -65,6 +66,7 @@ enum Command {
     Similar(vectors::SimilarOptions),
     Neighbours(vectors::NeighboursOptions),
     Export(vectors::ExportOptions),
+    Quantize(quantize::Options),
     Summary(summary::Options),
     Devices(devices::Options),
     Bench(bench::Options),
@@ -150,6 +152,7 @@ pub fn main() -> ExitCode {
         Command::Similar(options) => vectors::run_similar(&options),
         Command::Neighbours(options) => vectors::run_neighbours(&options),
         Command::Export(options) => vectors::run_export(&options),
+        Command::Quantize(options) => quantize::run(&options),
         Command::Summary(options) => summary::run(&options),
         Command::Devices(options) => devices::run(&options),
         Command::Bench(options) => bench::run(&options),
