@@ -17,6 +17,7 @@ mod signals;
 mod summary;
 mod train;
 mod translate;
+mod tune;
 mod vectors;
 
 use std::io::{ErrorKind, Write};
@@ -54,6 +55,7 @@ struct Cli {
 enum Command {
     Demo(demo::Options),
     Train(Box<train::Options>),
+    Tune(Box<tune::Options>),
     Evaluate(evaluate::Options),
     Errors(errors::Options),
     Explain(explain::Options),
@@ -140,6 +142,7 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Demo(options) => demo::run(&options),
         Command::Train(options) => train::run(&options),
+        Command::Tune(options) => tune::run(&options),
         Command::Evaluate(options) => evaluate::run(&options),
         Command::Errors(options) => errors::run(&options),
         Command::Explain(options) => explain::run(&options),

@@ -185,6 +185,26 @@ impl RunConfig {
         values
     }
 
+    /// As [`RunConfig::to_toml`], for a file at `path`: in another folder than the current one, paths are written whole,
+    /// since those in a file are relative to it.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the current folder cannot be told.
+    pub fn to_toml_at(&self, path: &Path) -> Result<String> {
+        let mut config = self.clone();
+        if path.parent().is_some_and(|folder| !folder.as_os_str().is_empty()) {
+            let data = &mut config.data;
+            let output = &mut config.output;
+            let optional =
+                [&mut data.validation, &mut output.model, &mut output.history, &mut output.plot];
+            for path in std::iter::once(&mut data.train).chain(optional.into_iter().flatten()) {
+                let whole = std::path::absolute(&*path);
+                *path = whole.map_err(|e| Error::file("find", &*path, e))?;
+            }
+        }
+        Ok(config.to_toml())
+    }
+
     /// The whole run as a TOML file, which gives the same run when it is read in the same folder.
     pub fn to_toml(&self) -> String {
         let mut text = format!(

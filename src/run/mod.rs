@@ -20,6 +20,7 @@ mod quantize;
 mod setting;
 mod settings;
 mod train;
+mod tune;
 pub mod tutorial;
 mod vectors;
 mod words;
@@ -47,5 +48,6 @@ pub use settings::{
     HEADINGS, hyperparameters,
 };
 pub use train::{Outcome, train, train_observed};
+pub use tune::{Choice, Effort, Trial, TuneObserver, Tuned, tune};
 pub use vectors::{Neighbour, export_word2vec, neighbours, similar};
 pub use words::{WordsOutcome, train_words, train_words_observed};
