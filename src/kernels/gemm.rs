@@ -297,7 +297,7 @@ macro_rules! blocked {
                 if m <= FEW && n > THIN && p.a_strides[1] == 1 && p.b_strides.contains(&1) {
                     return few_rows(p, c, c_stride, finish);
                 }
-                pulp::Arch::new().dispatch(Whole { p, c, c_stride, finish });
+                crate::kernels::simd::arch().dispatch(Whole { p, c, c_stride, finish });
             }
 
             struct Whole<'a, 'b> {
