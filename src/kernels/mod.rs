@@ -14,6 +14,7 @@ pub mod case;
 mod gemm;
 mod real;
 
+pub mod accumulate;
 pub mod activation;
 pub mod adam;
 pub mod bag_targets;
@@ -79,6 +80,7 @@ pub use real::{Real, dot, for_costly_rows, for_rows, for_stretches, sum, sum_row
 
 /// Every kernel: what tests and benches walk through. A new kernel adds its line here.
 pub static ALL: &[&Kernel] = &[
+    &accumulate::KERNEL,
     &adam::KERNEL,
     &bag_targets::KERNEL,
     &binary_crossentropy::KERNEL,
