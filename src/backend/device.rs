@@ -6,12 +6,13 @@
 //! `wgslearn devices`, or a part of an adapter's name. `auto` and `gpu` obey wgpu's
 //! `WGPU_ADAPTER_NAME` and `WGPU_BACKEND`.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
+use super::faults::{Fault, Faults};
 use super::gpu::{self, GpuExecutor, Pipelines};
 use super::memory_info;
 use super::{CpuExecutor, Executor};
-use crate::error::{Error, Result};
+use crate::error::{DeviceFault, Error, Result};
 use crate::kernels::{Adapter, simd};
 use crate::program::Program;
 
@@ -34,7 +35,8 @@ impl DeviceKind {
     }
 }
 
-/// Something that runs programs. Cheap to clone; clones share the adapter and its pipelines.
+/// Something that runs programs. Cheap to clone; clones share the adapter and its pipelines, and, where it was lost and
+/// a run opened a new one in its place, that one.
 #[derive(Clone, Debug)]
 pub struct Device {
     inner: Inner,
@@ -42,8 +44,19 @@ pub struct Device {
 
 #[derive(Clone, Debug)]
 enum Inner {
-    Gpu(Arc<Pipelines>),
+    Gpu(Arc<Shared>),
     Cpu,
+}
+
+/// An open adapter that another may take the place of.
+#[derive(Debug)]
+struct Shared(RwLock<Arc<Pipelines>>);
+
+impl Shared {
+    /// The adapter as it is open now.
+    fn pipelines(&self) -> Arc<Pipelines> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// One adapter, as `wgslearn devices` shows it.
@@ -150,7 +163,34 @@ impl Device {
     }
 
     fn from_adapter(adapter: wgpu::Adapter) -> Result<Device> {
-        Ok(Device { inner: Inner::Gpu(Arc::new(Pipelines::open(adapter)?)) })
+        Device::with_faults(adapter, Faults::default())
+    }
+
+    fn with_faults(adapter: wgpu::Adapter, faults: Faults) -> Result<Device> {
+        let pipelines = Arc::new(Pipelines::open(adapter, Arc::new(faults))?);
+        Ok(Device { inner: Inner::Gpu(Arc::new(Shared(RwLock::new(pipelines)))) })
+    }
+
+    /// The open adapter.
+    fn pipelines(&self) -> Option<Arc<Pipelines>> {
+        match &self.inner {
+            Inner::Gpu(shared) => Some(shared.pipelines()),
+            Inner::Cpu => None,
+        }
+    }
+
+    /// Opens a new device of the same adapter in place of one that is gone, for all clones; where another thread did so
+    /// already, that one is taken.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the adapter is not there any more or cannot be opened.
+    pub(crate) fn reopen(&self) -> Result<()> {
+        let Inner::Gpu(shared) = &self.inner else { return Ok(()) };
+        let mut place = shared.0.write().unwrap_or_else(PoisonError::into_inner);
+        if place.gpu.health.is_gone() {
+            *place = Arc::new(place.reopen()?);
+        }
+        Ok(())
     }
 
     /// GPU or CPU.
@@ -164,7 +204,7 @@ impl Device {
     /// Its name: the adapter's and its API, or the number of threads and the vectors of the CPU backend.
     pub fn name(&self) -> String {
         match &self.inner {
-            Inner::Gpu(pipelines) => pipelines.gpu.name(),
+            Inner::Gpu(shared) => shared.pipelines().gpu.name(),
             Inner::Cpu => {
                 let (threads, form) = (rayon::current_num_threads(), simd::form().name());
                 format!("CPU backend, {threads} threads, {form}")
@@ -175,7 +215,7 @@ impl Device {
     /// Largest number of elements that one binding can hold.
     pub fn max_binding_elements(&self) -> usize {
         match &self.inner {
-            Inner::Gpu(pipelines) => pipelines.gpu.max_binding_elements(),
+            Inner::Gpu(shared) => shared.pipelines().gpu.max_binding_elements(),
             // Kernels index with 32 bits.
             Inner::Cpu => 1 << 31,
         }
@@ -186,7 +226,10 @@ impl Device {
     /// buffers are made.
     pub fn memory(&self) -> Option<u64> {
         match &self.inner {
-            Inner::Gpu(pipelines) => pipelines.gpu.memory(),
+            Inner::Gpu(shared) => {
+                let gpu = &shared.pipelines().gpu;
+                gpu.faults.memory().or_else(|| gpu.memory())
+            }
             Inner::Cpu => memory_info::free_memory(),
         }
     }
@@ -194,8 +237,8 @@ impl Device {
     /// Whether its buffers lie in the machine's own memory: the CPU backend's and a software adapter's.
     pub(crate) fn shares_memory(&self) -> bool {
         match &self.inner {
-            Inner::Gpu(pipelines) => {
-                matches!(pipelines.gpu.adapter_kind(), Adapter::Software { .. })
+            Inner::Gpu(shared) => {
+                matches!(shared.pipelines().gpu.adapter_kind(), Adapter::Software { .. })
             }
             Inner::Cpu => true,
         }
@@ -205,16 +248,17 @@ impl Device {
     /// the free memory takes longer than they run.
     ///
     /// # Errors
-    /// [`Error::Device`] says what is needed and what there is.
+    /// [`Error::Fault`] says what is needed and what there is.
     pub fn check_memory(&self, needed: u64) -> Result<()> {
         const SMALL: u64 = 64 << 20;
-        match (needed > SMALL).then(|| self.memory()).flatten() {
-            Some(free) if needed > free => Err(Error::Device(format!(
-                "the model, its optimizer and its batch need {} MB, but {} has {} MB free; give it fewer units, a smaller batch, or a device with more memory",
-                needed / 1_000_000,
-                self.name(),
-                free / 1_000_000
-            ))),
+        let asks = needed > SMALL || self.pipelines().is_some_and(|p| p.gpu.faults.memory().is_some());
+        match asks.then(|| self.memory()).flatten() {
+            Some(free) if needed > free => Err(Error::Fault(DeviceFault::OutOfMemory {
+                device: self.name(),
+                what: "the model, its optimizer and its batch".into(),
+                needed: Some(needed),
+                free: Some(free),
+            })),
             _ => Ok(()),
         }
     }
@@ -227,7 +271,7 @@ impl Device {
     pub fn prepare(&self, program: &Program) -> Result<Box<dyn Executor>> {
         self.check_memory(program.bytes())?;
         Ok(match &self.inner {
-            Inner::Gpu(pipelines) => Box::new(GpuExecutor::new(pipelines.clone(), program, None)?),
+            Inner::Gpu(shared) => Box::new(GpuExecutor::new(shared.pipelines(), program, None)?),
             Inner::Cpu => Box::new(CpuExecutor::<f32>::new(program)?),
         })
     }
@@ -235,8 +279,54 @@ impl Device {
     /// Takes the device for lost from now on, as if the system had reset it; the CPU backend cannot be. For tests.
     #[doc(hidden)]
     pub fn lose(&self) {
-        if let Inner::Gpu(pipelines) = &self.inner {
-            pipelines.gpu.health.lose();
+        if let Some(pipelines) = self.pipelines() {
+            pipelines.gpu.health.lose("a test asked for it");
+        }
+    }
+
+    /// Opens an adapter with lower limits than it has. For tests.
+    ///
+    /// # Errors
+    /// As [`Device::open`].
+    #[cfg(feature = "unstable")]
+    #[doc(hidden)]
+    pub fn open_limited(max_binding_bytes: u64) -> Result<Device> {
+        let mut adapters = gpu::adapters();
+        adapters.sort_by_key(|adapter| gpu::rank(&adapter.get_info()));
+        let Some(adapter) = adapters.into_iter().next() else {
+            return Err(Error::Device(format!("no GPU adapter was found. {NO_ADAPTER_HELP}")));
+        };
+        // The lowest that WebGPU allows, and less of what is asked for.
+        let limits = wgpu::Limits {
+            max_storage_buffer_binding_size: max_binding_bytes,
+            max_buffer_size: wgpu::Limits::default().max_buffer_size.min(2 * max_binding_bytes),
+            ..wgpu::Limits::default()
+        };
+        Device::with_faults(adapter, Faults::with_limits(limits))
+    }
+
+    /// Lets a fault happen `behind` submissions from now, on this device or one that took its place. For tests.
+    #[cfg(feature = "unstable")]
+    #[doc(hidden)]
+    pub fn inject(&self, behind: u64, fault: Fault) {
+        if let Some(pipelines) = self.pipelines() {
+            pipelines.gpu.faults.plan(behind, fault);
+        }
+    }
+
+    /// Submissions so far. For tests.
+    #[cfg(feature = "unstable")]
+    #[doc(hidden)]
+    pub fn submissions(&self) -> u64 {
+        self.pipelines().map_or(0, |pipelines| pipelines.gpu.faults.submissions())
+    }
+
+    /// Lets programs of more than so many bytes find no memory; 0 lets all. For tests.
+    #[cfg(feature = "unstable")]
+    #[doc(hidden)]
+    pub fn inject_memory(&self, bytes: u64) {
+        if let Some(pipelines) = self.pipelines() {
+            pipelines.gpu.faults.set_memory(bytes);
         }
     }
 
@@ -244,8 +334,8 @@ impl Device {
     #[doc(hidden)]
     pub fn has_subgroup_8(&self) -> bool {
         match &self.inner {
-            Inner::Gpu(pipelines) => {
-                pipelines.gpu.adapter_kind() == Adapter::Software { subgroup_8: true }
+            Inner::Gpu(shared) => {
+                shared.pipelines().gpu.adapter_kind() == Adapter::Software { subgroup_8: true }
             }
             Inner::Cpu => false,
         }
@@ -258,7 +348,9 @@ impl Device {
     #[doc(hidden)]
     pub fn prepare_variant(&self, program: &Program, variant: &str) -> Result<Box<dyn Executor>> {
         Ok(match &self.inner {
-            Inner::Gpu(pipelines) => Box::new(GpuExecutor::new(pipelines.clone(), program, Some(variant))?),
+            Inner::Gpu(shared) => {
+                Box::new(GpuExecutor::new(shared.pipelines(), program, Some(variant))?)
+            },
             Inner::Cpu => Box::new(CpuExecutor::<f32>::new(program)?),
         })
     }

@@ -4,14 +4,18 @@ mod cache;
 mod contest;
 mod cpu;
 mod device;
+mod faults;
 mod gpu;
 mod memory;
 mod memory_info;
 mod tuner;
 
 pub use cpu::CpuExecutor;
+pub use faults::Fault;
 pub use device::{AdapterInfo, Device, DeviceKind, list_adapters, no_gpu_note};
 pub use gpu::GpuExecutor;
+
+pub(crate) use memory_info::free_memory;
 
 use crate::error::Result;
 use crate::kernels::Span;

@@ -15,6 +15,7 @@ mod gemm;
 mod real;
 pub mod simd;
 
+pub mod accumulate;
 pub mod activation;
 pub mod adam;
 pub mod bag_targets;
@@ -81,6 +82,7 @@ pub use simd::vectorised;
 
 /// Every kernel: what tests and benches walk through. A new kernel adds its line here.
 pub static ALL: &[&Kernel] = &[
+    &accumulate::KERNEL,
     &adam::KERNEL,
     &bag_targets::KERNEL,
     &binary_crossentropy::KERNEL,

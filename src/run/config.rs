@@ -500,6 +500,7 @@ impl RunConfig {
         Trainer {
             epochs: training.epochs.max(training.min_steps.div_ceil(steps_of_epoch)),
             batch_size: training.batch_size,
+            micro_batch: training.micro_batch,
             shuffle: training.shuffle,
             seed: training.seed,
             optimizer,

@@ -278,6 +278,11 @@ settings! {
         /// Rows of a step.
         batch_size: usize = |of| of.batch_size,
             whole(1, 1 << 24, called("ROWS", training(MODELS, "batch-size")));
+        /// Rows of a step that are on the device at once: the gradients of a step's parts are added up, for the result of
+        /// the whole step in less memory. Not given: all of them, or half as many as long as the device has too little
+        /// memory.
+        micro_batch: Option<usize> = |_| None,
+            whole(1, 1 << 24, called("ROWS", training(MODELS, "micro-batch")));
         /// Take the rows of each epoch in an order of its own; with the flag, in the file's order.
         shuffle: bool = |_| true, Spec { negated: true, ..training(MODELS, "no-shuffle") };
         /// Seed of weights, order, dropout, noise and the validation split.

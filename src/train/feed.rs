@@ -21,6 +21,8 @@ pub(super) struct Feed {
     /// Rows of the data set.
     pub rows: usize,
     pub batch: usize,
+    /// Rows of a batch that are taken at once; their gradients are added up.
+    pub part: usize,
     /// A step over `batch` rows.
     pub full: Option<RoutineId>,
     /// A step over the rows that are left, `rows % batch`.
@@ -31,6 +33,13 @@ pub(super) struct Feed {
     pub whole: Option<RoutineId>,
     /// Groups of a history slot.
     pub groups: usize,
+}
+
+impl Feed {
+    /// Slots of the history that a batch of `rows` writes: one for each of its parts.
+    pub fn slots(&self, rows: usize) -> usize {
+        rows.div_ceil(self.part)
+    }
 }
 
 /// What a feed needs to know of a data set.

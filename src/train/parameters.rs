@@ -84,6 +84,7 @@ pub(super) fn build_inference(
         feeds,
         optimizer: None,
         clip: None,
+        micro_batch: None,
         label_smoothing: 0.0,
         seed,
         keep_best: false,
