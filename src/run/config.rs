@@ -270,6 +270,11 @@ impl RunConfig {
                 "{name} is to be watched, but there are no rows to validate on; give a validation split or file"
             )));
         }
+        if let (Some(_), Some(_)) = (data.folds, &self.model.from) {
+            return refuse(
+                "folds are given, but a model that is trained on by from may know the rows that would be held out; leave one of them out",
+            );
+        }
         if self.training.patience > 0 && !has_validation {
             return Err(Error::usage(format!(
                 "patience is {}, but early stopping needs rows to validate on; give validation or a validation_split above 0, or a patience of 0",

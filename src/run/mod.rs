@@ -9,6 +9,7 @@ mod codes;
 mod config;
 mod defaults;
 mod evaluate;
+mod folds;
 mod load;
 mod observer;
 mod outputs;
@@ -29,6 +30,7 @@ pub use config::{
     WordsConfig, documentation, setting_by_flag,
 };
 pub use evaluate::{Evaluation, evaluate};
+pub use folds::{FoldFigures, Folds, Spread};
 pub use load::{Loaded, NamedRows, Task, load, read_rows, read_targets, read_texts};
 pub use observer::RunObserver;
 pub use outputs::{check_extension, check_output};

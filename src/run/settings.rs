@@ -149,6 +149,10 @@ settings! {
         /// and more, none of fewer. Every class keeps its part of both.
         validation_split: Option<f64> = |of| of.validation_split,
             range(Range::Below(0.0, 1.0), called("PART", data(MODELS, "validation-split")));
+        /// Cut the rows into this many folds and train once without each, to tell how good such a model is on rows that it
+        /// has not seen: every row is tested once, every class has its part of each fold. The model itself is then
+        /// trained on all rows.
+        folds: Option<usize> = |_| None, whole(2, MANY, called("K", data(&[Text, Table], "folds")));
         /// Column or key of the text.
         text_column: String = |_| "text".into(), called("COLUMN", data(WITH_WORDS, "text-column"));
         /// Column or key of the label.

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::checkpoint::CheckpointObserver;
 use super::config::{ModelConfig, Pool, RunConfig};
+use super::folds::Folds;
 use super::load::{Given, Loaded, Task, load_given};
 use super::observer::{Closures, RunObserver};
 use crate::backend::Device;
@@ -38,6 +39,8 @@ pub struct Outcome {
     pub step: u64,
     /// The epoch of that step.
     pub epoch: usize,
+    /// What models trained on other rows answered to each fold, where folds were asked for.
+    pub folds: Option<Folds>,
 }
 
 /// Runs a training run on `device`: reads the data, trains, writes the files that it names.
@@ -74,7 +77,10 @@ pub fn train_observed(
     observer: &mut dyn RunObserver,
 ) -> Result<Outcome> {
     config.check()?;
-    let (loaded, mut model, frozen_layers) = match &config.model.from {
+    if let Some(folds) = config.data.folds {
+        return super::folds::train_folds(config, folds, device, observer);
+    }
+    let (loaded, model, frozen_layers) = match &config.model.from {
         Some(path) => {
             let (loaded, model) = load_for_model(config, path)?;
             (loaded, model, 0)
@@ -87,6 +93,18 @@ pub fn train_observed(
             (loaded, model, frozen_layers)
         }
     };
+    train_loaded(config, loaded, model, frozen_layers, device, observer)
+}
+
+/// Trains a model on data that were read for it, and writes the files that the run names.
+fn train_loaded(
+    config: &RunConfig,
+    loaded: Loaded,
+    mut model: Model,
+    frozen_layers: usize,
+    device: &Device,
+    observer: &mut dyn RunObserver,
+) -> Result<Outcome> {
     let (rows, validates) = (loaded.training.rows(), loaded.validation.is_some());
     let trainer = Trainer { frozen_layers, ..config.trainer(model.input(), rows, validates) };
     observer.begin(&model, &loaded, &trainer)?;
@@ -109,7 +127,19 @@ pub fn train_observed(
         end,
         step,
         epoch,
+        folds: None,
     })
+}
+
+/// Trains a fresh model on data that were read.
+pub(super) fn train_fresh(
+    config: &RunConfig,
+    loaded: Loaded,
+    device: &Device,
+    observer: &mut dyn RunObserver,
+) -> Result<Outcome> {
+    let (model, frozen_layers) = build(config, &loaded, None, device)?;
+    train_loaded(config, loaded, model, frozen_layers, device, observer)
 }
 
 /// Writes the files that a run names.

@@ -15,6 +15,7 @@ use self::arrays::{array_dataset, array_inputs, load_arrays};
 use self::matrices::{
     Reading, Rows, autoencoder_dataset, check_image, check_width, load_rows_and_targets,
 };
+pub(super) use self::split::Fold;
 use self::split::Split;
 use self::tables::{columns_for, encode_table, load_table};
 use self::texts::{Unknown, encode_texts, load_texts};
@@ -49,6 +50,8 @@ pub struct Loaded {
     pub training: Dataset,
     /// Rows to validate on.
     pub validation: Option<Dataset>,
+    /// Rows of the fold that is held out, where there are folds.
+    pub(super) held_out: Option<Dataset>,
     /// What turns raw data into inputs.
     pub preprocessor: Preprocessor,
     /// Names of the classes.
@@ -69,6 +72,7 @@ impl Loaded {
         Loaded {
             training,
             validation,
+            held_out: None,
             preprocessor: encoder,
             labels,
             task,
@@ -136,13 +140,20 @@ pub(super) fn load_given(config: &RunConfig, given: Given) -> Result<Loaded> {
         }
         (Content::Array, None) => set_apart(config, load_arrays(config)?),
         // Read once: a pipe gives its bytes once.
-        _ => {
-            let source = ByteSource::read(&data.train)?;
-            match is_table(config, &source)? {
-                true => load_table(config, &source, given),
-                false => load_texts(config, &source, given),
-            }
-        }
+        _ => load_source(config, &ByteSource::read(&data.train)?, given, None),
+    }
+}
+
+/// As [`load_given`] of texts or a table that were read before, with a fold of their rows held out.
+pub(super) fn load_source(
+    config: &RunConfig,
+    source: &ByteSource,
+    given: Given,
+    fold: Option<Fold>,
+) -> Result<Loaded> {
+    match is_table(config, source)? {
+        true => load_table(config, source, given, fold),
+        false => load_texts(config, source, given, fold),
     }
 }
 

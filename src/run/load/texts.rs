@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::labels::{class_targets, class_task, classes};
-use super::split::Split;
+use super::split::{Fold, Split};
 use super::{Given, Loaded, Task};
 use crate::data::{
     Account, ByteSource, Dataset, Examples, Inputs, Targets, lines_as_words, read_examples,
@@ -23,9 +23,16 @@ pub(super) enum Unknown {
     LeftOut,
     /// They stay, and it is said that the answer to them rests on the bias alone.
     Kept,
+    /// They stay, also where no other does: rows of a fold, whose vocabulary is that of the others.
+    HeldOut,
 }
 
-pub(super) fn load_texts(config: &RunConfig, source: &ByteSource, given: Given) -> Result<Loaded> {
+pub(super) fn load_texts(
+    config: &RunConfig,
+    source: &ByteSource,
+    given: Given,
+    fold: Option<Fold>,
+) -> Result<Loaded> {
     let data = &config.data;
     let path = &data.train;
     // An autoencoder's texts need no labels.
@@ -47,15 +54,16 @@ pub(super) fn load_texts(config: &RunConfig, source: &ByteSource, given: Given) 
         true => None,
         false => Some(class_targets(path, &examples.labels, &examples.lines, &labels)?),
     };
-    let split = Split::draw(config, examples.texts.len(), classes.as_deref(), &mut account)?;
-    let [training_texts, _] = split.of(&examples.texts);
+    let rows = examples.texts.len();
+    let split = Split::draw_without(fold, config, rows, classes.as_deref(), &mut account)?;
+    let training_texts = split.training_of(&examples.texts);
     let encoder = match known {
         Some(encoder) => encoder.clone(),
         None => TextEncoder::fit(&training_texts, &config.text)?,
     };
     drop(training_texts);
     let unknown = if data.skip_unknown { Unknown::LeftOut } else { Unknown::Refused };
-    let [training, validation] = part(examples, &split);
+    let [training, validation, held_out] = part(examples, &split);
     let training = encode_texts(&encoder, &labels, training, path, unknown, &mut account)?;
     let mut accounts = vec![account];
     let unknown = if data.skip_unknown { Unknown::LeftOut } else { Unknown::Kept };
@@ -70,9 +78,17 @@ pub(super) fn load_texts(config: &RunConfig, source: &ByteSource, given: Given) 
             Some(dataset)
         }
     };
+    let held_out = match held_out.texts.is_empty() {
+        true => None,
+        false => {
+            let (unknown, account) = (Unknown::HeldOut, &mut Account::default());
+            Some(encode_texts(&encoder, &labels, held_out, path, unknown, account)?)
+        }
+    };
     Ok(Loaded {
         training,
         validation,
+        held_out,
         task: if labels.is_empty() { Task::Given } else { class_task(&labels) },
         // Rows that an autoencoder gives back, one an id, are read four at a time.
         embedding_rows: match config.is_autoencoder() {
@@ -85,17 +101,18 @@ pub(super) fn load_texts(config: &RunConfig, source: &ByteSource, given: Given) 
     })
 }
 
-/// The training and the validation part of examples.
-fn part(examples: Examples, split: &Split) -> [Examples; 2] {
-    if split.validation.is_empty() {
-        return [examples, Examples::default()];
+/// The parts of examples that are trained on, validated on, and held out.
+fn part(examples: Examples, split: &Split) -> [Examples; 3] {
+    if split.is_whole() {
+        return [examples, Examples::default(), Examples::default()];
     }
-    let mut is_validation = vec![false; examples.texts.len()];
-    split.validation.iter().for_each(|&row| is_validation[row] = true);
-    let mut parts = [Examples::default(), Examples::default()];
+    let mut place = vec![0; examples.texts.len()];
+    split.validation.iter().for_each(|&row| place[row] = 1);
+    split.held_out.iter().for_each(|&row| place[row] = 2);
+    let mut parts = [Examples::default(), Examples::default(), Examples::default()];
     let mut labels = examples.labels.into_iter();
-    for ((text, line), at) in examples.texts.into_iter().zip(examples.lines).zip(is_validation) {
-        let part = &mut parts[at as usize];
+    for ((text, line), at) in examples.texts.into_iter().zip(examples.lines).zip(place) {
+        let part = &mut parts[at];
         part.texts.push(text);
         part.lines.push(line);
         part.labels.extend(labels.next());
@@ -150,6 +167,7 @@ pub(super) fn encode_texts(
                 "no row has a known word: is it in the language, and the column, that the model was trained on? Texts written without spaces are one word each",
             ));
         }
+        Unknown::HeldOut => {}
         Unknown::Kept => account.warn(unknown_rows(&lines, lines.len())),
     }
     let inputs = Inputs::Ids { values, length: width };
