@@ -410,31 +410,15 @@ impl<'a> CheckpointObserver<'a> {
         let state = SessionState { step: found.step, arrays };
         let Description { epoch, done, history, best, learning_rate, rollbacks, .. } = found;
         let micro_batch = found.micro_batch;
-        let checkpoint = Checkpoint {
-            epoch,
-            done,
-            history,
-            best,
-            learning_rate,
-            rollbacks,
-            micro_batch,
-            state,
-        };
+        let checkpoint =
+            Checkpoint { epoch, done, history, best, learning_rate, rollbacks, micro_batch, state };
         Ok((checkpoint, said))
     }
 
     /// Writes a checkpoint over the one before the last.
     fn write(&self, files: &Files, run: &Identity, checkpoint: Checkpoint) -> Result<()> {
-        let Checkpoint {
-            epoch,
-            done,
-            history,
-            best,
-            learning_rate,
-            rollbacks,
-            micro_batch,
-            state,
-        } = checkpoint;
+        let Checkpoint { epoch, done, history, best, learning_rate, rollbacks, micro_batch, state } =
+            checkpoint;
         let broken = |message: String| Error::Training(message);
         let description = Description {
             version: VERSION,

@@ -181,8 +181,7 @@ impl<'a> Recorder<'a> {
         let state = program.buffer("state", Element::U32, words);
         let schedule = program.buffer("schedule", Element::F32, MAX_SLOTS);
         let rates = program.buffer("rates", Element::F32, MAX_SLOTS);
-        let groups =
-            |feed: &FeedSpec| model.loss().objective().groups(request.part(feed), outputs);
+        let groups = |feed: &FeedSpec| model.loss().objective().groups(request.part(feed), outputs);
         let widest = request.feeds.iter().map(groups).max().unwrap_or(1);
         let history = program.buffer("history", Element::F32, MAX_SLOTS * widest * 2);
         // As large as the widest item that a kernel may declare.

@@ -212,8 +212,8 @@ impl<'a> Session<'a> {
         if feed.resident < feed.rows {
             return 0;
         }
-        let slots = feed.rows / feed.batch * feed.slots(feed.batch)
-            + feed.slots(feed.rows % feed.batch);
+        let slots =
+            feed.rows / feed.batch * feed.slots(feed.batch) + feed.slots(feed.rows % feed.batch);
         (MAX_SLOTS / slots).min(feed.order.len / feed.rows)
     }
 
