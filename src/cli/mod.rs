@@ -6,7 +6,9 @@ mod compare_pca;
 mod demo;
 mod devices;
 mod encode;
+mod errors;
 mod evaluate;
+mod explain;
 mod predict;
 mod progress;
 mod reconstruct;
@@ -52,6 +54,8 @@ enum Command {
     Demo(demo::Options),
     Train(Box<train::Options>),
     Evaluate(evaluate::Options),
+    Errors(errors::Options),
+    Explain(explain::Options),
     Predict(predict::Options),
     Encode(encode::EncodeOptions),
     Decode(encode::DecodeOptions),
@@ -135,6 +139,8 @@ pub fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&options),
         Command::Train(options) => train::run(&options),
         Command::Evaluate(options) => evaluate::run(&options),
+        Command::Errors(options) => errors::run(&options),
+        Command::Explain(options) => explain::run(&options),
         Command::Predict(options) => predict::run(&options),
         Command::Encode(options) => encode::run_encode(&options),
         Command::Decode(options) => encode::run_decode(&options),
