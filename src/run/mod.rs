@@ -8,6 +8,9 @@ mod checkpoint;
 mod codes;
 mod config;
 mod defaults;
+#[cfg(feature = "unstable")]
+#[doc(hidden)]
+pub mod doctor;
 mod evaluate;
 mod load;
 mod observer;
