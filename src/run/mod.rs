@@ -9,6 +9,9 @@ mod checkpoint;
 mod codes;
 mod config;
 mod defaults;
+#[cfg(feature = "unstable")]
+#[doc(hidden)]
+pub mod doctor;
 mod errors;
 mod evaluate;
 mod explain;
