@@ -169,14 +169,19 @@ impl<T: Real> Executor for CpuExecutor<T> {
     fn run(&mut self, runs: &[Run]) -> Result<()> {
         runs.iter().try_for_each(|run| self.program.check_run(run.routine))?;
         let bytes = self.program.bytes();
-        let work = || {
+        let is_short = |run: &Run| self.program.routines[run.routine.0].is_short;
+        let are_short = runs.iter().all(|run| run.times == 1 && is_short(run));
+        let mut work = || {
             for run in runs {
                 for _ in 0..run.times {
                     self.step(run.routine.0, |_| {});
                 }
             }
         };
-        in_the_pool(bytes, work);
+        match are_short {
+            true => work(),
+            false => in_the_pool(bytes, work),
+        }
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use super::gpu::{self, GpuExecutor, Pipelines};
 use super::memory_info;
 use super::{CpuExecutor, Executor};
 use crate::error::{DeviceFault, Error, Result};
-use crate::kernels::Adapter;
+use crate::kernels::{Adapter, simd};
 use crate::program::Program;
 
 /// A kind of device.
@@ -95,7 +95,8 @@ pub fn list_adapters() -> Vec<AdapterInfo> {
 }
 
 impl Device {
-    /// The CPU backend.
+    /// The CPU backend, by the widest vectors that the processor has, or those that the environment variable
+    /// `WGSLEARN_SIMD` names (`avx512`, `avx2`, `neon`, `baseline`).
     pub fn cpu() -> Device {
         Device { inner: Inner::Cpu }
     }
@@ -117,7 +118,7 @@ impl Device {
     pub fn open(selector: &str) -> Result<Device> {
         let wanted = selector.trim().to_lowercase();
         if wanted == "cpu" {
-            return Ok(Device::cpu());
+            return Device::open_cpu();
         }
         let mut adapters = gpu::adapters();
         let names: Vec<String> = adapters.iter().map(|a| a.get_info().name).collect();
@@ -138,7 +139,7 @@ impl Device {
             ranked.sort_by_key(|&i| gpu::rank(&adapters[i].get_info()));
             return match ranked.first() {
                 Some(&i) => Device::from_adapter(adapters.swap_remove(i)),
-                None if wanted == "auto" => Ok(Device::cpu()),
+                None if wanted == "auto" => Device::open_cpu(),
                 None => Err(Error::Device(format!("no GPU adapter was found. {NO_ADAPTER_HELP}"))),
             };
         }
@@ -151,6 +152,13 @@ impl Device {
             None => {
                 Err(Error::usage(format!("no device is called \"{selector}\"; {}", known(&names))))
             }
+        }
+    }
+
+    fn open_cpu() -> Result<Device> {
+        match simd::refused() {
+            Some(why) => Err(Error::usage(why)),
+            None => Ok(Device::cpu()),
         }
     }
 
@@ -193,11 +201,14 @@ impl Device {
         }
     }
 
-    /// Its name: the adapter's and its API, or the number of threads.
+    /// Its name: the adapter's and its API, or the number of threads and the vectors of the CPU backend.
     pub fn name(&self) -> String {
         match &self.inner {
             Inner::Gpu(shared) => shared.pipelines().gpu.name(),
-            Inner::Cpu => format!("CPU backend, {} threads", rayon::current_num_threads()),
+            Inner::Cpu => {
+                let (threads, form) = (rayon::current_num_threads(), simd::form().name());
+                format!("CPU backend, {threads} threads, {form}")
+            }
         }
     }
 

@@ -27,6 +27,8 @@ pub(super) struct Feed {
     pub full: Option<RoutineId>,
     /// A step over the rows that are left, `rows % batch`.
     pub tail: Option<RoutineId>,
+    /// Steps over fewer rows than `batch`, the fewest first: what one row costs is not what a batch costs.
+    pub fewer: Vec<(usize, RoutineId)>,
     /// In place of both, up to `Recording::steps_at_once` steps over whatever rows come next.
     pub whole: Option<RoutineId>,
     /// Groups of a history slot.

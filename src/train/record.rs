@@ -88,6 +88,8 @@ pub(super) struct Request<'a> {
     pub frozen: usize,
     pub fusions: Fusions,
     pub max_binding: usize,
+    /// Numbers of rows below a batch's for which a prediction has routines of their own.
+    pub fewer_rows: &'static [usize],
 }
 
 impl Request<'_> {
@@ -375,6 +377,7 @@ impl<'a> Recorder<'a> {
             part: self.request.part(&spec),
             full: None,
             tail: None,
+            fewer: Vec::new(),
             whole: None,
             groups: model.loss().objective().groups(self.request.part(&spec), outputs),
         };
@@ -393,6 +396,13 @@ impl<'a> Recorder<'a> {
         if !spec.rows.is_multiple_of(spec.batch) {
             let step = self.step(&feed, spec, spec.rows % spec.batch)?;
             feed.tail = Some(self.recording.program.add_routine(format!("{purpose} tail"), step)?);
+        }
+        if spec.purpose == Purpose::Prediction {
+            for &rows in self.request.fewer_rows.iter().filter(|&&rows| rows < spec.batch) {
+                let step = self.step(&feed, spec, rows)?;
+                let name = format!("{purpose} of {rows}");
+                feed.fewer.push((rows, self.recording.program.add_short_routine(name, step)?));
+            }
         }
         self.recording.feeds.push(feed);
         Ok(())

@@ -154,6 +154,7 @@ impl<'a> Session<'a> {
             frozen: trainer.frozen_layers,
             fusions: trainer.fusions,
             max_binding,
+            fewer_rows: &[],
         };
         let (recording, executor) = build(&request, prepare)?;
         let per_epoch = training.rows().div_ceil(feeds[0].batch) as u64;

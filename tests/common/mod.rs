@@ -54,10 +54,7 @@ impl Checked {
     /// Runs the case by the f64 reference, the f32 reference and every variant on the adapter, and compares.
     pub fn check(&self) -> Result<(), String> {
         let kernel = self.case.dispatch().kernel;
-        let mut oracle = CpuExecutor::<f64>::new(&self.program).expect("memory");
-        self.run(&mut oracle);
-        let mut others: Vec<(String, Box<dyn Executor>)> =
-            vec![("f32 reference".into(), Device::cpu().prepare(&self.program).expect("memory"))];
+        let mut others = self.on_cpu();
         let params = &self.case.dispatch().params;
         let can = |variant: &&Variant| {
             (variant.computes)(params) && (!variant.requires_subgroup_8 || gpu().has_subgroup_8())
@@ -69,6 +66,22 @@ impl Checked {
                 executor.expect("the shader compiles"),
             ));
         }
+        self.compare(others)
+    }
+
+    /// Runs the case by the f64 and the f32 reference, and compares: without an adapter.
+    pub fn check_references(&self) -> Result<(), String> {
+        self.compare(self.on_cpu())
+    }
+
+    fn on_cpu(&self) -> Vec<(String, Box<dyn Executor>)> {
+        vec![("f32 reference".into(), Device::cpu().prepare(&self.program).expect("memory"))]
+    }
+
+    fn compare(&self, mut others: Vec<(String, Box<dyn Executor>)>) -> Result<(), String> {
+        let kernel = self.case.dispatch().kernel;
+        let mut oracle = CpuExecutor::<f64>::new(&self.program).expect("memory");
+        self.run(&mut oracle);
         for (name, executor) in &mut others {
             self.run(executor.as_mut());
             for &(span, tolerance) in &self.case.after {
