@@ -4,9 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::checkpoint::CheckpointObserver;
+use super::checkpoint::{CheckpointObserver, Identity};
 use super::config::{ModelConfig, Pool, RunConfig};
 use super::load::{Given, Loaded, Task, load_given};
+use super::lock::take_outputs;
+use super::room::check_room;
 use super::observer::{Closures, RunObserver};
 use crate::backend::Device;
 use crate::data::{Inputs, Targets};
@@ -17,6 +19,7 @@ use crate::model::{
     Activation, Input, Kind, Layer, Loss, Model, Noise, NoiseKind, Preprocessor, Source,
     read_weights,
 };
+use crate::optimizers::Schedule;
 use crate::report::{self, PlotFormat};
 use crate::train::{End, EpochReport, Fitted, History, Trainer};
 
@@ -74,6 +77,7 @@ pub fn train_observed(
     observer: &mut dyn RunObserver,
 ) -> Result<Outcome> {
     config.check()?;
+    let _locks = take_outputs(config.outputs().filter(|(name, _)| *name != "checkpoint"))?;
     let (loaded, mut model, frozen_layers) = match &config.model.from {
         Some(path) => {
             let (loaded, model) = load_for_model(config, path)?;
@@ -91,7 +95,14 @@ pub fn train_observed(
     let trainer = Trainer { frozen_layers, ..config.trainer(model.input(), rows, validates) };
     observer.begin(&model, &loaded, &trainer)?;
     let validation = loaded.validation.as_ref();
-    let mut keeper = CheckpointObserver::new(config, &loaded, &model, &trainer, device, observer)?;
+    check_room(config, &model, &trainer, device)?;
+    let mut keeper = CheckpointObserver::new(
+        config,
+        trainer.epochs,
+        trainer.schedule != Schedule::Constant,
+        || Identity::new(config, &loaded, &model, device),
+        observer,
+    )?;
     let fitted =
         trainer.fit_to_end(&mut model, &loaded.training, validation, device, &mut keeper)?;
     let Fitted { history, end, step, epoch, .. } = fitted;
