@@ -364,11 +364,11 @@ settings! {
         /// Where to draw them: a .png or .svg file.
         plot: Option<PathBuf> = |_| None, output(MODELS, "plot");
         /// Keep the run here, between steps, and the checkpoint before as FILE.previous: a run that finds the file goes on
-        /// from it, to the same bits, and removes both at its end.
-        checkpoint: Option<PathBuf> = |_| None, output(MODELS, "checkpoint");
+        /// from it, to the same bits, and removes both at its end. They are written while the run goes on.
+        checkpoint: Option<PathBuf> = |_| None, output(ALL, "checkpoint");
         /// Time between checkpoints, 30s, 5m or 2h: within an epoch too. Not given: after an epoch, and every minute
-        /// within one, with at most a twentieth of the time for writing.
-        checkpoint_every: Option<Every> = |_| None, called("TIME", output(MODELS, "checkpoint-every"));
+        /// within one, with at most a twentieth of the time for it.
+        checkpoint_every: Option<Every> = |_| None, called("TIME", output(ALL, "checkpoint-every"));
     }
 }
 
