@@ -38,6 +38,7 @@ pub mod embedding_stamp;
 pub mod embedding_update;
 pub mod fill;
 pub mod gather_batch;
+pub mod gather_ids;
 pub mod gelu;
 pub mod gelu_gradient;
 pub mod huber;
@@ -103,6 +104,7 @@ pub static ALL: &[&Kernel] = &[
     &fill::KERNEL,
     &gather_batch::ids::KERNEL,
     &gather_batch::matrix::KERNEL,
+    &gather_ids::KERNEL,
     &gelu::KERNEL,
     &gelu_gradient::KERNEL,
     &huber::KERNEL,

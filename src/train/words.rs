@@ -443,8 +443,16 @@ impl WordTrainer {
                 adds: 0,
                 ends: 1,
                 bias: 0,
+                ragged: 0,
             },
-            embedding_bag::Bindings { ids: bags, table, bias, output: hidden, scales },
+            embedding_bag::Bindings {
+                ids: bags,
+                starts: bags,
+                table,
+                bias,
+                output: hidden,
+                scales,
+            },
         ));
         step.push(negative_sampling::dispatch(
             negative_sampling::Params {
