@@ -6,8 +6,8 @@ use super::load::{Labelled, load_for};
 use crate::backend::Device;
 use crate::data::{Account, Dataset, TextColumns};
 use crate::error::Result;
-use crate::model::{Loss, Model, Preprocessor};
-use crate::report::{ClassificationReport, RegressionReport};
+use crate::model::{Kind, Loss, Model, Preprocessor};
+use crate::report::{ClassificationReport, LabelReport, RegressionReport};
 use crate::train::Metrics;
 
 /// What an evaluation found.
@@ -19,6 +19,8 @@ pub struct Evaluation {
     pub metrics: Metrics,
     /// For classifiers.
     pub classification: Option<ClassificationReport>,
+    /// For classifiers that give a row any number of labels.
+    pub labels: Option<LabelReport>,
     /// For regressions, in the target's own unit.
     pub regression: Option<RegressionReport>,
     /// What became of the file's rows.
@@ -59,8 +61,8 @@ pub fn evaluate(
     skip_unknown: bool,
     device: &Device,
 ) -> Result<Evaluation> {
-    let Labelled { model, dataset, account } =
-        load_for(model, path, targets, columns, skip_unknown)?;
+    let Labelled { model, dataset, account, .. } =
+        load_for(model, path, targets, columns, skip_unknown, false)?;
     evaluate_rows(&model, &dataset, account, device)
 }
 
@@ -74,7 +76,12 @@ pub(super) fn evaluate_rows(
     let metrics = model.evaluate(dataset, device)?;
     let outputs = model.predict(dataset.inputs(), device)?;
     let truth = dataset.target_values();
-    let classification = (!model.labels.is_empty()).then(|| {
+    let several = model.kind() == Kind::MultiLabel;
+    let labels = several.then(|| {
+        LabelReport::new(&outputs, truth, &model.labels, |label, p| model.answers(label, p))
+    });
+    let labels = labels.transpose()?;
+    let classification = (!several && !model.labels.is_empty()).then(|| {
         let answers: Vec<usize> = outputs.chunks_exact(model.outputs()).map(class_of).collect();
         let truth: Vec<usize> = truth.iter().map(|&class| class as usize).collect();
         ClassificationReport::new(&truth, &answers, &model.labels)
@@ -89,7 +96,8 @@ pub(super) fn evaluate_rows(
         RegressionReport::new(&truth, &answers, model.outputs())
     });
     let regression = regression.transpose()?;
-    Ok(Evaluation { rows: dataset.rows(), metrics, classification, regression, account })
+    let rows = dataset.rows();
+    Ok(Evaluation { rows, metrics, classification, labels, regression, account })
 }
 
 /// The class that a row of outputs answers: above a half with one output, else the largest.

@@ -5,6 +5,7 @@
 //! A row holds a document's words and then its n-grams, cut and padded to one width.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use foldhash::fast::FixedState;
 use rayon::prelude::*;
@@ -352,6 +353,27 @@ impl TextEncoder {
         };
         let join = |a: (usize, usize), b: (usize, usize)| (a.0.max(b.0), a.1 + b.1);
         texts.par_chunks(STRETCH).map(measure).reduce(|| (0, 0), join)
+    }
+
+    /// The words of a document that its row holds, and for each id of the row which of them it is of: one word, or
+    /// those of an n-gram; none for padding.
+    pub(crate) fn owners(&self, text: &str) -> (Vec<String>, Vec<Option<Range<usize>>>) {
+        let Stored { length, word_ngrams, padding, truncation, .. } = self.stored;
+        let mut words = Vec::new();
+        for_each_word(text, &mut String::new(), |word| words.push(word.to_owned()));
+        match truncation {
+            Side::Pre => drop(words.drain(..words.len().saturating_sub(length))),
+            Side::Post => words.truncate(length),
+        }
+        let grams = |n: usize| (0..(words.len() + 1).saturating_sub(n)).map(move |i| i..i + n);
+        let owners: Vec<Range<usize>> = (1..=word_ngrams).flat_map(grams).collect();
+        // Padded as the ids are.
+        let mut places = Vec::with_capacity(self.width());
+        let numbers: Vec<u32> = (1..=owners.len() as u32).collect();
+        pad(&numbers, self.width(), padding, truncation, &mut places);
+        let owner = |&place: &u32| Some(owners.get((place as usize).checked_sub(1)?)?.clone());
+        let owners = places.iter().map(owner).collect();
+        (words, owners)
     }
 
     fn encode_in(&self, text: &str, scratch: &mut Scratch, row: &mut Vec<u32>) -> Encoded {

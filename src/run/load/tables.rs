@@ -42,6 +42,7 @@ pub(super) fn load_table(
         format: data.format,
         no_header: data.no_header,
         missing: data.missing,
+        keep_rows: false,
     };
     let table = read_columns_of(source, &columns)?;
     let mut account = table.account.clone();

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use super::labels::{class_targets, class_task, classes};
+use super::labels::{class_targets, class_task, classes, set_labels, set_targets};
 use super::split::{Fold, Split};
 use super::{Given, Loaded, Task};
 use crate::data::{
@@ -84,21 +84,27 @@ pub(super) fn load_texts(
     let data = &config.data;
     let path = &data.train;
     // An autoencoder's texts need no labels.
-    let columns = data.texts(!config.is_autoencoder());
+    let mut columns = data.texts(!config.is_autoencoder());
+    columns.multi_label |= given.is_multi_label();
     let examples = read_examples_of(source, &columns)?;
     let mut account = examples.account.clone();
     let known = match given.preprocessor() {
         Some(Preprocessor::Text(encoder)) => Some(encoder),
         _ => None,
     };
-    let labels = match config.is_autoencoder() {
-        true => Vec::new(),
-        false => {
-            let known = known.and(given.labels());
-            classes(path, &examples.labels, &examples.lines, data, known)?
-        }
+    let known_labels = known.and(given.labels());
+    if known_labels.is_some() && !given.is_multi_label() {
+        refuse_several(path, &examples)?;
+    }
+    let several = !examples.label_sets.is_empty();
+    let labels = match (config.is_autoencoder(), several, known_labels) {
+        (true, ..) => Vec::new(),
+        (false, false, known) => classes(path, &examples.labels, &examples.lines, data, known)?,
+        (false, true, Some(known)) => known.to_vec(),
+        (false, true, None) => set_labels(path, &examples.label_sets, &mut account)?,
     };
-    let classes = match labels.is_empty() {
+    columns.multi_label |= several;
+    let classes = match labels.is_empty() || several {
         true => None,
         false => Some(class_targets(path, &examples.labels, &examples.lines, &labels)?),
     };
@@ -122,24 +128,18 @@ pub(super) fn load_texts(
     drop(training_texts);
     let unknown = if data.skip_unknown { Unknown::LeftOut } else { Unknown::Refused };
     let [training, validation, held_out] = part(examples, &split);
-    let training = encode_texts(reader, layout, &labels, training, path, unknown, &mut account)?;
+    let training = encode_texts(reader, layout, &labels, training, path, unknown, &mut account)?.0;
     let mut accounts = vec![account];
     let unknown = if data.skip_unknown { Unknown::LeftOut } else { Unknown::Kept };
     let validation = match &data.validation {
         None if validation.texts.is_empty() => None,
-        None => Some(encode_texts(
-            reader,
-            layout,
-            &labels,
-            validation,
-            path,
-            unknown,
-            &mut accounts[0],
-        )?),
+        None => {
+            Some(encode_texts(reader, layout, &labels, validation, path, unknown, &mut accounts[0])?.0)
+        }
         Some(path) => {
             let examples = read_examples(path, &columns)?;
             let mut account = examples.account.clone();
-            let dataset =
+            let (dataset, _) =
                 encode_texts(reader, layout, &labels, examples, path, unknown, &mut account)?;
             accounts.push(account);
             Some(dataset)
@@ -149,14 +149,18 @@ pub(super) fn load_texts(
         true => None,
         false => {
             let (unknown, account) = (Unknown::HeldOut, &mut Account::default());
-            Some(encode_texts(reader, layout, &labels, held_out, path, unknown, account)?)
+            Some(encode_texts(reader, layout, &labels, held_out, path, unknown, account)?.0)
         }
     };
     Ok(Loaded {
         training,
         validation,
         held_out,
-        task: if labels.is_empty() { Task::Given } else { class_task(&labels) },
+        task: match labels.is_empty() {
+            true => Task::Given,
+            false if several => Task::Labels,
+            false => class_task(&labels),
+        },
         // Rows that an autoencoder gives back, one an id, are read four at a time.
         embedding_rows: match config.is_autoencoder() {
             true => encoder.rows().next_multiple_of(4),
@@ -178,15 +182,18 @@ fn part(examples: Examples, split: &Split) -> [Examples; 3] {
     split.held_out.iter().for_each(|&row| place[row] = 2);
     let mut parts = [Examples::default(), Examples::default(), Examples::default()];
     let mut labels = examples.labels.into_iter();
+    let mut sets = examples.label_sets.into_iter();
     for ((text, line), at) in examples.texts.into_iter().zip(examples.lines).zip(place) {
         let part = &mut parts[at];
         part.texts.push(text);
         part.lines.push(line);
         part.labels.extend(labels.next());
+        part.label_sets.extend(sets.next());
     }
     parts
 }
 
+/// Texts as rows of ids with their targets, and those of them that are kept.
 pub(super) fn encode_texts(
     encoder: &TextEncoder,
     layout: Layout,
@@ -195,7 +202,7 @@ pub(super) fn encode_texts(
     path: &Path,
     unknown: Unknown,
     account: &mut Account,
-) -> Result<Dataset> {
+) -> Result<(Dataset, Examples)> {
     let (mut inputs, encoded) = encode_rows(encoder, layout, &examples.texts);
     let is_unknown: Vec<bool> = encoded.iter().map(|encoded| encoded.known == 0).collect();
     let lines: Vec<u64> = examples
@@ -226,7 +233,9 @@ pub(super) fn encode_texts(
             inputs = inputs.take(&kept);
             lines.iter().for_each(|&line| account.without("no known word", line));
             keep(&mut examples.labels, &is_unknown);
+            keep(&mut examples.label_sets, &is_unknown);
             keep(&mut examples.lines, &is_unknown);
+            keep(&mut examples.texts, &is_unknown);
         }
         Unknown::Kept if lines.len() == examples.texts.len() => {
             return Err(Error::data(
@@ -239,10 +248,33 @@ pub(super) fn encode_texts(
     }
     let source = path.display().to_string();
     if labels.is_empty() {
-        return Dataset::new(inputs, Targets::Inputs, source);
+        return Ok((Dataset::new(inputs, Targets::Inputs, source)?, examples));
     }
-    let targets = class_targets(path, &examples.labels, &examples.lines, labels)?;
-    Dataset::new(inputs, Targets::Values { values: targets, width: 1 }, source)
+    let (values, width) = match examples.label_sets.is_empty() {
+        true => (class_targets(path, &examples.labels, &examples.lines, labels)?, 1),
+        false => {
+            let Examples { label_sets, lines, .. } = &examples;
+            (set_targets(label_sets, lines, labels, account), labels.len())
+        }
+    };
+    let dataset = Dataset::new(inputs, Targets::Values { values, width }, source)?;
+    Ok((dataset, examples))
+}
+
+/// Refuses texts of several labels, or of none, for a model that answers one.
+pub(super) fn refuse_several(path: &Path, examples: &Examples) -> Result<()> {
+    let sets = examples.label_sets.iter().zip(&examples.lines);
+    match sets.into_iter().find(|(set, _)| set.len() != 1) {
+        None => Ok(()),
+        Some((set, &line)) => Err(Error::line(
+            path,
+            line,
+            format!(
+                "the row has {} labels, but the model gives each text one; train a model on such rows, or give each one label",
+                set.len()
+            ),
+        )),
+    }
 }
 
 /// The rows of texts, and what became of each one's words.
