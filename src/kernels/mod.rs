@@ -40,6 +40,7 @@ pub mod embedding_stamp;
 pub mod embedding_update;
 pub mod fill;
 pub mod gather_batch;
+pub mod gather_ids;
 pub mod gelu;
 pub mod gelu_gradient;
 pub mod huber;
@@ -107,6 +108,7 @@ pub static ALL: &[&Kernel] = &[
     &fill::KERNEL,
     &gather_batch::ids::KERNEL,
     &gather_batch::matrix::KERNEL,
+    &gather_ids::KERNEL,
     &gelu::KERNEL,
     &gelu_gradient::KERNEL,
     &huber::KERNEL,

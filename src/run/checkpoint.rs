@@ -298,6 +298,11 @@ impl Rows {
                 hash.update(&width(*length));
                 hash.update(bytemuck::cast_slice(values));
             }
+            Inputs::Ragged { values, ends, length } => {
+                hash.update(&width(*length));
+                ends.iter().for_each(|&end| hash.update(&width(end)));
+                hash.update(bytemuck::cast_slice(values));
+            }
             Inputs::Matrix { values, features } => {
                 hash.update(&width(*features));
                 hash.update(bytemuck::cast_slice(values));

@@ -217,7 +217,8 @@ settings! {
         /// Buckets that n-grams are hashed into.
         ngram_buckets: usize = |_| TextOptions::default().ngram_buckets,
             whole(1, MOST_IDS, called("IDS", text(OF_TEXTS, "ngram-buckets")));
-        /// Words of a row at most; 0 for those of the longest text, at most 400.
+        /// Words of a row at most; 0 for whole texts and, where a layer reads one length (a flatten), for those of the longest
+        /// text, at most 400.
         max_length: usize = |_| TextOptions::default().max_length,
             whole(0, MOST_WORDS, called("WORDS", text(OF_TEXTS, "max-length")));
         /// Where short rows are filled with 0.

@@ -457,7 +457,9 @@ fn noise_for(config: &RunConfig, loaded: &Loaded) -> Result<Option<Noise>> {
 /// Sets the embedding's rows to zero whose ids no training row has. No gradient reaches them,
 /// so a fresh row would stay noise: what an unseen word or n-gram would add to a mean.
 fn zero_unseen_rows(model: &mut Model, inputs: &Inputs) -> Result<()> {
-    let (Inputs::Ids { values: ids, .. }, Some(rows)) = (inputs, model.embedding_rows()) else {
+    let (Inputs::Ids { values: ids, .. } | Inputs::Ragged { values: ids, .. }, Some(rows)) =
+        (inputs, model.embedding_rows())
+    else {
         return Ok(());
     };
     let mut seen = vec![false; rows];

@@ -514,9 +514,11 @@ impl WordTrainer {
                     adds: (i > 0) as u32,
                     ends: (i + 1 == pieces.len()) as u32,
                     bias: 0,
+                    ragged: 0,
                 },
                 embedding_bag::Bindings {
                     ids: bags,
+                    starts: bags,
                     table: piece.table,
                     bias,
                     output: hidden,

@@ -129,6 +129,18 @@ pub(super) fn check_scales(
     account: &mut Account,
 ) -> Result<()> {
     let names = encoder.feature_names();
+    for (name, (mean, deviation)) in names.iter().zip(encoder.means.iter().zip(&encoder.deviations))
+    {
+        // The square of what is so large is infinite.
+        if !(mean.is_finite() && deviation.is_finite() && *deviation > 0.0) {
+            return Err(Error::data(
+                path,
+                format!(
+                    "column \"{name}\" holds numbers too large to be scaled (mean {mean:e}, deviation {deviation:e}); give it in a larger unit, or leave it out with drop"
+                ),
+            ));
+        }
+    }
     if encoder.constant.len() == names.len() {
         return Err(Error::data(
             path,
