@@ -12,6 +12,7 @@ mod evaluate;
 mod explain;
 mod predict;
 mod progress;
+mod quantize;
 mod reconstruct;
 mod signals;
 mod summary;
@@ -67,6 +68,7 @@ enum Command {
     Similar(vectors::SimilarOptions),
     Neighbours(vectors::NeighboursOptions),
     Export(vectors::ExportOptions),
+    Quantize(quantize::Options),
     Summary(summary::Options),
     Devices(devices::Options),
     Doctor(doctor::Options),
@@ -157,6 +159,7 @@ pub fn main() -> ExitCode {
         Command::Similar(options) => vectors::run_similar(&options),
         Command::Neighbours(options) => vectors::run_neighbours(&options),
         Command::Export(options) => vectors::run_export(&options),
+        Command::Quantize(options) => quantize::run(&options),
         Command::Summary(options) => summary::run(&options),
         Command::Devices(options) => devices::run(&options),
         Command::Doctor(options) => doctor::run(&options),

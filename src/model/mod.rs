@@ -5,6 +5,7 @@ mod file;
 mod kind;
 mod noise;
 pub(crate) mod seal;
+mod storage;
 mod summary;
 mod validate;
 
@@ -19,6 +20,7 @@ pub use crate::losses::Loss;
 pub use file::read_weights;
 pub use kind::Kind;
 pub use noise::{Noise, NoiseKind};
+pub use storage::Storage;
 
 use crate::data::{ImageEncoder, TableEncoder};
 use crate::error::{Error, Result};

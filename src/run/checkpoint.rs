@@ -312,6 +312,7 @@ impl Rows {
             hash.update(&width(*targets));
             hash.update(bytemuck::cast_slice(values));
         }
+        hash.update(bytemuck::cast_slice(dataset.weights()));
         Rows { rows: dataset.rows(), hash: format!("{:032x}", hash.digest128()) }
     }
 }

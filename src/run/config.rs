@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::defaults::Defaults;
+use super::load::weights::ClassWeights;
 use super::outputs::{check_extension, resolved};
 use super::setting::{GivenOptimizer, Range, RunKind, Setting, SettingType};
 pub use super::settings::{
@@ -125,6 +126,7 @@ impl DataConfig {
         TextColumns {
             text: self.text_column.clone(),
             label: labelled.then(|| self.label_column.clone()),
+            weight: self.weight_column.clone().filter(|_| labelled),
             format: self.format,
             no_header: self.no_header,
             multi_label: self.multi_label,
@@ -288,6 +290,9 @@ impl RunConfig {
                     "thresholds are to be tuned, but there are no rows to validate on; give a validation split or file",
                 );
             }
+        }
+        if let Some(weights) = &self.training.class_weight {
+            ClassWeights::parse(weights)?;
         }
         if data.label_separator.as_deref() == Some("") {
             return refuse(

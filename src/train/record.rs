@@ -15,7 +15,7 @@ use crate::layers::plan::{INPUT, Plan, Purpose, ValueId};
 use crate::layers::record::{At, Places, Ragged, Seen, Step, Workspace};
 use crate::layers::table::{Lazy, TableBuffers, replay_batch};
 use crate::layers::{Activation, Shape};
-use crate::losses::{Loss, LossAt, Smoothing};
+use crate::losses::{Loss, LossAt, Smoothing, Weighting};
 use crate::model::{Input, Model};
 use crate::optimizers::{Clip, Clipping, Optimizer};
 use crate::program::Program;
@@ -155,12 +155,25 @@ pub(super) fn record(request: &Request<'_>) -> Result<Recording> {
     Ok(recorder.recording)
 }
 
+/// What a batch's rows with weights are parted into.
+#[derive(Clone, Copy)]
+struct Weighted {
+    /// `[batch, target width]`
+    targets: Span,
+    /// `[batch]`
+    weights: Span,
+    /// `[batch, outputs]`: targets times weights, for a loss that is weighted by them.
+    products: Span,
+}
+
 struct Recorder<'a> {
     request: &'a Request<'a>,
     plan: Plan,
     recording: Recording,
     batch_targets: Span,
     smoothed_targets: Option<Span>,
+    /// The targets and the weights of weighted rows, apart, and the targets times the weights.
+    weighted: Option<Weighted>,
     /// The inputs with noise, where the model has any.
     noisy_inputs: Option<Span>,
     /// By value: where it lies; none for views, and for those that no purpose makes.
@@ -246,7 +259,7 @@ impl<'a> Recorder<'a> {
             row_of_id: program.buffer("batch rows", Element::U32, positions),
             longest,
         });
-        let target_width = |feed: &FeedSpec| match (feed.target_width, model.input()) {
+        let target_width = |feed: &FeedSpec| match (feed.gathered(), model.input()) {
             (Some(width), _) => width,
             (None, Input::Ids { .. }) if feed.purpose != Purpose::Prediction => outputs,
             (None, _) => 0,
@@ -329,6 +342,20 @@ impl<'a> Recorder<'a> {
         let smooths = trains && request.label_smoothing > 0.0;
         let smoothed_targets =
             smooths.then(|| program.buffer("smoothed targets", Element::F32, batch * outputs));
+        let weighted = training.filter(|feed| feed.weighted).map(|feed| {
+            let width = feed.target_width.unwrap_or(0);
+            let mut buffer =
+                |name: &str, width: usize| program.buffer(name, Element::F32, batch * width);
+            let products = match model.loss().objective().weighting() {
+                Weighting::Kernel => nothing,
+                Weighting::Targets => buffer("weighted targets", outputs),
+            };
+            Weighted {
+                targets: buffer("targets without weights", width),
+                weights: buffer("weights of rows", 1),
+                products,
+            }
+        });
         let gradient_parts = program.buffer("gradient parts", Element::F32, parts_len);
         let space = Workspace {
             state,
@@ -361,6 +388,7 @@ impl<'a> Recorder<'a> {
             recording,
             batch_targets,
             smoothed_targets,
+            weighted,
             noisy_inputs,
             outputs,
             gradients,
@@ -375,7 +403,7 @@ impl<'a> Recorder<'a> {
         let model = self.request.model;
         let (width, outputs) = (model.input().width(), model.outputs());
         let width = spec.ragged.map_or(width, |of| of.longest.max(2));
-        let widest = width.max(spec.target_width.unwrap_or(0)).max(match spec.purpose {
+        let widest = width.max(spec.gathered().unwrap_or(0)).max(match spec.purpose {
             Purpose::Prediction => outputs,
             _ => 1,
         });
@@ -401,7 +429,7 @@ impl<'a> Recorder<'a> {
             sizes: Vec::new(),
         });
         let targets = spec
-            .target_width
+            .gathered()
             .map(|w| program.buffer(format!("{purpose} targets"), Element::F32, resident * w));
         let order_rows = resident.max(ORDER_ROWS.min(self.request.max_binding));
         let order = program.buffer(format!("{purpose} order"), Element::U32, order_rows);
@@ -416,6 +444,7 @@ impl<'a> Recorder<'a> {
             rows: spec.rows,
             batch: spec.batch,
             part: self.request.part(&spec),
+            weighted: spec.weighted,
             full: None,
             tail: None,
             fewer: Vec::new(),
@@ -549,7 +578,7 @@ impl<'a> Recorder<'a> {
     fn gather(&self, feed: &Feed, spec: FeedSpec, rows: usize, opens: bool) -> Dispatch {
         let space = &self.recording.space;
         let mut input_width = self.request.model.input().width() as u32;
-        let target_width = spec.target_width.unwrap_or(0) as u32;
+        let target_width = spec.gathered().unwrap_or(0) as u32;
         let (state, order, mut inputs) = (space.state, feed.order, feed.inputs);
         let targets = feed.targets.unwrap_or(space.nothing);
         let (mut batch_inputs, batch_targets) = (space.batch_inputs, self.batch_targets);
@@ -712,6 +741,10 @@ impl<'a> Recorder<'a> {
             }
         };
         let mut targets = targets;
+        let weighted = self.weighted.filter(|_| spec.weighted);
+        if let (Some(weighted), Some(width)) = (weighted, spec.target_width) {
+            targets = self.part_weights(weighted, width, step);
+        }
         let mut sparse = objective.takes_classes() && spec.target_width == Some(1);
         if let (Some(smoothed), Purpose::Training) = (self.smoothed_targets, step.purpose) {
             let smoothed = smoothed.part(0, rows * outputs);
@@ -726,6 +759,21 @@ impl<'a> Recorder<'a> {
             step.push(smooth_targets::dispatch(params, bindings));
             (targets, sparse) = (smoothed, false);
         }
+        let mut weights = weighted.map(|weighted| weighted.weights.part(0, rows));
+        if let (Some(weighted), Weighting::Targets) = (weighted, objective.weighting()) {
+            let products = weighted.products.part(0, rows * outputs);
+            let params = weigh_targets::Params {
+                rows: rows as u32,
+                outputs: outputs as u32,
+                sparse: sparse as u32,
+                least: weigh_targets::LEAST,
+            };
+            let weights_of_rows = weighted.weights.part(0, rows);
+            let bindings =
+                weigh_targets::Bindings { targets, weights: weights_of_rows, weighted: products };
+            step.push(weigh_targets::dispatch(params, bindings));
+            (targets, sparse, weights) = (products, false, None);
+        }
         let at = LossAt {
             rows: rows as u32,
             outputs: outputs as u32,
@@ -735,6 +783,7 @@ impl<'a> Recorder<'a> {
             state: step.space.state,
             logits,
             targets,
+            weights,
             d_logits,
             history: self.recording.history,
         };
@@ -746,6 +795,28 @@ impl<'a> Recorder<'a> {
         };
         step.push(dispatch);
         Ok(d_logits)
+    }
+
+    /// Parts a batch's targets from the weights behind them; returns the targets.
+    fn part_weights(&self, weighted: Weighted, width: usize, step: &mut Step<'_>) -> Span {
+        let (rows, stride) = (step.rows, width as u32 + 1);
+        let gathered = self.batch_targets.part(0, rows * (width + 1));
+        let mut take = |first: usize, width: usize, to: Span| {
+            let to = to.part(0, rows * width);
+            let params = take_columns::Params {
+                rows: rows as u32,
+                width: width as u32,
+                stride,
+                first: first as u32,
+                activation: kernels::Activation::Linear.code(),
+            };
+            let input = gathered.part(0, rows * width);
+            let bindings = take_columns::Bindings { input, d_output: gathered, d_input: to };
+            step.push(take_columns::dispatch(params, bindings));
+            to
+        };
+        take(width, 1, weighted.weights);
+        take(0, width, weighted.targets)
     }
 
     /// Records what a prediction keeps.
