@@ -18,6 +18,8 @@ const NAMES: &[&str] = &[
     "clip_norm",
     "clip_value",
     "concat",
+    "conv_autoencoder",
+    "conv_classes",
     "gelu",
     "huber",
     "layer_norm",
@@ -25,6 +27,7 @@ const NAMES: &[&str] = &[
     "rmsprop",
     "smooth_binary",
     "smooth_classes",
+    "unet",
 ];
 
 struct Run {
