@@ -8,7 +8,7 @@ use super::checkpoint::{CheckpointObserver, Identity};
 use super::config::{ModelConfig, Pool, RunConfig};
 use super::load::{Given, Loaded, Task, load_given};
 use super::lock::take_outputs;
-use super::room::check_room;
+use super::room::{check_files, check_room};
 use super::observer::{Closures, RunObserver};
 use crate::backend::Device;
 use crate::data::{Inputs, Targets};
@@ -77,6 +77,7 @@ pub fn train_observed(
     observer: &mut dyn RunObserver,
 ) -> Result<Outcome> {
     config.check()?;
+    check_files(config)?;
     let _locks = take_outputs(config.outputs().filter(|(name, _)| *name != "checkpoint"))?;
     let (loaded, mut model, frozen_layers) = match &config.model.from {
         Some(path) => {
