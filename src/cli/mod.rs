@@ -5,6 +5,7 @@ mod bench;
 mod compare_pca;
 mod demo;
 mod devices;
+mod doctor;
 mod encode;
 mod errors;
 mod evaluate;
@@ -44,6 +45,7 @@ use crate::run::SettingType;
   wgslearn reconstruct autoencoder.safetensors images/ -o grid.png
   wgslearn train --config run.toml                any stack of layers
   wgslearn devices                                what it can run on
+  wgslearn doctor                                 whether that computes right, and how fast
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 or 143 ended by Ctrl-C or termination: a training run\nthen ends behind its step and writes its best weights; a second signal ends it at once.")]
 struct Cli {
@@ -71,6 +73,7 @@ enum Command {
     Quantize(quantize::Options),
     Summary(summary::Options),
     Devices(devices::Options),
+    Doctor(doctor::Options),
     Bench(bench::Options),
 }
 
@@ -91,7 +94,11 @@ struct DeviceOption {
 
 impl DeviceOption {
     fn open(&self) -> crate::Result<Device> {
-        Device::open(&self.device)
+        let device = Device::open(&self.device)?;
+        if let Some(warning) = device.warning() {
+            note(format_args!("warning: {warning}"));
+        }
+        Ok(device)
     }
 }
 
@@ -158,6 +165,7 @@ pub fn main() -> ExitCode {
         Command::Quantize(options) => quantize::run(&options),
         Command::Summary(options) => summary::run(&options),
         Command::Devices(options) => devices::run(&options),
+        Command::Doctor(options) => doctor::run(&options),
         Command::Bench(options) => bench::run(&options),
     };
     let Err(error) = outcome else { return ExitCode::SUCCESS };

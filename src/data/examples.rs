@@ -273,6 +273,9 @@ fn read_separated(source: &ByteSource, separator: u8, columns: &TextColumns) -> 
     Ok(examples)
 }
 
+/// From here on a number in double precision stands for several whole ones: 2^53.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
 /// JSON objects, one a line or in one array, whose elements are counted as lines.
 fn read_json(source: &ByteSource, columns: &TextColumns) -> Result<Examples> {
     let path = source.path();
@@ -280,6 +283,18 @@ fn read_json(source: &ByteSource, columns: &TextColumns) -> Result<Examples> {
     let mut push = |line: u64, value: &serde_json::Value| {
         let as_text = |key: &str, value: &serde_json::Value| match value {
             serde_json::Value::String(text) => Ok(text.clone()),
+            // Beyond 2^53 a number of another kind has lost digits: two labels could become one.
+            serde_json::Value::Number(number)
+                if number.is_f64() && number.as_f64().is_none_or(|value| value.abs() >= EXACT) =>
+            {
+                Err(Error::line(
+                    path,
+                    line,
+                    format!(
+                        "\"{key}\" is a number of more digits than are kept ({number}); write it in quotes"
+                    ),
+                ))
+            }
             serde_json::Value::Number(number) => Ok(number.to_string()),
             serde_json::Value::Bool(value) => Ok(value.to_string()),
             _ => Err(Error::line(path, line, format!("\"{key}\" is no text"))),

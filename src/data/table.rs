@@ -485,7 +485,8 @@ pub(super) fn is_missing(field: &str) -> bool {
 
 /// Whether a field is a number as people write it: with thousands, a decimal comma, a currency, per cent.
 fn is_written_number(field: &str) -> bool {
-    const SIGNS: &str = ",.'%+-$€£¥ \u{a0}\u{202f}";
+    // The last three are the minus that word processors write, and two dashes.
+    const SIGNS: &str = ",.'%+-$€£¥ \u{a0}\u{202f}\u{2212}\u{2013}\u{2012}";
     let digits = field.chars().filter(char::is_ascii_digit).count();
     digits > 0 && field.chars().all(|c| c.is_ascii_digit() || SIGNS.contains(c))
 }

@@ -69,6 +69,7 @@ impl Operation for Drop {
     fn forward(&self, at: &At<'_>, step: &mut Step<'_>) -> kernels::Activation {
         let params = dropout::Params {
             count: at.output.len as u32,
+            first: (step.first * at.shape.width()) as u32,
             threshold: random::drop_threshold(self.rate),
             scale: (1.0 / (1.0 - self.rate)) as f32,
             seed: random::fold_seed(step.space.seed),
@@ -83,6 +84,7 @@ impl Operation for Drop {
         let Some(d_input) = d_inputs[0] else { return };
         let params = dropout_gradient::Params {
             count: d_output.len as u32,
+            first: (step.first * at.shape.width()) as u32,
             threshold: random::drop_threshold(self.rate),
             scale: (1.0 / (1.0 - self.rate)) as f32,
             seed: random::fold_seed(step.space.seed),

@@ -294,6 +294,11 @@ impl RunConfig {
                 "{name} is to be watched, but there are no rows to validate on; give a validation split or file"
             )));
         }
+        if let (Some(_), Some(_)) = (data.folds, &self.model.from) {
+            return refuse(
+                "folds are given, but a model that is trained on by from may know the rows that would be held out; leave one of them out",
+            );
+        }
         if self.training.tune_threshold != TuneThreshold::No {
             if self.training.threshold.is_some() {
                 return refuse(
@@ -427,7 +432,7 @@ impl RunConfig {
     }
 
     /// Files that the run writes.
-    fn outputs(&self) -> impl Iterator<Item = (&'static str, &PathBuf)> {
+    pub(super) fn outputs(&self) -> impl Iterator<Item = (&'static str, &PathBuf)> {
         let output = &self.output;
         [
             ("model", &output.model),
@@ -544,6 +549,7 @@ impl RunConfig {
         Trainer {
             epochs: training.epochs.max(training.min_steps.div_ceil(steps_of_epoch)),
             batch_size: training.batch_size,
+            micro_batch: training.micro_batch,
             shuffle: training.shuffle,
             seed: training.seed,
             optimizer,

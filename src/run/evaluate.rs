@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::load::{Labelled, load_for};
 use crate::backend::Device;
-use crate::data::{Account, TextColumns};
+use crate::data::{Account, Dataset, TextColumns};
 use crate::error::Result;
 use crate::model::{Kind, Loss, Model, Preprocessor};
 use crate::report::{ClassificationReport, LabelReport, RegressionReport};
@@ -27,6 +27,28 @@ pub struct Evaluation {
     pub account: Account,
 }
 
+impl Evaluation {
+    /// Its figures by name: the loss, what a classifier's rows say (averages over classes are macro averages), or a
+    /// regression's, in the target's own unit.
+    pub fn figures(&self) -> Vec<(&'static str, f64)> {
+        let mut figures = vec![("loss", self.metrics.loss)];
+        if let Some(report) = &self.classification {
+            let average = &report.macro_average;
+            figures.extend([
+                ("accuracy", report.accuracy),
+                ("precision_macro", average.precision),
+                ("recall_macro", average.recall),
+                ("f1_macro", average.f1),
+            ]);
+        }
+        if let Some(report) = &self.regression {
+            figures.extend([("mse", report.mse), ("rmse", report.rmse), ("mae", report.mae)]);
+            figures.extend(report.r2.map(|r2| ("r2", r2)));
+        }
+        figures
+    }
+}
+
 /// Evaluates `model` on a file.
 ///
 /// # Errors
@@ -41,7 +63,17 @@ pub fn evaluate(
 ) -> Result<Evaluation> {
     let Labelled { model, dataset, account, .. } =
         load_for(model, path, targets, columns, skip_unknown, false)?;
-    let metrics = model.evaluate(&dataset, device)?;
+    evaluate_rows(&model, &dataset, account, device)
+}
+
+/// Evaluates a model on rows that it reads as they are.
+pub(super) fn evaluate_rows(
+    model: &Model,
+    dataset: &Dataset,
+    account: Account,
+    device: &Device,
+) -> Result<Evaluation> {
+    let metrics = model.evaluate(dataset, device)?;
     let outputs = model.predict(dataset.inputs(), device)?;
     let truth = dataset.target_values();
     let several = model.kind() == Kind::MultiLabel;

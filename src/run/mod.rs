@@ -9,14 +9,20 @@ mod checkpoint;
 mod codes;
 mod config;
 mod defaults;
+#[cfg(feature = "unstable")]
+#[doc(hidden)]
+pub mod doctor;
 mod errors;
 mod evaluate;
 mod explain;
+mod folds;
 mod load;
+mod lock;
 mod observer;
 mod outputs;
 mod predict;
 mod quantize;
+mod room;
 mod setting;
 mod settings;
 mod train;
@@ -37,6 +43,7 @@ pub use config::{
 pub use errors::{Labels, Mistake, Mistakes, mistakes};
 pub use evaluate::{Evaluation, evaluate};
 pub use explain::{Explanation, WordPart, explain};
+pub use folds::{FoldFigures, Folds, Spread};
 pub use load::{Loaded, NamedRows, Task, load, read_rows, read_targets, read_texts};
 pub use observer::RunObserver;
 pub use outputs::{check_extension, check_output};

@@ -162,6 +162,10 @@ settings! {
         /// and more, none of fewer. Every class keeps its part of both.
         validation_split: Option<f64> = |of| of.validation_split,
             range(Range::Below(0.0, 1.0), called("PART", data(MODELS, "validation-split")));
+        /// Cut the rows into this many folds and train once without each, to tell how good such a model is on rows that it
+        /// has not seen: every row is tested once, every class has its part of each fold. The model itself is then
+        /// trained on all rows.
+        folds: Option<usize> = |_| None, whole(2, MANY, called("K", data(&[Text, Table], "folds")));
         /// Column or key of the text.
         text_column: String = |_| "text".into(), called("COLUMN", data(WITH_WORDS, "text-column"));
         /// Column or key of the label.
@@ -215,7 +219,8 @@ settings! {
         /// Buckets that n-grams are hashed into.
         ngram_buckets: usize = |_| TextOptions::default().ngram_buckets,
             whole(1, MOST_IDS, called("IDS", text(OF_TEXTS, "ngram-buckets")));
-        /// Words of a row at most; 0 for those of the longest text, at most 400.
+        /// Words of a row at most; 0 for whole texts and, where a layer reads one length (a flatten), for those of the longest
+        /// text, at most 400.
         max_length: usize = |_| TextOptions::default().max_length,
             whole(0, MOST_WORDS, called("WORDS", text(OF_TEXTS, "max-length")));
         /// Where short rows are filled with 0.
@@ -307,6 +312,11 @@ settings! {
         /// Rows of a step.
         batch_size: usize = |of| of.batch_size,
             whole(1, 1 << 24, called("ROWS", training(MODELS, "batch-size")));
+        /// Rows of a step that are on the device at once: the gradients of a step's parts are added up, for the result of
+        /// the whole step in less memory. Not given: all of them, or half as many as long as the device has too little
+        /// memory.
+        micro_batch: Option<usize> = |_| None,
+            whole(1, 1 << 24, called("ROWS", training(MODELS, "micro-batch")));
         /// Take the rows of each epoch in an order of its own; with the flag, in the file's order.
         shuffle: bool = |_| true, Spec { negated: true, ..training(MODELS, "no-shuffle") };
         /// Seed of weights, order, dropout, noise and the validation split.
@@ -360,11 +370,11 @@ settings! {
         /// Where to draw them: a .png or .svg file.
         plot: Option<PathBuf> = |_| None, output(MODELS, "plot");
         /// Keep the run here, between steps, and the checkpoint before as FILE.previous: a run that finds the file goes on
-        /// from it, to the same bits, and removes both at its end.
-        checkpoint: Option<PathBuf> = |_| None, output(MODELS, "checkpoint");
+        /// from it, to the same bits, and removes both at its end. They are written while the run goes on.
+        checkpoint: Option<PathBuf> = |_| None, output(ALL, "checkpoint");
         /// Time between checkpoints, 30s, 5m or 2h: within an epoch too. Not given: after an epoch, and every minute
-        /// within one, with at most a twentieth of the time for writing.
-        checkpoint_every: Option<Every> = |_| None, called("TIME", output(MODELS, "checkpoint-every"));
+        /// within one, with at most a twentieth of the time for it.
+        checkpoint_every: Option<Every> = |_| None, called("TIME", output(ALL, "checkpoint-every"));
     }
 }
 

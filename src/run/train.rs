@@ -4,10 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::checkpoint::CheckpointObserver;
+use super::checkpoint::{CheckpointObserver, Identity};
 use super::config::{ModelConfig, Pool, RunConfig, TuneThreshold};
+use super::folds::Folds;
 use super::load::{Given, Loaded, Task, load_given};
+use super::lock::take_outputs;
 use super::observer::{Closures, RunObserver};
+use super::room::{check_files, check_room};
 use crate::backend::Device;
 use crate::data::{Dataset, Inputs, Targets};
 use crate::error::{Error, Result};
@@ -17,6 +20,7 @@ use crate::model::{
     Activation, Input, Kind, Layer, Loss, Model, Noise, NoiseKind, Preprocessor, Source,
     read_weights,
 };
+use crate::optimizers::Schedule;
 use crate::report::{self, PlotFormat};
 use crate::train::{End, EpochReport, Fitted, History, Trainer};
 
@@ -38,6 +42,8 @@ pub struct Outcome {
     pub step: u64,
     /// The epoch of that step.
     pub epoch: usize,
+    /// What models trained on other rows answered to each fold, where folds were asked for.
+    pub folds: Option<Folds>,
 }
 
 /// Runs a training run on `device`: reads the data, trains, writes the files that it names.
@@ -74,7 +80,12 @@ pub fn train_observed(
     observer: &mut dyn RunObserver,
 ) -> Result<Outcome> {
     config.check()?;
-    let (loaded, mut model, frozen_layers) = match &config.model.from {
+    check_files(config)?;
+    let _locks = take_outputs(config.outputs().filter(|(name, _)| *name != "checkpoint"))?;
+    if let Some(folds) = config.data.folds {
+        return super::folds::train_folds(config, folds, device, observer);
+    }
+    let (loaded, model, frozen_layers) = match &config.model.from {
         Some(path) => {
             let (loaded, model) = load_for_model(config, path)?;
             (loaded, model, 0)
@@ -87,12 +98,31 @@ pub fn train_observed(
             (loaded, model, frozen_layers)
         }
     };
+    train_loaded(config, loaded, model, frozen_layers, device, observer)
+}
+
+/// Trains a model on data that were read for it, and writes the files that the run names.
+fn train_loaded(
+    config: &RunConfig,
+    loaded: Loaded,
+    mut model: Model,
+    frozen_layers: usize,
+    device: &Device,
+    observer: &mut dyn RunObserver,
+) -> Result<Outcome> {
     let (rows, validates) = (loaded.training.rows(), loaded.validation.is_some());
     let trainer = Trainer { frozen_layers, ..config.trainer(model.input(), rows, validates) };
     check_thresholds(config, &model, &loaded)?;
     observer.begin(&model, &loaded, &trainer)?;
     let validation = loaded.validation.as_ref();
-    let mut keeper = CheckpointObserver::new(config, &loaded, &model, &trainer, device, observer)?;
+    check_room(config, &model, &trainer, device)?;
+    let mut keeper = CheckpointObserver::new(
+        config,
+        trainer.epochs,
+        trainer.schedule != Schedule::Constant,
+        || Identity::new(config, &loaded, &model, device),
+        observer,
+    )?;
     let fitted =
         trainer.fit_to_end(&mut model, &loaded.training, validation, device, &mut keeper)?;
     let Fitted { history, end, step, epoch, .. } = fitted;
@@ -111,7 +141,19 @@ pub fn train_observed(
         end,
         step,
         epoch,
+        folds: None,
     })
+}
+
+/// Trains a fresh model on data that were read.
+pub(super) fn train_fresh(
+    config: &RunConfig,
+    loaded: Loaded,
+    device: &Device,
+    observer: &mut dyn RunObserver,
+) -> Result<Outcome> {
+    let (model, frozen_layers) = build(config, &loaded, None, device)?;
+    train_loaded(config, loaded, model, frozen_layers, device, observer)
 }
 
 /// Refuses what asks for labels, where a text has one.
@@ -416,7 +458,9 @@ fn noise_for(config: &RunConfig, loaded: &Loaded) -> Result<Option<Noise>> {
 /// Sets the embedding's rows to zero whose ids no training row has. No gradient reaches them,
 /// so a fresh row would stay noise: what an unseen word or n-gram would add to a mean.
 fn zero_unseen_rows(model: &mut Model, inputs: &Inputs) -> Result<()> {
-    let (Inputs::Ids { values: ids, .. }, Some(rows)) = (inputs, model.embedding_rows()) else {
+    let (Inputs::Ids { values: ids, .. } | Inputs::Ragged { values: ids, .. }, Some(rows)) =
+        (inputs, model.embedding_rows())
+    else {
         return Ok(());
     };
     let mut seen = vec![false; rows];

@@ -16,9 +16,11 @@ use self::arrays::{array_dataset, array_inputs, load_arrays};
 use self::matrices::{
     Reading, Rows, autoencoder_dataset, check_image, check_width, load_rows_and_targets,
 };
+pub(super) use self::split::Fold;
 use self::split::Split;
 use self::tables::{columns_for, encode_table, load_table};
-use self::texts::{Unknown, encode_texts, load_texts};
+pub(super) use self::texts::encode_rows;
+use self::texts::{Layout, Unknown, encode_texts, load_texts};
 use super::config::RunConfig;
 use crate::data::{
     Account, ByteSource, Content, Dataset, Examples, Format, Inputs, Table, TableColumns, Targets,
@@ -27,6 +29,7 @@ use crate::data::{
 use crate::error::{Error, Result};
 use crate::model::{Input, Kind, Model, Preprocessor};
 use crate::text::TextEncoder;
+use crate::train::reads_bags;
 
 pub use self::matrices::read_targets;
 
@@ -52,6 +55,8 @@ pub struct Loaded {
     pub training: Dataset,
     /// Rows to validate on.
     pub validation: Option<Dataset>,
+    /// Rows of the fold that is held out, where there are folds.
+    pub(super) held_out: Option<Dataset>,
     /// What turns raw data into inputs.
     pub preprocessor: Preprocessor,
     /// Names of the classes.
@@ -72,6 +77,7 @@ impl Loaded {
         Loaded {
             training,
             validation,
+            held_out: None,
             preprocessor: encoder,
             labels,
             task,
@@ -83,7 +89,9 @@ impl Loaded {
     /// What a model reads.
     pub fn input(&self) -> Input {
         match self.training.inputs() {
-            Inputs::Ids { length, .. } => Input::Ids { length: *length },
+            Inputs::Ids { length, .. } | Inputs::Ragged { length, .. } => {
+                Input::Ids { length: *length }
+            }
             Inputs::Matrix { features, .. } => Input::Matrix { features: *features },
         }
     }
@@ -144,13 +152,20 @@ pub(super) fn load_given(config: &RunConfig, given: Given) -> Result<Loaded> {
         }
         (Content::Array, None) => set_apart(config, load_arrays(config)?),
         // Read once: a pipe gives its bytes once.
-        _ => {
-            let source = ByteSource::read(&data.train)?;
-            match is_table(config, &source)? {
-                true => load_table(config, &source, given),
-                false => load_texts(config, &source, given),
-            }
-        }
+        _ => load_source(config, &ByteSource::read(&data.train)?, given, None),
+    }
+}
+
+/// As [`load_given`] of texts or a table that were read before, with a fold of their rows held out.
+pub(super) fn load_source(
+    config: &RunConfig,
+    source: &ByteSource,
+    given: Given,
+    fold: Option<Fold>,
+) -> Result<Loaded> {
+    match is_table(config, source)? {
+        true => load_table(config, source, given, fold),
+        false => load_texts(config, source, given, fold),
     }
 }
 
@@ -231,7 +246,7 @@ pub(super) fn read_rows_as(
         Preprocessor::Text(encoder) => {
             let columns = TextColumns { label: None, keep_blank: true, ..columns.clone() };
             let examples = read_examples(path, &columns)?;
-            named_texts(encoder, &examples, path)
+            named_texts(encoder, Layout::Padded, &examples, path)
         }
         Preprocessor::Image(encoder) => {
             let mut rows = Rows::read(path, &Reading::of(encoder))?;
@@ -276,16 +291,33 @@ pub fn read_texts<'m>(
     let Preprocessor::Text(encoder) = &model.preprocessor else {
         return Err(Error::Model("the model reads no texts".into()));
     };
-    let rows = named_texts(encoder, &examples, path)?;
+    let layout = layout_for(&model, encoder, &examples.texts);
+    let rows = named_texts(encoder, layout, &examples, path)?;
     Ok((model, rows))
 }
 
-fn named_texts(encoder: &TextEncoder, examples: &Examples, path: &Path) -> Result<NamedRows> {
-    let (values, encoded) = encoder.encode_all(&examples.texts);
+/// How the rows of texts lie that a model shall answer.
+pub(super) fn layout_for<T: AsRef<str> + Sync>(
+    model: &Model,
+    encoder: &TextEncoder,
+    texts: &[T],
+) -> Layout {
+    match reads_bags(model) {
+        true => Layout::of(encoder, texts),
+        false => Layout::Padded,
+    }
+}
+
+fn named_texts(
+    encoder: &TextEncoder,
+    layout: Layout,
+    examples: &Examples,
+    path: &Path,
+) -> Result<NamedRows> {
+    let (inputs, encoded) = encode_rows(encoder, layout, &examples.texts);
     let unknown = (0..encoded.len()).filter(|&row| encoded[row].known == 0).collect();
     let mut account = examples.account.clone();
     texts::warn_of_cut(encoder, &encoded, &examples.lines, &mut account);
-    let inputs = Inputs::Ids { values, length: encoder.width() };
     let (names, texts) = (Vec::new(), Vec::new());
     NamedRows { inputs, names, texts, unknown, divisor: None, account }.checked(path)
 }
@@ -348,8 +380,9 @@ pub(super) fn load_for<'m>(
                 return Err(Error::Model("the model reads no texts".into()));
             };
             let unknown = if skip_unknown { Unknown::LeftOut } else { Unknown::Kept };
+            let (layout, labels) = (layout_for(&model, encoder, &examples.texts), &model.labels);
             let (dataset, examples) =
-                encode_texts(encoder, &model.labels, examples, path, unknown, &mut account)?;
+                encode_texts(encoder, layout, labels, examples, path, unknown, &mut account)?;
             let Examples { lines, texts, .. } = examples;
             Ok(Labelled { model, dataset, account, lines, texts })
         }
