@@ -51,6 +51,21 @@ pub(crate) trait Operation: Any + Debug {
         0
     }
 
+    /// The same, of parts that it writes forward, whatever the purpose.
+    fn parts(&self, _rows: usize, _input: Shape) -> usize {
+        0
+    }
+
+    /// As [`Operation::scratch`], of what it keeps in training alone, behind the rest.
+    fn training_scratch(&self, _rows: usize, _inputs: &[Shape]) -> usize {
+        0
+    }
+
+    /// Takes an activation that stands behind it into what it records; false where it cannot.
+    fn fuse(&mut self, _activation: Activation) -> bool {
+        false
+    }
+
     /// Whether its output is its first input, as it is: dropout outside of training.
     fn passes_on(&self, _purpose: Purpose) -> bool {
         false
@@ -159,6 +174,12 @@ impl Plan {
     pub fn operation<T: Operation>(&self, node: usize) -> Option<&T> {
         let operation: &dyn Any = self.nodes.get(node)?.operation.as_ref();
         operation.downcast_ref()
+    }
+
+    /// Replaces a node by the one before it, which does its work too.
+    pub fn merge(&mut self, node: usize, into: usize) {
+        self.nodes[into].output = self.nodes[node].output;
+        self.nodes.remove(node);
     }
 
     /// The one reader of what `node` gives.

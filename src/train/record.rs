@@ -67,7 +67,8 @@ impl Recording {
                 .ok_or_else(|| Error::usage(format!("this session keeps no {role:?}")))
         };
         let skipped = if role == Role::Weights { 0 } else { places.frozen };
-        places.pieces.iter().skip(skipped).flatten().map(span).collect()
+        let pieces = places.pieces.iter().skip(skipped).flatten();
+        pieces.filter(|piece| role.has_statistics() || !piece.is_statistics).map(span).collect()
     }
 }
 
@@ -156,6 +157,9 @@ impl<'a> Recorder<'a> {
         if request.fusions.bags {
             fuse::bags(&mut plan);
         }
+        if request.fusions.activations {
+            fuse::activations(&mut plan);
+        }
         let small = training.and_then(|feed| Small::new(&plan, request, feed));
         let table_rows = model.embedding_rows().unwrap_or(0);
         let small_words = small.as_ref().map(|small| small.words(table_rows));
@@ -172,6 +176,7 @@ impl<'a> Recorder<'a> {
 
         let layout =
             |(i, layer): (usize, &crate::layers::Layer)| layer.describe().layout(shapes[i]);
+        let statistics = model.layers().iter().map(|layer| layer.describe().statistics()).collect();
         let layouts: Vec<_> = model.layers().iter().enumerate().map(layout).collect();
         // Layers that read ids come first.
         let first = model.layers().first().and_then(|layer| layer.table_rows());
@@ -181,6 +186,7 @@ impl<'a> Recorder<'a> {
             &mut program,
             &PlaceRequest {
                 layouts,
+                statistics,
                 names: &names,
                 max_binding: request.max_binding,
                 trains,
@@ -263,7 +269,11 @@ impl<'a> Recorder<'a> {
                 let readers = plan.readers(node.output).len();
                 more_gradients[node.output.0] = (1..readers).map(&mut more).collect();
             }
-            let kept = node.operation.scratch(batch, &inputs);
+            let mut kept = node.operation.scratch(batch, &inputs);
+            if trains {
+                kept += node.operation.training_scratch(batch, &inputs);
+            }
+            parts_len = parts_len.max(node.operation.parts(batch, inputs[0]));
             scratch.push(
                 (kept > 0).then(|| program.buffer(format!("{name} scratch"), Element::F32, kept)),
             );
