@@ -41,7 +41,8 @@ fn runs() -> Vec<Run> {
         let targets = Targets::Values { values: labels(rows), width: 1 };
         dataset(Inputs::Ids { values: ids(rows, seed), length: 6 }, targets)
     };
-    let matrix = |rows: usize, seed| Inputs::Matrix { values: numbers(rows * 8, seed), features: 8 };
+    let matrix =
+        |rows: usize, seed| Inputs::Matrix { values: numbers(rows * 8, seed), features: 8 };
     let table = |rows: usize, seed| {
         let values = numbers(rows, seed + 1);
         dataset(matrix(rows, seed), Targets::Values { values, width: 1 })
@@ -99,8 +100,7 @@ fn runs() -> Vec<Run> {
 }
 
 /// What a run is watched for.
-#[derive(Default)]
-#[derive(Debug)]
+#[derive(Default, Debug)]
 struct Seen {
     epochs: Vec<usize>,
     steps: Vec<u64>,
@@ -169,7 +169,8 @@ fn a_run_goes_on_from_a_lost_device_to_the_same_bits() {
 
 #[test]
 fn word_vectors_go_on_from_a_lost_device_to_the_same_bits() {
-    let tokens: Vec<u32> = (0..4000).map(|i| if i % 19 == 18 { 0 } else { 2 + i * i % 89 }).collect();
+    let tokens: Vec<u32> =
+        (0..4000).map(|i| if i % 19 == 18 { 0 } else { 2 + i * i % 89 }).collect();
     let mut counts = vec![0; 91];
     tokens.iter().for_each(|&id| counts[id as usize] += 1);
     let stream = WordStream { tokens, counts, first_word: 2 };
@@ -357,7 +358,8 @@ fn twenty_lost_devices_and_twenty_full_ones() {
         let (mut lost, mut full) = (0, 0);
         for i in 0..20 {
             let device = gpu();
-            device.inject(i * all / 20, [Fault::Destroy, Fault::Lose, Fault::Stall][i as usize % 3]);
+            device
+                .inject(i * all / 20, [Fault::Destroy, Fault::Lose, Fault::Stall][i as usize % 3]);
             let (again, known, seen) = run.fit(&device, None).expect("it goes on");
             assert!(again.parameters() == model.parameters() && known == history, "{}", run.name);
             lost += seen.answers.len();
@@ -489,4 +491,3 @@ fn too_little_memory_halves_the_batch_on_the_device() {
     let said = error.to_string();
     assert!(said.contains("need ") && said.contains("has 1 MB free"), "{said}");
 }
-

@@ -5,13 +5,16 @@
 //! `gpu` (the best adapter, software ones included), `cpu` (the CPU backend), an index of
 //! `wgslearn devices`, or a part of an adapter's name. `auto` and `gpu` obey wgpu's
 //! `WGPU_ADAPTER_NAME` and `WGPU_BACKEND`.
+//!
+//! Before `auto` takes an adapter for the first time, it runs a short check (`check.rs`), whose outcome is remembered by
+//! adapter, driver and version; one that computes wrong is passed over for the CPU backend, and `Device::warning` says so.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::faults::{Fault, Faults};
 use super::gpu::{self, GpuExecutor, Pipelines};
-use super::memory_info;
-use super::{CpuExecutor, Executor};
+use super::{CpuExecutor, Executor, cache, check, memory_info};
 use crate::error::{DeviceFault, Error, Result};
 use crate::kernels::{Adapter, simd};
 use crate::program::Program;
@@ -40,6 +43,8 @@ impl DeviceKind {
 #[derive(Clone, Debug)]
 pub struct Device {
     inner: Inner,
+    /// What should be known of how it was chosen.
+    warning: Option<Arc<str>>,
 }
 
 #[derive(Clone, Debug)]
@@ -98,7 +103,7 @@ impl Device {
     /// The CPU backend, by the widest vectors that the processor has, or those that the environment variable
     /// `WGSLEARN_SIMD` names (`avx512`, `avx2`, `neon`, `baseline`).
     pub fn cpu() -> Device {
-        Device { inner: Inner::Cpu }
+        Device { inner: Inner::Cpu, warning: None }
     }
 
     /// Opens the device that `selector` names: `auto`, `gpu`, `cpu`, an index, or a part of a name.
@@ -116,6 +121,19 @@ impl Device {
     /// [`Error::Usage`] when nothing has that name or index, with the list of what there is;
     /// [`Error::Device`] when there is no adapter for `gpu`, or it refuses to open.
     pub fn open(selector: &str) -> Result<Device> {
+        let device = Device::open_unchecked(selector)?;
+        if !selector.trim().eq_ignore_ascii_case("auto") || device.kind() == DeviceKind::Cpu {
+            return Ok(device);
+        }
+        Ok(device.or_cpu(&|program| device.prepare(program), "checks.json"))
+    }
+
+    /// As [`Device::open`], without the check of what `auto` takes: to look closer at an adapter that computes wrong.
+    ///
+    /// # Errors
+    /// As [`Device::open`]'s.
+    #[doc(hidden)]
+    pub fn open_unchecked(selector: &str) -> Result<Device> {
         Device::open_with(selector, Faults::default())
     }
 
@@ -168,7 +186,8 @@ impl Device {
 
     fn of(adapter: wgpu::Adapter, faults: Faults) -> Result<Device> {
         let pipelines = Arc::new(Pipelines::open(adapter, Arc::new(faults))?);
-        Ok(Device { inner: Inner::Gpu(Arc::new(Shared(RwLock::new(pipelines)))) })
+        let inner = Inner::Gpu(Arc::new(Shared(RwLock::new(pipelines))));
+        Ok(Device { inner, warning: None })
     }
 
     /// The open adapter.
@@ -191,6 +210,47 @@ impl Device {
             *place = Arc::new(place.reopen()?);
         }
         Ok(())
+    }
+
+    /// The adapter itself where it computes right, by what is remembered of it or else by a short check that `prepare`
+    /// makes the program for; the CPU backend with a warning where it does not. `file` of the cache remembers it. Another
+    /// `prepare` and `file` are for tests.
+    fn or_cpu(
+        &self,
+        prepare: &dyn Fn(&Program) -> Result<Box<dyn Executor>>,
+        file: &str,
+    ) -> Device {
+        let Some(pipelines) = self.pipelines() else { return self.clone() };
+        let key = gpu::key(&pipelines.gpu.info);
+        let read = || -> BTreeMap<String, Option<String>> {
+            cache::read(file).and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+        };
+        let wrong = match read().remove(&key) {
+            Some(known) => known,
+            None => {
+                let outcome = check::gap_of_device(prepare);
+                let wrong = check::wrong(&self.name(), &outcome);
+                // What failed outright may run the next time.
+                if outcome.is_ok() {
+                    let mut all = read();
+                    all.insert(key, wrong.clone());
+                    if let Ok(json) = serde_json::to_vec(&all) {
+                        cache::write(file, &json);
+                    }
+                }
+                wrong
+            }
+        };
+        let Some(wrong) = wrong else { return self.clone() };
+        let warning = format!(
+            "{wrong}, so the CPU backend is used; another driver may help. To use the adapter nevertheless, name it as the device"
+        );
+        Device { inner: Inner::Cpu, warning: Some(warning.into()) }
+    }
+
+    /// What should be known of how the device was chosen: that an adapter was passed over, and why.
+    pub fn warning(&self) -> Option<&str> {
+        self.warning.as_deref()
     }
 
     /// GPU or CPU.
@@ -324,6 +384,24 @@ impl Device {
         }
     }
 
+    /// An adapter's choices among kernels' variants so far, of this run and those before.
+    #[cfg(feature = "unstable")]
+    pub(crate) fn tuned(&self) -> Vec<super::TunedChoice> {
+        match &self.inner {
+            Inner::Gpu(shared) => shared.pipelines().tuner.choices(),
+            Inner::Cpu => Vec::new(),
+        }
+    }
+
+    /// Whether an adapter is emulated by the CPU, which some variants are for.
+    #[cfg(feature = "unstable")]
+    pub(crate) fn adapter_kind(&self) -> Option<Adapter> {
+        match &self.inner {
+            Inner::Gpu(shared) => Some(shared.pipelines().gpu.adapter_kind()),
+            Inner::Cpu => None,
+        }
+    }
+
     /// Whether it is an adapter whose subgroups are all of eight invocations, which some variants need. For tests.
     #[doc(hidden)]
     pub fn has_subgroup_8(&self) -> bool {
@@ -366,4 +444,44 @@ fn known(names: &[String]) -> String {
 /// What to tell somebody who runs without a GPU.
 pub fn no_gpu_note() -> String {
     format!("No GPU was found, so `auto` means the CPU backend. {NO_ADAPTER_HELP}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::Tampered;
+    use super::*;
+
+    #[test]
+    fn an_adapter_that_computes_wrong_is_passed_over_and_remembered() {
+        let adapter = Device::open("gpu").expect("these tests need an adapter, software or real");
+        let file = format!("checks-of-test-{}.json", std::process::id());
+        let path = super::super::cache_folder().map(|folder| folder.join(&file));
+        let right: &dyn Fn(&Program) -> _ = &|program| adapter.prepare(program);
+        let never: &dyn Fn(&Program) -> _ = &|_| panic!("it is remembered");
+        let wrong: &dyn Fn(&Program) -> Result<Box<dyn Executor>> =
+            &|program| Ok(Box::new(Tampered(adapter.prepare(program)?)));
+        let fails: &dyn Fn(&Program) -> _ = &|_| Err(Error::Device("no shader compiles".into()));
+        let forget = || path.iter().for_each(|path| drop(std::fs::remove_file(path)));
+
+        // What fails outright is not remembered: it may run the next time.
+        let device = adapter.or_cpu(fails, &file);
+        assert_eq!(device.kind(), DeviceKind::Cpu);
+        assert!(device.warning().is_some_and(|said| said.contains("no shader compiles")));
+
+        let device = adapter.or_cpu(right, &file);
+        assert_eq!((device.kind(), device.warning()), (DeviceKind::Gpu, None));
+        if path.is_some() {
+            assert_eq!(adapter.or_cpu(never, &file).kind(), DeviceKind::Gpu);
+        }
+        forget();
+        let said = |device: &Device| device.warning().unwrap_or_default().to_owned();
+        let device = adapter.or_cpu(wrong, &file);
+        assert_eq!(device.kind(), DeviceKind::Cpu);
+        assert!(said(&device).contains("computes wrong"), "{}", said(&device));
+        assert!(said(&device).contains(&adapter.name()), "{}", said(&device));
+        if path.is_some() {
+            assert_eq!(said(&adapter.or_cpu(never, &file)), said(&device));
+        }
+        forget();
+    }
 }

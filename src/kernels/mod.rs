@@ -9,6 +9,7 @@
 #[macro_use]
 mod define;
 mod elementwise_loss;
+mod weighted_loss;
 #[cfg(feature = "unstable")]
 pub mod case;
 mod gemm;
@@ -40,6 +41,7 @@ pub mod embedding_stamp;
 pub mod embedding_update;
 pub mod fill;
 pub mod gather_batch;
+pub mod gather_ids;
 pub mod gelu;
 pub mod gelu_gradient;
 pub mod huber;
@@ -69,6 +71,10 @@ pub mod store_rows;
 pub mod sum_parts;
 pub mod sum_squares;
 pub mod take_columns;
+pub mod weigh_targets;
+pub mod weighted_binary_crossentropy;
+pub mod weighted_huber;
+pub mod weighted_mse;
 pub mod word_samples;
 
 pub use activation::Activation;
@@ -107,6 +113,7 @@ pub static ALL: &[&Kernel] = &[
     &fill::KERNEL,
     &gather_batch::ids::KERNEL,
     &gather_batch::matrix::KERNEL,
+    &gather_ids::KERNEL,
     &gelu::KERNEL,
     &gelu_gradient::KERNEL,
     &huber::KERNEL,
@@ -134,5 +141,9 @@ pub static ALL: &[&Kernel] = &[
     &sum_parts::KERNEL,
     &sum_squares::KERNEL,
     &take_columns::KERNEL,
+    &weigh_targets::KERNEL,
+    &weighted_binary_crossentropy::KERNEL,
+    &weighted_huber::KERNEL,
+    &weighted_mse::KERNEL,
     &word_samples::KERNEL,
 ];

@@ -41,6 +41,10 @@ impl Describe for Dropout {
         values(inputs[0])
     }
 
+    fn at_rest(&self) -> Option<Layer> {
+        Some(Layer::dropout(0.0))
+    }
+
     fn lower(&self, inputs: &[ValueId], to: &mut Lowering<'_>) -> ValueId {
         if self.rate == 0.0 {
             return inputs[0];

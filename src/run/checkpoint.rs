@@ -28,8 +28,8 @@ use crate::files::write_whole;
 use crate::model::seal::{Array, Seal, check, seal};
 use crate::model::{Model, Parameter};
 use crate::train::{
-    Checkpoint, Divergence, EpochReport, History, Metrics, Next, Observer, OnNan, Role,
-    Recovered, SessionState, Sums, WordStream,
+    Checkpoint, Divergence, EpochReport, History, Metrics, Next, Observer, OnNan, Recovered, Role,
+    SessionState, Sums, WordStream,
 };
 
 /// The metadata's key.
@@ -298,6 +298,11 @@ impl Rows {
                 hash.update(&width(*length));
                 hash.update(bytemuck::cast_slice(values));
             }
+            Inputs::Ragged { values, ends, length } => {
+                hash.update(&width(*length));
+                ends.iter().for_each(|&end| hash.update(&width(end)));
+                hash.update(bytemuck::cast_slice(values));
+            }
             Inputs::Matrix { values, features } => {
                 hash.update(&width(*features));
                 hash.update(bytemuck::cast_slice(values));
@@ -307,6 +312,7 @@ impl Rows {
             hash.update(&width(*targets));
             hash.update(bytemuck::cast_slice(values));
         }
+        hash.update(bytemuck::cast_slice(dataset.weights()));
         Rows { rows: dataset.rows(), hash: format!("{:032x}", hash.digest128()) }
     }
 }
@@ -444,16 +450,8 @@ impl<'a> CheckpointObserver<'a> {
         let state = SessionState { step: found.step, arrays };
         let Description { epoch, done, history, best, learning_rate, rollbacks, .. } = found;
         let micro_batch = found.micro_batch;
-        let checkpoint = Checkpoint {
-            epoch,
-            done,
-            history,
-            best,
-            learning_rate,
-            rollbacks,
-            micro_batch,
-            state,
-        };
+        let checkpoint =
+            Checkpoint { epoch, done, history, best, learning_rate, rollbacks, micro_batch, state };
         Ok((checkpoint, said))
     }
 
@@ -516,16 +514,8 @@ fn write(
     epochs: usize,
     checkpoint: Checkpoint,
 ) -> Result<()> {
-    let Checkpoint {
-        epoch,
-        done,
-        history,
-        best,
-        learning_rate,
-        rollbacks,
-        micro_batch,
-        state,
-    } = checkpoint;
+    let Checkpoint { epoch, done, history, best, learning_rate, rollbacks, micro_batch, state } =
+        checkpoint;
     let broken = |message: String| Error::Training(message);
     let description = Description {
         version: VERSION,
@@ -569,8 +559,7 @@ fn write(
         safetensors::serialize(tensors, Some(metadata)).map_err(|e| broken(e.to_string()))?;
     // A run that is killed between the two finds the one before.
     if path.is_file() {
-        std::fs::rename(path, previous)
-            .map_err(|e| Error::file("rename", path, e))?;
+        std::fs::rename(path, previous).map_err(|e| Error::file("rename", path, e))?;
     }
     write_whole(path, &bytes)
 }

@@ -198,7 +198,10 @@ mod tests {
         check_files(&config).expect("it is not there");
         if cfg!(any(target_os = "linux", target_os = "android")) {
             let error = check_host(1 << 60).expect_err("too much").to_string();
-            assert!(error.contains("need 1152921504607 MB") && error.contains("MB free"), "{error}");
+            assert!(
+                error.contains("need 1152921504607 MB") && error.contains("MB free"),
+                "{error}"
+            );
         }
         if cfg!(unix) {
             let error = check_disk(&path, 1 << 60).expect_err("too much").to_string();

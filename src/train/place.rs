@@ -101,8 +101,7 @@ pub(super) fn place(program: &mut Program, request: &PlaceRequest<'_>) -> Result
     let large = limit.min(SHARED_FROM);
     let shares = request.trains
         && (request.accumulates
-            || !request.whole_gradients
-                && total(&|learns| learns == Learns::AsAWhole) > large);
+            || !request.whole_gradients && total(&|learns| learns == Learns::AsAWhole) > large);
     let keeps_best = request.keep_best && total(&|learns| learns != Learns::Never) <= large;
     let learning = pieces.iter().skip(request.frozen).flatten();
     let largest = learning

@@ -361,7 +361,9 @@ impl Trainer {
             )));
         }
         if self.micro_batch == Some(0) {
-            return Err(Error::usage("micro_batch is 0, but a part of a step needs at least one row"));
+            return Err(Error::usage(
+                "micro_batch is 0, but a part of a step needs at least one row",
+            ));
         }
         self.clip.map_or(Ok(()), |clip| clip.check())?;
         self.optimizer.check()

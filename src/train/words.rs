@@ -457,7 +457,8 @@ impl WordTrainer {
         let mut make = |name: &str, element, len| program.buffer(name, element, len);
         let state = make("state", Element::U32, state::WORDS);
         let history = make("history", Element::F32, MAX_SLOTS * groups * 2);
-        let tokens = make("words", Element::U32, RESIDENT.min(stream.tokens.len() + 1).min(max_binding));
+        let tokens =
+            make("words", Element::U32, RESIDENT.min(stream.tokens.len() + 1).min(max_binding));
         let thresholds = make("alias thresholds", Element::U32, words);
         let others = make("alias others", Element::U32, words);
         let bags = make("bags", Element::U32, samples * bag);
@@ -513,9 +514,11 @@ impl WordTrainer {
                     adds: (i > 0) as u32,
                     ends: (i + 1 == pieces.len()) as u32,
                     bias: 0,
+                    ragged: 0,
                 },
                 embedding_bag::Bindings {
                     ids: bags,
+                    starts: bags,
                     table: piece.table,
                     bias,
                     output: hidden,
@@ -809,9 +812,7 @@ mod tests {
                 let executor = executor.as_mut();
                 let mut place = Place::default();
                 let goes_on = &mut |_: &mut Place, _: &mut dyn Executor| Ok(true);
-                trainer
-                    .epoch(&recording, executor, before, &mut place, goes_on)
-                    .expect("an epoch");
+                trainer.epoch(&recording, executor, before, &mut place, goes_on).expect("an epoch");
                 // The same draws, whatever was before.
                 let mut place = Place { step: 100, epoch: 1, ..Place::default() };
                 trainer

@@ -12,19 +12,45 @@ use crate::kernels::Adapter;
 /// Every adapter of Vulkan, Metal and DX12 (or of `WGPU_BACKEND`), in wgpu's order; where there
 /// is none, those of OpenGL that can compute, a last resort that is slow to start.
 pub fn adapters() -> Vec<wgpu::Adapter> {
-    let find = |backends: wgpu::Backends| {
-        let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
-        descriptor.backends = backends;
-        let instance = wgpu::Instance::new(descriptor);
-        pollster::block_on(instance.enumerate_adapters(backends))
-    };
     let found = find(wgpu::Backends::from_env().unwrap_or(wgpu::Backends::PRIMARY));
     if !found.is_empty() {
         return found;
     }
-    let computes = |a: &wgpu::Adapter| a.limits().max_compute_workgroups_per_dimension > 0;
     find(wgpu::Backends::GL).into_iter().filter(computes).collect()
 }
+
+/// Those of OpenGL that [`adapters`] leaves out, whether they can compute or not.
+#[cfg(feature = "unstable")]
+pub fn passed_over(listed: &[wgpu::Adapter]) -> Vec<wgpu::Adapter> {
+    let asked = wgpu::Backends::from_env().unwrap_or(wgpu::Backends::all());
+    let is_listed = |a: &wgpu::Adapter| {
+        computes(a) && listed.iter().any(|l| l.get_info().backend == wgpu::Backend::Gl)
+    };
+    let found = find(wgpu::Backends::GL & asked);
+    found.into_iter().filter(|adapter| !is_listed(adapter)).collect()
+}
+
+fn find(backends: wgpu::Backends) -> Vec<wgpu::Adapter> {
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
+    descriptor.backends = backends;
+    let instance = wgpu::Instance::new(descriptor);
+    pollster::block_on(instance.enumerate_adapters(backends))
+}
+
+/// Whether an adapter can compute at all.
+pub fn computes(adapter: &wgpu::Adapter) -> bool {
+    adapter.limits().max_compute_workgroups_per_dimension > 0
+}
+
+/// Adapter, driver and version of wgslearn: what remembered choices and checks hold for.
+pub fn key(info: &wgpu::AdapterInfo) -> String {
+    let driver = (&info.name, info.backend, &info.driver, &info.driver_info);
+    format!("{driver:?} {}", env!("CARGO_PKG_VERSION"))
+}
+
+/// What the kernels' portable form needs of an adapter: storage buffers of a shader, invocations of a workgroup and
+/// along x, bytes of workgroup memory.
+pub const NEEDED: [u32; 4] = [8, 256, 256, 16_384];
 
 /// The adapter's class in a word.
 pub fn class(info: &wgpu::AdapterInfo) -> &'static str {
@@ -75,12 +101,13 @@ impl Gpu {
     pub fn open(adapter: wgpu::Adapter, faults: Arc<Faults>) -> Result<Gpu> {
         let (info, available) = (adapter.get_info(), adapter.limits());
         let card_memory = card_memory(&adapter);
-        // What the kernels' portable form needs, and the adapter's own limits where size matters.
+        // The adapter's own limits where size matters.
+        let [storage_buffers, invocations, along_x, workgroup_bytes] = NEEDED;
         let limits = wgpu::Limits {
-            max_storage_buffers_per_shader_stage: 8,
-            max_compute_invocations_per_workgroup: 256,
-            max_compute_workgroup_size_x: 256,
-            max_compute_workgroup_storage_size: 16_384,
+            max_storage_buffers_per_shader_stage: storage_buffers,
+            max_compute_invocations_per_workgroup: invocations,
+            max_compute_workgroup_size_x: along_x,
+            max_compute_workgroup_storage_size: workgroup_bytes,
             max_storage_buffer_binding_size: available.max_storage_buffer_binding_size,
             max_buffer_size: available.max_buffer_size,
             max_compute_workgroups_per_dimension: available.max_compute_workgroups_per_dimension,
