@@ -458,7 +458,9 @@ impl Trainer {
             match attempt {
                 Ok(fitted) => return Ok(Fitted { copying: recovery.spent, ..fitted }),
                 Err(error) => {
-                    let batch = Some(trainer.batch_size.min(rows));
+                    // Rows of different lengths are not taken in parts.
+                    let is_ragged = training.inputs().is_ragged();
+                    let batch = (!is_ragged).then(|| trainer.batch_size.min(rows));
                     recovery.answer(error, &mut trainer.micro_batch, batch, observer)?;
                 }
             }
