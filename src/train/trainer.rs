@@ -530,7 +530,7 @@ impl Trainer {
             if is_over {
                 break End::Done;
             }
-            match self.round(place, session, model, rows, follow, recovery, observer) {
+            match self.round(place, session, model, rows, recovery, observer) {
                 Ok(Flow::GoesOn) => {}
                 Ok(Flow::Stops) => break End::Done,
                 Ok(Flow::Interrupted) => break End::Interrupted,
@@ -585,10 +585,10 @@ impl Trainer {
         session: &mut Session<'_>,
         model: &mut Model,
         rows: usize,
-        follow: Follow,
         recovery: &mut Recovery<'_>,
         observer: &mut dyn Observer,
     ) -> Result<Flow> {
+        let follow = observer.follow();
         let on_device = session.keeps_best_on_device();
         let started = Instant::now();
         let begun = place.done.rows;
