@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::printable::printable_field;
+use crate::printable::{printable, printable_field};
 
 /// The library's result.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -40,12 +40,12 @@ pub enum Error {
     #[error("{}", printable_field(.0))]
     Model(String),
 
-    /// A device is missing, too small, or failed.
-    #[error("{0}")]
+    /// A device is missing, too small, or failed; a driver may say why in several lines.
+    #[error("{}", printable(.0))]
     Device(String),
 
     /// Training went wrong: there is nothing to train on, or nothing that can be learned.
-    #[error("{0}")]
+    #[error("{}", printable(.0))]
     Training(String),
 
     /// A loss or a weight became NaN or infinite.

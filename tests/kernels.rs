@@ -33,8 +33,13 @@ fn sizes() -> impl Strategy<Value = Sizes> {
 const DENSE: [&Kernel; 3] =
     [&dense_forward::KERNEL, &dense_gradient_input::KERNEL, &dense_gradient_weights::KERNEL];
 
+/// Random shapes for each kernel: `scripts/test` takes fewer on the second and third adapter.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(12)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_kernel_matches_its_references(sizes in sizes(), seed: u64) {

@@ -11,7 +11,8 @@ use readers::{CHECKPOINT, READERS, Random, Reader, mutated, scratch};
 /// The seeds of a reader, by name.
 fn seeds(reader: &Reader) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(reader.name);
-    let entries = std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    let entries =
+        std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
     let mut paths: Vec<_> = entries.map(|entry| entry.expect("readable").path()).collect();
     paths.sort();
     assert!(!paths.is_empty(), "{} has no seed", reader.name);
@@ -28,10 +29,12 @@ fn read_all(reader: &'static Reader, times: usize) {
     }
     let mut random = Random(reader.name.len() as u64);
     for i in 0..times {
-        let bytes = mutated(&seeds[i % seeds.len()], &seeds[random.below(seeds.len())], &mut random);
+        let bytes =
+            mutated(&seeds[i % seeds.len()], &seeds[random.below(seeds.len())], &mut random);
         let outcome = std::panic::catch_unwind(|| reader.read(&folder, &bytes));
         if let Err(panic) = outcome {
-            let kept = std::env::temp_dir().join(format!("{}-{i}.{}", reader.name, reader.extension));
+            let kept =
+                std::env::temp_dir().join(format!("{}-{i}.{}", reader.name, reader.extension));
             std::fs::write(&kept, &bytes).expect("written");
             eprintln!("{} panics on {}", reader.name, kept.display());
             std::panic::resume_unwind(panic);
@@ -85,8 +88,7 @@ fn the_checkpoints_seed_is_a_run_that_goes_on() {
 
     let folder = scratch().join("seed");
     std::fs::create_dir_all(&folder).expect("a folder");
-    let seed =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/checkpoint/table.ckpt");
+    let seed = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/checkpoint/table.ckpt");
     let path = folder.join("checkpoint.ckpt");
     let config = readers::checkpoint_run(&folder, &path);
     if std::env::var_os("WGSLEARN_WRITE_SEEDS").is_some() {
@@ -112,6 +114,10 @@ fn the_checkpoints_seed_is_a_run_that_goes_on() {
         None,
     )
     .expect("it goes on");
-    assert_eq!(epochs.len(), 1, "one of two epochs is left: {epochs:?}; WGSLEARN_WRITE_SEEDS=1 writes the seed anew");
+    assert_eq!(
+        epochs.len(),
+        1,
+        "one of two epochs is left: {epochs:?}; WGSLEARN_WRITE_SEEDS=1 writes the seed anew"
+    );
     std::fs::remove_dir_all(&folder).expect("removed");
 }

@@ -208,8 +208,20 @@ impl Random {
 /// A file with some bytes changed, cut, repeated, moved in from another, or numbers in them made extreme.
 pub fn mutated(seed: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
     const NUMBERS: [&[u8]; 14] = [
-        b"0", b"-1", b"1e999", b"NaN", b"99999999999999999999", b"4294967295", b"\xff\xff\xff\xff",
-        b"\0\0\0\0", b"\x7f\xff\xff\xff", b"\"", b"\n", b"\x1b[2J", b"\xc3\x28", b"{[",
+        b"0",
+        b"-1",
+        b"1e999",
+        b"NaN",
+        b"99999999999999999999",
+        b"4294967295",
+        b"\xff\xff\xff\xff",
+        b"\0\0\0\0",
+        b"\x7f\xff\xff\xff",
+        b"\"",
+        b"\n",
+        b"\x1b[2J",
+        b"\xc3\x28",
+        b"{[",
     ];
     let mut bytes = seed.to_vec();
     for _ in 0..1 + random.below(4) {
