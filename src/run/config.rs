@@ -141,6 +141,8 @@ impl RunConfig {
 
     /// Units of an encoder of texts where none are given.
     pub const TEXT_ENCODER: [usize; 1] = [100];
+    /// Rows of a step of a classifier of texts, where these are many.
+    pub(super) const TEXT_BATCH: usize = 64;
 
     /// Reads a TOML file; paths in it are relative to its folder.
     ///
@@ -298,6 +300,8 @@ impl RunConfig {
                 ("hidden", gives_hidden),
                 ("encoder_from", model.encoder_from.is_some()),
                 ("initial_weights", model.initial_weights.is_some()),
+                ("tokens", self.text.tokens.is_some()),
+                ("subwords", self.text.subwords.is_some()),
             ];
             if let Some((name, _)) = given.iter().find(|(_, is)| *is) {
                 return Err(Error::usage(format!(
@@ -354,6 +358,16 @@ impl RunConfig {
             )));
         }
         let text = &self.text;
+        if text.subwords.is_some() && text.hash_size > 0 {
+            return Err(Error::usage(
+                "subwords are given with a hash_size, but they need the words by name; leave one of them out",
+            ));
+        }
+        if text.subwords.is_some() && self.kind == RunKind::Text && self.model.pool != Pool::Mean {
+            return Err(Error::usage(
+                "subwords are given with pool flatten, but they are for the mean of a text's vectors; leave one of them out",
+            ));
+        }
         let ids = text.max_length.saturating_mul(text.word_ngrams);
         if ids > 1 << 24 {
             return Err(Error::usage(format!(
@@ -489,7 +503,9 @@ impl RunConfig {
     /// without.
     pub(super) fn trainer(&self, input: Input, rows: usize, validates: bool) -> Trainer {
         let training = &self.training;
-        let steps_of_epoch = rows.div_ceil(training.batch_size.max(1)).max(1);
+        let by_rows = || (rows / 16).clamp(8, RunConfig::TEXT_BATCH);
+        let batch_size = training.batch_size.unwrap_or_else(by_rows).max(1);
+        let steps_of_epoch = rows.div_ceil(batch_size).max(1);
         let optimizer = match input {
             Input::Matrix { features } if training.adapt_learning_rate => {
                 training.optimizer.scaled((784.0 / features.max(1) as f64).sqrt().min(1.0))
@@ -499,7 +515,7 @@ impl RunConfig {
         let patience = if validates { training.patience } else { 0 };
         Trainer {
             epochs: training.epochs.max(training.min_steps.div_ceil(steps_of_epoch)),
-            batch_size: training.batch_size,
+            batch_size,
             shuffle: training.shuffle,
             seed: training.seed,
             optimizer,

@@ -9,6 +9,7 @@ mod codes;
 mod config;
 mod defaults;
 mod evaluate;
+mod lexicon;
 mod load;
 mod observer;
 mod outputs;
@@ -18,6 +19,7 @@ mod settings;
 mod train;
 pub mod tutorial;
 mod vectors;
+mod word_tests;
 mod words;
 
 pub use codes::{
@@ -39,5 +41,9 @@ pub use settings::{
     HEADINGS, hyperparameters,
 };
 pub use train::{Outcome, train, train_observed};
-pub use vectors::{Neighbour, export_word2vec, neighbours, similar};
+pub use vectors::{
+    ExportFormat, Neighbour, analogy, export_vectors, export_word2vec, neighbours, neighbours_in,
+    odd_one_out, plot_words, similar, similarity,
+};
+pub use word_tests::{WordTest, WordTestOptions, WordTestSection, evaluate_vectors};
 pub use words::{WordsOutcome, train_words, train_words_observed};

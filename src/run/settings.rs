@@ -15,7 +15,7 @@ use crate::data::{Format, ImageOptions, Missing, TableTask};
 use crate::layers::{BagMode, Layer};
 use crate::losses::Loss;
 use crate::optimizers::{Optimizer, Schedule};
-use crate::text::{Side, TextOptions};
+use crate::text::{Side, Subwords, TextOptions, Tokens};
 use crate::train::{OnNan, WordMethod, WordTrainer};
 
 /// How an embedding's vectors become one.
@@ -180,6 +180,10 @@ settings! {
 
     /// Tokens, vocabulary and padding.
     text: extern TextOptions, GivenText {
+        /// What the tokens of a text are: lowered words between white space and punctuation (space), lowered words by
+        /// Unicode's rules, which part Chinese, Japanese and Thai too (unicode), characters (char), or words as fastText
+        /// splits them (fasttext). Not given: unicode where texts are written without spaces, space otherwise.
+        tokens: Option<Tokens> = |_| None, text(WITH_WORDS, "tokens");
         /// Words in the vocabulary at most, the most frequent ones; 0 for all.
         vocab_size: usize = |_| TextOptions::default().vocab_size,
             whole(0, MOST_IDS, called("WORDS", text(WITH_WORDS, "vocab-size")));
@@ -192,9 +196,12 @@ settings! {
         /// Words of the longest n-gram; 1 for words alone.
         word_ngrams: usize = |_| TextOptions::default().word_ngrams,
             whole(1, 100, called("N", text(OF_TEXTS, "word-ngrams")));
-        /// Buckets that n-grams are hashed into.
-        ngram_buckets: usize = |_| TextOptions::default().ngram_buckets,
-            whole(1, MOST_IDS, called("IDS", text(OF_TEXTS, "ngram-buckets")));
+        /// Buckets that n-grams are hashed into; 500,000 unless given, with subwords 2,000,000.
+        ngram_buckets: usize = |of| of.ngram_buckets,
+            whole(1, MOST_IDS, called("IDS", text(WITH_WORDS, "ngram-buckets")));
+        /// Character n-grams of these lengths that a word is made of beside itself, as fastText has them: words that
+        /// training never met have a meaning then. None unless given.
+        subwords: Option<Subwords> = |_| None, called("MIN-MAX", text(&[Text, Words], "subwords"));
         /// Words of a row at most; 0 for those of the longest text, at most 400.
         max_length: usize = |_| TextOptions::default().max_length,
             whole(0, MOST_WORDS, called("WORDS", text(OF_TEXTS, "max-length")));
@@ -275,8 +282,9 @@ settings! {
         /// Steps at least: small data get more epochs until there are as many. 0 where epochs are given.
         min_steps: usize = |of| of.min_steps,
             whole(0, MANY, called("STEPS", training(MODELS, "min-steps")));
-        /// Rows of a step.
-        batch_size: usize = |of| of.batch_size,
+        /// Rows of a step. Not given, a text run of given epochs takes fewer where these would make fewer than 16 steps of
+        /// an epoch, 8 at least.
+        batch_size: Option<usize> = |of| of.batch_size,
             whole(1, 1 << 24, called("ROWS", training(MODELS, "batch-size")));
         /// Take the rows of each epoch in an order of its own; with the flag, in the file's order.
         shuffle: bool = |_| true, Spec { negated: true, ..training(MODELS, "no-shuffle") };

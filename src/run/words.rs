@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::config::RunConfig;
+use super::load::texts::warn_of_tokens;
 use super::observer::{Closures, RunObserver};
 use crate::backend::Device;
 use crate::data::{Account, read_examples};
@@ -82,11 +83,14 @@ pub fn train_words_observed(
     let (data, trainer) = (&config.data, config.word_trainer());
     let examples = read_examples(&data.train, &data.texts(false))?;
     let options = TextOptions {
+        tokens: config.text.tokens,
         min_count: config.text.min_count,
         vocab_size: config.text.vocab_size,
         ..TextOptions::default()
     };
     let encoder = TextEncoder::fit(&examples.texts, &options)?;
+    let mut account = examples.account;
+    warn_of_tokens(&config.text, &encoder, &mut account);
     let mut tokens = Vec::new();
     let mut counts = vec![0; encoder.rows()];
     let mut lowered = String::new();
@@ -105,7 +109,7 @@ pub fn train_words_observed(
             format!("no word is there {} times; give a lower min_count", config.text.min_count),
         ));
     }
-    observer.begin_words(encoder.rows() - encoder.first_word() as usize, words, &examples.account);
+    observer.begin_words(encoder.rows() - encoder.first_word() as usize, words, &account);
     let stream = WordStream { tokens, counts, first_word: encoder.first_word() };
     let (table, fitted) = match trainer.fit_to_end(&stream, device, &mut Watching(observer)) {
         // Of a small text subsampling leaves nothing.

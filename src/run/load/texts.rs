@@ -12,7 +12,7 @@ use crate::data::{
 use crate::error::{Error, Result};
 use crate::model::Preprocessor;
 use crate::run::config::RunConfig;
-use crate::text::{Encoded, TextEncoder};
+use crate::text::{Encoded, TextEncoder, TextOptions, Tokens};
 
 /// What becomes of texts of which no word is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +53,9 @@ pub(super) fn load_texts(config: &RunConfig, source: &ByteSource, given: Given) 
         Some(encoder) => encoder.clone(),
         None => TextEncoder::fit(&training_texts, &config.text)?,
     };
+    if known.is_none() {
+        warn_of_tokens(&config.text, &encoder, &mut account);
+    }
     drop(training_texts);
     let unknown = if data.skip_unknown { Unknown::LeftOut } else { Unknown::Refused };
     let [training, validation] = part(examples, &split);
@@ -147,7 +150,7 @@ pub(super) fn encode_texts(
         Unknown::Kept if lines.len() == examples.texts.len() => {
             return Err(Error::data(
                 path,
-                "no row has a known word: is it in the language, and the column, that the model was trained on? Texts written without spaces are one word each",
+                "no row has a known word: is it in the language, and the column, that the model was trained on? Texts without spaces are parted into words by tokens = unicode, in training",
             ));
         }
         Unknown::Kept => account.warn(unknown_rows(&lines, lines.len())),
@@ -159,6 +162,15 @@ pub(super) fn encode_texts(
     }
     let targets = class_targets(path, &examples.labels, &examples.lines, labels)?;
     Dataset::new(inputs, Targets::Values { values: targets, width: 1 }, source)
+}
+
+/// Says which tokens were chosen where none were asked for and these are not the usual ones.
+pub(crate) fn warn_of_tokens(options: &TextOptions, encoder: &TextEncoder, account: &mut Account) {
+    if options.tokens.is_none() && encoder.tokens() == Tokens::Unicode {
+        account.warn(
+            "much of it is written without spaces, so tokens are words and characters by Unicode's rules (tokens = unicode); word_ngrams of 2 takes pairs of them too",
+        );
+    }
 }
 
 /// Says of the texts that are longer than the rows that an encoder makes.
@@ -191,7 +203,7 @@ pub(crate) fn cut_texts(length: usize, lines: &[u64], texts: usize) -> String {
 pub(crate) fn unknown_rows(lines: &[u64], rows: usize) -> String {
     let having = if rows == 1 { "1 row has".into() } else { format!("{rows} rows have") };
     format!(
-        "{having} no known word ({}): what the model answers there rests on the bias alone. Texts written without spaces are one word each",
+        "{having} no known word ({}): what the model answers there rests on the bias alone. Texts without spaces are parted into words by tokens = unicode, in training",
         lines_as_words(lines, rows)
     )
 }
