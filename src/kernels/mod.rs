@@ -64,6 +64,7 @@ pub mod smooth_targets;
 pub mod softmax;
 pub mod state;
 pub mod store_rows;
+pub mod subword_rows;
 pub mod sum_parts;
 pub mod sum_squares;
 pub mod take_columns;
@@ -130,5 +131,6 @@ pub static ALL: &[&Kernel] = &[
     &sum_parts::KERNEL,
     &sum_squares::KERNEL,
     &take_columns::KERNEL,
+    &subword_rows::KERNEL,
     &word_samples::KERNEL,
 ];

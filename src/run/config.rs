@@ -289,6 +289,19 @@ impl RunConfig {
                 "freeze_encoder is given, but only an encoder that was trained before can be frozen; name its model by encoder_from",
             ));
         }
+        if model.freeze && model.pretrained.is_none() {
+            return Err(Error::usage(
+                "freeze is given, but only vectors that were trained before can be frozen; name their file by pretrained",
+            ));
+        }
+        let has_no_width = match self.kind {
+            RunKind::Text | RunKind::Arrays => model.embedding_units == 0,
+            RunKind::Words => self.words.units == 0,
+            _ => false,
+        };
+        if has_no_width && model.pretrained.is_none() {
+            return Err(Error::usage("the width of the vectors is 0, but must be from 1 on"));
+        }
         if self.training.loss == Some(Loss::NegativeSampling) {
             return Err(Error::usage(
                 "the loss negative_sampling is for word vectors alone; leave loss out, or make the run of the kind words",
@@ -300,6 +313,7 @@ impl RunConfig {
                 ("hidden", gives_hidden),
                 ("encoder_from", model.encoder_from.is_some()),
                 ("initial_weights", model.initial_weights.is_some()),
+                ("pretrained", model.pretrained.is_some()),
                 ("tokens", self.text.tokens.is_some()),
                 ("subwords", self.text.subwords.is_some()),
             ];
@@ -391,6 +405,7 @@ impl RunConfig {
             ("encoder_from", model.encoder_from.as_ref()),
             ("initial_weights", model.initial_weights.as_ref()),
             ("from", model.from.as_ref()),
+            ("pretrained", model.pretrained.as_ref()),
         ]
         .into_iter()
         .filter_map(|(name, path)| Some((name, path?)))

@@ -7,6 +7,7 @@ use super::setting::RunKind;
 use super::settings::Settings;
 use crate::optimizers::Schedule;
 use crate::text::TextOptions;
+use crate::train::WordTrainer;
 
 /// What a run does where nothing is given.
 #[derive(Clone, Debug)]
@@ -30,6 +31,9 @@ pub(super) struct Defaults {
     pub min_count: usize,
     pub ngram_buckets: usize,
     pub skip_unknown: bool,
+    /// 0: that of pretrained vectors.
+    pub embedding_units: usize,
+    pub word_units: usize,
     pub encoder: Vec<usize>,
     pub targets: Option<PathBuf>,
     pub output: &'static str,
@@ -54,6 +58,8 @@ impl Defaults {
             min_count: 1,
             ngram_buckets: TextOptions::default().ngram_buckets,
             skip_unknown: false,
+            embedding_units: 16,
+            word_units: WordTrainer::default().units,
             encoder: Vec::new(),
             targets: None,
             output: "model.safetensors",
@@ -102,6 +108,9 @@ impl Defaults {
             Some(_) => Defaults { kind, ..Defaults::of_kind(RunKind::Arrays) },
             None => Defaults::of_kind(kind),
         };
+        if model.pretrained.is_some() {
+            (defaults.embedding_units, defaults.word_units) = (0, 0);
+        }
         if given.text.subwords.is_some() {
             // As many as fastText has.
             defaults.ngram_buckets = 2_000_000;

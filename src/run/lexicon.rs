@@ -31,7 +31,7 @@ pub(super) struct Asked {
 }
 
 /// Whether a file is a model of this program's (or, by its magic bytes, of fastText's), else one of vectors.
-fn is_model(path: &Path) -> bool {
+pub(super) fn is_model(path: &Path) -> bool {
     use std::io::Read;
     let mut start = [0; 9];
     let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));

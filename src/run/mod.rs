@@ -14,6 +14,7 @@ mod load;
 mod observer;
 mod outputs;
 mod predict;
+mod pretrained;
 mod setting;
 mod settings;
 mod train;

@@ -225,9 +225,13 @@ settings! {
         /// The layers, the head included; the ones of the keys below if not given. An embedding's `rows = 0` means as
         /// many as the data need.
         layers: Option<Vec<Layer>> = |_| None, model(MODELS, "");
-        /// Width of the embedding.
-        embedding_units: usize = |_| 16,
-            whole(1, 1 << 16, called("UNITS", model(&[Text, Arrays], "dim")));
+        /// Width of the embedding; 16 unless given, that of pretrained vectors where there are any.
+        embedding_units: usize = |of| of.embedding_units,
+            whole(0, 1 << 16, called("UNITS", model(&[Text, Arrays], "dim")));
+        /// Vectors of words to begin with: a file of word2vec's, GloVe's or fastText's (.vec, .txt, .bin), or a model.
+        pretrained: Option<PathBuf> = |_| None, called("FILE", model(&[Text, Words], "pretrained"));
+        /// Leave the pretrained vectors as they are; words without one count nothing then.
+        freeze: bool = |_| false, model(&[Text], "freeze");
         /// How a text's vectors become one.
         pool: Pool = |_| Pool::Mean, model(&[Text, Arrays], "pool");
         /// Units of hidden layers, with relu: 64,32; an empty list for none. Not given, a table has one of 32 (a
@@ -309,9 +313,9 @@ settings! {
     words: struct WordsConfig, GivenWords {
         /// What predicts what.
         method: WordMethod = |_| WordTrainer::default().method, model(&[Words], "method");
-        /// Width of the vectors.
-        units: usize = |_| WordTrainer::default().units,
-            whole(1, 4096, called("UNITS", model(&[Words], "dim")));
+        /// Width of the vectors; 100 unless given, that of pretrained ones where there are any.
+        units: usize = |of| of.word_units,
+            whole(0, 4096, called("UNITS", model(&[Words], "dim")));
         /// Words on either side of a word that are near it, at most.
         window: usize = |_| WordTrainer::default().window,
             whole(1, 100, called("WORDS", training(&[Words], "window")));

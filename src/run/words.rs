@@ -6,13 +6,15 @@ use std::sync::atomic::AtomicBool;
 use super::config::RunConfig;
 use super::load::texts::warn_of_tokens;
 use super::observer::{Closures, RunObserver};
+use super::pretrained::Pretrained;
 use crate::backend::Device;
 use crate::data::{Account, read_examples};
 use crate::error::{Error, Result};
 use crate::model::{Input, Layer, Loss, Model, Preprocessor, Source};
 use crate::text::{TextEncoder, TextOptions};
 use crate::train::{
-    Divergence, End, EpochReport, Fitted, History, Next, Observer, WordStream, WordTrainer,
+    Divergence, End, EpochReport, Fitted, History, Next, Observer, WordRows, WordStream,
+    WordTrainer,
 };
 
 /// What a run of word vectors made.
@@ -80,19 +82,21 @@ pub fn train_words_observed(
     observer: &mut dyn RunObserver,
 ) -> Result<WordsOutcome> {
     config.check()?;
-    let (data, trainer) = (&config.data, config.word_trainer());
+    let (data, mut trainer) = (&config.data, config.word_trainer());
     let examples = read_examples(&data.train, &data.texts(false))?;
     let options = TextOptions {
         tokens: config.text.tokens,
         min_count: config.text.min_count,
         vocab_size: config.text.vocab_size,
+        subwords: config.text.subwords,
+        ngram_buckets: config.text.ngram_buckets,
         ..TextOptions::default()
     };
     let encoder = TextEncoder::fit(&examples.texts, &options)?;
     let mut account = examples.account;
     warn_of_tokens(&config.text, &encoder, &mut account);
     let mut tokens = Vec::new();
-    let mut counts = vec![0; encoder.rows()];
+    let mut counts = vec![0; encoder.first_word() as usize + encoder.vocabulary().len()];
     let mut lowered = String::new();
     for text in &examples.texts {
         encoder.for_each_known(text, &mut lowered, |id| {
@@ -109,8 +113,32 @@ pub fn train_words_observed(
             format!("no word is there {} times; give a lower min_count", config.text.min_count),
         ));
     }
-    observer.begin_words(encoder.rows() - encoder.first_word() as usize, words, &account);
-    let stream = WordStream { tokens, counts, first_word: encoder.first_word() };
+    let mut initial = Vec::new();
+    if let Some(path) = &config.model.pretrained {
+        let found = Pretrained::read(path, &encoder)?;
+        if ![0, found.units].contains(&trainer.units) {
+            return Err(Error::data(
+                path,
+                format!(
+                    "the vectors have {} elements, not {}; leave the width out",
+                    found.units, trainer.units
+                ),
+            ));
+        }
+        account.warn(found.account(path));
+        (trainer.units, initial) = (found.units, found.rows);
+    }
+    observer.begin_words(counts.len() - encoder.first_word() as usize, words, &account);
+    let subwords = encoder.subwords().map(|_| {
+        let mut words = WordRows { table_rows: encoder.rows(), ..WordRows::default() };
+        words.offsets = vec![0; encoder.first_word() as usize + 1];
+        for word in encoder.vocabulary() {
+            words.rows.extend(encoder.rows_of_word(word));
+            words.offsets.push(words.rows.len() as u32);
+        }
+        words
+    });
+    let stream = WordStream { tokens, counts, first_word: encoder.first_word(), subwords, initial };
     let (table, fitted) = match trainer.fit_to_end(&stream, device, &mut Watching(observer)) {
         // Of a small text subsampling leaves nothing.
         Err(Error::Training(_)) if trainer.subsample > 0.0 => {

@@ -324,6 +324,14 @@ impl TextEncoder {
         &self.stored.words
     }
 
+    /// The words by name, in the order of their ids; none where they are hashed.
+    pub(crate) fn vocabulary(&self) -> &[String] {
+        match &self.stored.words {
+            Words::Vocabulary(words) => words,
+            Words::Hashed { .. } => &[],
+        }
+    }
+
     /// The id of the first word, behind padding and, with a vocabulary, the unknown word.
     pub fn first_word(&self) -> u32 {
         match self.stored.words {
@@ -543,6 +551,20 @@ impl TextEncoder {
     /// Words of the longest n-gram.
     pub(crate) fn word_ngrams(&self) -> usize {
         self.stored.word_ngrams
+    }
+
+    /// The buckets that have a row of their own.
+    pub(crate) fn used_buckets(&self) -> Vec<u32> {
+        match self.stored.ngrams.as_ref() {
+            Some(Ngrams { used: Some(used), .. }) => used.iter().collect(),
+            Some(_) => (0..self.stored.ngram_buckets as u32).collect(),
+            None => Vec::new(),
+        }
+    }
+
+    /// The row of a word by itself, where it is in the vocabulary.
+    pub(crate) fn own_row(&self, word: &str) -> Option<u32> {
+        self.ids.get(word).copied()
     }
 
     /// Whether it has word n-grams with another hash than fastText's.

@@ -74,7 +74,7 @@ impl Default for WordTrainer {
 }
 
 /// Words as a stream, and how often each id stands in it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct WordStream {
     /// Ids, 0 between sentences.
     pub tokens: Vec<u32>,
@@ -82,6 +82,59 @@ pub struct WordStream {
     pub counts: Vec<u64>,
     /// The id of the first word: those below are no words.
     pub first_word: u32,
+    /// What words are made of, where that is more than a row of their own.
+    pub subwords: Option<WordRows>,
+    /// First values of rows of the table, where they are not drawn: (row, vector).
+    pub initial: Vec<(u32, Vec<f32>)>,
+}
+
+/// The rows of a table whose mean is a word's vector.
+#[derive(Clone, Debug, Default)]
+pub struct WordRows {
+    /// By id, where its rows begin; one more than there are ids.
+    pub offsets: Vec<u32>,
+    /// All of them, behind one another: each of ids that are no words has none.
+    pub rows: Vec<u32>,
+    /// Rows of the table.
+    pub table_rows: usize,
+}
+
+impl WordStream {
+    /// Rows of the table of vectors.
+    fn table_rows(&self) -> usize {
+        self.subwords.as_ref().map_or(self.counts.len(), |subwords| subwords.table_rows)
+    }
+
+    /// Refuses rows that are not there.
+    fn check_rows(&self, units: usize) -> Result<()> {
+        let wrong =
+            |message: String| Err(Error::Data { place: "the stream of words".into(), message });
+        let rows = self.table_rows();
+        if let Some(subwords) = &self.subwords {
+            let is_rising = subwords.offsets.windows(2).all(|pair| pair[0] <= pair[1]);
+            let last = subwords.offsets.last().copied().unwrap_or(0) as usize;
+            if subwords.offsets.len() != self.counts.len() + 1
+                || !is_rising
+                || last != subwords.rows.len()
+            {
+                return wrong("the offsets of its words' rows do not go with its ids".into());
+            }
+            if let Some(row) = subwords.rows.iter().find(|&&row| row as usize >= rows) {
+                return wrong(format!("the row {row} is not below the {rows} of the table"));
+            }
+        }
+        match self
+            .initial
+            .iter()
+            .find(|(row, vector)| *row as usize >= rows || vector.len() != units)
+        {
+            Some((row, vector)) => wrong(format!(
+                "the first value of row {row} has {} elements, but the table {rows} rows of {units}",
+                vector.len()
+            )),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Words that lie on the device at once; longer streams go there in pieces.
@@ -123,6 +176,7 @@ impl WordTrainer {
                 ),
             });
         }
+        stream.check_rows(self.units)?;
         let words = stream.counts.iter().skip(stream.first_word as usize).filter(|&&n| n > 0);
         if words.count() < 2 {
             return Err(Error::Training(
@@ -274,6 +328,13 @@ impl WordTrainer {
         let (mut table, epoch, step) = good;
         let words = self.units * stream.first_word as usize;
         table.iter_mut().take(words).for_each(|value| *value = 0.0);
+        if let Some(subwords) = &stream.subwords {
+            // Rows of which no word is made were not trained: what was drawn for them is noise.
+            let mut is_used = vec![false; subwords.table_rows];
+            subwords.rows.iter().for_each(|&row| is_used[row as usize] = true);
+            let rows = table.chunks_exact_mut(self.units).zip(is_used);
+            rows.filter(|(_, is_used)| !is_used).for_each(|(row, _)| row.fill(0.0));
+        }
         Ok((table, Fitted { history, end, step, epoch }))
     }
 
@@ -369,10 +430,17 @@ impl WordTrainer {
             let bits = random_bits(seed, SUBSAMPLING, u32::MAX, i as u32);
             ((bits >> 8) as f32 / 16_777_216.0 - 0.5) / units as f32
         };
-        executor.write_f32(recording.table, &(0..len).map(draw).collect::<Vec<f32>>())?;
-        let squares = vec![FIRST_SQUARE; len];
+        let mut table: Vec<f32> = (0..len).map(draw).collect();
+        for (row, vector) in &stream.initial {
+            table[*row as usize * units..][..units].copy_from_slice(vector);
+        }
+        executor.write_f32(recording.table, &table)?;
         for span in recording.squares {
-            executor.write_f32(span, &squares)?;
+            executor.write_f32(span, &vec![FIRST_SQUARE; span.len])?;
+        }
+        if let (Some(subwords), Some([offsets, rows])) = (&stream.subwords, recording.subwords) {
+            executor.write_u32(offsets, &subwords.offsets)?;
+            executor.write_u32(rows, &subwords.rows)?;
         }
         let (thresholds, others) = alias_table(&stream.counts[stream.first_word as usize..]);
         executor.write_u32(recording.thresholds, &thresholds)?;
@@ -381,7 +449,7 @@ impl WordTrainer {
 
     /// Records one step.
     fn record(&self, stream: &WordStream, device: &Device) -> Result<Recording> {
-        let (rows, units) = (stream.counts.len(), self.units);
+        let (ids_count, rows, units) = (stream.counts.len(), stream.table_rows(), self.units);
         if rows * units > device.max_binding_elements() {
             return Err(Error::Device(format!(
                 "the vectors of {rows} words take {} MB, and one binding of this device holds {} MB; give a higher min_count, fewer units, or use the device cpu",
@@ -391,7 +459,11 @@ impl WordTrainer {
         }
         let [per_word, bag] = self.shape();
         let (samples, targets) = (self.words_per_step * per_word, self.negatives + 1);
-        let words = rows - stream.first_word as usize;
+        let words = ids_count - stream.first_word as usize;
+        // Rows of a word at most, and of an input then.
+        let of_word = |offsets: &Vec<u32>| offsets.windows(2).map(|pair| pair[1] - pair[0]).max();
+        let width = stream.subwords.as_ref().and_then(|subwords| of_word(&subwords.offsets));
+        let length = bag * width.map_or(1, |width| width.max(1) as usize);
         let groups = negative_sampling::groups(samples);
         let mut program = Program::default();
         let mut make = |name: &str, element, len| program.buffer(name, element, len);
@@ -403,10 +475,10 @@ impl WordTrainer {
         let bags = make("bags", Element::U32, samples * bag);
         let ids = make("targets", Element::U32, samples * targets);
         let table = make("vectors", Element::F32, rows * units);
-        let target_table = make("target vectors", Element::F32, rows * units);
+        let target_table = make("target vectors", Element::F32, ids_count * units);
         let squares = [
             make("squares", Element::F32, rows * units),
-            make("target squares", Element::F32, rows * units),
+            make("target squares", Element::F32, ids_count * units),
         ];
         let hidden = make("hidden", Element::F32, samples * units);
         let d_hidden = make("hidden gradient", Element::F32, samples * units);
@@ -414,7 +486,18 @@ impl WordTrainer {
         let factors = make("factors", Element::F32, samples * targets);
         // Read by no one; as large as the widest item that a kernel may declare.
         let bias = make("nothing", Element::F32, 8);
-        let sort = Sort::new(&mut program, samples * targets.max(bag));
+        let subwords = stream.subwords.as_ref().map(|subwords| {
+            let mut make = |name: &str, len| program.buffer(name, Element::U32, len);
+            [
+                make("offsets of rows", subwords.offsets.len()),
+                make("rows of words", subwords.rows.len().max(1)),
+            ]
+        });
+        let inputs = match subwords {
+            Some(_) => program.buffer("rows of bags", Element::U32, samples * length),
+            None => bags,
+        };
+        let sort = Sort::new(&mut program, samples * targets.max(length));
 
         let (samples, units) = (samples as u32, units as u32);
         let mut step = vec![word_samples::dispatch(
@@ -431,10 +514,19 @@ impl WordTrainer {
             },
             word_samples::Bindings { state, tokens, thresholds, others, bags, targets: ids },
         )];
+        if let Some([offsets, rows]) = subwords {
+            step.push(subword_rows::dispatch(
+                subword_rows::Params {
+                    positions: samples * bag as u32,
+                    width: (length / bag) as u32,
+                },
+                subword_rows::Bindings { ids: bags, offsets, rows, output: inputs },
+            ));
+        }
         step.push(embedding_bag::dispatch(
             embedding_bag::Params {
                 rows: samples,
-                length: bag as u32,
+                length: length as u32,
                 units,
                 first: 0,
                 table_rows: rows as u32,
@@ -444,7 +536,7 @@ impl WordTrainer {
                 ends: 1,
                 bias: 0,
             },
-            embedding_bag::Bindings { ids: bags, table, bias, output: hidden, scales },
+            embedding_bag::Bindings { ids: inputs, table, bias, output: hidden, scales },
         ));
         step.push(negative_sampling::dispatch(
             negative_sampling::Params {
@@ -467,10 +559,10 @@ impl WordTrainer {
         // The targets first: their gradient is of the vectors as they were.
         let rate = self.learning_rate as f32;
         let sides = [
-            (ids, targets as u32, 0, hidden, factors, target_table, squares[1]),
-            (bags, bag as u32, 1, d_hidden, scales, table, squares[0]),
+            (ids, targets as u32, 0, hidden, factors, target_table, squares[1], ids_count),
+            (inputs, length as u32, 1, d_hidden, scales, table, squares[0], rows),
         ];
-        for (ids, length, by_row, vectors, factors, table, squares) in sides {
+        for (ids, length, by_row, vectors, factors, table, squares, rows) in sides {
             let positions = samples * length;
             let [sorted_ids, sorted_positions] = sort.record(ids, positions, rows, &mut step);
             step.push(embedding_update::dispatch(
@@ -496,6 +588,7 @@ impl WordTrainer {
             table,
             target_table,
             squares,
+            subwords,
         })
     }
 }
@@ -511,6 +604,8 @@ struct Recording {
     table: Span,
     target_table: Span,
     squares: [Span; 2],
+    /// Where each word's rows begin, and the rows.
+    subwords: Option<[Span; 2]>,
 }
 
 impl Recording {
@@ -594,7 +689,7 @@ mod tests {
         tokens.extend((0..10_000).map(|i| 3 + i % 1000));
         let mut counts = vec![0; 1003];
         tokens.iter().for_each(|&id| counts[id as usize] += 1);
-        let stream = WordStream { tokens, counts, first_word: 2 };
+        let stream = WordStream { tokens, counts, first_word: 2, ..WordStream::default() };
         let kept = WordTrainer::default().subsampled(&stream, 0);
         let often = kept.iter().filter(|&&id| id == 2).count();
         let ratio: f64 = 1e-3 / 0.9;
@@ -611,7 +706,8 @@ mod tests {
             (0..382).map(|i| if i % 19 == 18 { 0 } else { 2 + i * i % 23 }).collect();
         let mut counts = vec![0; 25];
         tokens.iter().for_each(|&id| counts[id as usize] += 1);
-        let stream = WordStream { tokens: tokens.clone(), counts, first_word: 2 };
+        let stream =
+            WordStream { tokens: tokens.clone(), counts, first_word: 2, ..WordStream::default() };
         for method in [WordMethod::Skipgram, WordMethod::Cbow] {
             let trainer =
                 WordTrainer { method, units: 8, words_per_step: 64, ..WordTrainer::default() };
@@ -639,7 +735,12 @@ mod tests {
 
     #[test]
     fn an_id_that_is_not_counted_is_refused() {
-        let stream = WordStream { tokens: vec![2, 3, 9], counts: vec![0, 0, 1, 1], first_word: 2 };
+        let stream = WordStream {
+            tokens: vec![2, 3, 9],
+            counts: vec![0, 0, 1, 1],
+            first_word: 2,
+            ..WordStream::default()
+        };
         let error = WordTrainer::default()
             .fit(&stream, &Device::cpu(), &mut |_| {})
             .expect_err("an id without a count");
