@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{Activation, Input, Layer, Loss, Model, Parameter, Preprocessor};
 use crate::data::{Architecture, FasttextArguments, FasttextFile, FasttextLoss, fasttext_bytes};
 use crate::error::{Error, Result};
-use crate::text::{Subwords, TextEncoder, Words};
+use crate::text::{Subwords, TextEncoder, Tokens, Words};
 
 /// What turns texts into ids of a model of fastText's.
 pub(crate) fn encoder_of(file: &FasttextFile) -> TextEncoder {
@@ -107,6 +107,11 @@ impl Model {
             ["embedding", "mean_pool", "dense"] if !self.labels.is_empty() => true,
             _ => return refuse("it has other layers than an embedding, the mean, and the labels"),
         };
+        if is_classifier && encoder.word_ngrams() > 1 && encoder.tokens() != Tokens::Fasttext {
+            return refuse(
+                "its word n-grams do not end with fastText's </s>; train it with tokens = fasttext",
+            );
+        }
         let weights = |name: &str| {
             self.parameters.iter().find(|p| p.name == name).map_or(&[][..], |p| &p.values[..])
         };
