@@ -113,7 +113,8 @@ fn words_have_the_neighbours_that_fasttext_and_gensim_find() {
         "--json",
     ]));
     near(&found[0]["spearman"], &expected["pairs"]["spearman"], 1e-9);
-    near(&found[0]["pearson"], &expected["pairs"]["pearson"], 1e-5);
+    // Cosines that differ in their fourth decimal: single precision shows.
+    near(&found[0]["pearson"], &expected["pairs"]["pearson"], 1e-4);
     assert_eq!((&found[0]["unknown"], &found[0]["skipped"]), (&1.into(), &1.into()));
     assert_eq!(found[1]["correct"], expected["analogies"]["correct"]);
     near(&found[1]["accuracy"], &expected["analogies"]["accuracy"], 1e-9);
@@ -204,6 +205,8 @@ fn subwords_give_unknown_words_a_meaning() {
         "3-5",
         "--word-ngrams",
         "2",
+        "--epochs",
+        "20",
     ]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let found = answers(&folder, "m.st", &["lovelyy briight", "stupidd grimm"]);

@@ -13,12 +13,16 @@ kernel! {
         samples: u32,
         /// Width of the vectors.
         units: u32,
-        /// Targets of a sample: the right word and its negatives.
+        /// Targets of a sample: the right words and their negatives.
         targets: u32,
         /// Workgroups, [`groups`].
         groups: u32,
         /// Words of the stream that the step takes.
         words: u32,
+        /// Right words of a sample.
+        positives: u32,
+        /// How much a wrong word counts for each of several right ones.
+        weight: f32,
     },
     bindings: {
         /// The counters.
@@ -41,7 +45,7 @@ kernel! {
         wgsl!("shared/history.wgsl"), wgsl!("shared/reduce.wgsl"), wgsl!("negative_sampling.wgsl"),
     ],
     workgroups: |p| [p.groups, 1, 1],
-    loop_iterations: |p| (2 * p.targets as u64 + 2) * (p.units as u64 + 2),
+    loop_iterations: |p| (2 * p.targets as u64 + 2) * (p.units as u64 + 2) + p.positives as u64,
     reference: reference,
     case: case,
     benches: [
@@ -89,18 +93,20 @@ fn reference<T: Real>(
         totals.fill(T::ZERO);
         let samples = ids.chunks_exact(targets).zip(factors.chunks_exact_mut(targets));
         for (ids, factors) in samples {
+            let positives = p.positives as usize;
+            let right = ids[..positives].iter().filter(|&&id| id != 0).count();
+            let right = T::from_f32(right as f32);
+            let wrong = if positives == 1 { T::ONE } else { T::from_f32(p.weight) * right };
             for (t, (&id, factor)) in ids.iter().zip(factors).enumerate() {
                 let product = *factor;
-                let y = if t == 0 { T::ONE } else { T::ZERO };
-                *factor = if id == 0 { T::ZERO } else { product.sigmoid() - y };
+                let (y, weight) = if t < positives { (T::ONE, T::ONE) } else { (T::ZERO, wrong) };
+                *factor = if id == 0 { T::ZERO } else { weight * (product.sigmoid() - y) };
                 if id != 0 {
-                    totals[0] +=
-                        product.max(T::ZERO) - product * y + (-product.abs()).exp().ln_1p();
+                    totals[0] += weight
+                        * (product.max(T::ZERO) - product * y + (-product.abs()).exp().ln_1p());
                 }
             }
-            if ids[0] != 0 {
-                totals[1] += T::ONE;
-            }
+            totals[1] += right;
         }
     }
     let factors = &*factors;
@@ -144,6 +150,8 @@ fn case(c: &mut Case, [samples, units, rows, targets]: Sizes) -> Dispatch {
         targets: targets as u32,
         groups: groups as u32,
         words: 7,
+        positives: (targets / 2).max(1) as u32,
+        weight: 0.5,
     };
     dispatch(params, bindings)
 }

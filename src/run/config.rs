@@ -563,6 +563,7 @@ impl RunConfig {
             units: words.units,
             window: words.window,
             negatives: words.negatives,
+            share_negatives: words.share_negatives,
             subsample: words.subsample,
             epochs: self.training.epochs,
             words_per_step: words.words_per_step,

@@ -42,6 +42,9 @@ pub struct WordTrainer {
     pub window: usize,
     /// Wrong words that each right one is held against.
     pub negatives: usize,
+    /// Skip-gram takes a word with its whole window at once, against twice as many wrong words, which the words of the
+    /// window share (Ji et al. 2016): fewer products for the same expected gradient.
+    pub share_negatives: bool,
     /// Words more frequent than this share of all are dropped at random; 0 keeps all.
     pub subsample: f64,
     /// Passes over the words.
@@ -63,6 +66,7 @@ impl Default for WordTrainer {
             units: 100,
             window: 5,
             negatives: 5,
+            share_negatives: false,
             subsample: 1e-3,
             epochs: 5,
             words_per_step: 1024,
@@ -140,6 +144,9 @@ impl WordStream {
 /// Words that lie on the device at once; longer streams go there in pieces.
 const RESIDENT: usize = 1 << 22;
 
+/// Wrong words that a window shares, for each that a right word is held against.
+const SHARED: usize = 2;
+
 /// Adagrad's sums begin here.
 const FIRST_SQUARE: f32 = 1e-3;
 
@@ -186,12 +193,15 @@ impl WordTrainer {
         Ok(())
     }
 
-    /// Samples of a word of the stream, and ids of a sample's bag.
-    fn shape(&self) -> [usize; 2] {
+    /// Samples of a word of the stream, ids of a sample's bag, its right words and its wrong ones.
+    fn shape(&self) -> [usize; 4] {
         match self.method {
+            WordMethod::Skipgram if self.share_negatives => {
+                [1, 1, 2 * self.window, SHARED * self.negatives]
+            }
             // As many as word2vec's shrinking window has on average, on both sides.
-            WordMethod::Skipgram => [self.window + 1, 1],
-            WordMethod::Cbow => [1, 2 * self.window],
+            WordMethod::Skipgram => [self.window + 1, 1, 1, self.negatives],
+            WordMethod::Cbow => [1, 2 * self.window, 1, self.negatives],
         }
     }
 
@@ -457,8 +467,8 @@ impl WordTrainer {
                 device.max_binding_elements() * 4 / 1_000_000
             )));
         }
-        let [per_word, bag] = self.shape();
-        let (samples, targets) = (self.words_per_step * per_word, self.negatives + 1);
+        let [per_word, bag, positives, negatives] = self.shape();
+        let (samples, targets) = (self.words_per_step * per_word, positives + negatives);
         let words = ids_count - stream.first_word as usize;
         // Rows of a word at most, and of an input then.
         let of_word = |offsets: &Vec<u32>| offsets.windows(2).map(|pair| pair[1] - pair[0]).max();
@@ -507,7 +517,8 @@ impl WordTrainer {
                 tokens: tokens.len as u32,
                 window: self.window as u32,
                 bag: bag as u32,
-                negatives: self.negatives as u32,
+                positives: positives as u32,
+                negatives: negatives as u32,
                 words: words as u32,
                 first_word: stream.first_word,
                 seed: fold_seed(self.seed),
@@ -545,6 +556,8 @@ impl WordTrainer {
                 targets: targets as u32,
                 groups: groups as u32,
                 words: self.words_per_step as u32,
+                positives: positives as u32,
+                weight: 1.0 / SHARED as f32,
             },
             negative_sampling::Bindings {
                 state,
