@@ -81,7 +81,7 @@ pub mod train;
 
 pub use backend::{AdapterInfo, Device, DeviceKind, list_adapters};
 pub use data::{Dataset, Inputs, Rows, Targets};
-pub use error::{Error, Result};
+pub use error::{DeviceFault, Error, Result};
 pub use layers::{Activation, BagMode, Layer};
 pub use losses::Loss;
 pub use model::{Input, Model, Noise, NoiseKind};

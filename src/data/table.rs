@@ -32,6 +32,8 @@ pub struct Table {
     pub target_names: Vec<String>,
     /// Where each row is in the file, from 1.
     pub lines: Vec<u64>,
+    /// The rows as they stand, as lines of CSV, where they are asked for.
+    pub rows_as_read: Vec<String>,
     /// Rows, from 0, with a category that the model does not know and that counts as missing.
     pub unknown: Vec<usize>,
     /// Whether the first line named the columns.
@@ -68,6 +70,8 @@ pub struct TableColumns<'a> {
     pub no_header: bool,
     /// What becomes of missing values.
     pub missing: Missing,
+    /// Whether the rows are kept as they stand too ([`Table::rows_as_read`]).
+    pub keep_rows: bool,
 }
 
 /// Categories that a column may hold: beyond, it is no category but a text or a name.
@@ -165,6 +169,18 @@ pub fn read_columns_of(source: &ByteSource, wanted: &TableColumns) -> Result<Tab
     Ok(table)
 }
 
+/// A row's fields as a line of CSV.
+fn line_of_fields(path: &Path, line: u64, fields: &ByteRecord) -> Result<String> {
+    let wrong = |e: &dyn std::fmt::Display| {
+        Error::line(path, line, format!("the row cannot be kept ({e})"))
+    };
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_byte_record(fields).map_err(|e| wrong(&e))?;
+    let bytes = writer.into_inner().map_err(|e| wrong(&e))?;
+    let text = String::from_utf8(bytes).map_err(|e| wrong(&e))?;
+    Ok(text.trim_end_matches('\n').to_owned())
+}
+
 /// Says which rows hold a category that a model does not know: the first few `lines`, of `rows`.
 pub(crate) fn unknown_categories(lines: &[u64], rows: usize) -> String {
     let holding = if rows == 1 { "1 row holds".into() } else { format!("{rows} rows hold") };
@@ -223,6 +239,9 @@ fn read_rows(
                 ));
             }
             table.targets.push(field.to_owned());
+        }
+        if wanted.keep_rows {
+            table.rows_as_read.push(line_of_fields(&path, line, fields)?);
         }
         table.lines.push(line);
     }

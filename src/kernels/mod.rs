@@ -13,7 +13,9 @@ mod elementwise_loss;
 pub mod case;
 mod gemm;
 mod real;
+pub mod simd;
 
+pub mod accumulate;
 pub mod activation;
 pub mod adam;
 pub mod bag_targets;
@@ -76,10 +78,12 @@ pub use define::{
     Slot, Span, Variant, spread, spread_by, spread_rows,
 };
 pub use gemm::{Begin, Finish, Product};
-pub use real::{Real, dot, for_costly_rows, for_rows, for_stretches, sum, sum_rows, vectorised};
+pub use real::{Real, dot, for_costly_rows, for_rows, for_stretches, sum, sum_rows};
+pub use simd::vectorised;
 
 /// Every kernel: what tests and benches walk through. A new kernel adds its line here.
 pub static ALL: &[&Kernel] = &[
+    &accumulate::KERNEL,
     &adam::KERNEL,
     &bag_targets::KERNEL,
     &binary_crossentropy::KERNEL,

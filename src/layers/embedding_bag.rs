@@ -117,6 +117,10 @@ impl Describe for EmbeddingBag {
         Some(EmbeddingBag { rows, ..*self }.into())
     }
 
+    fn with_activation(&self, activation: Activation) -> Option<Layer> {
+        Some(EmbeddingBag { activation, ..*self }.into())
+    }
+
     fn lower(&self, inputs: &[ValueId], to: &mut Lowering<'_>) -> ValueId {
         let operation = Bag {
             rows: self.rows,

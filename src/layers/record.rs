@@ -3,7 +3,7 @@
 use super::plan::Purpose;
 use super::table::{Lazy, TableBuffers};
 use super::{Group, Shape};
-use crate::kernels::{Activation, Dispatch, Span};
+use crate::kernels::{Activation, Dispatch, Span, accumulate};
 use crate::optimizers::{Clipping, Decayed, Optimizer, Update};
 
 /// Parameters that share one buffer of weights, one of gradients and one of each moment.
@@ -42,6 +42,8 @@ pub(crate) struct Places {
     pub pieces: Vec<Vec<Piece>>,
     /// The buffer that gradients share, where they do: a piece is updated as soon as it has its gradient.
     pub shared_gradients: Option<Span>,
+    /// Whether a batch is taken in parts: a piece's gradient is then added to its segment's from the shared buffer.
+    pub accumulates: bool,
     /// The first layers, this many, keep their weights.
     pub frozen: usize,
 }
@@ -95,8 +97,12 @@ pub(crate) struct Workspace {
 /// One step under recording.
 pub(crate) struct Step<'a> {
     pub space: &'a Workspace,
-    /// Rows of the batch.
+    /// Rows of the batch, or of the part of it that is under way.
     pub rows: usize,
+    /// The first of them in the batch.
+    pub first: usize,
+    /// Rows of the whole batch.
+    pub batch: usize,
     pub purpose: Purpose,
     pub dispatches: Vec<Dispatch>,
 }
@@ -152,15 +158,32 @@ impl<'a> Step<'a> {
     /// Where gradients share a buffer, records the update of a piece that has its own there.
     pub fn update_piece(&mut self, piece: &Piece) {
         if let Some(shared) = self.space.places.shared_gradients {
+            if self.space.places.accumulates {
+                return self.accumulate(piece, shared.part(0, piece.len));
+            }
             // Kernels take four at a time. Pieces are padded to more, in the shared buffer too.
             let gradients = shared.part(0, piece.len.next_multiple_of(4));
             self.update(piece.segment, piece.offset, gradients);
         }
     }
 
-    /// Records the optimizer on every segment with gradients of its own.
+    /// Records that a part's gradient of a piece goes to the batch's.
+    fn accumulate(&mut self, piece: &Piece, values: Span) {
+        let Some(sums) = self.space.places.segments[piece.segment].gradients else { return };
+        let params = accumulate::Params {
+            count: values.len as u32,
+            scale: self.rows as f32 / self.batch as f32,
+            adds: (self.first > 0) as u32,
+        };
+        let sums = sums.part(piece.offset, piece.len);
+        self.push(accumulate::dispatch(params, accumulate::Bindings { values, sums }));
+    }
+
+    /// Records the optimizer on every segment with gradients of its own, once the whole batch has given its part.
     pub fn update_all(&mut self) {
-        if self.space.places.shared_gradients.is_some() {
+        let places = &self.space.places;
+        let is_whole = self.first + self.rows == self.batch;
+        if places.shared_gradients.is_some() && !places.accumulates || !is_whole {
             return;
         }
         let segments = self.space.places.segments.iter().enumerate();

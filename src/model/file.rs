@@ -20,8 +20,11 @@ use crate::losses::Loss;
 /// The metadata's key. One key holds all, so that the file's bytes do not depend on a map's order.
 const KEY: &str = "wgslearn";
 
-/// Version of the description; a reader takes its own and older ones.
-const VERSION: u32 = 2;
+/// Version of the description; a reader takes its own and older ones. A model that an older reader understands is
+/// written as it was then.
+const VERSION: u32 = 3;
+/// That of models that give each row one answer.
+const BEFORE_SEVERAL_LABELS: u32 = 2;
 
 /// Everything beside the weights.
 #[derive(Serialize, Deserialize)]
@@ -35,6 +38,8 @@ struct Description {
     layers: Vec<Layer>,
     loss: Loss,
     labels: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    thresholds: Vec<f32>,
     #[serde(rename = "encoder")]
     preprocessor: Preprocessor,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -73,12 +78,16 @@ impl Model {
             }
         }
         let description = Description {
-            version: VERSION,
+            version: match self.kind() {
+                Kind::MultiLabel => VERSION,
+                _ => BEFORE_SEVERAL_LABELS,
+            },
             kind: Some(self.kind()),
             input: self.input,
             layers: self.layers.clone(),
             loss: self.loss,
             labels: self.labels.clone(),
+            thresholds: self.thresholds.clone(),
             preprocessor: self.preprocessor.clone(),
             code: self.latent_layer,
             noise: self.noise,
@@ -153,10 +162,11 @@ impl Model {
         let description: Description =
             serde_json::from_str(json).map_err(|e| broken(&e.to_string()))?;
         let Description { kind, input, layers, loss, labels, preprocessor, .. } = description;
-        let Description { code, noise, source, .. } = description;
+        let Description { code, noise, source, thresholds, .. } = description;
         let mut model = Model::with_parameters(input, layers, loss, weights)
             .map_err(|e| broken(&e.to_string()))?;
         (model.labels, model.preprocessor) = (labels, preprocessor);
+        model.thresholds = thresholds;
         (model.latent_layer, model.noise, model.source) = (code, noise, source);
         // Older files do not say it.
         model.kind = Some(kind.unwrap_or_else(|| model.inferred_kind()));

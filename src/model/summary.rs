@@ -76,7 +76,9 @@ impl Model {
             "layers": self.layers.iter().enumerate().map(layer).collect::<Vec<_>>(),
             "parameters": self.parameter_count(),
             "loss": self.loss.name(),
+            "kind": self.kind(),
             "labels": self.labels,
+            "thresholds": self.thresholds,
         })
     }
 }

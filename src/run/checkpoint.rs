@@ -74,6 +74,8 @@ struct Description {
     step: u64,
     learning_rate: f64,
     rollbacks: usize,
+    #[serde(default)]
+    micro_batch: Option<usize>,
     history: History,
     best: Option<(usize, Metrics)>,
 }
@@ -407,12 +409,16 @@ impl<'a> CheckpointObserver<'a> {
         }
         let state = SessionState { step: found.step, arrays };
         let Description { epoch, done, history, best, learning_rate, rollbacks, .. } = found;
-        Ok((Checkpoint { epoch, done, history, best, learning_rate, rollbacks, state }, said))
+        let micro_batch = found.micro_batch;
+        let checkpoint =
+            Checkpoint { epoch, done, history, best, learning_rate, rollbacks, micro_batch, state };
+        Ok((checkpoint, said))
     }
 
     /// Writes a checkpoint over the one before the last.
     fn write(&self, files: &Files, run: &Identity, checkpoint: Checkpoint) -> Result<()> {
-        let Checkpoint { epoch, done, history, best, learning_rate, rollbacks, state } = checkpoint;
+        let Checkpoint { epoch, done, history, best, learning_rate, rollbacks, micro_batch, state } =
+            checkpoint;
         let broken = |message: String| Error::Training(message);
         let description = Description {
             version: VERSION,
@@ -424,6 +430,7 @@ impl<'a> CheckpointObserver<'a> {
             step: state.step,
             learning_rate,
             rollbacks,
+            micro_batch,
             history,
             best,
         };

@@ -10,7 +10,7 @@ use super::outputs::{check_extension, resolved};
 use super::setting::{GivenOptimizer, Range, RunKind, Setting, SettingType};
 pub use super::settings::{
     DataConfig, Every, ModelConfig, OutputConfig, Pool, RunConfig, Settings, TrainingConfig,
-    WordsConfig,
+    TuneThreshold, WordsConfig,
 };
 use super::settings::{OPTIMIZER, hyperparameters};
 use crate::data::TextColumns;
@@ -127,6 +127,8 @@ impl DataConfig {
             label: labelled.then(|| self.label_column.clone()),
             format: self.format,
             no_header: self.no_header,
+            multi_label: self.multi_label,
+            label_separator: self.label_separator.clone(),
             keep_blank: false,
         }
     }
@@ -271,6 +273,28 @@ impl RunConfig {
             return Err(Error::usage(format!(
                 "{name} is to be watched, but there are no rows to validate on; give a validation split or file"
             )));
+        }
+        if let (Some(_), Some(_)) = (data.folds, &self.model.from) {
+            return refuse(
+                "folds are given, but a model that is trained on by from may know the rows that would be held out; leave one of them out",
+            );
+        }
+        if self.training.tune_threshold != TuneThreshold::No {
+            if self.training.threshold.is_some() {
+                return refuse(
+                    "threshold and tune_threshold are both given, but a threshold is either fixed or found on the validation rows; leave one of them out",
+                );
+            }
+            if !has_validation {
+                return refuse(
+                    "thresholds are to be tuned, but there are no rows to validate on; give a validation split or file",
+                );
+            }
+        }
+        if data.label_separator.as_deref() == Some("") {
+            return refuse(
+                "the label separator is empty, but something stands between labels; name it, such as ;",
+            );
         }
         if self.training.patience > 0 && !has_validation {
             return Err(Error::usage(format!(
@@ -531,6 +555,7 @@ impl RunConfig {
         Trainer {
             epochs: training.epochs.max(training.min_steps.div_ceil(steps_of_epoch)),
             batch_size,
+            micro_batch: training.micro_batch,
             shuffle: training.shuffle,
             seed: training.seed,
             optimizer,

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::checkpoint::CheckpointObserver;
-use super::config::{ModelConfig, Pool, RunConfig};
+use super::config::{ModelConfig, Pool, RunConfig, TuneThreshold};
+use super::folds::Folds;
 use super::load::{Given, Loaded, Task, load_given};
 use super::observer::{Closures, RunObserver};
 use super::pretrained::Pretrained;
 use crate::backend::Device;
-use crate::data::{Inputs, Targets};
+use crate::data::{Dataset, Inputs, Targets};
 use crate::error::{Error, Result};
 use crate::files::write_whole;
 use crate::layers::Dense;
@@ -39,6 +40,8 @@ pub struct Outcome {
     pub step: u64,
     /// The epoch of that step.
     pub epoch: usize,
+    /// What models trained on other rows answered to each fold, where folds were asked for.
+    pub folds: Option<Folds>,
 }
 
 /// Runs a training run on `device`: reads the data, trains, writes the files that it names.
@@ -75,7 +78,10 @@ pub fn train_observed(
     observer: &mut dyn RunObserver,
 ) -> Result<Outcome> {
     config.check()?;
-    let (loaded, mut model, frozen_layers) = match &config.model.from {
+    if let Some(folds) = config.data.folds {
+        return super::folds::train_folds(config, folds, device, observer);
+    }
+    let (loaded, model, frozen_layers) = match &config.model.from {
         Some(path) => {
             let (loaded, model) = load_for_model(config, path)?;
             (loaded, model, 0)
@@ -91,8 +97,21 @@ pub fn train_observed(
             (loaded, model, frozen_layers)
         }
     };
+    train_loaded(config, loaded, model, frozen_layers, device, observer)
+}
+
+/// Trains a model on data that were read for it, and writes the files that the run names.
+fn train_loaded(
+    config: &RunConfig,
+    loaded: Loaded,
+    mut model: Model,
+    frozen_layers: usize,
+    device: &Device,
+    observer: &mut dyn RunObserver,
+) -> Result<Outcome> {
     let (rows, validates) = (loaded.training.rows(), loaded.validation.is_some());
     let trainer = Trainer { frozen_layers, ..config.trainer(model.input(), rows, validates) };
+    check_thresholds(config, &model, &loaded)?;
     observer.begin(&model, &loaded, &trainer)?;
     let validation = loaded.validation.as_ref();
     let mut keeper = CheckpointObserver::new(config, &loaded, &model, &trainer, device, observer)?;
@@ -100,6 +119,7 @@ pub fn train_observed(
         trainer.fit_to_end(&mut model, &loaded.training, validation, device, &mut keeper)?;
     let Fitted { history, end, step, epoch, .. } = fitted;
     if step > 0 {
+        tune_thresholds(config, &mut model, validation, device)?;
         write_results(config, &model, &history)?;
     }
     if end == End::Done {
@@ -113,7 +133,55 @@ pub fn train_observed(
         end,
         step,
         epoch,
+        folds: None,
     })
+}
+
+/// Trains a fresh model on data that were read.
+pub(super) fn train_fresh(
+    config: &RunConfig,
+    loaded: Loaded,
+    device: &Device,
+    observer: &mut dyn RunObserver,
+) -> Result<Outcome> {
+    let (model, frozen_layers, _) = build(config, &loaded, None, device)?;
+    train_loaded(config, loaded, model, frozen_layers, device, observer)
+}
+
+/// Refuses what asks for labels, where a text has one.
+fn check_thresholds(config: &RunConfig, model: &Model, loaded: &Loaded) -> Result<()> {
+    let training = &config.training;
+    let tunes = training.tune_threshold != TuneThreshold::No;
+    if (tunes || training.threshold.is_some()) && model.kind() != Kind::MultiLabel {
+        return Err(Error::usage(
+            "a threshold is given or to be tuned, but each text has one label, which is the most probable; thresholds are for texts of several labels",
+        ));
+    }
+    if tunes && loaded.validation.is_none() {
+        return Err(Error::usage(
+            "thresholds are to be tuned, but no rows are set apart to validate on; give a validation split or file",
+        ));
+    }
+    Ok(())
+}
+
+/// Finds the thresholds of a model of several labels on the validation rows, where the run asks for it.
+fn tune_thresholds(
+    config: &RunConfig,
+    model: &mut Model,
+    validation: Option<&Dataset>,
+    device: &Device,
+) -> Result<()> {
+    let (Some(validation), true) =
+        (validation, config.training.tune_threshold != TuneThreshold::No)
+    else {
+        return Ok(());
+    };
+    let outputs = model.predict(validation.inputs(), device)?;
+    let each = config.training.tune_threshold == TuneThreshold::Each;
+    let (truth, labels) = (validation.target_values(), model.labels.len());
+    model.thresholds = report::best_thresholds(&outputs, truth, labels, each, Model::THRESHOLD);
+    Ok(())
 }
 
 /// Writes the files that a run names.
@@ -207,12 +275,14 @@ fn build(
     };
     let wanted = match (loaded.task, activation) {
         (Task::Binary, Activation::Sigmoid) => 1,
-        (Task::Binary | Task::Classes, _) => loaded.labels.len(),
+        (Task::Binary | Task::Classes | Task::Labels, _) => loaded.labels.len(),
         (Task::Regression, _) => loaded.training.target_width(),
         (Task::Given, _) => units,
     };
     let names_classes = !loaded.labels.is_empty();
+    let several = loaded.task == Task::Labels;
     if units != wanted
+        || several && activation != Activation::Sigmoid
         || names_classes && !matches!(activation, Activation::Sigmoid | Activation::Softmax)
     {
         return Err(Error::Model(format!(
@@ -223,6 +293,7 @@ fn build(
             },
             match (names_classes, wanted) {
                 (true, 1) => "sigmoid",
+                (true, _) if several => "sigmoid",
                 (true, _) => "softmax",
                 (false, _) => "linear",
             },
@@ -249,8 +320,14 @@ fn build(
         path: config.data.train.clone(),
         targets: config.data.targets.clone().filter(|path| *path != config.data.train),
         text_column: config.data.text_column.clone(),
+        label_separator: config.data.label_separator.clone(),
     });
     model.labels = loaded.labels.clone();
+    if several {
+        model.set_kind(Kind::MultiLabel);
+        model.thresholds =
+            config.training.threshold.map(|threshold| threshold as f32).into_iter().collect();
+    }
     model.preprocessor = loaded.preprocessor.clone();
     if let Preprocessor::Text(_) = loaded.preprocessor {
         zero_unseen_rows(&mut model, loaded.training.inputs())?;
@@ -479,6 +556,7 @@ fn default_layers(
     layers.extend(dropout.filter(|_| !layers.is_empty()));
     layers.push(match loaded.task {
         Task::Binary => Layer::dense(1, Activation::Sigmoid),
+        Task::Labels => Layer::dense(loaded.labels.len(), Activation::Sigmoid),
         Task::Classes => Layer::dense(loaded.labels.len(), Activation::Softmax),
         Task::Regression => Layer::dense(loaded.training.target_width(), Activation::Linear),
         Task::Given => Layer::dense(loaded.training.target_width(), output_for(loaded)),

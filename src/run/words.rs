@@ -165,6 +165,7 @@ pub fn train_words_observed(
         path: data.train.clone(),
         targets: None,
         text_column: data.text_column.clone(),
+        label_separator: None,
     });
     if let Some(path) = config.output.model.as_ref().filter(|_| step > 0) {
         model.save(path)?;

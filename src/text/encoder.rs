@@ -8,6 +8,7 @@
 //! (`subwords.rs`); the buckets that training texts fill have a row each, and one row stands for all others.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use foldhash::fast::FixedState;
 use rayon::prelude::*;
@@ -490,6 +491,62 @@ impl TextEncoder {
         (rows, encoded)
     }
 
+    /// [`TextEncoder::owners`] with n-grams as fastText has them.
+    fn owners_of_ngrams(
+        &self,
+        text: &str,
+        mut words: Vec<String>,
+    ) -> (Vec<String>, Vec<Option<Range<usize>>>) {
+        let mut scratch = Scratch::default();
+        let cut = self.encode_ngrams(text, &mut scratch, Some(self.room())).cut;
+        match self.stored.truncation {
+            Side::Pre => drop(words.drain(..cut)),
+            Side::Post => words.truncate(words.len() - cut),
+        }
+        let (mut bracketed, mut ids) = (String::new(), Vec::new());
+        let mut owners: Vec<Range<usize>> = Vec::new();
+        for (i, word) in words.iter().enumerate() {
+            ids.clear();
+            self.word_rows(word, &mut bracketed, &mut ids);
+            owners.resize(owners.len() + ids.len(), i..i + 1);
+        }
+        for i in 0..words.len() {
+            let ends = (i + 2..=words.len()).take(self.stored.word_ngrams - 1);
+            owners.extend(ends.map(|end| i..end));
+        }
+        let mut places = Vec::with_capacity(self.width());
+        let numbers: Vec<u32> = (1..=owners.len() as u32).collect();
+        let Stored { padding, truncation, .. } = self.stored;
+        pad(&numbers, self.width(), padding, truncation, &mut places);
+        let owner = |&place: &u32| Some(owners.get((place as usize).checked_sub(1)?)?.clone());
+        (words, places.iter().map(owner).collect())
+    }
+
+    /// The words of a document that its row holds, and for each id of the row which of them it is of: one word, or
+    /// those of an n-gram; none for padding.
+    pub(crate) fn owners(&self, text: &str) -> (Vec<String>, Vec<Option<Range<usize>>>) {
+        let Stored { length, word_ngrams, padding, truncation, .. } = self.stored;
+        let mut words = Vec::new();
+        let tokens = self.stored.tokens;
+        tokens.for_each(text, &mut String::new(), |word| words.push(word.to_owned()));
+        if self.stored.ngrams.is_some() {
+            return self.owners_of_ngrams(text, words);
+        }
+        match truncation {
+            Side::Pre => drop(words.drain(..words.len().saturating_sub(length))),
+            Side::Post => words.truncate(length),
+        }
+        let grams = |n: usize| (0..(words.len() + 1).saturating_sub(n)).map(move |i| i..i + n);
+        let owners: Vec<Range<usize>> = (1..=word_ngrams).flat_map(grams).collect();
+        // Padded as the ids are.
+        let mut places = Vec::with_capacity(self.width());
+        let numbers: Vec<u32> = (1..=owners.len() as u32).collect();
+        pad(&numbers, self.width(), padding, truncation, &mut places);
+        let owner = |&place: &u32| Some(owners.get((place as usize).checked_sub(1)?)?.clone());
+        let owners = places.iter().map(owner).collect();
+        (words, owners)
+    }
+
     fn encode_in(&self, text: &str, scratch: &mut Scratch, row: &mut Vec<u32>) -> Encoded {
         let Stored { length, word_ngrams, ngram_buckets, padding, truncation, .. } = self.stored;
         if self.stored.ngrams.is_some() {
@@ -604,7 +661,7 @@ impl TextEncoder {
         // Whole words are left out, so that a long document keeps n-grams of what it keeps.
         let mut kept = 0..words;
         if let Some(room) = room {
-            let fits = |kept: &std::ops::Range<usize>| {
+            let fits = |kept: &Range<usize>| {
                 let own = start(ends, kept.end) - start(ends, kept.start);
                 kept.len() <= room.words && with_ngrams(kept.len(), own) <= room.ids
             };

@@ -21,14 +21,25 @@ pub(super) struct Feed {
     /// Rows of the data set.
     pub rows: usize,
     pub batch: usize,
+    /// Rows of a batch that are taken at once; their gradients are added up.
+    pub part: usize,
     /// A step over `batch` rows.
     pub full: Option<RoutineId>,
     /// A step over the rows that are left, `rows % batch`.
     pub tail: Option<RoutineId>,
+    /// Steps over fewer rows than `batch`, the fewest first: what one row costs is not what a batch costs.
+    pub fewer: Vec<(usize, RoutineId)>,
     /// In place of both, up to `Recording::steps_at_once` steps over whatever rows come next.
     pub whole: Option<RoutineId>,
     /// Groups of a history slot.
     pub groups: usize,
+}
+
+impl Feed {
+    /// Slots of the history that a batch of `rows` writes: one for each of its parts.
+    pub fn slots(&self, rows: usize) -> usize {
+        rows.div_ceil(self.part)
+    }
 }
 
 /// What a feed needs to know of a data set.

@@ -105,13 +105,23 @@ impl Predictor {
             let (first, count) = (n * feed.resident, outputs.len() / units);
             let part = rows.part(first * width..(first + count) * width);
             write_rows(part, feed.inputs, self.executor.as_mut())?;
-            // The last batch is filled up with the first row; its outputs there are not read.
-            let batches = count.div_ceil(feed.batch);
+            // The last batch is of as few rows as a routine has, filled up with the first row; its outputs there are
+            // not read.
+            let (whole, rest) = (count / feed.batch, count % feed.batch);
+            let fewer = feed.fewer.iter().find(|(rows, _)| (1..=*rows).contains(&rest));
+            let (last, filled) = match (rest, fewer) {
+                (0, _) => (None, 0),
+                (_, Some(&(rows, routine))) => (Some(Run { routine, times: 1 }), rows),
+                (_, None) => (Some(Run { routine, times: 1 }), feed.batch),
+            };
             let mut order: Vec<u32> = (0..count as u32).collect();
-            order.resize(batches * feed.batch, 0);
+            order.resize(whole * feed.batch + filled, 0);
             self.executor.write_u32(feed.order, &order)?;
             reset_counters(&self.recording, 0, self.executor.as_mut())?;
-            self.executor.run(&[Run { routine, times: batches }])?;
+            let runs = [(whole > 0).then_some(Run { routine, times: whole }), last];
+            for run in runs.into_iter().flatten() {
+                self.executor.run(&[run])?;
+            }
             outputs.copy_from_slice(&self.executor.read_f32(store.part(0, outputs.len()))?);
         }
         Ok(())

@@ -78,6 +78,8 @@ pub(super) struct Request<'a> {
     /// Required where a feed trains.
     pub optimizer: Option<Optimizer>,
     pub clip: Option<Clip>,
+    /// Rows of a training batch that are taken at once, where that is not all.
+    pub micro_batch: Option<usize>,
     /// From 0 to below 1: see [`super::Trainer::label_smoothing`].
     pub label_smoothing: f64,
     pub seed: u64,
@@ -86,12 +88,27 @@ pub(super) struct Request<'a> {
     pub frozen: usize,
     pub fusions: Fusions,
     pub max_binding: usize,
+    /// Numbers of rows below a batch's for which a prediction has routines of their own.
+    pub fewer_rows: &'static [usize],
 }
 
 impl Request<'_> {
     /// Whether something reads gradients between backward pass and update.
     pub fn needs_gradients(&self) -> bool {
-        self.clip.is_some()
+        self.clip.is_some() || self.accumulates()
+    }
+
+    /// Rows of a feed's batch that are taken at once.
+    fn part(&self, feed: &FeedSpec) -> usize {
+        match (feed.purpose, self.micro_batch) {
+            (Purpose::Training, Some(rows)) => rows.clamp(1, feed.batch.max(1)),
+            _ => feed.batch,
+        }
+    }
+
+    /// Whether a training batch is taken in parts.
+    fn accumulates(&self) -> bool {
+        self.feeds.iter().any(|feed| self.part(feed) < feed.batch)
     }
 
     /// The first layer's table where its rows can be updated only where a batch names them: the optimizer's
@@ -149,7 +166,7 @@ impl<'a> Recorder<'a> {
         let mut program = Program::default();
         let training = request.feeds.iter().find(|feed| feed.purpose == Purpose::Training);
         let trains = training.is_some();
-        let batch = request.feeds.iter().map(|feed| feed.batch).max().unwrap_or(1);
+        let batch = request.feeds.iter().map(|feed| request.part(feed)).max().unwrap_or(1);
         let outputs = model.outputs();
 
         let mut plan = Plan::lower(shapes[0], model.layers(), &names);
@@ -164,7 +181,7 @@ impl<'a> Recorder<'a> {
         let state = program.buffer("state", Element::U32, words);
         let schedule = program.buffer("schedule", Element::F32, MAX_SLOTS);
         let rates = program.buffer("rates", Element::F32, MAX_SLOTS);
-        let groups = |feed: &FeedSpec| model.loss().objective().groups(feed.batch, outputs);
+        let groups = |feed: &FeedSpec| model.loss().objective().groups(request.part(feed), outputs);
         let widest = request.feeds.iter().map(groups).max().unwrap_or(1);
         let history = program.buffer("history", Element::F32, MAX_SLOTS * widest * 2);
         // As large as the widest item that a kernel may declare.
@@ -187,6 +204,7 @@ impl<'a> Recorder<'a> {
                 frozen: request.frozen,
                 lazy: lazy.map(|_| 0),
                 one_arena: small.is_some(),
+                accumulates: trains && request.accumulates(),
                 whole_gradients: matches!(request.clip, Some(Clip::Norm(_))),
                 keep_best: request.keep_best,
                 moments: request.optimizer.map_or(0, |optimizer| optimizer.moments()),
@@ -355,10 +373,12 @@ impl<'a> Recorder<'a> {
             resident,
             rows: spec.rows,
             batch: spec.batch,
+            part: self.request.part(&spec),
             full: None,
             tail: None,
+            fewer: Vec::new(),
             whole: None,
-            groups: model.loss().objective().groups(spec.batch, outputs),
+            groups: model.loss().objective().groups(self.request.part(&spec), outputs),
         };
         let small = self.small.take_if(|_| spec.purpose == Purpose::Training);
         if let Some(small) = small {
@@ -376,15 +396,39 @@ impl<'a> Recorder<'a> {
             let step = self.step(&feed, spec, spec.rows % spec.batch)?;
             feed.tail = Some(self.recording.program.add_routine(format!("{purpose} tail"), step)?);
         }
+        if spec.purpose == Purpose::Prediction {
+            for &rows in self.request.fewer_rows.iter().filter(|&&rows| rows < spec.batch) {
+                let step = self.step(&feed, spec, rows)?;
+                let name = format!("{purpose} of {rows}");
+                feed.fewer.push((rows, self.recording.program.add_short_routine(name, step)?));
+            }
+        }
         self.recording.feeds.push(feed);
         Ok(())
     }
 
-    /// One step over `rows` rows.
-    fn step(&self, feed: &Feed, spec: FeedSpec, rows: usize) -> Result<Vec<Dispatch>> {
+    /// One step over `batch` rows, `feed.part` at a time.
+    fn step(&self, feed: &Feed, spec: FeedSpec, batch: usize) -> Result<Vec<Dispatch>> {
+        let mut dispatches = Vec::new();
+        for first in (0..batch).step_by(feed.part) {
+            let rows = feed.part.min(batch - first);
+            dispatches.extend(self.part(feed, spec, batch, first, rows)?);
+        }
+        Ok(dispatches)
+    }
+
+    /// The `rows` rows from `first` on of a step over `batch`.
+    fn part(
+        &self,
+        feed: &Feed,
+        spec: FeedSpec,
+        batch: usize,
+        first: usize,
+        rows: usize,
+    ) -> Result<Vec<Dispatch>> {
         let (space, purpose) = (&self.recording.space, spec.purpose);
-        let mut step = Step { space, rows, purpose, dispatches: Vec::new() };
-        step.push(self.gather(feed, spec, rows));
+        let mut step = Step { space, rows, first, batch, purpose, dispatches: Vec::new() };
+        step.push(self.gather(feed, spec, rows, first == 0));
         if purpose == Purpose::Training {
             replay_batch(self.request.model.input().width(), &mut step);
         }
@@ -404,18 +448,18 @@ impl<'a> Recorder<'a> {
         Ok(step.dispatches)
     }
 
-    fn gather(&self, feed: &Feed, spec: FeedSpec, rows: usize) -> Dispatch {
+    fn gather(&self, feed: &Feed, spec: FeedSpec, rows: usize, opens: bool) -> Dispatch {
         let space = &self.recording.space;
         let input_width = self.request.model.input().width() as u32;
         let target_width = spec.target_width.unwrap_or(0) as u32;
         let (state, order, inputs) = (space.state, feed.order, feed.inputs);
         let targets = feed.targets.unwrap_or(space.nothing);
         let (batch_inputs, batch_targets) = (space.batch_inputs, self.batch_targets);
-        let rows = rows as u32;
+        let (rows, opens) = (rows as u32, opens as u32);
         macro_rules! dispatch {
             ($kernel:ident) => {
                 gather_batch::$kernel::dispatch(
-                    gather_batch::$kernel::Params { rows, input_width, target_width },
+                    gather_batch::$kernel::Params { rows, input_width, target_width, opens },
                     gather_batch::$kernel::Bindings {
                         state,
                         order,
@@ -442,7 +486,8 @@ impl<'a> Recorder<'a> {
         }
         let fixed = step.purpose == Purpose::Evaluation;
         let width = model.input().width() as u32;
-        let params = noise.params(step.rows as u32, width, fixed, self.request.seed);
+        let mut params = noise.params(step.rows as u32, width, fixed, self.request.seed);
+        params.first = step.first as u32 * width;
         let (state, order) = (step.space.state, feed.order);
         step.push(noise::dispatch(params, noise::Bindings { state, order, input, output }));
         output

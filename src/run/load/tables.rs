@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::labels::{class_targets, class_task, classes};
-use super::split::Split;
+use super::split::{Fold, Split};
 use super::{Given, Loaded, Task};
 use crate::data::{
     Account, ByteSource, Dataset, Table, TableColumns, TableEncoder, TableTask, Targets,
@@ -13,7 +13,12 @@ use crate::error::{Error, Result};
 use crate::model::Preprocessor;
 use crate::run::config::RunConfig;
 
-pub(super) fn load_table(config: &RunConfig, source: &ByteSource, given: Given) -> Result<Loaded> {
+pub(super) fn load_table(
+    config: &RunConfig,
+    source: &ByteSource,
+    given: Given,
+    fold: Option<Fold>,
+) -> Result<Loaded> {
     let data = &config.data;
     let path = &data.train;
     let target = data.target_column.as_deref();
@@ -37,6 +42,7 @@ pub(super) fn load_table(config: &RunConfig, source: &ByteSource, given: Given) 
         format: data.format,
         no_header: data.no_header,
         missing: data.missing,
+        keep_rows: false,
     };
     let table = read_columns_of(source, &columns)?;
     let mut account = table.account.clone();
@@ -64,7 +70,8 @@ pub(super) fn load_table(config: &RunConfig, source: &ByteSource, given: Given) 
         }
         _ => (Vec::new(), None),
     };
-    let split = Split::draw(config, table.rows(), class_of_row.as_deref(), &mut account)?;
+    let (rows, classes) = (table.rows(), class_of_row.as_deref());
+    let split = Split::draw_without(fold, config, rows, classes, &mut account)?;
     let encoder = TableEncoder::fit(&table, numbers.as_deref(), Some(&split.training))
         .with_missing(&table, data.missing, &split.training);
     // A pretrained encoder reads through its own scales.
@@ -93,13 +100,15 @@ pub(super) fn load_table(config: &RunConfig, source: &ByteSource, given: Given) 
             Some(dataset)
         }
     };
-    let training = match split.validation.is_empty() {
+    let held_out = (!split.held_out.is_empty()).then(|| all.take(&split.held_out));
+    let training = match split.is_whole() {
         true => all,
         false => all.take(&split.training),
     };
     Ok(Loaded {
         training,
         validation,
+        held_out,
         task: match task {
             Some(TableTask::Classes) => class_task(&labels),
             Some(TableTask::Regression) => Task::Regression,

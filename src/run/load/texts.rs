@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::labels::{class_targets, class_task, classes};
-use super::split::Split;
+use super::labels::{class_targets, class_task, classes, set_labels, set_targets};
+use super::split::{Fold, Split};
 use super::{Given, Loaded, Task};
 use crate::data::{
     Account, ByteSource, Dataset, Examples, Inputs, Targets, lines_as_words, read_examples,
@@ -23,32 +23,46 @@ pub(super) enum Unknown {
     LeftOut,
     /// They stay, and it is said that the answer to them rests on the bias alone.
     Kept,
+    /// They stay, also where no other does: rows of a fold, whose vocabulary is that of the others.
+    HeldOut,
 }
 
-pub(super) fn load_texts(config: &RunConfig, source: &ByteSource, given: Given) -> Result<Loaded> {
+pub(super) fn load_texts(
+    config: &RunConfig,
+    source: &ByteSource,
+    given: Given,
+    fold: Option<Fold>,
+) -> Result<Loaded> {
     let data = &config.data;
     let path = &data.train;
     // An autoencoder's texts need no labels.
-    let columns = data.texts(!config.is_autoencoder());
+    let mut columns = data.texts(!config.is_autoencoder());
+    columns.multi_label |= given.is_multi_label();
     let examples = read_examples_of(source, &columns)?;
     let mut account = examples.account.clone();
     let known = match given.preprocessor() {
         Some(Preprocessor::Text(encoder)) => Some(encoder),
         _ => None,
     };
-    let labels = match config.is_autoencoder() {
-        true => Vec::new(),
-        false => {
-            let known = known.and(given.labels());
-            classes(path, &examples.labels, &examples.lines, data, known)?
-        }
+    let known_labels = known.and(given.labels());
+    if known_labels.is_some() && !given.is_multi_label() {
+        refuse_several(path, &examples)?;
+    }
+    let several = !examples.label_sets.is_empty();
+    let labels = match (config.is_autoencoder(), several, known_labels) {
+        (true, ..) => Vec::new(),
+        (false, false, known) => classes(path, &examples.labels, &examples.lines, data, known)?,
+        (false, true, Some(known)) => known.to_vec(),
+        (false, true, None) => set_labels(path, &examples.label_sets, &mut account)?,
     };
-    let classes = match labels.is_empty() {
+    columns.multi_label |= several;
+    let classes = match labels.is_empty() || several {
         true => None,
         false => Some(class_targets(path, &examples.labels, &examples.lines, &labels)?),
     };
-    let split = Split::draw(config, examples.texts.len(), classes.as_deref(), &mut account)?;
-    let [training_texts, _] = split.of(&examples.texts);
+    let rows = examples.texts.len();
+    let split = Split::draw_without(fold, config, rows, classes.as_deref(), &mut account)?;
+    let training_texts = split.training_of(&examples.texts);
     let encoder = match known {
         Some(encoder) => encoder.clone(),
         None => TextEncoder::fit(&training_texts, &config.text)?,
@@ -58,25 +72,40 @@ pub(super) fn load_texts(config: &RunConfig, source: &ByteSource, given: Given) 
     }
     drop(training_texts);
     let unknown = if data.skip_unknown { Unknown::LeftOut } else { Unknown::Refused };
-    let [training, validation] = part(examples, &split);
-    let training = encode_texts(&encoder, &labels, training, path, unknown, &mut account)?;
+    let [training, validation, held_out] = part(examples, &split);
+    let training = encode_texts(&encoder, &labels, training, path, unknown, &mut account)?.0;
     let mut accounts = vec![account];
     let unknown = if data.skip_unknown { Unknown::LeftOut } else { Unknown::Kept };
     let validation = match &data.validation {
         None if validation.texts.is_empty() => None,
-        None => Some(encode_texts(&encoder, &labels, validation, path, unknown, &mut accounts[0])?),
+        None => {
+            Some(encode_texts(&encoder, &labels, validation, path, unknown, &mut accounts[0])?.0)
+        }
         Some(path) => {
             let examples = read_examples(path, &columns)?;
             let mut account = examples.account.clone();
-            let dataset = encode_texts(&encoder, &labels, examples, path, unknown, &mut account)?;
+            let (dataset, _) =
+                encode_texts(&encoder, &labels, examples, path, unknown, &mut account)?;
             accounts.push(account);
             Some(dataset)
+        }
+    };
+    let held_out = match held_out.texts.is_empty() {
+        true => None,
+        false => {
+            let (unknown, account) = (Unknown::HeldOut, &mut Account::default());
+            Some(encode_texts(&encoder, &labels, held_out, path, unknown, account)?.0)
         }
     };
     Ok(Loaded {
         training,
         validation,
-        task: if labels.is_empty() { Task::Given } else { class_task(&labels) },
+        held_out,
+        task: match labels.is_empty() {
+            true => Task::Given,
+            false if several => Task::Labels,
+            false => class_task(&labels),
+        },
         // Rows that an autoencoder gives back, one an id, are read four at a time.
         embedding_rows: match config.is_autoencoder() {
             true => encoder.rows().next_multiple_of(4),
@@ -88,24 +117,28 @@ pub(super) fn load_texts(config: &RunConfig, source: &ByteSource, given: Given) 
     })
 }
 
-/// The training and the validation part of examples.
-fn part(examples: Examples, split: &Split) -> [Examples; 2] {
-    if split.validation.is_empty() {
-        return [examples, Examples::default()];
+/// The parts of examples that are trained on, validated on, and held out.
+fn part(examples: Examples, split: &Split) -> [Examples; 3] {
+    if split.is_whole() {
+        return [examples, Examples::default(), Examples::default()];
     }
-    let mut is_validation = vec![false; examples.texts.len()];
-    split.validation.iter().for_each(|&row| is_validation[row] = true);
-    let mut parts = [Examples::default(), Examples::default()];
+    let mut place = vec![0; examples.texts.len()];
+    split.validation.iter().for_each(|&row| place[row] = 1);
+    split.held_out.iter().for_each(|&row| place[row] = 2);
+    let mut parts = [Examples::default(), Examples::default(), Examples::default()];
     let mut labels = examples.labels.into_iter();
-    for ((text, line), at) in examples.texts.into_iter().zip(examples.lines).zip(is_validation) {
-        let part = &mut parts[at as usize];
+    let mut sets = examples.label_sets.into_iter();
+    for ((text, line), at) in examples.texts.into_iter().zip(examples.lines).zip(place) {
+        let part = &mut parts[at];
         part.texts.push(text);
         part.lines.push(line);
         part.labels.extend(labels.next());
+        part.label_sets.extend(sets.next());
     }
     parts
 }
 
+/// Texts as rows of ids with their targets, and those of them that are kept.
 pub(super) fn encode_texts(
     encoder: &TextEncoder,
     labels: &[String],
@@ -113,7 +146,7 @@ pub(super) fn encode_texts(
     path: &Path,
     unknown: Unknown,
     account: &mut Account,
-) -> Result<Dataset> {
+) -> Result<(Dataset, Examples)> {
     let width = encoder.width();
     let (mut values, encoded) = encoder.encode_all(&examples.texts);
     let is_unknown: Vec<bool> = encoded.iter().map(|encoded| encoded.known == 0).collect();
@@ -145,7 +178,9 @@ pub(super) fn encode_texts(
             values = rows.flat_map(|(row, _)| row).copied().collect();
             lines.iter().for_each(|&line| account.without("no known word", line));
             keep(&mut examples.labels, &is_unknown);
+            keep(&mut examples.label_sets, &is_unknown);
             keep(&mut examples.lines, &is_unknown);
+            keep(&mut examples.texts, &is_unknown);
         }
         Unknown::Kept if lines.len() == examples.texts.len() => {
             return Err(Error::data(
@@ -153,15 +188,39 @@ pub(super) fn encode_texts(
                 "no row has a known word: is it in the language, and the column, that the model was trained on? Texts without spaces are parted into words by tokens = unicode, in training",
             ));
         }
+        Unknown::HeldOut => {}
         Unknown::Kept => account.warn(unknown_rows(&lines, lines.len())),
     }
     let inputs = Inputs::Ids { values, length: width };
     let source = path.display().to_string();
     if labels.is_empty() {
-        return Dataset::new(inputs, Targets::Inputs, source);
+        return Ok((Dataset::new(inputs, Targets::Inputs, source)?, examples));
     }
-    let targets = class_targets(path, &examples.labels, &examples.lines, labels)?;
-    Dataset::new(inputs, Targets::Values { values: targets, width: 1 }, source)
+    let (values, width) = match examples.label_sets.is_empty() {
+        true => (class_targets(path, &examples.labels, &examples.lines, labels)?, 1),
+        false => {
+            let Examples { label_sets, lines, .. } = &examples;
+            (set_targets(label_sets, lines, labels, account), labels.len())
+        }
+    };
+    let dataset = Dataset::new(inputs, Targets::Values { values, width }, source)?;
+    Ok((dataset, examples))
+}
+
+/// Refuses texts of several labels, or of none, for a model that answers one.
+pub(super) fn refuse_several(path: &Path, examples: &Examples) -> Result<()> {
+    let sets = examples.label_sets.iter().zip(&examples.lines);
+    match sets.into_iter().find(|(set, _)| set.len() != 1) {
+        None => Ok(()),
+        Some((set, &line)) => Err(Error::line(
+            path,
+            line,
+            format!(
+                "the row has {} labels, but the model gives each text one; train a model on such rows, or give each one label",
+                set.len()
+            ),
+        )),
+    }
 }
 
 /// Says which tokens were chosen where none were asked for and these are not the usual ones.
