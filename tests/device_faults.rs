@@ -196,6 +196,10 @@ fn word_vectors_go_on_from_a_lost_device_to_the_same_bits() {
 struct Stopping(usize, Option<Checkpoint>);
 
 impl Observer for Stopping {
+    fn follow(&self) -> Follow {
+        Follow::Epochs
+    }
+
     fn resume(&mut self) -> Result<Option<Checkpoint>> {
         Ok(self.1.take())
     }
@@ -267,6 +271,33 @@ fn what_cannot_be_answered_is_an_error_of_its_kind() {
     device.inject(0, Fault::Destroy);
     let error = run.model.predict(run.training.inputs(), &device).expect_err("it is lost");
     assert!(matches!(fault(error), DeviceFault::Lost { .. }));
+}
+
+/// What `scripts/soak` repeats: many faults, each at another place of a run. Ignored, since it takes minutes.
+#[test]
+#[ignore = "takes minutes: cargo test --release --test device_faults -- --ignored --nocapture"]
+fn twenty_lost_devices_and_twenty_full_ones() {
+    let device = gpu();
+    for run in runs() {
+        let before = device.submissions();
+        let (model, history, _) = run.fit(&device, None).expect("an unbroken run");
+        let all = device.submissions() - before;
+        let (mut lost, mut full) = (0, 0);
+        for i in 0..20 {
+            let device = gpu();
+            device
+                .inject(i * all / 20, [Fault::Destroy, Fault::Lose, Fault::Stall][i as usize % 3]);
+            let (again, known, seen) = run.fit(&device, None).expect("it goes on");
+            assert!(again.parameters() == model.parameters() && known == history, "{}", run.name);
+            lost += seen.answers.len();
+            let device = gpu();
+            device.inject(i * all / 20, Fault::OutOfMemory);
+            let (parts, known, seen) = run.fit(&device, None).expect("it goes on");
+            assert_close(run.name, (&parts, &known), (&model, &history));
+            full += seen.answers.len();
+        }
+        println!("{}: {lost} lost and {full} full devices answered, all runs right", run.name);
+    }
 }
 
 /// Losses and weights are those of another run to f32's rounding.

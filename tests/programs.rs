@@ -17,6 +17,8 @@ const NAMES: &[&str] = &[
     "clip_norm",
     "clip_value",
     "concat",
+    "conv_autoencoder",
+    "conv_classes",
     "gelu",
     "huber",
     "layer_norm",

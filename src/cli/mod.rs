@@ -12,6 +12,7 @@ mod evaluate;
 mod explain;
 mod predict;
 mod progress;
+mod quantize;
 mod reconstruct;
 mod signals;
 mod summary;
@@ -72,6 +73,7 @@ enum Command {
     EvaluateVectors(vectors::EvaluateVectorsOptions),
     PlotWords(vectors::PlotWordsOptions),
     Export(vectors::ExportOptions),
+    Quantize(quantize::Options),
     Summary(summary::Options),
     Devices(devices::Options),
     Doctor(doctor::Options),
@@ -167,6 +169,7 @@ pub fn main() -> ExitCode {
         Command::EvaluateVectors(options) => vectors::run_evaluate_vectors(&options),
         Command::PlotWords(options) => vectors::run_plot_words(&options),
         Command::Export(options) => vectors::run_export(&options),
+        Command::Quantize(options) => quantize::run(&options),
         Command::Summary(options) => summary::run(&options),
         Command::Devices(options) => devices::run(&options),
         Command::Doctor(options) => doctor::run(&options),

@@ -88,9 +88,12 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
         Some(output) => write_whole(output, written),
         None => Ok(()),
     };
-    // Lines are answered as they come, unless they are said to be rows of a format.
+    // Lines are answered as they come, unless they are said to be rows of a format, or are packed or in UTF-16.
     let is_plain = options.rows.format.is_none() && !options.rows.no_header;
-    if options.data == Path::new("-") && is_plain {
+    if options.data == Path::new("-")
+        && is_plain
+        && is_utf8_text(std::io::stdin().lock().fill_buf()?)
+    {
         let mut predictor = LinePredictor::with_options(&model, &device, &wanted)?;
         let mut input = BufReader::with_capacity(1 << 20, std::io::stdin().lock());
         let mut first = 1;
@@ -135,6 +138,12 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Whether input that begins so is text in UTF-8, which is answered line by line as it comes. What is packed, or in UTF-16
+/// by its mark, is read whole.
+fn is_utf8_text(start: &[u8]) -> bool {
+    !crate::data::is_packed(start) && !matches!(start, [0xff, 0xfe, ..] | [0xfe, 0xff, ..])
+}
+
 /// Reads the lines that are there: at least one, and more only as far as they need no waiting.
 fn read_chunk(
     input: &mut BufReader<impl std::io::Read>,
@@ -152,14 +161,17 @@ fn read_chunk(
         let is_first = first == 1 && lines.is_empty();
         let line = line.strip_prefix(b"\xef\xbb\xbf").filter(|_| is_first).unwrap_or(line);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let text = std::str::from_utf8(line).map_err(|error| Error::Data {
-            place: format!("standard input, line {}", first + lines.len() as u64),
-            message: format!(
-                "byte {} is not UTF-8; convert the input, for example with iconv -t UTF-8",
-                error.valid_up_to() + 1
-            ),
-        })?;
-        lines.push(text.to_owned());
+        // As in files, a carriage return ends a line by itself too.
+        for line in line.split(|&byte| byte == b'\r') {
+            let text = std::str::from_utf8(line).map_err(|error| Error::Data {
+                place: format!("standard input, line {}", first + lines.len() as u64),
+                message: format!(
+                    "byte {} is not UTF-8; convert the input, for example with iconv -t UTF-8",
+                    error.valid_up_to() + 1
+                ),
+            })?;
+            lines.push(text.to_owned());
+        }
     }
     Ok(lines)
 }

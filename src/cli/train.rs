@@ -497,7 +497,9 @@ fn kept(end: &End, config: &RunConfig, step: u64, epoch: usize) -> String {
             "run the same command again: it goes on from {}, to the bits of a run that was not stopped",
             path.display()
         ),
-        (_, None) if is_words => "run the command again: word vectors begin anew".to_owned(),
+        (_, None) if is_words => {
+            "give the command --checkpoint FILE: it then goes on where it was stopped; without one, word vectors begin anew".to_owned()
+        },
         (_, None) => match output.model.as_ref().filter(|_| step > 0) {
             Some(path) => format!(
                 "train that model on: --from {} -o ANOTHER; with --checkpoint FILE a run goes on where it was stopped",

@@ -9,6 +9,7 @@
 #[macro_use]
 mod define;
 mod elementwise_loss;
+mod weighted_loss;
 #[cfg(feature = "unstable")]
 pub mod case;
 mod gemm;
@@ -23,6 +24,10 @@ pub mod binary_crossentropy;
 pub mod categorical_crossentropy;
 pub mod clip_scale;
 pub mod clip_value;
+pub mod conv;
+pub mod conv_forward;
+pub mod conv_gradient_input;
+pub mod conv_gradient_weights;
 pub mod decay;
 pub mod dense_forward;
 pub mod dense_gradient_input;
@@ -40,6 +45,7 @@ pub mod embedding_stamp;
 pub mod embedding_update;
 pub mod fill;
 pub mod gather_batch;
+pub mod gather_ids;
 pub mod gelu;
 pub mod gelu_gradient;
 pub mod huber;
@@ -70,6 +76,10 @@ pub mod subword_rows;
 pub mod sum_parts;
 pub mod sum_squares;
 pub mod take_columns;
+pub mod weigh_targets;
+pub mod weighted_binary_crossentropy;
+pub mod weighted_huber;
+pub mod weighted_mse;
 pub mod word_samples;
 
 pub use activation::Activation;
@@ -90,6 +100,9 @@ pub static ALL: &[&Kernel] = &[
     &categorical_crossentropy::KERNEL,
     &clip_scale::KERNEL,
     &clip_value::KERNEL,
+    &conv_forward::KERNEL,
+    &conv_gradient_input::KERNEL,
+    &conv_gradient_weights::KERNEL,
     &decay::KERNEL,
     &dense_forward::KERNEL,
     &dense_gradient_input::KERNEL,
@@ -108,6 +121,7 @@ pub static ALL: &[&Kernel] = &[
     &fill::KERNEL,
     &gather_batch::ids::KERNEL,
     &gather_batch::matrix::KERNEL,
+    &gather_ids::KERNEL,
     &gelu::KERNEL,
     &gelu_gradient::KERNEL,
     &huber::KERNEL,
@@ -136,5 +150,9 @@ pub static ALL: &[&Kernel] = &[
     &sum_squares::KERNEL,
     &take_columns::KERNEL,
     &subword_rows::KERNEL,
+    &weigh_targets::KERNEL,
+    &weighted_binary_crossentropy::KERNEL,
+    &weighted_huber::KERNEL,
+    &weighted_mse::KERNEL,
     &word_samples::KERNEL,
 ];

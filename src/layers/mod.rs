@@ -6,6 +6,7 @@
 
 mod activation;
 mod shape;
+mod window;
 
 pub(crate) mod plan;
 pub(crate) mod record;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use activation::Activation;
 pub use shape::Shape;
+pub use window::{Padding, Pair};
 
 use plan::{Lowering, ValueId};
 
@@ -168,6 +170,8 @@ pub(crate) enum BiasPlace {
     Behind,
     /// In a piece of its own.
     Apart,
+    /// In a piece of its own, of so many elements where those are not `units`.
+    ApartOf(usize),
 }
 
 /// Declares the list of layers: one module and one variant each, with names in files where they differ.
@@ -210,6 +214,8 @@ macro_rules! layers {
 layers! {
     Add: add,
     Concat: concat,
+    Conv2d: conv2d,
+    Conv2dTranspose: conv2d_transpose,
     Dense: dense,
     Dropout: dropout,
     Embedding: embedding,
@@ -219,6 +225,7 @@ layers! {
     Flatten: flatten,
     LayerNorm: layer_norm,
     MeanPool: mean_pool,
+    Reshape: reshape,
 }
 
 pub(crate) use dense::Affine;

@@ -83,6 +83,8 @@ pub(crate) struct Workspace {
     pub nothing: Span,
     /// `[batch, width]`: the batch's ids, or its features.
     pub batch_inputs: Span,
+    /// Where the rows of a batch lie, where they have different lengths.
+    pub ragged: Option<Ragged>,
     /// Gradients of a layer's weights that are computed in parts.
     pub gradient_parts: Span,
     pub places: Places,
@@ -94,11 +96,26 @@ pub(crate) struct Workspace {
     pub seed: u64,
 }
 
+/// A batch of rows of ids of different lengths, one behind the other in `batch_inputs`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ragged {
+    /// `[batch, 2]`: where each row begins in the data set, and how many ids it has.
+    pub spans: Span,
+    /// `[batch + 1]`: where each row begins in the batch, and where the last ends.
+    pub starts: Span,
+    /// `[words]`: the row of each id.
+    pub row_of_id: Span,
+    /// Ids of the longest row.
+    pub longest: usize,
+}
+
 /// One step under recording.
 pub(crate) struct Step<'a> {
     pub space: &'a Workspace,
     /// Rows of the batch, or of the part of it that is under way.
     pub rows: usize,
+    /// Ids of the batch that the step has room for, where rows have different lengths; padding is behind the last.
+    pub words: Option<usize>,
     /// The first of them in the batch.
     pub first: usize,
     /// Rows of the whole batch.
@@ -135,6 +152,21 @@ pub(crate) struct At<'a> {
 impl<'a> Step<'a> {
     pub fn push(&mut self, dispatch: Dispatch) {
         self.dispatches.push(dispatch);
+    }
+
+    /// Ids of the batch, padding among them, of rows of `length` where they have one length.
+    pub fn positions(&self, length: usize) -> usize {
+        self.words.unwrap_or(self.rows * length)
+    }
+
+    /// How kernels find the ids of a row of `length`: that length or the longest row's, where rows begin, and 1 where
+    /// they have different lengths.
+    pub fn rows_of_ids(&self, length: usize) -> (u32, Span, u32) {
+        match &self.space.ragged {
+            Some(ragged) => (ragged.longest as u32, ragged.starts, 1),
+            // Ids are read as ids, and none of these.
+            None => (length as u32, self.space.batch_inputs, 0),
+        }
     }
 
     /// The pieces of a layer's weights.

@@ -6,6 +6,7 @@ mod file;
 mod kind;
 mod noise;
 pub(crate) mod seal;
+mod storage;
 mod summary;
 mod validate;
 
@@ -20,6 +21,7 @@ pub use crate::losses::Loss;
 pub use file::read_weights;
 pub use kind::Kind;
 pub use noise::{Noise, NoiseKind};
+pub use storage::Storage;
 
 use crate::data::{ImageEncoder, TableEncoder};
 use crate::error::{Error, Result};
@@ -334,7 +336,7 @@ impl Model {
         let Preprocessor::Text(encoder) = &self.preprocessor else {
             return std::borrow::Cow::Borrowed(self);
         };
-        let (largest, room) = (encoder.largest(texts), encoder.room());
+        let (largest, room) = (encoder.measure(texts).0, encoder.room());
         let larger = (!room.holds(largest)).then(|| self.for_room(room.max(largest))).flatten();
         larger.map_or(std::borrow::Cow::Borrowed(self), std::borrow::Cow::Owned)
     }

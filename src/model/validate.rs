@@ -92,7 +92,7 @@ impl Model {
                 for (mean, deviation) in scales.chain(table.target_scale).chain(targets) {
                     if !(mean.is_finite() && deviation.is_finite() && deviation > 0.0) {
                         return wrong(format!(
-                            "a column has the mean {mean} and the deviation {deviation}, which scale nothing"
+                            "a column has the mean {mean:e} and the deviation {deviation:e}, which scale nothing"
                         ));
                     }
                 }

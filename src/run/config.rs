@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::defaults::Defaults;
+use super::load::weights::ClassWeights;
 use super::outputs::{check_extension, resolved};
 use super::setting::{GivenOptimizer, Range, RunKind, Setting, SettingType};
 pub use super::settings::{
@@ -125,6 +126,7 @@ impl DataConfig {
         TextColumns {
             text: self.text_column.clone(),
             label: labelled.then(|| self.label_column.clone()),
+            weight: self.weight_column.clone().filter(|_| labelled),
             format: self.format,
             no_header: self.no_header,
             multi_label: self.multi_label,
@@ -291,6 +293,9 @@ impl RunConfig {
                 );
             }
         }
+        if let Some(weights) = &self.training.class_weight {
+            ClassWeights::parse(weights)?;
+        }
         if data.label_separator.as_deref() == Some("") {
             return refuse(
                 "the label separator is empty, but something stands between labels; name it, such as ;",
@@ -436,7 +441,7 @@ impl RunConfig {
     }
 
     /// Files that the run writes.
-    fn outputs(&self) -> impl Iterator<Item = (&'static str, &PathBuf)> {
+    pub(super) fn outputs(&self) -> impl Iterator<Item = (&'static str, &PathBuf)> {
         let output = &self.output;
         [
             ("model", &output.model),

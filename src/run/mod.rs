@@ -18,10 +18,13 @@ mod explain;
 mod folds;
 mod lexicon;
 mod load;
+mod lock;
 mod observer;
 mod outputs;
 mod predict;
 mod pretrained;
+mod quantize;
+mod room;
 mod setting;
 mod settings;
 mod train;
@@ -47,6 +50,7 @@ pub use load::{Loaded, NamedRows, Task, load, read_rows, read_targets, read_text
 pub use observer::RunObserver;
 pub use outputs::{check_extension, check_output};
 pub use predict::{LinePredictor, predict_file};
+pub use quantize::{Quality, Quantized, quantize};
 pub use setting::{Arity, GivenOptimizer, Kinds, Range, RunKind, Setting, SettingType, Spec};
 pub use settings::{
     GivenData, GivenImages, GivenModel, GivenOutput, GivenText, GivenTraining, GivenWords,

@@ -349,10 +349,11 @@ impl TextEncoder {
         }
     }
 
+    /// Words of a row at most, as the settings of a run have it.
+    pub(crate) const MOST_WORDS: usize = 1 << 20;
+
     /// Says what is out of range in an encoder that was read from a file.
     pub(crate) fn check(&self) -> std::result::Result<(), String> {
-        /// As the settings of a run have it.
-        const MOST_WORDS: usize = 1 << 20;
         const MOST_NGRAM: usize = 1 << 10;
         const MOST_IDS: usize = 1 << 30;
         let Stored { length, word_ngrams, ngram_buckets, .. } = self.stored;
@@ -360,7 +361,7 @@ impl TextEncoder {
             value if (low..=high).contains(&value) => Ok(()),
             _ => Err(format!("{name} is {value}, but must be from {low} to {high}")),
         };
-        within("the length of a row", length, 1, MOST_WORDS)?;
+        within("the length of a row", length, 1, Self::MOST_WORDS)?;
         within("word_ngrams", word_ngrams, 1, MOST_NGRAM)?;
         if word_ngrams > 1 {
             within("ngram_buckets", ngram_buckets, 1, MOST_IDS)?;
@@ -437,19 +438,9 @@ impl TextEncoder {
         encoder
     }
 
-    /// The room that the largest of these texts needs.
-    pub(crate) fn largest<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Room {
-        let none = Room { words: 0, ids: 0 };
-        let of = |texts: &[T]| {
-            if self.stored.ngrams.is_none() {
-                let words = count_words(self.stored.tokens, texts, false).1;
-                return Room { words, ids: 0 };
-            }
-            let mut scratch = Scratch::default();
-            let encode = |text: &T| self.encode_ngrams(text.as_ref(), &mut scratch, None).room();
-            texts.iter().map(encode).fold(none, Room::max)
-        };
-        texts.par_chunks(STRETCH).map(of).reduce(|| none, Room::max)
+    /// The same words, for rows as large as texts may be.
+    pub(crate) fn without_limit(&self) -> TextEncoder {
+        self.with_room(Room { words: Self::MOST_WORDS, ids: 1 << 30 })
     }
 
     /// Calls `each` with the id of every word of `text` that is known.
@@ -522,6 +513,53 @@ impl TextEncoder {
         (words, places.iter().map(owner).collect())
     }
 
+    /// As [`TextEncoder::encode_all`], of rows as long as their texts, without padding: the ids, where each row ends, and
+    /// what became of each one's words.
+    pub(crate) fn encode_ragged<T: AsRef<str> + Sync>(
+        &self,
+        texts: &[T],
+    ) -> (Vec<u32>, Vec<usize>, Vec<Encoded>) {
+        let parts: Vec<(Vec<u32>, Vec<usize>, Vec<Encoded>)> = texts
+            .par_chunks(STRETCH)
+            .map(|texts| {
+                let (mut scratch, mut rows) = (Scratch::default(), Vec::new());
+                let (mut ends, mut encoded) = (Vec::new(), Vec::new());
+                for text in texts {
+                    encoded.push(self.encode_row(text.as_ref(), false, &mut scratch, &mut rows));
+                    ends.push(rows.len());
+                }
+                (rows, ends, encoded)
+            })
+            .collect();
+        let (mut rows, mut ends, mut encoded) = (Vec::new(), Vec::new(), Vec::new());
+        for (part, own, some) in parts {
+            ends.extend(own.iter().map(|end| rows.len() + end));
+            rows.extend_from_slice(&part);
+            encoded.extend_from_slice(&some);
+        }
+        (rows, ends, encoded)
+    }
+
+    /// The room that the largest of these texts needs, and the ids (without subwords, the words) of all together.
+    pub(crate) fn measure<T: AsRef<str> + Sync>(&self, texts: &[T]) -> (Room, usize) {
+        let none = (Room { words: 0, ids: 0 }, 0);
+        let join = |a: (Room, usize), b: (Room, usize)| (a.0.max(b.0), a.1 + b.1);
+        let measure = |texts: &[T]| {
+            let mut scratch = Scratch::default();
+            let each = |text: &T| {
+                if self.stored.ngrams.is_some() {
+                    let encoded = self.encode_ngrams(text.as_ref(), &mut scratch, None);
+                    return (encoded.room(), encoded.ids);
+                }
+                let mut words = 0;
+                self.stored.tokens.for_each(text.as_ref(), &mut scratch.lowered, |_| words += 1);
+                (Room { words, ids: 0 }, words)
+            };
+            texts.iter().map(each).fold(none, join)
+        };
+        texts.par_chunks(STRETCH).map(measure).reduce(|| none, join)
+    }
+
     /// The words of a document that its row holds, and for each id of the row which of them it is of: one word, or
     /// those of an n-gram; none for padding.
     pub(crate) fn owners(&self, text: &str) -> (Vec<String>, Vec<Option<Range<usize>>>) {
@@ -548,10 +586,22 @@ impl TextEncoder {
     }
 
     fn encode_in(&self, text: &str, scratch: &mut Scratch, row: &mut Vec<u32>) -> Encoded {
+        self.encode_row(text, true, scratch, row)
+    }
+
+    /// Appends a row of ids, filled with padding to the encoder's width (`fill`) or as long as it is.
+    fn encode_row(
+        &self,
+        text: &str,
+        fill: bool,
+        scratch: &mut Scratch,
+        row: &mut Vec<u32>,
+    ) -> Encoded {
         let Stored { length, word_ngrams, ngram_buckets, padding, truncation, .. } = self.stored;
         if self.stored.ngrams.is_some() {
             let encoded = self.encode_ngrams(text, scratch, Some(self.room()));
-            pad(&scratch.ids, self.width(), padding, truncation, row);
+            let width = if fill { self.width() } else { scratch.ids.len() };
+            pad(&scratch.ids, width, padding, truncation, row);
             return encoded;
         }
         let Scratch { lowered, ids, words, ends, joined, .. } = scratch;
@@ -581,7 +631,7 @@ impl TextEncoder {
         let known = ids[range.clone()].iter().filter(is_known).count();
         let encoded = Encoded { words: count, known, cut, ids: 0 };
         if word_ngrams == 1 {
-            pad(ids, length, padding, truncation, row);
+            pad(ids, if fill { length } else { count - cut }, padding, truncation, row);
             return encoded;
         }
         let start = |i: usize| i.checked_sub(1).map_or(0, |before| ends[before]);
@@ -592,7 +642,7 @@ impl TextEncoder {
         for n in 2..=word_ngrams {
             ids.extend(words.windows(n).map(|w| first + ngram_bucket(w, ngram_buckets, joined)));
         }
-        pad(ids, self.width(), padding, truncation, row);
+        pad(ids, if fill { self.width() } else { ids.len() }, padding, truncation, row);
         encoded
     }
 

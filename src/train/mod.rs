@@ -25,6 +25,7 @@ mod words;
 pub use crate::error::Divergence;
 pub use crate::optimizers::{Clip, Optimizer, Schedule};
 pub use fuse::Fusions;
+pub(crate) use fuse::reads_bags;
 pub use history::{BatchReport, EpochReport, History, Metrics};
 pub use parameters::Role;
 pub use predictor::Predictor;

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use super::feed::{Feed, FeedSpec, upload, upload_all, write_rows};
+use super::feed::{Feed, FeedSpec, upload, upload_all, write_inputs, write_rows};
 use super::pace::Pace;
 use super::parameters::{
     Role, build, build_inference, find_non_finite, read_parameters, write_parameters,
@@ -322,15 +322,26 @@ impl<'a> Session<'a> {
         let mut first = 0;
         while first < dataset.rows() {
             let rows = feed.resident.min(dataset.rows() - first);
-            let part = dataset.inputs().as_rows().part(first * width..(first + rows) * width);
-            write_rows(part, feed.inputs, self.executor.as_mut())?;
             let order: Vec<u32> = (0..rows as u32).collect();
-            self.executor.write_u32(feed.order, &order)?;
-            reset_counters(&self.recording, 0, self.executor.as_mut())?;
             let full = feed.full.map(|routine| Run { routine, times: rows / feed.batch });
             let tail = feed.tail.filter(|_| rows % feed.batch > 0);
             let tail = tail.map(|routine| Run { routine, times: 1 });
-            let runs: Vec<Run> = full.into_iter().chain(tail).collect();
+            let mut runs: Vec<Run> = full.into_iter().chain(tail).collect();
+            match &feed.ragged {
+                Some(ragged) => {
+                    let part: Vec<usize> = (first..first + rows).collect();
+                    let part = dataset.inputs().take(&part);
+                    write_inputs(&part, &feed, self.executor.as_mut())?;
+                    runs = feed.ragged_runs(ragged, &part, &order, 1)?;
+                }
+                None => {
+                    let part = first * width..(first + rows) * width;
+                    let part = dataset.inputs().as_rows().part(part);
+                    write_rows(part, feed.inputs, self.executor.as_mut())?;
+                }
+            }
+            self.executor.write_u32(feed.order, &order)?;
+            reset_counters(&self.recording, 0, self.executor.as_mut())?;
             self.executor.run(&runs)?;
             outputs.extend(self.executor.read_f32(store.part(0, rows * self.model.outputs()))?);
             first += rows;
@@ -636,12 +647,16 @@ impl<'a> Session<'a> {
         reset_counters(&self.recording, self.step, self.executor.as_mut())?;
 
         let mut runs = Vec::new();
+        if let Some(ragged) = &feed.ragged {
+            runs = feed.ragged_runs(ragged, dataset.inputs(), rows, repeats)?;
+        }
         if let Some(routine) = feed.whole {
             let ends = self.recording.space.state.part(LAST_SLOT, 2);
             self.executor.write_u32(ends, &[slots as u32, part as u32])?;
             runs.push(Run { routine, times: steps.div_ceil(self.recording.steps_at_once) });
         }
-        for _ in 0..if feed.whole.is_some() { 0 } else { repeats } {
+        let is_told = feed.whole.is_some() || feed.ragged.is_some();
+        for _ in 0..if is_told { 0 } else { repeats } {
             runs.extend(feed.full.map(|routine| Run { routine, times: full }));
             if tail > 0 {
                 let Some(routine) = feed.tail.filter(|_| tail == feed.rows % feed.batch) else {

@@ -605,7 +605,7 @@ impl Trainer {
                 }
                 if recovery.is_due() {
                     recovery.keep(|| place.take(session, (!on_device).then_some(best)))?;
-                    place.reported.answers.clear();
+                    place.reported.forget(place.epoch);
                 }
                 if place.offered.is_none_or(|offered| offered.elapsed() >= OFFER) {
                     place.offered = Some(Instant::now());
@@ -675,7 +675,7 @@ impl Trainer {
         let best = (!on_device).then_some(&*model);
         if recovery.is_due() {
             recovery.keep(|| place.take(session, best))?;
-            place.reported.answers.clear();
+            place.reported.forget(place.epoch);
         }
         let interrupted = observer.interrupted();
         let is_last = place.epoch >= self.epochs || flow == Flow::Stops;
@@ -765,6 +765,11 @@ impl Place {
 }
 
 impl Reported {
+    /// Forgets the answers of epochs up to one that a copy holds.
+    pub fn forget(&mut self, epoch: usize) {
+        self.answers.retain(|(at, _)| *at > epoch);
+    }
+
     /// Reports an epoch, unless it was; returns what is next.
     pub fn epoch(&mut self, report: EpochReport, observer: &mut dyn Observer) -> Next {
         let epoch = report.epoch;

@@ -345,7 +345,7 @@ impl WordTrainer {
                         }
                         if recovery.is_due() {
                             recovery.keep(|| place.take(&recording, executor))?;
-                            place.reported.answers.clear();
+                            place.reported.forget(place.epoch);
                         }
                         if offered.elapsed() >= OFFER {
                             offered = Instant::now();
@@ -393,7 +393,7 @@ impl WordTrainer {
                 }
                 if recovery.is_due() {
                     recovery.keep(|| place.take(&recording, executor))?;
-                    place.reported.answers.clear();
+                    place.reported.forget(place.epoch);
                 }
                 let is_last = place.epoch >= self.epochs;
                 let mut take = || place.take(&recording, executor);
@@ -620,9 +620,11 @@ impl WordTrainer {
                     adds: (i > 0) as u32,
                     ends: (i + 1 == pieces.len()) as u32,
                     bias: 0,
+                    ragged: 0,
                 },
                 embedding_bag::Bindings {
                     ids: inputs,
+                    starts: inputs,
                     table: piece.table,
                     bias,
                     output: hidden,

@@ -7,6 +7,7 @@ mod matrices;
 mod split;
 mod tables;
 pub(super) mod texts;
+pub(super) mod weights;
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -18,7 +19,8 @@ use self::matrices::{
 pub(super) use self::split::Fold;
 use self::split::Split;
 use self::tables::{columns_for, encode_table, load_table};
-use self::texts::{Unknown, encode_texts, load_texts};
+pub(super) use self::texts::encode_rows;
+use self::texts::{Layout, Unknown, encode_texts, load_texts};
 use super::config::RunConfig;
 use crate::data::{
     Account, ByteSource, Content, Dataset, Examples, Format, Inputs, Table, TableColumns, Targets,
@@ -27,6 +29,7 @@ use crate::data::{
 use crate::error::{Error, Result};
 use crate::model::{Input, Kind, Model, Preprocessor};
 use crate::text::TextEncoder;
+use crate::train::reads_bags;
 
 pub use self::matrices::read_targets;
 
@@ -86,7 +89,9 @@ impl Loaded {
     /// What a model reads.
     pub fn input(&self) -> Input {
         match self.training.inputs() {
-            Inputs::Ids { length, .. } => Input::Ids { length: *length },
+            Inputs::Ids { length, .. } | Inputs::Ragged { length, .. } => {
+                Input::Ids { length: *length }
+            }
             Inputs::Matrix { features, .. } => Input::Matrix { features: *features },
         }
     }
@@ -241,7 +246,7 @@ pub(super) fn read_rows_as(
         Preprocessor::Text(encoder) => {
             let columns = TextColumns { label: None, keep_blank: true, ..columns.clone() };
             let examples = read_examples(path, &columns)?;
-            named_texts(encoder, &examples, path)
+            named_texts(encoder, Layout::Padded, &examples, path)
         }
         Preprocessor::Image(encoder) => {
             let mut rows = Rows::read(path, &Reading::of(encoder))?;
@@ -286,16 +291,33 @@ pub fn read_texts<'m>(
     let Preprocessor::Text(encoder) = &model.preprocessor else {
         return Err(Error::Model("the model reads no texts".into()));
     };
-    let rows = named_texts(encoder, &examples, path)?;
+    let layout = layout_for(&model, encoder, &examples.texts);
+    let rows = named_texts(encoder, layout, &examples, path)?;
     Ok((model, rows))
 }
 
-fn named_texts(encoder: &TextEncoder, examples: &Examples, path: &Path) -> Result<NamedRows> {
-    let (values, encoded) = encoder.encode_all(&examples.texts);
+/// How the rows of texts lie that a model shall answer.
+pub(super) fn layout_for<T: AsRef<str> + Sync>(
+    model: &Model,
+    encoder: &TextEncoder,
+    texts: &[T],
+) -> Layout {
+    match reads_bags(model) {
+        true => Layout::of(encoder, texts),
+        false => Layout::Padded,
+    }
+}
+
+fn named_texts(
+    encoder: &TextEncoder,
+    layout: Layout,
+    examples: &Examples,
+    path: &Path,
+) -> Result<NamedRows> {
+    let (inputs, encoded) = encode_rows(encoder, layout, &examples.texts);
     let unknown = (0..encoded.len()).filter(|&row| encoded[row].known == 0).collect();
     let mut account = examples.account.clone();
     texts::warn_of_cut(encoder, &encoded, &examples.lines, &mut account);
-    let inputs = Inputs::Ids { values, length: encoder.width() };
     let (names, texts) = (Vec::new(), Vec::new());
     NamedRows { inputs, names, texts, unknown, divisor: None, account }.checked(path)
 }
@@ -358,8 +380,9 @@ pub(super) fn load_for<'m>(
                 return Err(Error::Model("the model reads no texts".into()));
             };
             let unknown = if skip_unknown { Unknown::LeftOut } else { Unknown::Kept };
+            let (layout, labels) = (layout_for(&model, encoder, &examples.texts), &model.labels);
             let (dataset, examples) =
-                encode_texts(encoder, &model.labels, examples, path, unknown, &mut account)?;
+                encode_texts(encoder, layout, labels, examples, path, unknown, &mut account)?;
             let Examples { lines, texts, .. } = examples;
             Ok(Labelled { model, dataset, account, lines, texts })
         }

@@ -1,17 +1,20 @@
 //! Texts: a run's, where vocabulary and labels are learned from the training rows, and a model's.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use super::labels::{class_targets, class_task, classes, set_labels, set_targets};
 use super::split::{Fold, Split};
+use super::weights::weigh;
 use super::{Given, Loaded, Task};
 use crate::data::{
-    Account, ByteSource, Dataset, Examples, Inputs, Targets, lines_as_words, read_examples,
-    read_examples_of,
+    Account, ByteSource, Dataset, Examples, Inputs, Targets, TextColumns, lines_as_words,
+    read_examples, read_examples_of,
 };
 use crate::error::{Error, Result};
+use crate::layers::Layer;
 use crate::model::Preprocessor;
-use crate::run::config::RunConfig;
+use crate::run::config::{Pool, RunConfig};
 use crate::text::{Encoded, TextEncoder, TextOptions, Tokens};
 
 /// What becomes of texts of which no word is known.
@@ -25,6 +28,53 @@ pub(super) enum Unknown {
     Kept,
     /// They stay, also where no other does: rows of a fold, whose vocabulary is that of the others.
     HeldOut,
+}
+
+/// How rows of ids lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::run) enum Layout {
+    /// Each as wide as the encoder's rows, with padding.
+    Padded,
+    /// Each as long as its text: a step costs what its words cost. For models that read any length.
+    Ragged {
+        /// Ids of a row as the model's input says them.
+        width: usize,
+    },
+}
+
+/// Padded rows of at most so many times their words stay padded. Few are wasted, and what is trained on them has the
+/// bits that it always had.
+const MOST_PADDING: usize = 4;
+
+impl Layout {
+    /// The layout of texts for a model that reads any length, through this encoder.
+    pub fn of<T: AsRef<str> + Sync>(encoder: &TextEncoder, texts: &[T]) -> Layout {
+        let (largest, words) = encoder.measure(texts);
+        let width = if encoder.subwords().is_some() { encoder.width() } else { encoder.length() };
+        let padded = width.saturating_mul(texts.len());
+        match !encoder.room().holds(largest) || padded > words.saturating_mul(MOST_PADDING) {
+            true => Layout::Ragged { width: encoder.width() },
+            false => Layout::Padded,
+        }
+    }
+}
+
+/// Whether the model that a run makes reads texts of any length: a bag or a mean pool, behind which nothing remembers
+/// places.
+fn reads_any_length(config: &RunConfig) -> bool {
+    let model = &config.model;
+    match &model.layers {
+        None => config.builds_autoencoder() || model.pool == Pool::Mean,
+        Some(layers) => {
+            let by_name = layers.iter().any(|layer| layer.from().is_some());
+            let starts = match &layers[..] {
+                [Layer::EmbeddingBag(_), ..] => true,
+                [Layer::Embedding(_), Layer::MeanPool(_), ..] => true,
+                _ => false,
+            };
+            starts && !by_name
+        }
+    }
 }
 
 pub(super) fn load_texts(
@@ -70,22 +120,37 @@ pub(super) fn load_texts(
     if known.is_none() {
         warn_of_tokens(&config.text, &encoder, &mut account);
     }
+    // A bag and a mean have no length: texts are read whole, unless a length is asked for. A model that was trained
+    // before reads as it does.
+    let (mut layout, mut reader) = (Layout::Padded, Cow::Borrowed(&encoder));
+    if known.is_none() && reads_any_length(config) {
+        layout = Layout::of(&encoder, &training_texts);
+        if layout != Layout::Padded && config.text.max_length == 0 {
+            reader = Cow::Owned(encoder.without_limit());
+        }
+    }
+    let reader = reader.as_ref();
     drop(training_texts);
     let unknown = if data.skip_unknown { Unknown::LeftOut } else { Unknown::Refused };
     let [training, validation, held_out] = part(examples, &split);
-    let training = encode_texts(&encoder, &labels, training, path, unknown, &mut account)?.0;
+    let (training, kept) =
+        encode_texts(reader, layout, &labels, training, path, unknown, &mut account)?;
+    let class_weight = config.training.class_weight.as_deref();
+    let training = weigh(training, kept.weights, class_weight, &labels, several)?;
     let mut accounts = vec![account];
     let unknown = if data.skip_unknown { Unknown::LeftOut } else { Unknown::Kept };
     let validation = match &data.validation {
         None if validation.texts.is_empty() => None,
-        None => {
-            Some(encode_texts(&encoder, &labels, validation, path, unknown, &mut accounts[0])?.0)
-        }
+        None => Some(
+            encode_texts(reader, layout, &labels, validation, path, unknown, &mut accounts[0])?.0,
+        ),
         Some(path) => {
+            // An evaluation does not weigh.
+            let columns = TextColumns { weight: None, ..columns };
             let examples = read_examples(path, &columns)?;
             let mut account = examples.account.clone();
             let (dataset, _) =
-                encode_texts(&encoder, &labels, examples, path, unknown, &mut account)?;
+                encode_texts(reader, layout, &labels, examples, path, unknown, &mut account)?;
             accounts.push(account);
             Some(dataset)
         }
@@ -94,7 +159,7 @@ pub(super) fn load_texts(
         true => None,
         false => {
             let (unknown, account) = (Unknown::HeldOut, &mut Account::default());
-            Some(encode_texts(&encoder, &labels, held_out, path, unknown, account)?.0)
+            Some(encode_texts(reader, layout, &labels, held_out, path, unknown, account)?.0)
         }
     };
     Ok(Loaded {
@@ -128,12 +193,14 @@ fn part(examples: Examples, split: &Split) -> [Examples; 3] {
     let mut parts = [Examples::default(), Examples::default(), Examples::default()];
     let mut labels = examples.labels.into_iter();
     let mut sets = examples.label_sets.into_iter();
+    let mut weights = examples.weights.into_iter();
     for ((text, line), at) in examples.texts.into_iter().zip(examples.lines).zip(place) {
         let part = &mut parts[at];
         part.texts.push(text);
         part.lines.push(line);
         part.labels.extend(labels.next());
         part.label_sets.extend(sets.next());
+        part.weights.extend(weights.next());
     }
     parts
 }
@@ -141,14 +208,14 @@ fn part(examples: Examples, split: &Split) -> [Examples; 3] {
 /// Texts as rows of ids with their targets, and those of them that are kept.
 pub(super) fn encode_texts(
     encoder: &TextEncoder,
+    layout: Layout,
     labels: &[String],
     mut examples: Examples,
     path: &Path,
     unknown: Unknown,
     account: &mut Account,
 ) -> Result<(Dataset, Examples)> {
-    let width = encoder.width();
-    let (mut values, encoded) = encoder.encode_all(&examples.texts);
+    let (mut inputs, encoded) = encode_rows(encoder, layout, &examples.texts);
     let is_unknown: Vec<bool> = encoded.iter().map(|encoded| encoded.known == 0).collect();
     let lines: Vec<u64> = examples
         .lines
@@ -174,12 +241,13 @@ pub(super) fn encode_texts(
             ));
         }
         Unknown::LeftOut => {
-            let rows = values.chunks_exact(width).zip(&is_unknown).filter(|(_, is)| !**is);
-            values = rows.flat_map(|(row, _)| row).copied().collect();
+            let kept: Vec<usize> = (0..is_unknown.len()).filter(|&row| !is_unknown[row]).collect();
+            inputs = inputs.take(&kept);
             lines.iter().for_each(|&line| account.without("no known word", line));
             keep(&mut examples.labels, &is_unknown);
             keep(&mut examples.label_sets, &is_unknown);
             keep(&mut examples.lines, &is_unknown);
+            keep(&mut examples.weights, &is_unknown);
             keep(&mut examples.texts, &is_unknown);
         }
         Unknown::Kept if lines.len() == examples.texts.len() => {
@@ -191,7 +259,6 @@ pub(super) fn encode_texts(
         Unknown::HeldOut => {}
         Unknown::Kept => account.warn(unknown_rows(&lines, lines.len())),
     }
-    let inputs = Inputs::Ids { values, length: width };
     let source = path.display().to_string();
     if labels.is_empty() {
         return Ok((Dataset::new(inputs, Targets::Inputs, source)?, examples));
@@ -229,6 +296,24 @@ pub(crate) fn warn_of_tokens(options: &TextOptions, encoder: &TextEncoder, accou
         account.warn(
             "much of it is written without spaces, so tokens are words and characters by Unicode's rules (tokens = unicode); word_ngrams of 2 takes pairs of them too",
         );
+    }
+}
+
+/// The rows of texts, and what became of each one's words.
+pub(in crate::run) fn encode_rows<T: AsRef<str> + Sync>(
+    encoder: &TextEncoder,
+    layout: Layout,
+    texts: &[T],
+) -> (Inputs, Vec<Encoded>) {
+    match layout {
+        Layout::Padded => {
+            let (values, encoded) = encoder.encode_all(texts);
+            (Inputs::Ids { values, length: encoder.width() }, encoded)
+        }
+        Layout::Ragged { width } => {
+            let (values, ends, encoded) = encoder.encode_ragged(texts);
+            (Inputs::Ragged { values, ends, length: width }, encoded)
+        }
     }
 }
 
