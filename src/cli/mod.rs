@@ -18,6 +18,7 @@ mod signals;
 mod summary;
 mod train;
 mod translate;
+mod tune;
 mod vectors;
 
 use std::io::{ErrorKind, Write};
@@ -56,6 +57,7 @@ struct Cli {
 enum Command {
     Demo(demo::Options),
     Train(Box<train::Options>),
+    Tune(Box<tune::Options>),
     Evaluate(evaluate::Options),
     Errors(errors::Options),
     Explain(explain::Options),
@@ -152,6 +154,7 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Demo(options) => demo::run(&options),
         Command::Train(options) => train::run(&options),
+        Command::Tune(options) => tune::run(&options),
         Command::Evaluate(options) => evaluate::run(&options),
         Command::Errors(options) => errors::run(&options),
         Command::Explain(options) => explain::run(&options),

@@ -187,6 +187,26 @@ impl RunConfig {
         values
     }
 
+    /// As [`RunConfig::to_toml`], for a file at `path`: in another folder than the current one, paths are written whole,
+    /// since those in a file are relative to it.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the current folder cannot be told.
+    pub fn to_toml_at(&self, path: &Path) -> Result<String> {
+        let mut config = self.clone();
+        if path.parent().is_some_and(|folder| !folder.as_os_str().is_empty()) {
+            let data = &mut config.data;
+            let output = &mut config.output;
+            let optional =
+                [&mut data.validation, &mut output.model, &mut output.history, &mut output.plot];
+            for path in std::iter::once(&mut data.train).chain(optional.into_iter().flatten()) {
+                let whole = std::path::absolute(&*path);
+                *path = whole.map_err(|e| Error::file("find", &*path, e))?;
+            }
+        }
+        Ok(config.to_toml())
+    }
+
     /// The whole run as a TOML file, which gives the same run when it is read in the same folder.
     pub fn to_toml(&self) -> String {
         let mut text = format!(
@@ -543,12 +563,17 @@ impl RunConfig {
         self.data.targets.as_ref() == Some(&self.data.train)
     }
 
+    /// Rows of a step, of `rows`.
+    pub(super) fn batch_size(&self, rows: usize) -> usize {
+        let by_rows = || (rows / 16).clamp(8, RunConfig::TEXT_BATCH);
+        self.training.batch_size.unwrap_or_else(by_rows).max(1)
+    }
+
     /// The trainer that the run asks for, for `rows` rows that a model of `input` reads, with rows to validate on or
     /// without.
     pub(super) fn trainer(&self, input: Input, rows: usize, validates: bool) -> Trainer {
         let training = &self.training;
-        let by_rows = || (rows / 16).clamp(8, RunConfig::TEXT_BATCH);
-        let batch_size = training.batch_size.unwrap_or_else(by_rows).max(1);
+        let batch_size = self.batch_size(rows);
         let steps_of_epoch = rows.div_ceil(batch_size).max(1);
         let optimizer = match input {
             Input::Matrix { features } if training.adapt_learning_rate => {

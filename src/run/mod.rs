@@ -28,6 +28,7 @@ mod room;
 mod setting;
 mod settings;
 mod train;
+mod tune;
 pub mod tutorial;
 mod vectors;
 mod word_tests;
@@ -57,6 +58,7 @@ pub use settings::{
     HEADINGS, hyperparameters,
 };
 pub use train::{Outcome, train, train_observed};
+pub use tune::{Choice, Effort, Trial, TuneObserver, Tuned, tune};
 pub use vectors::{
     ExportFormat, Neighbour, analogy, export_vectors, export_word2vec, neighbours, neighbours_in,
     odd_one_out, plot_words, similar, similarity,

@@ -88,6 +88,32 @@ fn check(config: &RunConfig, weights: u64, copies: Copies, device: &Device) -> R
     Ok(())
 }
 
+/// Checks that the host can hold the matrices that a run names, before any is read: a number of eight bytes becomes one
+/// of four, and others become no smaller.
+///
+/// # Errors
+/// [`Error::Fault`] with what is needed and what there is.
+pub(super) fn check_files(config: &RunConfig) -> Result<()> {
+    let data = &config.data;
+    let files = [Some(&data.train), data.targets.as_ref(), data.validation.as_ref()];
+    let mut paths: Vec<_> = files.into_iter().flatten().collect();
+    paths.dedup();
+    let is_matrix = |path: &&&std::path::PathBuf| {
+        path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy"))
+    };
+    let bytes = paths.iter().filter(is_matrix).filter_map(|path| Some(path.metadata().ok()?.len()));
+    let needed = bytes.sum::<u64>() / 2;
+    match (needed > SMALL).then(free_memory).flatten() {
+        Some(free) if needed > free => Err(Error::Fault(DeviceFault::OutOfMemory {
+            device: "this machine".into(),
+            what: format!("the rows of {}", data.train.display()),
+            needed: Some(needed),
+            free: Some(free),
+        })),
+        _ => Ok(()),
+    }
+}
+
 /// Checks that the host can take so many bytes more.
 pub(super) fn check_host(needed: u64) -> Result<()> {
     match (needed > SMALL).then(free_memory).flatten() {
@@ -136,6 +162,7 @@ fn free_disk(_: &Path) -> Option<u64> {
 mod tests {
     use super::*;
     use crate::optimizers::{Optimizer, Sgd};
+    use crate::run::{RunKind, Settings};
     use crate::train::EarlyStopping;
 
     #[test]
@@ -158,6 +185,17 @@ mod tests {
         let path = folder.path().join("m");
         check_disk(&path, 1000).expect("it fits");
         check_host(1 << 27).expect("it fits");
+        // A file of holes, larger than any memory.
+        let matrix = folder.path().join("x.npy");
+        let made = std::fs::File::create(&matrix).and_then(|file| file.set_len(1 << 43));
+        let settings = Settings::new(RunKind::Autoencoder, &matrix);
+        let mut config = settings.resolve().expect("complete");
+        if made.is_ok() && cfg!(any(target_os = "linux", target_os = "android")) {
+            let error = check_files(&config).expect_err("too much").to_string();
+            assert!(error.contains("the rows of") && error.contains("MB free"), "{error}");
+        }
+        (config.data.train, config.data.targets) = (path.clone(), None);
+        check_files(&config).expect("it is not there");
         if cfg!(any(target_os = "linux", target_os = "android")) {
             let error = check_host(1 << 60).expect_err("too much").to_string();
             assert!(

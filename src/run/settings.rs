@@ -362,9 +362,9 @@ settings! {
         negatives: usize = |_| WordTrainer::default().negatives,
             whole(1, 64, called("WORDS", training(&[Words], "negatives")));
         /// Skip-gram takes a word with its whole window at once, against twice as many wrong words, which the window's
-        /// words share: fewer products for the same expected gradient.
+        /// words share: fewer products for the same expected gradient. With the flag, each pair has its own.
         share_negatives: bool = |_| WordTrainer::default().share_negatives,
-            training(&[Words], "share-negatives");
+            Spec { negated: true, ..training(&[Words], "own-negatives") };
         /// Words more frequent than this share of all are dropped at random; 0 keeps all.
         subsample: f64 = |_| WordTrainer::default().subsample,
             range(Range::Below(0.0, 1e9), called("SHARE", training(&[Words], "subsample")));

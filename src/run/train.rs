@@ -11,7 +11,7 @@ use super::load::{Given, Loaded, Task, load_given};
 use super::lock::take_outputs;
 use super::observer::{Closures, RunObserver};
 use super::pretrained::Pretrained;
-use super::room::check_room;
+use super::room::{check_files, check_room};
 use crate::backend::Device;
 use crate::data::{Dataset, Inputs, Targets};
 use crate::error::{Error, Result};
@@ -81,6 +81,7 @@ pub fn train_observed(
     observer: &mut dyn RunObserver,
 ) -> Result<Outcome> {
     config.check()?;
+    check_files(config)?;
     let _locks = take_outputs(config.outputs().filter(|(name, _)| *name != "checkpoint"))?;
     if let Some(folds) = config.data.folds {
         return super::folds::train_folds(config, folds, device, observer);

@@ -68,7 +68,7 @@ impl Default for WordTrainer {
             units: 100,
             window: 5,
             negatives: 5,
-            share_negatives: false,
+            share_negatives: true,
             subsample: 1e-3,
             epochs: 5,
             words_per_step: 1024,
