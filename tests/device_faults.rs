@@ -173,7 +173,7 @@ fn word_vectors_go_on_from_a_lost_device_to_the_same_bits() {
         (0..4000).map(|i| if i % 19 == 18 { 0 } else { 2 + i * i % 89 }).collect();
     let mut counts = vec![0; 91];
     tokens.iter().for_each(|&id| counts[id as usize] += 1);
-    let stream = WordStream { tokens, counts, first_word: 2 };
+    let stream = WordStream { tokens, counts, first_word: 2, ..WordStream::default() };
     for method in [WordMethod::Skipgram, WordMethod::Cbow] {
         let trainer =
             WordTrainer { method, units: 12, words_per_step: 128, ..WordTrainer::default() };
@@ -198,7 +198,7 @@ fn words() -> WordStream {
         (0..6000).map(|i| if i % 19 == 18 { 0 } else { 2 + i * i % 1999 }).collect();
     let mut counts = vec![0; 2001];
     tokens.iter().for_each(|&id| counts[id as usize] += 1);
-    WordStream { tokens, counts, first_word: 2 }
+    WordStream { tokens, counts, first_word: 2, ..WordStream::default() }
 }
 
 #[test]

@@ -36,6 +36,6 @@ pub use regression::RegressionReport;
 #[cfg(feature = "pictures")]
 pub use scaling::scaling_plot;
 #[cfg(feature = "pictures")]
-pub use scatter::scatter_plot;
+pub use scatter::{named_plot, scatter_plot};
 #[cfg(not(feature = "pictures"))]
 pub use undrawn::*;
