@@ -159,7 +159,7 @@ fn case(c: &mut Case, sizes: Sizes) -> Dispatch {
     let bias = !sizes[1].is_multiple_of(3);
     let (launches, parts) = match c.is_bench() {
         true => conv.gradient_weights(true),
-        false => conv.gradient_weights_by(bias, 2, if sizes[0] % 2 == 0 { 20 } else { 1 << 16 }),
+        false => conv.gradient_weights_by(bias, 2, if sizes[0].is_multiple_of(2) { 20 } else { 1 << 16 }),
     };
     let params = launches[sizes[0] % launches.len()];
     let places = conv.pictures * conv.output[0] * conv.output[1];
