@@ -84,6 +84,10 @@ impl Describe for MaxPool {
 struct Pool(Windows);
 
 impl Operation for Pool {
+    fn reads_inputs_backward(&self) -> bool {
+        false
+    }
+
     fn training_scratch(&self, rows: usize, _: &[Shape]) -> usize {
         rows * self.0.shape().width()
     }

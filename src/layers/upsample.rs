@@ -102,6 +102,10 @@ macro_rules! params {
 }
 
 impl Operation for Enlarge {
+    fn reads_inputs_backward(&self) -> bool {
+        self.0.interpolation == Interpolation::Bilinear
+    }
+
     fn forward(&self, at: &At<'_>, step: &mut Step<'_>) -> kernels::Activation {
         let (seen, size, output) = (at.inputs[0], self.0.size, at.output);
         let input = seen.span;

@@ -18,6 +18,8 @@ pub struct Fusions {
     pub lazy_rows: bool,
     /// An activation behind a layer that has none of its own is applied as that layer's values are written.
     pub activations: bool,
+    /// Values between layers share buffers where none is read any more when the other is written.
+    pub shared_values: bool,
     /// A model that fits one workgroup's memory does its steps in one dispatch: the same up to rounding, without
     /// a dispatch for each kernel.
     pub small_steps: bool,
@@ -30,6 +32,7 @@ impl Fusions {
         outer_tables: true,
         lazy_rows: true,
         activations: true,
+        shared_values: true,
         small_steps: true,
     };
 
@@ -39,6 +42,7 @@ impl Fusions {
         outer_tables: false,
         lazy_rows: false,
         activations: false,
+        shared_values: false,
         small_steps: false,
     };
 
@@ -60,6 +64,11 @@ impl Fusions {
     /// The same with or without [`Fusions::activations`].
     pub fn with_activations(self, activations: bool) -> Fusions {
         Fusions { activations, ..self }
+    }
+
+    /// The same with or without [`Fusions::shared_values`].
+    pub fn with_shared_values(self, shared_values: bool) -> Fusions {
+        Fusions { shared_values, ..self }
     }
 
     /// The same with or without [`Fusions::small_steps`].

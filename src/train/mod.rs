@@ -9,6 +9,8 @@
 mod feed;
 mod fuse;
 mod history;
+mod lifetimes;
+mod memory;
 mod pace;
 mod parameters;
 mod place;
@@ -25,6 +27,7 @@ pub use crate::error::Divergence;
 pub use crate::optimizers::{Clip, Optimizer, Schedule};
 pub use fuse::Fusions;
 pub use history::{BatchReport, EpochReport, History, Metrics};
+pub use memory::Memory;
 pub use parameters::Role;
 pub use predictor::Predictor;
 pub use profile::{KernelCost, Profile};
