@@ -41,8 +41,7 @@ const CONVOLUTIONS: [&Kernel; 3] =
 #[test]
 fn convolutions_match_their_references() {
     for code in 1..9 {
-        for [a, b, c] in [[40, 8, 12], [37, 20, 4], [36, 3, 5], [27, 5, 8], [20, 10, 3], [15, 1, 6]]
-        {
+        for [a, b, c] in [[36, 8, 12], [27, 5, 3]] {
             for kernel in CONVOLUTIONS {
                 let sizes = [a, b, c, code];
                 if let Err(message) = Checked::new(kernel, 5, sizes).check() {

@@ -382,10 +382,9 @@ impl<T: Real> Patches<'_, T> {
         }
         super::vectorised(
             #[inline(always)]
-            || match (self.channels == self.source_channels && self.dilation[1] == 1, self.channels) {
-                (true, 1) => self.pack_lines::<1>(places, stride, to),
-                (true, _) => self.pack_lines::<0>(places, stride, to),
-                (false, _) => self.pack_taps(places, stride, to),
+            || match self.channels == self.source_channels && self.dilation[1] == 1 {
+                true => self.pack_lines(places, stride, to),
+                false => self.pack_taps(places, stride, to),
             },
         );
     }
@@ -401,8 +400,8 @@ impl<T: Real> Patches<'_, T> {
 
     /// All channels, without dilation along the width: the taps of a line are neighbours.
     #[inline(always)]
-    fn pack_lines<const CHANNELS: usize>(&self, places: Range<usize>, stride: usize, to: &mut [T]) {
-        let channels = if CHANNELS > 0 { CHANNELS } else { self.channels };
+    fn pack_lines(&self, places: Range<usize>, stride: usize, to: &mut [T]) {
+        let channels = self.channels;
         let (taps, width) = (self.taps[1], self.size[1] as isize);
         let run = taps * channels;
         let [mut picture, mut line, mut column] = self.place(places.start);
@@ -681,8 +680,8 @@ pub(super) fn launches<P>(
         true => Ending::Derivative(activation),
         false => Ending::Activate(activation),
     };
-    let most_places = if a % 3 == 0 { 10 } else { MOST_PLACES };
-    let most_terms = if b % 5 == 0 { 12 } else { MOST_TERMS };
+    let most_places = if a.is_multiple_of(3) { 10 } else { MOST_PLACES };
+    let most_terms = if b.is_multiple_of(5) { 12 } else { MOST_TERMS };
     (make(ending, most_places, most_terms), derivative)
 }
 

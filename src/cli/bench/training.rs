@@ -8,8 +8,10 @@
 //! - `mm`: C = A B, f32, 1024 x 1024: GFLOP/s;
 //! - `lazy`: Embedding(1000000, 128) - MeanPool - Dense(1), Adam, batch 256 of 128 ids by Zipf's law
 //!   (s = 1.1): steps a second where only the rows of a batch are updated;
+//! - `cnn`: 28x28x1, convolutions 32 and 64, 3x3, relu, each with a max pool of 2 behind it, dense 128 and 10, categorical
+//!   cross-entropy, Adam, batch 128: samples a second. Not among those that run when none is named;
 //! - `cae`: 28x28x1, convolutions 16 and 32, transposed ones 16 and 1, all 3x3 in steps of 2, relu, sigmoid at the end, MSE,
-//!   Adam, batch 128: samples a second. Not among those that run when none is named;
+//!   Adam, batch 128: samples a second. As above;
 //! - `dense`: the same as `lazy`, every row updated at every step. Not among those that run when none is named.
 
 use std::time::Instant;
@@ -42,6 +44,8 @@ pub enum Workload {
     Lazy,
     /// The same, updated as a whole.
     Dense,
+    /// A convolutional classifier.
+    Cnn,
     /// A convolutional autoencoder.
     Cae,
 }
@@ -56,6 +60,7 @@ impl Workload {
             Workload::Mm => "mm",
             Workload::Lazy => "lazy",
             Workload::Dense => "dense",
+            Workload::Cnn => "cnn",
             Workload::Cae => "cae",
         }
     }
@@ -65,7 +70,7 @@ impl Workload {
         match self {
             Workload::Seed => "ms",
             Workload::Text | Workload::Lazy | Workload::Dense => "steps/s",
-            Workload::Ae | Workload::Cae => "samples/s",
+            Workload::Ae | Workload::Cnn | Workload::Cae => "samples/s",
             Workload::Mm => "GFLOP/s",
         }
     }
@@ -76,10 +81,11 @@ impl std::str::FromStr for Workload {
 
     fn from_str(name: &str) -> Result<Workload> {
         let few = [Workload::Seed, Workload::Text, Workload::Ae, Workload::Mm];
-        let mut all = few.into_iter().chain([Workload::Lazy, Workload::Dense, Workload::Cae]);
+        let mut all =
+            few.into_iter().chain([Workload::Lazy, Workload::Dense, Workload::Cnn, Workload::Cae]);
         all.find(|workload| workload.name() == name).ok_or_else(|| {
             Error::usage(format!(
-                "there is no workload \"{name}\"; there are seed, text, ae, mm, lazy, dense, cae"
+                "there is no workload \"{name}\"; there are seed, text, ae, mm, lazy, dense, cnn, cae"
             ))
         })
     }
@@ -106,6 +112,10 @@ pub fn profile(workload: Workload, device: &Device) -> Result<Option<Profile>> {
         Workload::Lazy | Workload::Dense => {
             let (model, dataset) = table(1_000_000, 128, 256, 128)?;
             (model, dataset, BATCH)
+        }
+        Workload::Cnn => {
+            let (model, dataset) = convolutional_classifier()?;
+            (model, dataset, PICTURES)
         }
         Workload::Cae => {
             let (model, dataset) = convolutional_autoencoder()?;
@@ -155,8 +165,11 @@ pub fn training(workload: Workload, device: &Device) -> Result<f64> {
             let (model, dataset) = autoencoder(8 * BATCH)?;
             Ok(BATCH as f64 / seconds_per_step(&model, &dataset, &trainer(), device)?)
         }
-        Workload::Cae => {
-            let (model, dataset) = convolutional_autoencoder()?;
+        Workload::Cnn | Workload::Cae => {
+            let (model, dataset) = match workload {
+                Workload::Cnn => convolutional_classifier()?,
+                _ => convolutional_autoencoder()?,
+            };
             let trainer = Trainer { batch_size: PICTURES, ..trainer() };
             Ok(PICTURES as f64 / seconds_per_step(&model, &dataset, &trainer, device)?)
         }
@@ -232,11 +245,36 @@ pub(super) fn autoencoder(rows: usize) -> Result<(Model, Dataset)> {
     Ok((Model::new(Input::Matrix { features: 784 }, layers, Loss::Mse, 7)?, dataset))
 }
 
-fn convolutional_autoencoder() -> Result<(Model, Dataset)> {
+/// Eight batches of random pictures of 28 x 28.
+fn random_pictures() -> Inputs {
     let mut generator = ChaCha8Rng::seed_from_u64(0);
     let values = (0..8 * PICTURES * 784).map(|_| (generator.next_u32() >> 8) as f32 / 16_777_216.0);
-    let inputs = Inputs::Matrix { values: values.collect(), features: 784 };
-    let dataset = Dataset::new(inputs, Targets::Inputs, "cae")?;
+    Inputs::Matrix { values: values.collect(), features: 784 }
+}
+
+fn convolutional_classifier() -> Result<(Model, Dataset)> {
+    let values = (0..8 * PICTURES).map(|row| (row % 10) as f32).collect();
+    let targets = Targets::Values { values, width: 1 };
+    let dataset = Dataset::new(random_pictures(), targets, "cnn")?;
+    let conv = |filters| -> Layer {
+        Conv2d::new(filters, 3, Activation::Relu).with_padding(Padding::Same).into()
+    };
+    let layers = vec![
+        Layer::reshape(&[28, 28, 1]),
+        conv(32),
+        Layer::max_pool(2),
+        conv(64),
+        Layer::max_pool(2),
+        Layer::flatten(),
+        Layer::dense(128, Activation::Relu),
+        Layer::dense(10, Activation::Softmax),
+    ];
+    let input = Input::Matrix { features: 784 };
+    Ok((Model::new(input, layers, Loss::CategoricalCrossentropy, 7)?, dataset))
+}
+
+fn convolutional_autoencoder() -> Result<(Model, Dataset)> {
+    let dataset = Dataset::new(random_pictures(), Targets::Inputs, "cae")?;
     let conv = |filters| -> Layer {
         let conv = Conv2d::new(filters, 3, Activation::Relu);
         conv.with_strides(2).with_padding(Padding::Same).into()
