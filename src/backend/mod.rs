@@ -5,6 +5,7 @@ mod check;
 mod contest;
 mod cpu;
 mod device;
+mod faults;
 mod gpu;
 #[cfg(feature = "unstable")]
 mod measure;
@@ -19,6 +20,7 @@ pub use check::Gap;
 #[cfg(feature = "unstable")]
 pub use check::{Compared, Oracle};
 pub use cpu::CpuExecutor;
+pub use faults::Fault;
 pub use device::{AdapterInfo, Device, DeviceKind, list_adapters, no_gpu_note};
 pub use gpu::GpuExecutor;
 #[cfg(feature = "unstable")]
@@ -27,6 +29,8 @@ pub use measure::{Ceilings, measure, measure_roughly, measure_variant};
 pub use survey::{AdapterReport, survey_adapters};
 #[cfg(feature = "unstable")]
 pub use tuner::TunedChoice;
+
+pub(crate) use memory_info::free_memory;
 
 use crate::error::Result;
 use crate::kernels::Span;

@@ -28,6 +28,9 @@ pub(super) struct Options {
     /// Column or key of the label
     #[arg(long, default_value = "label")]
     label_column: String,
+    /// What stands between several labels of a text; that of the training unless given
+    #[arg(long, value_name = "TEXT")]
+    label_separator: Option<String>,
     #[command(flatten)]
     rows: RowsOptions,
     /// Leave out texts without a known word
@@ -48,17 +51,20 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
         label: Some(options.label_column.clone()),
         format: options.rows.format,
         no_header: options.rows.no_header,
-        keep_blank: false,
+        label_separator: options.label_separator.clone(),
+        ..TextColumns::default()
     };
     let targets = options.targets.as_deref();
     let found = evaluate(&model, &options.data, targets, &columns, options.skip_unknown, &device)?;
-    tell(&found.account, false);
+    // Its rows are in the object.
+    tell(&found.account, options.json);
     if options.json {
         return print(serde_json::json!({
             "rows": found.rows,
             "loss": found.metrics.loss,
             "accuracy": found.metrics.accuracy,
             "report": found.classification,
+            "labels": found.labels,
             "regression": found.regression,
             "data": found.account,
         }));
@@ -70,6 +76,9 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     print(text)?;
     if let Some(report) = &found.classification {
         print(format_args!("\n{report}\n{}", report.confusion_text()))?;
+    }
+    if let Some(report) = &found.labels {
+        print(format_args!("\n{report}"))?;
     }
     if let Some(report) = &found.regression {
         print(report)?;

@@ -7,14 +7,18 @@ mod demo;
 mod devices;
 mod doctor;
 mod encode;
+mod errors;
 mod evaluate;
+mod explain;
 mod predict;
 mod progress;
+mod quantize;
 mod reconstruct;
 mod signals;
 mod summary;
 mod train;
 mod translate;
+mod tune;
 mod vectors;
 
 use std::io::{ErrorKind, Write};
@@ -53,7 +57,10 @@ struct Cli {
 enum Command {
     Demo(demo::Options),
     Train(Box<train::Options>),
+    Tune(Box<tune::Options>),
     Evaluate(evaluate::Options),
+    Errors(errors::Options),
+    Explain(explain::Options),
     Predict(predict::Options),
     Encode(encode::EncodeOptions),
     Decode(encode::DecodeOptions),
@@ -62,7 +69,13 @@ enum Command {
     Translate(translate::Options),
     Similar(vectors::SimilarOptions),
     Neighbours(vectors::NeighboursOptions),
+    Analogy(vectors::AnalogyOptions),
+    Similarity(vectors::SimilarityOptions),
+    OddOneOut(vectors::OddOneOutOptions),
+    EvaluateVectors(vectors::EvaluateVectorsOptions),
+    PlotWords(vectors::PlotWordsOptions),
     Export(vectors::ExportOptions),
+    Quantize(quantize::Options),
     Summary(summary::Options),
     Devices(devices::Options),
     Doctor(doctor::Options),
@@ -141,7 +154,10 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Demo(options) => demo::run(&options),
         Command::Train(options) => train::run(&options),
+        Command::Tune(options) => tune::run(&options),
         Command::Evaluate(options) => evaluate::run(&options),
+        Command::Errors(options) => errors::run(&options),
+        Command::Explain(options) => explain::run(&options),
         Command::Predict(options) => predict::run(&options),
         Command::Encode(options) => encode::run_encode(&options),
         Command::Decode(options) => encode::run_decode(&options),
@@ -150,7 +166,13 @@ pub fn main() -> ExitCode {
         Command::Translate(options) => translate::run(&options),
         Command::Similar(options) => vectors::run_similar(&options),
         Command::Neighbours(options) => vectors::run_neighbours(&options),
+        Command::Analogy(options) => vectors::run_analogy(&options),
+        Command::Similarity(options) => vectors::run_similarity(&options),
+        Command::OddOneOut(options) => vectors::run_odd_one_out(&options),
+        Command::EvaluateVectors(options) => vectors::run_evaluate_vectors(&options),
+        Command::PlotWords(options) => vectors::run_plot_words(&options),
         Command::Export(options) => vectors::run_export(&options),
+        Command::Quantize(options) => quantize::run(&options),
         Command::Summary(options) => summary::run(&options),
         Command::Devices(options) => devices::run(&options),
         Command::Doctor(options) => doctor::run(&options),

@@ -15,11 +15,12 @@ mod separated;
 mod source;
 mod table;
 mod table_encoder;
+mod vectors;
 
 pub(crate) use account::NAMED;
 pub use account::{Account, LeftOut, lines_as_words, numbers_as_words};
-pub(crate) use dataset::check_ids_of;
 pub use dataset::{Dataset, Inputs, Rows, Targets, permutation};
+pub(crate) use dataset::{check_ids_in, check_ids_of};
 pub(crate) use examples::read_examples_of;
 pub use examples::{Examples, TextColumns, read_examples, read_lines};
 pub use format::{Content, Format, content};
@@ -31,7 +32,12 @@ pub use npy::{Array, npy_bytes, read_array, read_npy};
 pub use pictures::image_thumbnail;
 pub(crate) use pictures::reshape;
 pub use pictures::{image_png, is_decoding};
-pub(crate) use source::{ByteSource, extension};
+pub(crate) use source::{ByteSource, extension, is_packed};
 pub use table::{Table, TableColumns, TableTask, column_names, read_columns, read_table};
 pub(crate) use table::{column_names_of, read_columns_of, unknown_categories};
 pub use table_encoder::{ColumnKind, Missing, TableEncoder, TargetColumn};
+pub(crate) use vectors::{
+    Architecture, FasttextArguments, FasttextFile, FasttextLoss, fasttext_bytes, is_fasttext,
+    read_word_vectors,
+};
+pub use vectors::{VectorFormat, WordVectorTable, words_beside, write_word_vectors};

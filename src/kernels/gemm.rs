@@ -193,48 +193,71 @@ fn few_rows<T: Real>(p: &Product<'_, T>, c: &mut [T], c_stride: usize, finish: F
     let [m, n, k] = p.size;
     let [rs, cs] = p.b_strides;
     let a = |i: usize| &p.a[i * p.a_strides[0]..][..k];
-    let block = |columns: Range<usize>| -> [[T; BLOCK]; FEW] {
+    let is_fused = super::simd::form() != super::simd::Form::Baseline;
+    // Elements of C that are complete but for `finish`.
+    let block = |c: &[T], columns: Range<usize>| -> [[T; BLOCK]; FEW] {
+        let begun = |i: usize, j: usize, sum: T| match p.begin {
+            Begin::Zero => sum,
+            Begin::Accumulate => c[i * c_stride + j] + sum,
+            Begin::Row(row) => row[j] + sum,
+        };
         let mut sums = [[T::ZERO; BLOCK]; FEW];
         super::vectorised(
             #[inline(always)]
             || {
                 for (i, sums) in sums[..m].iter_mut().enumerate() {
                     let sums = &mut sums[..columns.len()];
-                    if cs == 1 {
-                        for (d, &a) in a(i).iter().enumerate() {
-                            let b = &p.b[d * rs + columns.start..][..columns.len()];
-                            sums.iter_mut().zip(b).for_each(|(sum, &b)| *sum += a * b);
-                        }
-                    } else {
+                    if cs != 1 {
                         for (sum, j) in sums.iter_mut().zip(columns.clone()) {
-                            *sum = super::dot(a(i), &p.b[j * cs..][..k]);
+                            *sum = begun(i, j, super::dot(a(i), &p.b[j * cs..][..k]));
                         }
+                        continue;
+                    }
+                    // In the order and the rounding of tiles, so that an answer does not depend on how many rows
+                    // were asked for.
+                    let shape = Shape::new(k, 1);
+                    for part in 0..shape.parts {
+                        let mut of_part = [T::ZERO; BLOCK];
+                        let of_part = &mut of_part[..columns.len()];
+                        let from = part * shape.depth;
+                        let a = &a(i)[from..from + shape.depth_of(part, k)];
+                        for (d, &a) in a.iter().enumerate() {
+                            let b = &p.b[(from + d) * rs + columns.start..][..columns.len()];
+                            let terms = of_part.iter_mut().zip(b);
+                            match is_fused {
+                                true => terms.for_each(|(sum, &b)| *sum = a.mul_add(b, *sum)),
+                                false => terms.for_each(|(sum, &b)| *sum += a * b),
+                            }
+                        }
+                        let sums = sums.iter_mut().zip(&*of_part).zip(columns.clone());
+                        sums.for_each(|((sum, &of_part), j)| {
+                            *sum = if part == 0 { begun(i, j, of_part) } else { *sum + of_part };
+                        });
                     }
                 }
             },
         );
         sums
     };
-    let mut write = |columns: Range<usize>, sums: &[[T; BLOCK]; FEW]| {
+    let write = |c: &mut [T], columns: Range<usize>, sums: &[[T; BLOCK]; FEW]| {
         for (i, sums) in sums[..m].iter().enumerate() {
             let c = &mut c[i * c_stride..][columns.clone()];
-            for ((c, &sum), j) in c.iter_mut().zip(sums).zip(columns.clone()) {
-                *c = match p.begin {
-                    Begin::Zero => sum,
-                    Begin::Accumulate => *c + sum,
-                    Begin::Row(row) => row[j] + sum,
-                };
-            }
+            c.copy_from_slice(&sums[..columns.len()]);
             finish(i, columns.start, c);
         }
     };
     let cut = |i: usize| i * BLOCK..n.min((i + 1) * BLOCK);
     let blocks = n.div_ceil(BLOCK);
     if m * n * k < THREADS_FROM {
-        return (0..blocks).for_each(|i| write(cut(i), &block(cut(i))));
+        for i in 0..blocks {
+            let sums = block(c, cut(i));
+            write(c, cut(i), &sums);
+        }
+        return;
     }
-    let sums: Vec<_> = (0..blocks).into_par_iter().map(|i| block(cut(i))).collect();
-    sums.iter().enumerate().for_each(|(i, sums)| write(cut(i), sums));
+    let before = &*c;
+    let sums: Vec<_> = (0..blocks).into_par_iter().map(|i| block(before, cut(i))).collect();
+    sums.iter().enumerate().for_each(|(i, sums)| write(c, cut(i), sums));
 }
 
 /// Whether the last element of a matrix of `[rows, columns]` with these strides lies within `len` elements. Sums
@@ -269,12 +292,14 @@ macro_rules! blocked {
                 result
             }
 
-            /// C (row stride `c_stride`) = `begin` + A B, then `finish` for each row.
+            /// C (row stride `c_stride`) = `begin` + A B, then `finish` for each row. `alone`: by the calling
+            /// thread, for blocks of a larger product that threads share.
             pub fn product(
                 p: &Product<'_, $T>,
                 c: &mut [$T],
                 c_stride: usize,
                 finish: Finish<'_, $T>,
+                alone: bool,
             ) {
                 let [m, n, k] = p.size;
                 // What is read and written without checks below lies within what these have checked.
@@ -288,6 +313,13 @@ macro_rules! blocked {
                 if m == 0 || n == 0 {
                     return;
                 }
+                if alone {
+                    // No way that depends on m: blocks of one product have the same bits, however they are cut.
+                    return match n <= THIN && k >= THIN && p.a_strides[1] == 1 {
+                        true => thin_rows(p, c, c_stride, finish),
+                        false => crate::kernels::simd::arch().dispatch(Whole { p, c, c_stride, finish, alone }),
+                    };
+                }
                 if n <= THIN && k >= THIN && p.a_strides[1] == 1 {
                     return thin_rows(p, c, c_stride, finish);
                 }
@@ -297,7 +329,8 @@ macro_rules! blocked {
                 if m <= FEW && n > THIN && p.a_strides[1] == 1 && p.b_strides.contains(&1) {
                     return few_rows(p, c, c_stride, finish);
                 }
-                pulp::Arch::new().dispatch(Whole { p, c, c_stride, finish });
+                let work = Whole { p, c, c_stride, finish, alone };
+                crate::kernels::simd::arch().dispatch(work);
             }
 
             struct Whole<'a, 'b> {
@@ -305,6 +338,7 @@ macro_rules! blocked {
                 c: &'b mut [$T],
                 c_stride: usize,
                 finish: Finish<'a, $T>,
+                alone: bool,
             }
 
             impl WithSimd for Whole<'_, '_> {
@@ -312,14 +346,17 @@ macro_rules! blocked {
 
                 #[inline(always)]
                 fn with_simd<S: Simd>(self, simd: S) {
-                    let Whole { p, c, c_stride, finish } = self;
+                    let Whole { p, c, c_stride, finish, alone } = self;
                     let [m, n, k] = p.size;
-                    let (width, tile) = (2 * S::$lanes, rows_of_a_tile::<S>());
+                    // One vector where that holds all columns: of two, half would be computed in vain.
+                    let width = if n <= S::$lanes { S::$lanes } else { 2 * S::$lanes };
+                    let tile = rows_of_a_tile::<S>();
                     let c = Shared(c.as_mut_ptr());
                     let region =
                         Region { simd, p, c, c_stride, finish, shape: Shape::new(k, width) };
                     let panels = n.div_ceil(width);
                     let threads = match m * n * k {
+                        _ if alone => 1,
                         0..THREADS_FROM => 1,
                         _ => rayon::current_num_threads(),
                     };
@@ -544,7 +581,7 @@ macro_rules! blocked {
                         && ((meet || cs >= 256) && columns.len() > 1 || columns.len() > 16);
                     if !packs {
                         let a = A { values: &p.a[work.from * cs..], layout: Layout::InPlace };
-                        return tiles(simd, work, a, rows, columns);
+                        return tiles_of_width(simd, work, a, rows, columns);
                     }
                     let count = rows.len();
                     with_packed(1, count * depth, |packed| {
@@ -573,7 +610,7 @@ macro_rules! blocked {
                         let whole = count / tile * tile;
                         let layout =
                             Layout::Packed { first: rows.start, whole, rest: count - whole };
-                        tiles(simd, work, A { values: packed, layout }, rows, columns);
+                        tiles_of_width(simd, work, A { values: packed, layout }, rows, columns);
                     });
                 }
             }
@@ -611,16 +648,31 @@ macro_rules! blocked {
                 }
             }
 
-            /// The tiles of a block.
+            /// The tiles of a block, of panels one vector wide or two.
             #[inline(always)]
-            fn tiles<S: Simd>(
+            fn tiles_of_width<S: Simd>(
                 simd: S,
                 work: &Work<'_>,
                 a: A<'_>,
                 rows: Range<usize>,
                 columns: Range<usize>,
             ) {
-                let (width, depth) = (2 * S::$lanes, work.depth);
+                match work.p.size[1] <= S::$lanes {
+                    true => tiles::<S, 1>(simd, work, a, rows, columns),
+                    false => tiles::<S, 2>(simd, work, a, rows, columns),
+                }
+            }
+
+            /// The tiles of a block, of panels V vectors wide.
+            #[inline(always)]
+            fn tiles<S: Simd, const V: usize>(
+                simd: S,
+                work: &Work<'_>,
+                a: A<'_>,
+                rows: Range<usize>,
+                columns: Range<usize>,
+            ) {
+                let (width, depth) = (V * S::$lanes, work.depth);
                 let n = work.p.size[1];
                 for panel in columns.clone() {
                     let b =
@@ -633,12 +685,12 @@ macro_rules! blocked {
                         let tile = Tile { work, a, strides, b, row, column };
                         // One instance for each number of rows, so that none is computed in vain.
                         row += match (size_of::<S::$vector>(), left) {
-                            (64, 12..) => tile.run::<S, 12>(simd),
-                            (_, 8..) if size_of::<S::$vector>() == 64 => tile.run::<S, 8>(simd),
-                            (_, 6..) => tile.run::<S, 6>(simd),
-                            (_, 4..) => tile.run::<S, 4>(simd),
-                            (_, 2..) => tile.run::<S, 2>(simd),
-                            _ => tile.run::<S, 1>(simd),
+                            (64, 12..) => tile.run::<S, 12, V>(simd),
+                            (_, 8..) if size_of::<S::$vector>() == 64 => tile.run::<S, 8, V>(simd),
+                            (_, 6..) => tile.run::<S, 6, V>(simd),
+                            (_, 4..) => tile.run::<S, 4, V>(simd),
+                            (_, 2..) => tile.run::<S, 2, V>(simd),
+                            _ => tile.run::<S, 1, V>(simd),
                         };
                     }
                 }
@@ -669,24 +721,25 @@ macro_rules! blocked {
             impl Tile<'_> {
                 /// R rows of a panel's width; returns R.
                 #[inline(always)]
-                fn run<S: Simd, const R: usize>(self, simd: S) -> usize {
+                fn run<S: Simd, const R: usize, const V: usize>(self, simd: S) -> usize {
                     let Tile { work, a, strides: [rs, cs], b, row, column } = self;
                     let (b, _) = S::as_simd(b);
                     let depth = work.depth;
                     assert!(depth == 0 || (R - 1) * rs + (depth - 1) * cs < a.len(), "a tile of A");
                     let zero = simd.$splat(0.0);
-                    let mut sums = [[zero; 2]; R];
-                    for (k, b) in b.chunks_exact(2).take(depth).enumerate() {
+                    let mut sums = [[zero; V]; R];
+                    for (k, b) in b.chunks_exact(V).take(depth).enumerate() {
                         for r in 0..R {
                             // SAFETY: r <= R - 1 and k <= depth - 1, so the assert above holds it.
                             #[allow(unsafe_code)]
                             let value = unsafe { *a.get_unchecked(r * rs + k * cs) };
                             let value = simd.$splat(value);
-                            sums[r][0] = simd.$mul_add(value, b[0], sums[r][0]);
-                            sums[r][1] = simd.$mul_add(value, b[1], sums[r][1]);
+                            for v in 0..V {
+                                sums[r][v] = simd.$mul_add(value, b[v], sums[r][v]);
+                            }
                         }
                     }
-                    let columns = (2 * S::$lanes).min(work.p.size[1] - column);
+                    let columns = (V * S::$lanes).min(work.p.size[1] - column);
                     for (r, sums) in sums.iter().enumerate() {
                         // SAFETY: this block's own rows and columns, within C by `product`'s asserts.
                         #[allow(unsafe_code)]
@@ -699,23 +752,25 @@ macro_rules! blocked {
                             Begin::Accumulate => Some(&[]),
                             Begin::Row(row) => Some(&row[column..][..columns]),
                         };
-                        if columns == 2 * S::$lanes {
+                        if columns == V * S::$lanes {
                             let (c, _) = S::as_mut_simd(c);
                             match first {
                                 None => c.copy_from_slice(sums),
                                 Some([]) => {
-                                    c[0] = simd.$add(c[0], sums[0]);
-                                    c[1] = simd.$add(c[1], sums[1]);
+                                    for v in 0..V {
+                                        c[v] = simd.$add(c[v], sums[v]);
+                                    }
                                 }
                                 Some(first) => {
                                     let (first, _) = S::as_simd(first);
-                                    c[0] = simd.$add(first[0], sums[0]);
-                                    c[1] = simd.$add(first[1], sums[1]);
+                                    for v in 0..V {
+                                        c[v] = simd.$add(first[v], sums[v]);
+                                    }
                                 }
                             }
                             continue;
                         }
-                        let sums: &[$T] = bytemuck::cast_slice(sums);
+                        let sums: &[$T] = bytemuck::cast_slice(&sums[..]);
                         match first {
                             None => c.copy_from_slice(&sums[..columns]),
                             Some([]) => c.iter_mut().zip(sums).for_each(|(c, &sum)| *c += sum),

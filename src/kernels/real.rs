@@ -9,6 +9,7 @@ use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 
 use super::gemm::{Finish, Product};
+use super::vectorised;
 
 /// A real number of the references.
 pub trait Real:
@@ -88,6 +89,9 @@ pub trait Real:
         c_stride: usize,
         finish: Finish<'_, Self>,
     );
+    /// The same by the calling thread alone: a block of a product whose blocks threads share. An element's bits do not
+    /// depend on how the rows of C are cut into blocks.
+    fn product_block(product: &Product<'_, Self>, c: &mut [Self], c_stride: usize);
 }
 
 // The constants stand as Cephes published them.
@@ -211,7 +215,10 @@ impl Real for f32 {
         (kernel.reference_f32)(params, slots);
     }
     fn product(p: &Product<'_, f32>, c: &mut [f32], c_stride: usize, finish: Finish<'_, f32>) {
-        super::gemm::single::product(p, c, c_stride, finish);
+        super::gemm::single::product(p, c, c_stride, finish, false);
+    }
+    fn product_block(p: &Product<'_, f32>, c: &mut [f32], c_stride: usize) {
+        super::gemm::single::product(p, c, c_stride, &|_, _, _| {}, true);
     }
 }
 
@@ -276,7 +283,10 @@ impl Real for f64 {
         (kernel.reference_f64)(params, slots);
     }
     fn product(p: &Product<'_, f64>, c: &mut [f64], c_stride: usize, finish: Finish<'_, f64>) {
-        super::gemm::double::product(p, c, c_stride, finish);
+        super::gemm::double::product(p, c, c_stride, finish, false);
+    }
+    fn product_block(p: &Product<'_, f64>, c: &mut [f64], c_stride: usize) {
+        super::gemm::double::product(p, c, c_stride, &|_, _, _| {}, true);
     }
 }
 
@@ -313,6 +323,26 @@ pub fn for_costly_rows<T: Send>(
     out.par_chunks_mut(rows * width).enumerate().for_each(|(i, piece)| work(i * rows, piece));
 }
 
+/// As [`for_costly_rows`], over two arrays of rows of the same width.
+pub fn for_costly_pairs<T: Send>(
+    out: &mut [T],
+    other: &mut [T],
+    width: usize,
+    cost: usize,
+    work: impl Fn(usize, &mut [T], &mut [T]) + Send + Sync,
+) {
+    if out.len() / width.max(1) * cost < PARALLEL {
+        return work(0, out, other);
+    }
+    use rayon::prelude::*;
+    let rows = match rayon::current_num_threads() {
+        threads @ 1..=4 => (out.len() / width.max(1)).div_ceil(threads),
+        _ => (PARALLEL / 4).div_ceil(cost),
+    };
+    let pairs = out.par_chunks_mut(rows * width).zip(other.par_chunks_mut(rows * width));
+    pairs.enumerate().for_each(|(i, (out, other))| work(i * rows, out, other));
+}
+
 /// Runs `work` on each piece of `out` and of `totals` (two numbers a piece), cut into `groups` equal
 /// stretches, on all threads where `out` is large: how losses are shared among workgroups.
 pub fn for_stretches<T: Send>(
@@ -336,13 +366,6 @@ pub fn for_stretches<T: Send>(
     use rayon::prelude::*;
     let pairs = out.par_chunks_mut(stretch).zip(used.par_chunks_exact_mut(2));
     pairs.enumerate().for_each(|(i, (out, totals))| work(i * stretch, out, totals));
-}
-
-/// Runs a loop compiled for the widest vectors that this processor has. Mark the closure
-/// `#[inline(always)]`: one that is called and not inlined is compiled for the oldest processor.
-#[inline(always)]
-pub fn vectorised<R>(work: impl FnOnce() -> R) -> R {
-    pulp::Arch::new().dispatch(work)
 }
 
 /// `out` = the sum of `rows` `[.., out.len()]` over its rows, in their order: a bias's gradient, and the sum of

@@ -79,6 +79,10 @@ impl Describe for Dense {
         Some(self.units)
     }
 
+    fn with_activation(&self, activation: Activation) -> Option<Layer> {
+        Some(Layer::dense(self.units, activation))
+    }
+
     fn lower(&self, inputs: &[ValueId], to: &mut Lowering<'_>) -> ValueId {
         let operation = Affine {
             units: self.units,
@@ -99,6 +103,14 @@ pub(crate) struct Affine {
 impl Operation for Affine {
     fn gradient_parts(&self, rows: usize, input: Shape, pieces: &[Piece]) -> usize {
         pieces.iter().map(|piece| parts_len(rows, input.width(), self.units, piece)).max().unwrap_or(0)
+    }
+
+    fn fuse(&mut self, activation: kernels::Activation) -> bool {
+        let is_free = self.activation == kernels::Activation::Linear;
+        if is_free {
+            self.activation = activation;
+        }
+        is_free
     }
 
     fn as_small(&self) -> Option<Small> {

@@ -1,10 +1,12 @@
 //! What a model is: layers and their shapes, weights and their initialisers, a loss, what turns
 //! raw data into its inputs, its summary and its file.
 
+pub(crate) mod fasttext;
 mod file;
 mod kind;
 mod noise;
 pub(crate) mod seal;
+mod storage;
 mod summary;
 mod validate;
 
@@ -19,12 +21,13 @@ pub use crate::losses::Loss;
 pub use file::read_weights;
 pub use kind::Kind;
 pub use noise::{Noise, NoiseKind};
+pub use storage::Storage;
 
 use crate::data::{ImageEncoder, TableEncoder};
 use crate::error::{Error, Result};
 use crate::layers::Initializer;
 
-use crate::text::TextEncoder;
+use crate::text::{Room, TextEncoder};
 
 /// What a model's first layer reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +90,9 @@ pub struct Source {
     pub targets: Option<PathBuf>,
     /// Column or key of the text, for texts.
     pub text_column: String,
+    /// What stands between the labels of a row, where there are several in one field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_separator: Option<String>,
 }
 
 fn lossy<S: serde::Serializer>(
@@ -156,6 +162,9 @@ pub struct Model {
     pub preprocessor: Preprocessor,
     /// Names of the classes, for a classifier: two of them with one output, else one an output.
     pub labels: Vec<String>,
+    /// For a model of several labels a row: the probability from which on a label is answered, one for all or one a
+    /// label; 0.5 where it is empty.
+    pub thresholds: Vec<f32>,
     /// Layers of the encoder, for an autoencoder: what they give is the code.
     pub latent_layer: Option<usize>,
     /// What the inputs are disturbed by in training, for a model that learns to undo it.
@@ -228,6 +237,7 @@ impl Model {
             parameters: Vec::new(),
             preprocessor: Preprocessor::None,
             labels: Vec::new(),
+            thresholds: Vec::new(),
             latent_layer: None,
             noise: None,
             source: None,
@@ -272,6 +282,7 @@ impl Model {
             layers: self.layers.clone(),
             preprocessor: Preprocessor::None,
             labels: Vec::new(),
+            thresholds: Vec::new(),
             source: None,
             ..*self
         }
@@ -295,11 +306,11 @@ impl Model {
         self.part(self.latent_layers()?..self.layers.len())
     }
 
-    /// The model for texts of `words` words, where its layers read texts of any length (a mean, a bag): the
+    /// The model for rows of texts of another size, where its layers read texts of any length (a mean, a bag): the
     /// same weights, another width of the input. `None` where a layer's weights are for one length.
-    pub(crate) fn for_words(&self, words: usize) -> Option<Model> {
+    pub(crate) fn for_room(&self, room: Room) -> Option<Model> {
         let Preprocessor::Text(encoder) = &self.preprocessor else { return None };
-        let encoder = encoder.with_length(words);
+        let encoder = encoder.with_room(room);
         let input = Input::Ids { length: encoder.width() };
         let weights = self.parameters.clone();
         let layers = self.layers.clone();
@@ -307,6 +318,7 @@ impl Model {
         Some(Model {
             preprocessor: Preprocessor::Text(encoder),
             labels: self.labels.clone(),
+            thresholds: self.thresholds.clone(),
             latent_layer: self.latent_layer,
             noise: self.noise,
             source: self.source.clone(),
@@ -324,9 +336,34 @@ impl Model {
         let Preprocessor::Text(encoder) = &self.preprocessor else {
             return std::borrow::Cow::Borrowed(self);
         };
-        let longest = encoder.longest(texts);
-        let longer = (longest > encoder.length()).then(|| self.for_words(longest)).flatten();
-        longer.map_or(std::borrow::Cow::Borrowed(self), std::borrow::Cow::Owned)
+        let (largest, room) = (encoder.measure(texts).0, encoder.room());
+        let larger = (!room.holds(largest)).then(|| self.for_room(room.max(largest))).flatten();
+        larger.map_or(std::borrow::Cow::Borrowed(self), std::borrow::Cow::Owned)
+    }
+
+    /// The model with another table in its first layer, and without dropout and the last activation: it gives scores.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the first layer has no such table.
+    pub(crate) fn as_scores(&self, table: Parameter) -> Result<Model> {
+        let rows = table.shape.first().copied().unwrap_or(0);
+        let mut layers = self.layers.clone();
+        for (i, layer) in layers.iter_mut().enumerate() {
+            if i == 0 {
+                *layer = layer.clone().with_table_rows(rows);
+            }
+            let at_rest = layer.describe().at_rest();
+            *layer = at_rest.unwrap_or_else(|| layer.clone());
+        }
+        if let Some(last) = layers.last_mut() {
+            let linear = last.describe().with_activation(Activation::Linear);
+            *last = linear.unwrap_or_else(|| last.clone());
+        }
+        let mut weights = self.parameters.clone();
+        if let Some(first) = weights.first_mut() {
+            *first = table;
+        }
+        Model::with_parameters(self.input, layers, Loss::Mse, weights)
     }
 
     /// Whether it was trained to give something else than it reads.
@@ -516,6 +553,24 @@ impl Model {
     /// The weights, to be replaced by others of the same shapes.
     pub(crate) fn parameters_mut(&mut self) -> &mut [Parameter] {
         &mut self.parameters
+    }
+
+    /// Of each parameter whether it is a running statistic, which no optimizer changes.
+    pub(crate) fn are_statistics(&self) -> Vec<bool> {
+        let shapes = self.layer_shapes();
+        let of = |(layer, &input): (&Layer, &Shape)| {
+            let layer = layer.describe();
+            let count = layer.parameters(input).len();
+            let learning = count - layer.statistics();
+            (0..count).map(move |i| i >= learning)
+        };
+        self.layers.iter().zip(&shapes).flat_map(of).collect()
+    }
+
+    /// Number of weights that an optimizer changes: all but running statistics.
+    pub fn trainable_count(&self) -> usize {
+        let all = self.parameters.iter().zip(self.are_statistics());
+        all.filter(|(_, is_statistic)| !is_statistic).map(|(p, _)| p.count()).sum()
     }
 
     /// Parameters that the first `layers` layers have.

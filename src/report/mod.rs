@@ -11,6 +11,7 @@ mod classification;
 mod drawing;
 #[cfg(feature = "pictures")]
 mod grid;
+mod labels;
 mod linear;
 mod pca;
 #[cfg(feature = "pictures")]
@@ -23,10 +24,11 @@ mod scatter;
 #[cfg(not(feature = "pictures"))]
 mod undrawn;
 
-pub use classification::ClassificationReport;
+pub use classification::{ClassificationReport, Confused, Scores};
 pub use drawing::{Cloud, GridGroup, GridRow, PlotFormat, ScalingPanel};
 #[cfg(feature = "pictures")]
 pub use grid::grid_png;
+pub use labels::{AtK, LabelReport, best_thresholds};
 pub use pca::Pca;
 #[cfg(feature = "pictures")]
 pub use plot::{history_plot, history_text};
@@ -34,6 +36,6 @@ pub use regression::RegressionReport;
 #[cfg(feature = "pictures")]
 pub use scaling::scaling_plot;
 #[cfg(feature = "pictures")]
-pub use scatter::scatter_plot;
+pub use scatter::{named_plot, scatter_plot};
 #[cfg(not(feature = "pictures"))]
 pub use undrawn::*;

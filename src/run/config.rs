@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::defaults::Defaults;
+use super::load::weights::ClassWeights;
 use super::outputs::{check_extension, resolved};
 use super::setting::{GivenOptimizer, Range, RunKind, Setting, SettingType};
 pub use super::settings::{
     DataConfig, Every, ModelConfig, OutputConfig, Pool, RunConfig, Settings, TrainingConfig,
-    WordsConfig,
+    TuneThreshold, WordsConfig,
 };
 use super::settings::{OPTIMIZER, hyperparameters};
 use crate::data::TextColumns;
@@ -125,8 +126,11 @@ impl DataConfig {
         TextColumns {
             text: self.text_column.clone(),
             label: labelled.then(|| self.label_column.clone()),
+            weight: self.weight_column.clone().filter(|_| labelled),
             format: self.format,
             no_header: self.no_header,
+            multi_label: self.multi_label,
+            label_separator: self.label_separator.clone(),
             keep_blank: false,
         }
     }
@@ -141,6 +145,8 @@ impl RunConfig {
 
     /// Units of an encoder of texts where none are given.
     pub const TEXT_ENCODER: [usize; 1] = [100];
+    /// Rows of a step of a classifier of texts, where these are many.
+    pub(super) const TEXT_BATCH: usize = 64;
 
     /// Reads a TOML file; paths in it are relative to its folder.
     ///
@@ -179,6 +185,26 @@ impl RunConfig {
         let mut values = Vec::new();
         self.each(&mut |row, value| values.push((row, value.json())));
         values
+    }
+
+    /// As [`RunConfig::to_toml`], for a file at `path`: in another folder than the current one, paths are written whole,
+    /// since those in a file are relative to it.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the current folder cannot be told.
+    pub fn to_toml_at(&self, path: &Path) -> Result<String> {
+        let mut config = self.clone();
+        if path.parent().is_some_and(|folder| !folder.as_os_str().is_empty()) {
+            let data = &mut config.data;
+            let output = &mut config.output;
+            let optional =
+                [&mut data.validation, &mut output.model, &mut output.history, &mut output.plot];
+            for path in std::iter::once(&mut data.train).chain(optional.into_iter().flatten()) {
+                let whole = std::path::absolute(&*path);
+                *path = whole.map_err(|e| Error::file("find", &*path, e))?;
+            }
+        }
+        Ok(config.to_toml())
     }
 
     /// The whole run as a TOML file, which gives the same run when it is read in the same folder.
@@ -270,6 +296,31 @@ impl RunConfig {
                 "{name} is to be watched, but there are no rows to validate on; give a validation split or file"
             )));
         }
+        if let (Some(_), Some(_)) = (data.folds, &self.model.from) {
+            return refuse(
+                "folds are given, but a model that is trained on by from may know the rows that would be held out; leave one of them out",
+            );
+        }
+        if self.training.tune_threshold != TuneThreshold::No {
+            if self.training.threshold.is_some() {
+                return refuse(
+                    "threshold and tune_threshold are both given, but a threshold is either fixed or found on the validation rows; leave one of them out",
+                );
+            }
+            if !has_validation {
+                return refuse(
+                    "thresholds are to be tuned, but there are no rows to validate on; give a validation split or file",
+                );
+            }
+        }
+        if let Some(weights) = &self.training.class_weight {
+            ClassWeights::parse(weights)?;
+        }
+        if data.label_separator.as_deref() == Some("") {
+            return refuse(
+                "the label separator is empty, but something stands between labels; name it, such as ;",
+            );
+        }
         if self.training.patience > 0 && !has_validation {
             return Err(Error::usage(format!(
                 "patience is {}, but early stopping needs rows to validate on; give validation or a validation_split above 0, or a patience of 0",
@@ -287,6 +338,19 @@ impl RunConfig {
                 "freeze_encoder is given, but only an encoder that was trained before can be frozen; name its model by encoder_from",
             ));
         }
+        if model.freeze && model.pretrained.is_none() {
+            return Err(Error::usage(
+                "freeze is given, but only vectors that were trained before can be frozen; name their file by pretrained",
+            ));
+        }
+        let has_no_width = match self.kind {
+            RunKind::Text | RunKind::Arrays => model.embedding_units == 0,
+            RunKind::Words => self.words.units == 0,
+            _ => false,
+        };
+        if has_no_width && model.pretrained.is_none() {
+            return Err(Error::usage("the width of the vectors is 0, but must be from 1 on"));
+        }
         if self.training.loss == Some(Loss::NegativeSampling) {
             return Err(Error::usage(
                 "the loss negative_sampling is for word vectors alone; leave loss out, or make the run of the kind words",
@@ -298,6 +362,9 @@ impl RunConfig {
                 ("hidden", gives_hidden),
                 ("encoder_from", model.encoder_from.is_some()),
                 ("initial_weights", model.initial_weights.is_some()),
+                ("pretrained", model.pretrained.is_some()),
+                ("tokens", self.text.tokens.is_some()),
+                ("subwords", self.text.subwords.is_some()),
             ];
             if let Some((name, _)) = given.iter().find(|(_, is)| *is) {
                 return Err(Error::usage(format!(
@@ -354,6 +421,16 @@ impl RunConfig {
             )));
         }
         let text = &self.text;
+        if text.subwords.is_some() && text.hash_size > 0 {
+            return Err(Error::usage(
+                "subwords are given with a hash_size, but they need the words by name; leave one of them out",
+            ));
+        }
+        if text.subwords.is_some() && self.kind == RunKind::Text && self.model.pool != Pool::Mean {
+            return Err(Error::usage(
+                "subwords are given with pool flatten, but they are for the mean of a text's vectors; leave one of them out",
+            ));
+        }
         let ids = text.max_length.saturating_mul(text.word_ngrams);
         if ids > 1 << 24 {
             return Err(Error::usage(format!(
@@ -377,13 +454,14 @@ impl RunConfig {
             ("encoder_from", model.encoder_from.as_ref()),
             ("initial_weights", model.initial_weights.as_ref()),
             ("from", model.from.as_ref()),
+            ("pretrained", model.pretrained.as_ref()),
         ]
         .into_iter()
         .filter_map(|(name, path)| Some((name, path?)))
     }
 
     /// Files that the run writes.
-    fn outputs(&self) -> impl Iterator<Item = (&'static str, &PathBuf)> {
+    pub(super) fn outputs(&self) -> impl Iterator<Item = (&'static str, &PathBuf)> {
         let output = &self.output;
         [
             ("model", &output.model),
@@ -485,11 +563,18 @@ impl RunConfig {
         self.data.targets.as_ref() == Some(&self.data.train)
     }
 
+    /// Rows of a step, of `rows`.
+    pub(super) fn batch_size(&self, rows: usize) -> usize {
+        let by_rows = || (rows / 16).clamp(8, RunConfig::TEXT_BATCH);
+        self.training.batch_size.unwrap_or_else(by_rows).max(1)
+    }
+
     /// The trainer that the run asks for, for `rows` rows that a model of `input` reads, with rows to validate on or
     /// without.
     pub(super) fn trainer(&self, input: Input, rows: usize, validates: bool) -> Trainer {
         let training = &self.training;
-        let steps_of_epoch = rows.div_ceil(training.batch_size.max(1)).max(1);
+        let batch_size = self.batch_size(rows);
+        let steps_of_epoch = rows.div_ceil(batch_size).max(1);
         let optimizer = match input {
             Input::Matrix { features } if training.adapt_learning_rate => {
                 training.optimizer.scaled((784.0 / features.max(1) as f64).sqrt().min(1.0))
@@ -499,7 +584,8 @@ impl RunConfig {
         let patience = if validates { training.patience } else { 0 };
         Trainer {
             epochs: training.epochs.max(training.min_steps.div_ceil(steps_of_epoch)),
-            batch_size: training.batch_size,
+            batch_size,
+            micro_batch: training.micro_batch,
             shuffle: training.shuffle,
             seed: training.seed,
             optimizer,
@@ -532,6 +618,7 @@ impl RunConfig {
             units: words.units,
             window: words.window,
             negatives: words.negatives,
+            share_negatives: words.share_negatives,
             subsample: words.subsample,
             epochs: self.training.epochs,
             words_per_step: words.words_per_step,

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use super::load::{Labelled, load_for};
 use crate::backend::Device;
-use crate::data::{Account, TextColumns};
+use crate::data::{Account, Dataset, TextColumns};
 use crate::error::Result;
-use crate::model::{Loss, Model, Preprocessor};
-use crate::report::{ClassificationReport, RegressionReport};
+use crate::model::{Kind, Loss, Model, Preprocessor};
+use crate::report::{ClassificationReport, LabelReport, RegressionReport};
 use crate::train::Metrics;
 
 /// What an evaluation found.
@@ -19,10 +19,34 @@ pub struct Evaluation {
     pub metrics: Metrics,
     /// For classifiers.
     pub classification: Option<ClassificationReport>,
+    /// For classifiers that give a row any number of labels.
+    pub labels: Option<LabelReport>,
     /// For regressions, in the target's own unit.
     pub regression: Option<RegressionReport>,
     /// What became of the file's rows.
     pub account: Account,
+}
+
+impl Evaluation {
+    /// Its figures by name: the loss, what a classifier's rows say (averages over classes are macro averages), or a
+    /// regression's, in the target's own unit.
+    pub fn figures(&self) -> Vec<(&'static str, f64)> {
+        let mut figures = vec![("loss", self.metrics.loss)];
+        if let Some(report) = &self.classification {
+            let average = &report.macro_average;
+            figures.extend([
+                ("accuracy", report.accuracy),
+                ("precision_macro", average.precision),
+                ("recall_macro", average.recall),
+                ("f1_macro", average.f1),
+            ]);
+        }
+        if let Some(report) = &self.regression {
+            figures.extend([("mse", report.mse), ("rmse", report.rmse), ("mae", report.mae)]);
+            figures.extend(report.r2.map(|r2| ("r2", r2)));
+        }
+        figures
+    }
 }
 
 /// Evaluates `model` on a file.
@@ -37,12 +61,27 @@ pub fn evaluate(
     skip_unknown: bool,
     device: &Device,
 ) -> Result<Evaluation> {
-    let Labelled { model, dataset, account } =
-        load_for(model, path, targets, columns, skip_unknown)?;
-    let metrics = model.evaluate(&dataset, device)?;
+    let Labelled { model, dataset, account, .. } =
+        load_for(model, path, targets, columns, skip_unknown, false)?;
+    evaluate_rows(&model, &dataset, account, device)
+}
+
+/// Evaluates a model on rows that it reads as they are.
+pub(super) fn evaluate_rows(
+    model: &Model,
+    dataset: &Dataset,
+    account: Account,
+    device: &Device,
+) -> Result<Evaluation> {
+    let metrics = model.evaluate(dataset, device)?;
     let outputs = model.predict(dataset.inputs(), device)?;
     let truth = dataset.target_values();
-    let classification = (!model.labels.is_empty()).then(|| {
+    let several = model.kind() == Kind::MultiLabel;
+    let labels = several.then(|| {
+        LabelReport::new(&outputs, truth, &model.labels, |label, p| model.answers(label, p))
+    });
+    let labels = labels.transpose()?;
+    let classification = (!several && !model.labels.is_empty()).then(|| {
         let answers: Vec<usize> = outputs.chunks_exact(model.outputs()).map(class_of).collect();
         let truth: Vec<usize> = truth.iter().map(|&class| class as usize).collect();
         ClassificationReport::new(&truth, &answers, &model.labels)
@@ -57,7 +96,8 @@ pub fn evaluate(
         RegressionReport::new(&truth, &answers, model.outputs())
     });
     let regression = regression.transpose()?;
-    Ok(Evaluation { rows: dataset.rows(), metrics, classification, regression, account })
+    let rows = dataset.rows();
+    Ok(Evaluation { rows, metrics, classification, labels, regression, account })
 }
 
 /// The class that a row of outputs answers: above a half with one output, else the largest.

@@ -15,7 +15,7 @@ use crate::data::{Format, ImageOptions, Missing, TableTask};
 use crate::layers::{BagMode, Layer};
 use crate::losses::Loss;
 use crate::optimizers::{Optimizer, Schedule};
-use crate::text::{Side, TextOptions};
+use crate::text::{Side, Subwords, TextOptions, Tokens};
 use crate::train::{OnNan, WordMethod, WordTrainer};
 
 /// How an embedding's vectors become one.
@@ -27,6 +27,19 @@ pub enum Pool {
     Mean,
     /// All of them, behind one another.
     Flatten,
+}
+
+/// Whether a model of several labels a row gets thresholds that are found on the validation rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TuneThreshold {
+    /// None: a label is answered from 0.5 on, or from the threshold that is given.
+    #[default]
+    No,
+    /// One for all labels.
+    One,
+    /// One for each label.
+    Each,
 }
 
 /// A time: 30s, 5m, 2h.
@@ -149,10 +162,21 @@ settings! {
         /// and more, none of fewer. Every class keeps its part of both.
         validation_split: Option<f64> = |of| of.validation_split,
             range(Range::Below(0.0, 1.0), called("PART", data(MODELS, "validation-split")));
+        /// Cut the rows into this many folds and train once without each, to tell how good such a model is on rows that it
+        /// has not seen: every row is tested once, every class has its part of each fold. The model itself is then
+        /// trained on all rows.
+        folds: Option<usize> = |_| None, whole(2, MANY, called("K", data(&[Text, Table], "folds")));
         /// Column or key of the text.
         text_column: String = |_| "text".into(), called("COLUMN", data(WITH_WORDS, "text-column"));
         /// Column or key of the label.
         label_column: String = |_| "label".into(), called("COLUMN", data(&[Text], "label-column"));
+        /// What stands between the labels of a text, in a column of a .csv or .tsv file: a text may then have any number.
+        label_separator: Option<String> = |_| None, called("TEXT", data(&[Text], "label-separator"));
+        /// A text may have any number of labels, also where none has more than one. Lines with several words that begin
+        /// with __label__, and lists in JSON, say so themselves.
+        multi_label: bool = |_| false, data(&[Text], "multi-label");
+        /// Column or key of a row's weight, from 0 on: what its loss is multiplied by in training.
+        weight_column: Option<String> = |_| None, called("COLUMN", data(&[Text, Table], "weight-column"));
         /// The array of a .npz file that holds several.
         array: Option<String> = |_| None,
             called("NAME", data(&[Autoencoder, Translate, Arrays], "array"));
@@ -180,6 +204,10 @@ settings! {
 
     /// Tokens, vocabulary and padding.
     text: extern TextOptions, GivenText {
+        /// What the tokens of a text are: lowered words between white space and punctuation (space), lowered words by
+        /// Unicode's rules, which part Chinese, Japanese and Thai too (unicode), characters (char), or words as fastText
+        /// splits them (fasttext). Not given: unicode where texts are written without spaces, space otherwise.
+        tokens: Option<Tokens> = |_| None, text(WITH_WORDS, "tokens");
         /// Words in the vocabulary at most, the most frequent ones; 0 for all.
         vocab_size: usize = |_| TextOptions::default().vocab_size,
             whole(0, MOST_IDS, called("WORDS", text(WITH_WORDS, "vocab-size")));
@@ -192,10 +220,14 @@ settings! {
         /// Words of the longest n-gram; 1 for words alone.
         word_ngrams: usize = |_| TextOptions::default().word_ngrams,
             whole(1, 100, called("N", text(OF_TEXTS, "word-ngrams")));
-        /// Buckets that n-grams are hashed into.
-        ngram_buckets: usize = |_| TextOptions::default().ngram_buckets,
-            whole(1, MOST_IDS, called("IDS", text(OF_TEXTS, "ngram-buckets")));
-        /// Words of a row at most; 0 for those of the longest text, at most 400.
+        /// Buckets that n-grams are hashed into; 500,000 unless given, with subwords 2,000,000.
+        ngram_buckets: usize = |of| of.ngram_buckets,
+            whole(1, MOST_IDS, called("IDS", text(WITH_WORDS, "ngram-buckets")));
+        /// Character n-grams of these lengths that a word is made of beside itself, as fastText has them: words that
+        /// training never met have a meaning then. None unless given.
+        subwords: Option<Subwords> = |_| None, called("MIN-MAX", text(&[Text, Words], "subwords"));
+        /// Words of a row at most; 0 for whole texts and, where a layer reads one length (a flatten), for those of the longest
+        /// text, at most 400.
         max_length: usize = |_| TextOptions::default().max_length,
             whole(0, MOST_WORDS, called("WORDS", text(OF_TEXTS, "max-length")));
         /// Where short rows are filled with 0.
@@ -218,9 +250,13 @@ settings! {
         /// The layers, the head included; the ones of the keys below if not given. An embedding's `rows = 0` means as
         /// many as the data need.
         layers: Option<Vec<Layer>> = |_| None, model(MODELS, "");
-        /// Width of the embedding.
-        embedding_units: usize = |_| 16,
-            whole(1, 1 << 16, called("UNITS", model(&[Text, Arrays], "dim")));
+        /// Width of the embedding; 16 unless given, that of pretrained vectors where there are any.
+        embedding_units: usize = |of| of.embedding_units,
+            whole(0, 1 << 16, called("UNITS", model(&[Text, Arrays], "dim")));
+        /// Vectors of words to begin with: a file of word2vec's, GloVe's or fastText's (.vec, .txt, .bin), or a model.
+        pretrained: Option<PathBuf> = |_| None, called("FILE", model(&[Text, Words], "pretrained"));
+        /// Leave the pretrained vectors as they are; words without one count nothing then.
+        freeze: bool = |_| false, model(&[Text], "freeze");
         /// How a text's vectors become one.
         pool: Pool = |_| Pool::Mean, model(&[Text, Arrays], "pool");
         /// Units of hidden layers, with relu: 64,32; an empty list for none. Not given, a table has one of 32 (a
@@ -270,14 +306,29 @@ settings! {
         /// Part of each label that is spread evenly over the classes in training, where the loss is a cross-entropy.
         label_smoothing: f64 = |_| 0.0,
             range(Range::Below(0.0, 1.0), called("PART", training(MODELS, "label-smoothing")));
+        /// Weights of classes: balanced (rows / (classes x rows of the class)), or by label, such as spam=3,ham=1; labels
+        /// that are not named weigh 1. What a row's loss is multiplied by in training; an evaluation does not weigh.
+        class_weight: Option<String> = |_| None, called("WEIGHTS", training(&[Text, Table], "class-weight"));
+        /// Probability from which on a label is answered, where a text may have several; 0.5 if not given.
+        threshold: Option<f64> = |_| None,
+            range(Range::Between(0.0, 1.0), called("P", training(&[Text], "threshold")));
+        /// Find that threshold on the validation rows, so that F1 is best: one for all labels (one), or one for each
+        /// label (each).
+        tune_threshold: TuneThreshold = |_| TuneThreshold::No, training(&[Text], "tune-threshold");
         /// Passes over the data, at most.
         epochs: usize = |of| of.epochs, whole(1, 1 << 20, called("EPOCHS", training(ALL, "epochs")));
         /// Steps at least: small data get more epochs until there are as many. 0 where epochs are given.
         min_steps: usize = |of| of.min_steps,
             whole(0, MANY, called("STEPS", training(MODELS, "min-steps")));
-        /// Rows of a step.
-        batch_size: usize = |of| of.batch_size,
+        /// Rows of a step. Not given, a text run of given epochs takes fewer where these would make fewer than 16 steps of
+        /// an epoch, 8 at least.
+        batch_size: Option<usize> = |of| of.batch_size,
             whole(1, 1 << 24, called("ROWS", training(MODELS, "batch-size")));
+        /// Rows of a step that are on the device at once: the gradients of a step's parts are added up, for the result of
+        /// the whole step in less memory. Not given: all of them, or half as many as long as the device has too little
+        /// memory.
+        micro_batch: Option<usize> = |_| None,
+            whole(1, 1 << 24, called("ROWS", training(MODELS, "micro-batch")));
         /// Take the rows of each epoch in an order of its own; with the flag, in the file's order.
         shuffle: bool = |_| true, Spec { negated: true, ..training(MODELS, "no-shuffle") };
         /// Seed of weights, order, dropout, noise and the validation split.
@@ -301,15 +352,19 @@ settings! {
     words: struct WordsConfig, GivenWords {
         /// What predicts what.
         method: WordMethod = |_| WordTrainer::default().method, model(&[Words], "method");
-        /// Width of the vectors.
-        units: usize = |_| WordTrainer::default().units,
-            whole(1, 4096, called("UNITS", model(&[Words], "dim")));
+        /// Width of the vectors; 100 unless given, that of pretrained ones where there are any.
+        units: usize = |of| of.word_units,
+            whole(0, 4096, called("UNITS", model(&[Words], "dim")));
         /// Words on either side of a word that are near it, at most.
         window: usize = |_| WordTrainer::default().window,
             whole(1, 100, called("WORDS", training(&[Words], "window")));
         /// Wrong words that each right one is held against.
         negatives: usize = |_| WordTrainer::default().negatives,
             whole(1, 64, called("WORDS", training(&[Words], "negatives")));
+        /// Skip-gram takes a word with its whole window at once, against twice as many wrong words, which the window's
+        /// words share: fewer products for the same expected gradient. With the flag, each pair has its own.
+        share_negatives: bool = |_| WordTrainer::default().share_negatives,
+            Spec { negated: true, ..training(&[Words], "own-negatives") };
         /// Words more frequent than this share of all are dropped at random; 0 keeps all.
         subsample: f64 = |_| WordTrainer::default().subsample,
             range(Range::Below(0.0, 1e9), called("SHARE", training(&[Words], "subsample")));
@@ -331,11 +386,11 @@ settings! {
         /// Where to draw them: a .png or .svg file.
         plot: Option<PathBuf> = |_| None, output(MODELS, "plot");
         /// Keep the run here, between steps, and the checkpoint before as FILE.previous: a run that finds the file goes on
-        /// from it, to the same bits, and removes both at its end.
-        checkpoint: Option<PathBuf> = |_| None, output(MODELS, "checkpoint");
+        /// from it, to the same bits, and removes both at its end. They are written while the run goes on.
+        checkpoint: Option<PathBuf> = |_| None, output(ALL, "checkpoint");
         /// Time between checkpoints, 30s, 5m or 2h: within an epoch too. Not given: after an epoch, and every minute
-        /// within one, with at most a twentieth of the time for writing.
-        checkpoint_every: Option<Every> = |_| None, called("TIME", output(MODELS, "checkpoint-every"));
+        /// within one, with at most a twentieth of the time for it.
+        checkpoint_every: Option<Every> = |_| None, called("TIME", output(ALL, "checkpoint-every"));
     }
 }
 

@@ -4,12 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::checkpoint::CheckpointObserver;
-use super::config::{ModelConfig, Pool, RunConfig};
+use super::checkpoint::{CheckpointObserver, Identity};
+use super::config::{ModelConfig, Pool, RunConfig, TuneThreshold};
+use super::folds::Folds;
 use super::load::{Given, Loaded, Task, load_given};
+use super::lock::take_outputs;
 use super::observer::{Closures, RunObserver};
+use super::pretrained::Pretrained;
+use super::room::{check_files, check_room};
 use crate::backend::Device;
-use crate::data::{Inputs, Targets};
+use crate::data::{Dataset, Inputs, Targets};
 use crate::error::{Error, Result};
 use crate::files::write_whole;
 use crate::layers::Dense;
@@ -17,6 +21,7 @@ use crate::model::{
     Activation, Input, Kind, Layer, Loss, Model, Noise, NoiseKind, Preprocessor, Source,
     read_weights,
 };
+use crate::optimizers::Schedule;
 use crate::report::{self, PlotFormat};
 use crate::train::{End, EpochReport, Fitted, History, Trainer};
 
@@ -38,6 +43,8 @@ pub struct Outcome {
     pub step: u64,
     /// The epoch of that step.
     pub epoch: usize,
+    /// What models trained on other rows answered to each fold, where folds were asked for.
+    pub folds: Option<Folds>,
 }
 
 /// Runs a training run on `device`: reads the data, trains, writes the files that it names.
@@ -74,7 +81,12 @@ pub fn train_observed(
     observer: &mut dyn RunObserver,
 ) -> Result<Outcome> {
     config.check()?;
-    let (loaded, mut model, frozen_layers) = match &config.model.from {
+    check_files(config)?;
+    let _locks = take_outputs(config.outputs().filter(|(name, _)| *name != "checkpoint"))?;
+    if let Some(folds) = config.data.folds {
+        return super::folds::train_folds(config, folds, device, observer);
+    }
+    let (loaded, model, frozen_layers) = match &config.model.from {
         Some(path) => {
             let (loaded, model) = load_for_model(config, path)?;
             (loaded, model, 0)
@@ -82,20 +94,44 @@ pub fn train_observed(
         None => {
             let pretrained = config.model.encoder_from.as_deref().map(Model::load).transpose()?;
             let given = pretrained.as_ref().map_or(Given::Nothing, Given::Encoder);
-            let loaded = load_given(config, given)?;
-            let (model, frozen_layers) = build(config, &loaded, pretrained, device)?;
+            let mut loaded = load_given(config, given)?;
+            let (model, frozen_layers, found) = build(config, &loaded, pretrained, device)?;
+            if let (Some(account), Some(found)) = (loaded.accounts.first_mut(), found) {
+                account.warn(found);
+            }
             (loaded, model, frozen_layers)
         }
     };
+    train_loaded(config, loaded, model, frozen_layers, device, observer)
+}
+
+/// Trains a model on data that were read for it, and writes the files that the run names.
+fn train_loaded(
+    config: &RunConfig,
+    loaded: Loaded,
+    mut model: Model,
+    frozen_layers: usize,
+    device: &Device,
+    observer: &mut dyn RunObserver,
+) -> Result<Outcome> {
     let (rows, validates) = (loaded.training.rows(), loaded.validation.is_some());
     let trainer = Trainer { frozen_layers, ..config.trainer(model.input(), rows, validates) };
+    check_thresholds(config, &model, &loaded)?;
     observer.begin(&model, &loaded, &trainer)?;
     let validation = loaded.validation.as_ref();
-    let mut keeper = CheckpointObserver::new(config, &loaded, &model, &trainer, device, observer)?;
+    check_room(config, &model, &trainer, device)?;
+    let mut keeper = CheckpointObserver::new(
+        config,
+        trainer.epochs,
+        trainer.schedule != Schedule::Constant,
+        || Identity::new(config, &loaded, &model, device),
+        observer,
+    )?;
     let fitted =
         trainer.fit_to_end(&mut model, &loaded.training, validation, device, &mut keeper)?;
     let Fitted { history, end, step, epoch, .. } = fitted;
     if step > 0 {
+        tune_thresholds(config, &mut model, validation, device)?;
         write_results(config, &model, &history)?;
     }
     if end == End::Done {
@@ -109,7 +145,55 @@ pub fn train_observed(
         end,
         step,
         epoch,
+        folds: None,
     })
+}
+
+/// Trains a fresh model on data that were read.
+pub(super) fn train_fresh(
+    config: &RunConfig,
+    loaded: Loaded,
+    device: &Device,
+    observer: &mut dyn RunObserver,
+) -> Result<Outcome> {
+    let (model, frozen_layers, _) = build(config, &loaded, None, device)?;
+    train_loaded(config, loaded, model, frozen_layers, device, observer)
+}
+
+/// Refuses what asks for labels, where a text has one.
+fn check_thresholds(config: &RunConfig, model: &Model, loaded: &Loaded) -> Result<()> {
+    let training = &config.training;
+    let tunes = training.tune_threshold != TuneThreshold::No;
+    if (tunes || training.threshold.is_some()) && model.kind() != Kind::MultiLabel {
+        return Err(Error::usage(
+            "a threshold is given or to be tuned, but each text has one label, which is the most probable; thresholds are for texts of several labels",
+        ));
+    }
+    if tunes && loaded.validation.is_none() {
+        return Err(Error::usage(
+            "thresholds are to be tuned, but no rows are set apart to validate on; give a validation split or file",
+        ));
+    }
+    Ok(())
+}
+
+/// Finds the thresholds of a model of several labels on the validation rows, where the run asks for it.
+fn tune_thresholds(
+    config: &RunConfig,
+    model: &mut Model,
+    validation: Option<&Dataset>,
+    device: &Device,
+) -> Result<()> {
+    let (Some(validation), true) =
+        (validation, config.training.tune_threshold != TuneThreshold::No)
+    else {
+        return Ok(());
+    };
+    let outputs = model.predict(validation.inputs(), device)?;
+    let each = config.training.tune_threshold == TuneThreshold::Each;
+    let (truth, labels) = (validation.target_values(), model.labels.len());
+    model.thresholds = report::best_thresholds(&outputs, truth, labels, each, Model::THRESHOLD);
+    Ok(())
 }
 
 /// Writes the files that a run names.
@@ -161,15 +245,20 @@ fn load_for_model(config: &RunConfig, path: &Path) -> Result<(Loaded, Model)> {
     Ok((loaded, model))
 }
 
-/// The model that a run describes, for its data, and how many of its layers stay as they are.
+/// The model that a run describes, for its data, how many of its layers stay as they are, and what there is to say of
+/// pretrained vectors.
 fn build(
     config: &RunConfig,
     loaded: &Loaded,
     pretrained: Option<Model>,
     device: &Device,
-) -> Result<(Model, usize)> {
+) -> Result<(Model, usize, Option<String>)> {
     let given = match (&config.model.encoder_from, &pretrained) {
         (Some(path), Some(whole)) => Some(pretrained_encoder(path, whole, loaded)?),
+        _ => None,
+    };
+    let pretrained_rows = match (&config.model.pretrained, &loaded.preprocessor) {
+        (Some(path), Preprocessor::Text(encoder)) => Some(Pretrained::read(path, encoder)?),
         _ => None,
     };
     let mut latent_layer = None;
@@ -185,7 +274,7 @@ fn build(
                 "hidden is of models of rows of numbers; an autoencoder of texts has the units of its encoder as layers",
             ));
         }
-        None => default_layers(&config.model, loaded)?,
+        None => default_layers(&config.model, loaded, pretrained_rows.as_ref().map(|p| p.units))?,
     };
     for layer in &mut layers {
         // 0 rows are as many as the data need.
@@ -198,12 +287,14 @@ fn build(
     };
     let wanted = match (loaded.task, activation) {
         (Task::Binary, Activation::Sigmoid) => 1,
-        (Task::Binary | Task::Classes, _) => loaded.labels.len(),
+        (Task::Binary | Task::Classes | Task::Labels, _) => loaded.labels.len(),
         (Task::Regression, _) => loaded.training.target_width(),
         (Task::Given, _) => units,
     };
     let names_classes = !loaded.labels.is_empty();
+    let several = loaded.task == Task::Labels;
     if units != wanted
+        || several && activation != Activation::Sigmoid
         || names_classes && !matches!(activation, Activation::Sigmoid | Activation::Softmax)
     {
         return Err(Error::Model(format!(
@@ -214,6 +305,7 @@ fn build(
             },
             match (names_classes, wanted) {
                 (true, 1) => "sigmoid",
+                (true, _) if several => "sigmoid",
                 (true, _) => "softmax",
                 (false, _) => "linear",
             },
@@ -240,11 +332,20 @@ fn build(
         path: config.data.train.clone(),
         targets: config.data.targets.clone().filter(|path| *path != config.data.train),
         text_column: config.data.text_column.clone(),
+        label_separator: config.data.label_separator.clone(),
     });
     model.labels = loaded.labels.clone();
+    if several {
+        model.set_kind(Kind::MultiLabel);
+        model.thresholds =
+            config.training.threshold.map(|threshold| threshold as f32).into_iter().collect();
+    }
     model.preprocessor = loaded.preprocessor.clone();
     if let Preprocessor::Text(_) = loaded.preprocessor {
         zero_unseen_rows(&mut model, loaded.training.inputs())?;
+    }
+    if let (Some(pretrained), Some(path)) = (&pretrained_rows, &config.model.pretrained) {
+        take_pretrained(&mut model, pretrained, path, config.model.freeze)?;
     }
     if let Some(path) = &config.model.initial_weights {
         let weights = read_weights(path)?;
@@ -253,10 +354,18 @@ fn build(
     // The standing encoder's layers come first, so that its weights have their names here too.
     let frozen = given.as_ref().filter(|_| config.model.freeze_encoder);
     let frozen = frozen.map_or(0, |encoder| encoder.layers().len());
+    // The embedding, which comes first.
+    let frozen = if config.model.freeze { 1 } else { frozen };
     if let Some(encoder) = given {
         model.set_parameters(encoder.parameters().to_vec())?;
     }
-    Ok((model, frozen))
+    Ok((
+        model,
+        frozen,
+        pretrained_rows
+            .zip(config.model.pretrained.as_ref())
+            .map(|(found, path)| found.account(path)),
+    ))
 }
 
 /// The encoder of a pretrained model, held against the data that it shall read.
@@ -369,7 +478,9 @@ fn noise_for(config: &RunConfig, loaded: &Loaded) -> Result<Option<Noise>> {
 /// Sets the embedding's rows to zero whose ids no training row has. No gradient reaches them,
 /// so a fresh row would stay noise: what an unseen word or n-gram would add to a mean.
 fn zero_unseen_rows(model: &mut Model, inputs: &Inputs) -> Result<()> {
-    let (Inputs::Ids { values: ids, .. }, Some(rows)) = (inputs, model.embedding_rows()) else {
+    let (Inputs::Ids { values: ids, .. } | Inputs::Ragged { values: ids, .. }, Some(rows)) =
+        (inputs, model.embedding_rows())
+    else {
         return Ok(());
     };
     let mut seen = vec![false; rows];
@@ -389,6 +500,32 @@ fn zero_unseen_rows(model: &mut Model, inputs: &Inputs) -> Result<()> {
     model.set_parameters(vec![table])
 }
 
+/// Puts pretrained vectors into the embedding. Where they stay as they are, words without one have none: fresh ones
+/// would be noise for ever.
+fn take_pretrained(model: &mut Model, from: &Pretrained, path: &Path, freeze: bool) -> Result<()> {
+    let is_embedding = model.layers().first().is_some_and(|layer| layer.kind() == "embedding");
+    let units = model.layers().first().and_then(Layer::units).filter(|_| is_embedding);
+    if units != Some(from.units) {
+        return Err(Error::data(
+            path,
+            format!(
+                "the vectors have {} elements, but the model's embedding {}; give it as many",
+                from.units,
+                units.map_or("is not there".into(), |units| units.to_string())
+            ),
+        ));
+    }
+    let Some(table) = model.parameters().first() else { return Ok(()) };
+    let mut table = table.clone();
+    if freeze {
+        table.values.fill(0.0);
+    }
+    for (row, vector) in &from.rows {
+        table.values[*row as usize * from.units..][..from.units].copy_from_slice(vector);
+    }
+    model.set_parameters(vec![table])
+}
+
 /// Hidden layers of a table's model where none are given.
 const TABLE_HIDDEN: [usize; 1] = [32];
 
@@ -396,11 +533,19 @@ const TABLE_HIDDEN: [usize; 1] = [32];
 const ROWS_A_FEATURE: usize = 100;
 
 /// The layers where none are given.
-fn default_layers(config: &ModelConfig, loaded: &Loaded) -> Result<Vec<Layer>> {
+fn default_layers(
+    config: &ModelConfig,
+    loaded: &Loaded,
+    pretrained_units: Option<usize>,
+) -> Result<Vec<Layer>> {
     let mut layers = Vec::new();
     if let Input::Ids { .. } = loaded.input() {
         let rows = loaded.embedding_rows;
-        layers.push(Layer::embedding(rows, config.embedding_units));
+        let units = match (config.embedding_units, pretrained_units) {
+            (0, Some(units)) => units,
+            (units, _) => units,
+        };
+        layers.push(Layer::embedding(rows, units));
         layers.push(match config.pool {
             Pool::Mean => Layer::mean_pool(),
             Pool::Flatten => Layer::flatten(),
@@ -425,6 +570,7 @@ fn default_layers(config: &ModelConfig, loaded: &Loaded) -> Result<Vec<Layer>> {
     layers.extend(dropout.filter(|_| !layers.is_empty()));
     layers.push(match loaded.task {
         Task::Binary => Layer::dense(1, Activation::Sigmoid),
+        Task::Labels => Layer::dense(loaded.labels.len(), Activation::Sigmoid),
         Task::Classes => Layer::dense(loaded.labels.len(), Activation::Softmax),
         Task::Regression => Layer::dense(loaded.training.target_width(), Activation::Linear),
         Task::Given => Layer::dense(loaded.training.target_width(), output_for(loaded)),

@@ -2,7 +2,7 @@
 //! of a model and pieces of an arena.
 
 use super::record::{Recording, Request, record};
-use crate::backend::{Device, Executor};
+use crate::backend::{Device, DeviceKind, Executor};
 use crate::error::{Error, Result};
 use crate::kernels::Span;
 use crate::kernels::state::TABLE_ROWS;
@@ -35,6 +35,11 @@ impl Role {
     /// The roles that a run's state is made of; gradients are computed anew.
     pub const STATE: [Role; 4] =
         [Role::Weights, Role::FirstMoments, Role::SecondMoments, Role::BestWeights];
+
+    /// Whether running statistics have it beside weights that learn.
+    pub(super) fn has_statistics(self) -> bool {
+        matches!(self, Role::Weights | Role::BestWeights)
+    }
 
     /// Its name in files.
     pub fn name(self) -> &'static str {
@@ -84,12 +89,18 @@ pub(super) fn build_inference(
         feeds,
         optimizer: None,
         clip: None,
+        micro_batch: None,
         label_smoothing: 0.0,
         seed,
         keep_best: false,
         frozen: 0,
         fusions: Fusions::ALL,
         max_binding: device.max_binding_elements(),
+        // On an adapter a launch costs more than the rows of a batch, and each routine takes time to prepare.
+        fewer_rows: match device.kind() {
+            DeviceKind::Cpu => &[1, 8],
+            DeviceKind::Gpu => &[],
+        },
     };
     build(&request, |program| device.prepare(program))
 }

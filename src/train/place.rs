@@ -15,6 +15,8 @@ const SHARED_FROM: usize = 1 << 25;
 pub(super) struct PlaceRequest<'a> {
     /// How each layer's parameters lie, by layer.
     pub layouts: Vec<Option<Layout>>,
+    /// Arrays of running statistics of each layer, by layer.
+    pub statistics: Vec<usize>,
     /// Names of the layers, for messages.
     pub names: &'a [String],
     /// Elements of a binding at most.
@@ -29,6 +31,8 @@ pub(super) struct PlaceRequest<'a> {
     pub one_arena: bool,
     /// Whether the optimizer needs all gradients before it updates any weight.
     pub whole_gradients: bool,
+    /// Whether a batch is taken in parts, whose gradients are added up.
+    pub accumulates: bool,
     pub keep_best: bool,
     /// Arrays of moments.
     pub moments: usize,
@@ -38,6 +42,8 @@ pub(super) struct PlaceRequest<'a> {
 #[derive(Clone, Copy, PartialEq)]
 enum Learns {
     Never,
+    /// Running statistics: the layer itself changes them.
+    ByItself,
     /// A lazy table.
     ByRow,
     AsAWhole,
@@ -70,10 +76,14 @@ pub(super) fn place(program: &mut Program, request: &PlaceRequest<'_>) -> Result
                 limit * 4 / 1_000_000
             )));
         }
+        let layout_bias = bias;
         let mut place = |first: usize, rows: usize, bias: bool| {
             let is_lazy = request.lazy == Some(i) && rows > 0;
             let learns = if is_lazy { Learns::ByRow } else { learns };
-            let len = (rows + bias as usize) * units;
+            let len = match layout_bias {
+                BiasPlace::ApartOf(len) if rows == 0 => len,
+                _ => (rows + bias as usize) * units,
+            };
             let padded = len.next_multiple_of(ALIGNMENT);
             let most = limit.min(SHARED_FROM);
             // Into the last segment while there is space, else into a new one.
@@ -84,22 +94,37 @@ pub(super) fn place(program: &mut Program, request: &PlaceRequest<'_>) -> Result
             let segment = lengths.len() - 1;
             let offset = lengths[segment].0;
             lengths[segment].0 += padded;
-            Piece { segment, offset, len, first, rows, bias, group }
+            Piece { segment, offset, len, first, rows, bias, group, is_statistics: false }
         };
-        pieces.push(
+        let mut own: Vec<Piece> =
             split_rows(rows, units, bias, limit.min(units.saturating_mul(most_rows)))
                 .into_iter()
                 .map(|(first, rows, bias)| place(first, rows, bias))
-                .collect(),
-        );
+                .collect();
+        if request.statistics[i] > 0 {
+            let learns = if learns == Learns::Never { learns } else { Learns::ByItself };
+            let len = request.statistics[i] * units;
+            if lengths
+                .last()
+                .is_none_or(|&(last, other)| other != learns || last + len > limit.min(SHARED_FROM))
+            {
+                lengths.push((0, learns));
+            }
+            let segment = lengths.len() - 1;
+            let offset = lengths[segment].0;
+            lengths[segment].0 += len.next_multiple_of(ALIGNMENT);
+            let (first, rows, bias) = (rows, 0, false);
+            own.push(Piece { segment, offset, len, first, rows, bias, group, is_statistics: true });
+        }
+        pieces.push(own);
     }
     let total = |which: &dyn Fn(Learns) -> bool| -> usize {
         lengths.iter().filter(|(_, learns)| which(*learns)).map(|(len, _)| len).sum()
     };
     let large = limit.min(SHARED_FROM);
     let shares = request.trains
-        && !request.whole_gradients
-        && total(&|learns| learns == Learns::AsAWhole) > large;
+        && (request.accumulates
+            || !request.whole_gradients && total(&|learns| learns == Learns::AsAWhole) > large);
     let keeps_best = request.keep_best && total(&|learns| learns != Learns::Never) <= large;
     let learning = pieces.iter().skip(request.frozen).flatten();
     let largest = learning
@@ -119,26 +144,26 @@ pub(super) fn place(program: &mut Program, request: &PlaceRequest<'_>) -> Result
             moments: (1..=moments).map(|m| arena.part(m * len, len)).collect(),
             best,
         }];
-        return Ok(Places { segments, pieces, shared_gradients: None, frozen });
+        return Ok(Places { segments, pieces, shared_gradients: None, accumulates: false, frozen });
     }
     let mut segments = Vec::new();
     for (i, (len, learns)) in lengths.into_iter().enumerate() {
         let mut reals = |name: String| program.buffer(name, Element::F32, len);
         segments.push(Segment {
             weights: reals(format!("weights {i}")),
-            gradients: (learns == Learns::AsAWhole && !shares)
+            gradients: (learns == Learns::AsAWhole && (!shares || request.accumulates))
                 .then(|| reals(format!("gradients {i}"))),
             moments: match learns {
                 Learns::ByRow | Learns::AsAWhole => {
                     (0..moments).map(|m| reals(format!("moment {m}, {i}"))).collect()
                 }
-                Learns::Never => Vec::new(),
+                Learns::Never | Learns::ByItself => Vec::new(),
             },
             best: (keeps_best && learns != Learns::Never)
                 .then(|| reals(format!("best weights {i}"))),
         });
     }
-    Ok(Places { segments, pieces, shared_gradients, frozen })
+    Ok(Places { segments, pieces, shared_gradients, accumulates: request.accumulates, frozen })
 }
 
 /// Cuts a layer's rows of `units` elements into pieces of at most `limit` elements: (first row,
