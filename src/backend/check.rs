@@ -33,8 +33,7 @@ impl Gap {
 
     /// Whether it is past its bound.
     pub fn is_wrong(&self) -> bool {
-        // NaN is past any bound.
-        !(self.distance <= self.bound)
+        self.distance.is_nan() || self.distance > self.bound
     }
 
     /// The share of the bound that it takes.
