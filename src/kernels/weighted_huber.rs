@@ -19,7 +19,6 @@ weighted_loss! {
     benches: [("256 x 784", [256, 784, 1, 0])],
 }
 
-#[allow(clippy::too_many_arguments)]
 fn reference<T: Real>(
     p: &Params,
     state: &mut [u32],

@@ -65,7 +65,7 @@ impl LabelReport {
         if count == 0
             || truth.is_empty()
             || truth.len() != probabilities.len()
-            || truth.len() % count != 0
+            || !truth.len().is_multiple_of(count)
         {
             return Err(Error::usage(format!(
                 "a report of {} probabilities and {} labels that are right or not cannot be made of rows of {count} labels",

@@ -64,7 +64,7 @@ pub fn quantize(
     let inputs: Vec<&Path> = std::iter::once(from).chain(data.map(|(path, _)| path)).collect();
     check_output(to, &inputs)?;
     let model = Model::load(from)?;
-    if !model.layers().first().is_some_and(|layer| layer.table_rows().is_some()) {
+    if model.layers().first().is_none_or(|layer| layer.table_rows().is_none()) {
         return Err(Error::Model(
             "the model reads no ids and has no table of vectors, which alone is stored in fewer bits".into(),
         ));

@@ -183,6 +183,11 @@ fn check(first: &RunConfig, effort: Effort) -> Result<()> {
             "tune_threshold needs validation rows, and the best candidate is trained on all rows; give a threshold, or tune it by a run of its own",
         );
     }
+    if first.data.folds.is_some() {
+        return refuse(
+            "folds are given, but candidates are compared on one part of the rows; leave them out",
+        );
+    }
     if first.output.checkpoint.is_some() {
         return refuse("a search keeps no checkpoint; leave it out");
     }
@@ -367,13 +372,15 @@ impl Search<'_> {
         let history = &outcome.history;
         let scores = history.val_metrics.get(seen.metric).map_or(&[][..], Vec::as_slice);
         // A candidate whose numbers became NaN is the worst there is.
-        let best =
-            (0..scores.len()).reduce(|best, i| if scores[i] > scores[best] { i } else { best });
+        // Of equal scores the one of the lowest loss, the first of these.
+        let loss_of = |i: usize| history.val_loss.get(i).copied().unwrap_or(f64::MAX);
+        let is_better = |i: usize, than: usize| {
+            scores[i] > scores[than] || scores[i] == scores[than] && loss_of(i) < loss_of(than)
+        };
+        let best = (0..scores.len()).reduce(|best, i| if is_better(i, best) { i } else { best });
         let diverged = matches!(outcome.end, End::Diverged(_));
         let (score, loss) = match best {
-            Some(best) if !diverged => {
-                (scores[best], history.val_loss.get(best).copied().unwrap_or(f64::MAX))
-            }
+            Some(best) if !diverged => (scores[best], loss_of(best)),
             _ => (0.0, f64::MAX),
         };
         let best_epoch = best.map_or(1, |best| best + 1);
