@@ -343,13 +343,17 @@ impl RunConfig {
                 "freeze is given, but only vectors that were trained before can be frozen; name their file by pretrained",
             ));
         }
-        let has_no_width = match self.kind {
-            RunKind::Text | RunKind::Arrays => model.embedding_units == 0,
-            RunKind::Words => self.words.units == 0,
-            _ => false,
+        let width = match self.kind {
+            RunKind::Text | RunKind::Arrays => {
+                Some(("embedding_units", model.embedding_units, 1 << 16))
+            }
+            RunKind::Words => Some(("units", self.words.units, 4096)),
+            _ => None,
         };
-        if has_no_width && model.pretrained.is_none() {
-            return Err(Error::usage("the width of the vectors is 0, but must be from 1 on"));
+        if let (Some((name, 0, most)), None) = (width, &model.pretrained) {
+            return Err(Error::usage(format!(
+                "{name} is 0, but must be from 1 to {most}; leave it out for its default"
+            )));
         }
         if self.training.loss == Some(Loss::NegativeSampling) {
             return Err(Error::usage(

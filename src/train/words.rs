@@ -195,10 +195,17 @@ impl WordTrainer {
         Ok(())
     }
 
+    /// Whether windows share their negatives: not those so wide, of vectors so long, that a software adapter would stop
+    /// within a sample.
+    fn shares_negatives(&self) -> bool {
+        let targets = 2 * self.window + SHARED * self.negatives;
+        self.share_negatives && (2 * targets + 3) * (self.units + 2) < 1 << 16
+    }
+
     /// Samples of a word of the stream, ids of a sample's bag, its right words and its wrong ones.
     fn shape(&self) -> [usize; 4] {
         match self.method {
-            WordMethod::Skipgram if self.share_negatives => {
+            WordMethod::Skipgram if self.shares_negatives() => {
                 [1, 1, 2 * self.window, SHARED * self.negatives]
             }
             // As many as word2vec's shrinking window has on average, on both sides.
