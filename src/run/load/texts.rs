@@ -133,9 +133,9 @@ pub(super) fn load_texts(
     let unknown = if data.skip_unknown { Unknown::LeftOut } else { Unknown::Kept };
     let validation = match &data.validation {
         None if validation.texts.is_empty() => None,
-        None => {
-            Some(encode_texts(reader, layout, &labels, validation, path, unknown, &mut accounts[0])?.0)
-        }
+        None => Some(
+            encode_texts(reader, layout, &labels, validation, path, unknown, &mut accounts[0])?.0,
+        ),
         Some(path) => {
             let examples = read_examples(path, &columns)?;
             let mut account = examples.account.clone();
