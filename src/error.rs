@@ -109,45 +109,52 @@ impl DeviceFault {
     }
 }
 
-impl std::fmt::Display for DeviceFault {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (device, said) = match self {
+impl DeviceFault {
+    /// What happened, and what to do.
+    fn parts(&self) -> (String, &'static str) {
+        match self {
             DeviceFault::Lost { device, reason } => (
-                device,
-                format!("was lost ({reason}); run again, with a smaller batch if it happens again"),
+                format!("{device} was lost ({reason})"),
+                "run again, with a smaller batch if it happens again",
             ),
             DeviceFault::OutOfMemory { device, what, needed, free } => {
                 let free = match free {
                     Some(free) => format!("has {} MB free", free / 1_000_000),
                     None => "has no room for them".to_owned(),
                 };
-                let needed = needed.map_or("more memory than there is".to_owned(), |needed| {
-                    format!("{} MB", needed.div_ceil(1_000_000))
-                });
-                return write!(
-                    f,
-                    "{what} need {needed}, but {} {free}; give it fewer units, a smaller batch, or a device with more memory",
-                    printable_field(device)
-                );
+                let needed = match needed {
+                    Some(needed) => format!("{} MB", needed.div_ceil(1_000_000)),
+                    None => "more memory than there is".to_owned(),
+                };
+                (
+                    format!("{what} need {needed}, but {device} {free}"),
+                    "give it fewer units, a smaller batch, or a device with more memory",
+                )
             }
             DeviceFault::Validation { device, message } => (
-                device,
-                format!(
-                    "refused a command: {message}; this is a mistake of wgslearn or of the driver: please report it, and use the device cpu meanwhile"
-                ),
+                format!("{device} refused a command: {message}"),
+                "this is a mistake of wgslearn or of the driver: please report it, and use the device cpu meanwhile",
             ),
             DeviceFault::Internal { device, message } => (
-                device,
-                format!("failed: {message}; run again, or use the device cpu if it happens again"),
+                format!("{device} failed: {message}"),
+                "run again, or use the device cpu if it happens again",
             ),
             DeviceFault::Stalled { device, waited } => (
-                device,
-                format!(
-                    "made no progress for {waited} seconds; run again, with a smaller batch or on the device cpu if it happens again"
-                ),
+                format!("{device} made no progress for {waited} seconds"),
+                "run again, with a smaller batch or on the device cpu if it happens again",
             ),
-        };
-        write!(f, "{} {}", printable_field(device), printable_field(&said))
+        }
+    }
+
+    /// What happened, without what to do.
+    pub(crate) fn what(&self) -> String {
+        printable_field(&self.parts().0).to_string()
+    }
+}
+
+impl std::fmt::Display for DeviceFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}; {}", self.what(), self.parts().1)
     }
 }
 

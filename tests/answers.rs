@@ -279,3 +279,61 @@ mod exact {
         assert!((slope - part).abs() < 1e-3, "{slope} {part}");
     }
 }
+
+/// Of hashed n-grams only the buckets that were used are stored, and a table in fewer bits answers nearly the same.
+#[test]
+fn small_models_are_small_and_answer_the_same() {
+    let folder = Folder::new();
+    folder.reviews();
+    folder.ok(&[
+        "train",
+        "text",
+        "reviews.csv",
+        "-o",
+        "m.safetensors",
+        "--word-ngrams",
+        "2",
+        "--device",
+        "cpu",
+        "--epochs",
+        "30",
+    ]);
+    let size = |name: &str| folder.path(name).metadata().expect("written").len();
+    // 500,000 buckets of 16 numbers would be 32 MB.
+    assert!(size("m.safetensors") < 200_000, "{}", size("m.safetensors"));
+    let plain = folder.ok(&["predict", "m.safetensors", "reviews.csv", "--device", "cpu"]);
+    for (storage, off) in [("f32", 0.0), ("f16", 1e-3), ("int8", 1e-2)] {
+        let quantize = [
+            "quantize",
+            "m.safetensors",
+            "-o",
+            "s.safetensors",
+            "--to",
+            storage,
+            "--data",
+            "reviews.csv",
+            "--json",
+        ];
+        let found = json(folder.ok(&quantize).trim());
+        assert_eq!(found["bytes"].as_u64(), Some(size("s.safetensors")));
+        let accuracy = |of: &str| found[of]["accuracy"].as_f64().expect("an accuracy");
+        assert!((accuracy("before") - accuracy("after")).abs() < 0.01, "{found}");
+        let small = folder.ok(&["predict", "s.safetensors", "reviews.csv", "--device", "cpu"]);
+        for (a, b) in plain.lines().zip(small.lines()) {
+            let probability = |line: &str| -> f64 {
+                line.split('\t').nth(1).expect("a probability").parse().expect("a number")
+            };
+            assert!((probability(a) - probability(b)).abs() <= off, "{storage}: {a} {b}");
+        }
+        if storage == "int8" {
+            assert!(size("s.safetensors") < size("m.safetensors"), "{found}");
+        }
+    }
+    // A changed bit of a small model is found, and a model without a table has nothing to make small.
+    let mut bytes = std::fs::read(folder.path("s.safetensors")).expect("read");
+    let middle = bytes.len() - 20_000;
+    bytes[middle] ^= 1;
+    folder.write("broken.safetensors", bytes);
+    folder.fails(1, &["predict", "broken.safetensors", "reviews.csv"], &["checksum"]);
+    folder.fails(2, &["quantize", "m.safetensors", "-o", "m.safetensors"], &["is read"]);
+}

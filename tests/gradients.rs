@@ -36,7 +36,10 @@ fn check(name: &str, model: &Model, dataset: &Dataset, tolerance: f64) {
         .flat_map(|gradient| &gradient.values)
         .fold(0.0f64, |largest, value| largest.max(value.abs() as f64));
     assert!(largest > 1e-4, "{name}: the gradient vanishes");
-    for (parameter, gradient) in model.parameters().iter().zip(&gradients) {
+    for gradient in &gradients {
+        // Running statistics have none.
+        let own = model.parameters().iter().find(|parameter| parameter.name == gradient.name);
+        let parameter = own.expect("the model's");
         let count = parameter.values.len();
         for at in (0..count).step_by(count.div_ceil(17)) {
             let moved = |by: f32| {
@@ -313,4 +316,172 @@ fn huber_models_have_the_gradient_of_their_loss() {
     check("huber", &model, &dataset.expect("rows"), 1e-3);
     let error = Model::new(input, layers, Loss::huber(0.0), 5).expect_err("no delta");
     assert!(error.to_string().contains("delta is 0"), "{error}");
+}
+
+/// A data set of pictures `[height, width, channels]` in rows, and two targets each.
+fn pictures(rows: usize, features: usize) -> Dataset {
+    let inputs = Inputs::Matrix { values: wave(rows * features), features };
+    let targets = Targets::Values { values: wave(rows * 2), width: 2 };
+    Dataset::new(inputs, targets, "pictures").expect("rows")
+}
+
+fn checked(name: &str, layers: &[Layer], [height, width, channels]: [usize; 3], tolerance: f64) {
+    let features = height * width * channels;
+    let shape = [height as i64, width as i64, -1];
+    let head = [Layer::flatten(), dense(2, Activation::Linear)];
+    let layers = [&[Layer::reshape(&shape)], layers, &head].concat();
+    let input = Input::Matrix { features };
+    let model = Model::new(input, layers, Loss::Mse, 5).expect("a model");
+    check(name, &model, &pictures(5, features), tolerance);
+}
+
+#[test]
+fn normalisations_of_pictures_have_the_gradient_of_their_loss() {
+    let act = Layer::activation_of;
+    let batch = [
+        Layer::batch_norm(),
+        act(Activation::Silu),
+        Layer::batch_norm(),
+        act(Activation::Tanh),
+        Layer::batch_norm(),
+    ];
+    checked("batch_norm", &batch, [3, 5, 4], 1e-3);
+    let group = [
+        Layer::group_norm(2),
+        act(Activation::Sigmoid),
+        Layer::group_norm(-1),
+        act(Activation::Gelu),
+        Layer::group_norm(3),
+        Layer::global_average_pool(),
+    ];
+    checked("group_norm", &group, [4, 3, 6], 1e-3);
+    let leaky = [Layer::batch_norm(), Layer::leaky_relu(0.3), Layer::global_average_pool()];
+    checked("leaky_relu", &leaky, [3, 2, 3], 2e-2);
+}
+
+#[test]
+fn pools_and_enlargements_have_the_gradient_of_their_loss() {
+    let tanh = || [Layer::batch_norm(), Layer::activation_of(Activation::Tanh)];
+    let pool: Layer = MaxPool::new([2, 3]).with_strides(1).with_padding(Padding::Same).into();
+    let layers = [&tanh()[..], &[Layer::max_pool(2), pool, Layer::batch_norm()]].concat();
+    // Differences across a change of the largest are off by its jump.
+    checked("max_pool", &layers, [7, 5, 3], 2e-2);
+    let pool: Layer = AveragePool::new(3).with_strides([2, 1]).with_padding(Padding::Same).into();
+    let layers = [&tanh()[..], &[Layer::average_pool([2, 1]), pool, Layer::batch_norm()]].concat();
+    checked("average_pool", &layers, [7, 5, 3], 1e-3);
+    let nearest = Layer::upsample(2, Interpolation::Nearest);
+    let bilinear = Layer::upsample([3, 2], Interpolation::Bilinear);
+    let layers = [&tanh()[..], &[nearest, Layer::batch_norm(), bilinear]].concat();
+    checked("upsample", &layers, [3, 2, 3], 1e-3);
+}
+
+#[test]
+fn batch_normalisation_of_vectors_and_sequences_has_the_gradient_of_its_loss() {
+    let layers = vec![
+        dense(6, Activation::Tanh),
+        Layer::batch_norm(),
+        dense(5, Activation::Silu),
+        Layer::batch_norm(),
+        Layer::activation_of(Activation::Sigmoid),
+        dense(2, Activation::LeakyRelu),
+    ];
+    let model = Model::new(Input::Matrix { features: 5 }, layers, Loss::Mse, 5).expect("a model");
+    check("vectors", &model, &pictures(11, 5), 1e-3);
+    let layers = vec![
+        Layer::embedding(13, 4),
+        Layer::batch_norm(),
+        Layer::mean_pool(),
+        dense(2, Activation::Linear),
+    ];
+    let model = Model::new(Input::Ids { length: 6 }, layers, Loss::Mse, 3).expect("a model");
+    let targets = Targets::Values { values: wave(22), width: 2 };
+    let dataset = Dataset::new(ids(11, 6, 13), targets, "ids").expect("rows");
+    check("sequences", &model, &dataset, 5e-3);
+}
+
+/// Convolutions of every kind behind one another: strides, dilation, groups, depthwise, even kernels, both paddings, and
+/// transposed ones.
+#[test]
+fn convolutions_have_the_gradient_of_their_loss() {
+    let (same, tanh) = (Padding::Same, Activation::Tanh);
+    let picture = || Layer::reshape(&[7, 6, 2]);
+    let conv = |filters, kernel| Conv2d::new(filters, kernel, tanh);
+    let back = |filters, kernel| Conv2dTranspose::new(filters, kernel, tanh);
+    let models: Vec<(&str, Vec<Layer>)> = vec![
+        (
+            "same, strided",
+            vec![
+                conv(4, [3, 3]).with_padding(same).into(),
+                conv(3, [3, 2]).with_padding(same).with_strides([2, 3]).into(),
+            ],
+        ),
+        (
+            "valid, strided, even",
+            vec![
+                conv(3, [2, 4]).with_strides(2).into(),
+                conv(4, [1, 1]).with_strides(2).with_padding(same).into(),
+            ],
+        ),
+        (
+            "dilated, in groups",
+            vec![
+                conv(4, [2, 2]).with_dilation([3, 2]).into(),
+                conv(6, [3, 3]).with_padding(same).with_groups(2).with_dilation([1, 2]).into(),
+            ],
+        ),
+        (
+            "depthwise",
+            vec![
+                conv(2, [3, 3]).with_padding(same).with_groups(2).into(),
+                conv(4, [3, 2]).with_groups(2).with_strides([1, 2]).into(),
+                conv(4, [2, 2]).with_groups(4).with_strides([2, 1]).into(),
+            ],
+        ),
+        (
+            "transposed",
+            vec![
+                conv(4, [3, 3]).with_padding(same).with_strides(2).into(),
+                back(3, [3, 3]).with_padding(same).with_strides(2).into(),
+                back(2, [2, 4]).with_strides([3, 2]).into(),
+            ],
+        ),
+        (
+            "transposed, dilated",
+            vec![
+                back(3, [4, 2]).with_padding(same).into(),
+                back(2, [2, 3]).with_dilation([1, 2]).into(),
+                back(2, [1, 2]).with_strides(3).with_padding(same).into(),
+            ],
+        ),
+    ];
+    let inputs = Inputs::Matrix { values: wave(4 * 84), features: 84 };
+    let targets = Targets::Values { values: wave(4 * 2), width: 2 };
+    let dataset = Dataset::new(inputs, targets, "waves").expect("rows");
+    for (name, layers) in models {
+        let head = [Layer::flatten(), dense(2, Activation::Linear)];
+        let layers = std::iter::once(picture()).chain(layers).chain(head).collect();
+        let model = Model::new(Input::Matrix { features: 84 }, layers, Loss::Mse, 5);
+        check(name, &model.expect("a model"), &dataset, 1e-3);
+    }
+}
+
+/// What cannot be convolved is refused, with the way out.
+#[test]
+fn wrong_convolutions_are_refused() {
+    let refused = |layers: Vec<Layer>| {
+        let layers = layers.into_iter().chain([Layer::flatten(), dense(1, Activation::Linear)]);
+        let model = Model::new(Input::Matrix { features: 84 }, layers.collect(), Loss::Mse, 5);
+        model.expect_err("wrong").to_string()
+    };
+    let conv = |filters| Conv2d::new(filters, 3, Activation::Relu);
+    let picture = || Layer::reshape(&[7, 6, 2]);
+    assert!(refused(vec![conv(4).into()]).contains("put a reshape before it"));
+    assert!(refused(vec![picture(), conv(0).into()]).contains("filters is 0"));
+    assert!(refused(vec![picture(), conv(3).with_groups(2).into()]).contains("groups is 2"));
+    let both = conv(3).with_strides(2).with_dilation(2);
+    assert!(refused(vec![picture(), both.into()]).contains("one of them must be 1"));
+    let large = Conv2d::new(3, 8, Activation::Relu);
+    assert!(refused(vec![picture(), large.into()]).contains("no window fits"));
+    let softmax = Conv2d::new(3, 3, Activation::Softmax);
+    assert!(refused(vec![picture(), softmax.into()]).contains("softmax"));
 }

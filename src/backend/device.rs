@@ -134,6 +134,10 @@ impl Device {
     /// As [`Device::open`]'s.
     #[doc(hidden)]
     pub fn open_unchecked(selector: &str) -> Result<Device> {
+        Device::open_with(selector, Faults::default())
+    }
+
+    fn open_with(selector: &str, faults: Faults) -> Result<Device> {
         let wanted = selector.trim().to_lowercase();
         if wanted == "cpu" {
             return Device::open_cpu();
@@ -156,7 +160,7 @@ impl Device {
             }
             ranked.sort_by_key(|&i| gpu::rank(&adapters[i].get_info()));
             return match ranked.first() {
-                Some(&i) => Device::from_adapter(adapters.swap_remove(i)),
+                Some(&i) => Device::of(adapters.swap_remove(i), faults),
                 None if wanted == "auto" => Device::open_cpu(),
                 None => Err(Error::Device(format!("no GPU adapter was found. {NO_ADAPTER_HELP}"))),
             };
@@ -166,7 +170,7 @@ impl Device {
             Err(_) => names.iter().position(|name| name.to_lowercase().contains(&wanted)),
         };
         match chosen {
-            Some(i) => Device::from_adapter(adapters.swap_remove(i)),
+            Some(i) => Device::of(adapters.swap_remove(i), faults),
             None => {
                 Err(Error::usage(format!("no device is called \"{selector}\"; {}", known(&names))))
             }
@@ -180,11 +184,7 @@ impl Device {
         }
     }
 
-    fn from_adapter(adapter: wgpu::Adapter) -> Result<Device> {
-        Device::with_faults(adapter, Faults::default())
-    }
-
-    fn with_faults(adapter: wgpu::Adapter, faults: Faults) -> Result<Device> {
+    fn of(adapter: wgpu::Adapter, faults: Faults) -> Result<Device> {
         let pipelines = Arc::new(Pipelines::open(adapter, Arc::new(faults))?);
         let inner = Inner::Gpu(Arc::new(Shared(RwLock::new(pipelines))));
         Ok(Device { inner, warning: None })
@@ -344,25 +344,19 @@ impl Device {
         }
     }
 
-    /// Opens an adapter with lower limits than it has. For tests.
+    /// As [`Device::open`] of `gpu`, with the lowest limits that WebGPU allows, but for bindings, which hold so many bytes
+    /// (WebGPU promises 128 MiB). For tests.
     ///
     /// # Errors
     /// As [`Device::open`].
     #[cfg(feature = "unstable")]
     #[doc(hidden)]
-    pub fn open_limited(max_binding_bytes: u64) -> Result<Device> {
-        let mut adapters = gpu::adapters();
-        adapters.sort_by_key(|adapter| gpu::rank(&adapter.get_info()));
-        let Some(adapter) = adapters.into_iter().next() else {
-            return Err(Error::Device(format!("no GPU adapter was found. {NO_ADAPTER_HELP}")));
-        };
-        // The lowest that WebGPU allows, and less of what is asked for.
+    pub fn open_limited(binding_bytes: u64) -> Result<Device> {
         let limits = wgpu::Limits {
-            max_storage_buffer_binding_size: max_binding_bytes,
-            max_buffer_size: wgpu::Limits::default().max_buffer_size.min(2 * max_binding_bytes),
+            max_storage_buffer_binding_size: binding_bytes,
             ..wgpu::Limits::default()
         };
-        Device::with_faults(adapter, Faults::with_limits(limits))
+        Device::open_with("gpu", Faults::with_limits(limits))
     }
 
     /// Lets a fault happen `behind` submissions from now, on this device or one that took its place. For tests.

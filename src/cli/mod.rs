@@ -12,11 +12,13 @@ mod evaluate;
 mod explain;
 mod predict;
 mod progress;
+mod quantize;
 mod reconstruct;
 mod signals;
 mod summary;
 mod train;
 mod translate;
+mod tune;
 mod vectors;
 
 use std::io::{ErrorKind, Write};
@@ -56,6 +58,7 @@ struct Cli {
 enum Command {
     Demo(demo::Options),
     Train(Box<train::Options>),
+    Tune(Box<tune::Options>),
     Evaluate(evaluate::Options),
     Errors(errors::Options),
     Explain(explain::Options),
@@ -68,6 +71,7 @@ enum Command {
     Similar(vectors::SimilarOptions),
     Neighbours(vectors::NeighboursOptions),
     Export(vectors::ExportOptions),
+    Quantize(quantize::Options),
     Summary(summary::Options),
     Devices(devices::Options),
     Doctor(doctor::Options),
@@ -154,6 +158,7 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Demo(options) => demo::run(&options),
         Command::Train(options) => train::run(&options),
+        Command::Tune(options) => tune::run(&options),
         Command::Evaluate(options) => evaluate::run(&options),
         Command::Errors(options) => errors::run(&options),
         Command::Explain(options) => explain::run(&options),
@@ -166,6 +171,7 @@ pub fn main() -> ExitCode {
         Command::Similar(options) => vectors::run_similar(&options),
         Command::Neighbours(options) => vectors::run_neighbours(&options),
         Command::Export(options) => vectors::run_export(&options),
+        Command::Quantize(options) => quantize::run(&options),
         Command::Summary(options) => summary::run(&options),
         Command::Devices(options) => devices::run(&options),
         Command::Doctor(options) => doctor::run(&options),

@@ -187,7 +187,7 @@ fn flag(row: &'static Setting, kind: Option<RunKind>) -> Arg {
     }
 }
 
-fn with_flags(mut command: Command, kind: Option<RunKind>) -> Command {
+pub(super) fn with_flags(mut command: Command, kind: Option<RunKind>) -> Command {
     let rows = rows(kind);
     for heading in HEADINGS {
         for &row in rows.iter().filter(|row| row.spec.heading == heading) {
@@ -240,6 +240,42 @@ impl Args for Options {
     }
 }
 
+/// The flags that a command was given, with their values, in the order of the table.
+pub(super) fn given_flags(own: &ArgMatches, kind: Option<RunKind>) -> Vec<(&'static str, String)> {
+    let mut flags = Vec::new();
+    for row in rows(kind) {
+        let flag = row.spec.flag;
+        if row.spec.negated {
+            if own.get_flag(flag) {
+                flags.push((flag, "false".to_owned()));
+            }
+        } else if let Some(value) = own.get_one::<String>(flag) {
+            flags.push((flag, value.clone()));
+        }
+    }
+    flags
+}
+
+/// Settings by flags, as they are given for a run of this kind.
+pub(super) fn settings_of_flags(
+    flags: &[(&'static str, String)],
+    kind: RunKind,
+) -> Result<Settings, Error> {
+    let mut over = Settings::default();
+    for (flag, text) in flags {
+        let Some(row) = setting_by_flag(flag, kind) else {
+            return Err(Error::usage(format!(
+                "--{flag} is not for a run of the kind {}; leave it out",
+                kind.name()
+            )));
+        };
+        over.set(row, text).map_err(|wanted| {
+            Error::usage(format!("--{flag} is \"{text}\", but takes {wanted}"))
+        })?;
+    }
+    Ok(over)
+}
+
 impl FromArgMatches for Options {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Options, clap::Error> {
         let (kind, own) = match matches.subcommand() {
@@ -248,17 +284,7 @@ impl FromArgMatches for Options {
             }
             None => (None, matches),
         };
-        let mut flags = Vec::new();
-        for row in rows(kind) {
-            let flag = row.spec.flag;
-            if row.spec.negated {
-                if own.get_flag(flag) {
-                    flags.push((flag, "false".to_owned()));
-                }
-            } else if let Some(value) = own.get_one::<String>(flag) {
-                flags.push((flag, value.clone()));
-            }
-        }
+        let flags = given_flags(own, kind);
         // Options of every form are known above the kind, too.
         Ok(Options { kind, flags, show: ShowOptions::from_arg_matches(own)? })
     }
@@ -308,19 +334,7 @@ impl Options {
         }
         settings.kind = self.kind.or(settings.kind);
         let kind = settings.run_kind();
-        let mut over = Settings::default();
-        for (flag, text) in &self.flags {
-            let Some(row) = setting_by_flag(flag, kind) else {
-                return Err(Error::usage(format!(
-                    "--{flag} is not for a run of the kind {}; leave it out",
-                    kind.name()
-                ))
-                .into());
-            };
-            over.set(row, text).map_err(|wanted| {
-                Error::usage(format!("--{flag} is \"{text}\", but takes {wanted}"))
-            })?;
-        }
+        let over = settings_of_flags(&self.flags, kind)?;
         settings.overlay(over);
         let checked = || {
             let config = settings.resolve()?;
@@ -497,7 +511,9 @@ fn kept(end: &End, config: &RunConfig, step: u64, epoch: usize) -> String {
             "run the same command again: it goes on from {}, to the bits of a run that was not stopped",
             path.display()
         ),
-        (_, None) if is_words => "run the command again: word vectors begin anew".to_owned(),
+        (_, None) if is_words => {
+            "give the command --checkpoint FILE: it then goes on where it was stopped; without one, word vectors begin anew".to_owned()
+        },
         (_, None) => match output.model.as_ref().filter(|_| step > 0) {
             Some(path) => format!(
                 "train that model on: --from {} -o ANOTHER; with --checkpoint FILE a run goes on where it was stopped",

@@ -167,6 +167,8 @@ pub enum Targets {
 pub struct Dataset {
     inputs: Inputs,
     targets: Targets,
+    /// What the loss of each row is multiplied by in training; empty where all count the same.
+    weights: Vec<f32>,
     source: String,
 }
 
@@ -222,7 +224,40 @@ impl Dataset {
                 }
             }
         }
-        Ok(Dataset { inputs, targets, source })
+        Ok(Dataset { inputs, targets, weights: Vec::new(), source })
+    }
+
+    /// The same with a weight for each row: what its loss is multiplied by in training. The mean is over the rows as they
+    /// are counted, whatever they weigh (Keras' `sample_weight` and `sum_over_batch_size`); evaluations do not weigh.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when there are not as many as rows, one is below 0 or no finite number, all are 0, or the targets
+    /// are the inputs.
+    pub fn with_weights(self, weights: Vec<f32>) -> Result<Dataset> {
+        let wrong = |message: String| Err(Error::Data { place: self.source.clone(), message });
+        if self.targets == Targets::Inputs {
+            return wrong("rows that are given back have no weights; leave them out".into());
+        }
+        if weights.len() != self.rows() {
+            return wrong(format!("{} weights for {} rows", weights.len(), self.rows()));
+        }
+        let is_wrong = |weight: &f32| !(weight.is_finite() && *weight >= 0.0);
+        if let Some(row) = weights.iter().position(is_wrong) {
+            return wrong(format!(
+                "the weight of row {} is {}, but weights are finite and not below 0",
+                row + 1,
+                weights[row]
+            ));
+        }
+        if weights.iter().all(|&weight| weight == 0.0) {
+            return wrong("every row weighs 0, so there is nothing to learn from".into());
+        }
+        Ok(Dataset { weights, ..self })
+    }
+
+    /// The weight of each row; empty where all count the same.
+    pub fn weights(&self) -> &[f32] {
+        &self.weights
     }
 
     /// The inputs.
@@ -290,7 +325,11 @@ impl Dataset {
                 Targets::Values { values: take(values, *width, rows), width: *width }
             }
         };
-        Dataset { inputs: self.inputs.take(rows), targets, source: self.source.clone() }
+        let weights = match self.weights.is_empty() {
+            true => Vec::new(),
+            false => take(&self.weights, 1, rows),
+        };
+        Dataset { inputs: self.inputs.take(rows), targets, weights, source: self.source.clone() }
     }
 
     /// Splits off `fraction` of the rows, drawn by `seed`: (rest, split). Each part keeps its rows

@@ -19,6 +19,8 @@ pub struct Examples {
     pub labels: Vec<String>,
     /// The labels of each text, where it may have any number of them; else empty.
     pub label_sets: Vec<Vec<String>>,
+    /// The weight of each text; empty when weights were not asked for.
+    pub weights: Vec<f32>,
     /// Where each text began in the file, from 1.
     pub lines: Vec<u64>,
     /// What became of the file's rows.
@@ -32,6 +34,8 @@ pub struct TextColumns {
     pub text: String,
     /// The label; `None` to read texts alone.
     pub label: Option<String>,
+    /// The column or key of a text's weight; `None` where all count the same.
+    pub weight: Option<String>,
     /// The format; told from the file where it is not given.
     pub format: Option<Format>,
     /// Whether a CSV or TSV file has no line of names: columns are called 0, 1, 2.
@@ -64,6 +68,7 @@ impl Default for TextColumns {
         TextColumns {
             text: "text".into(),
             label: Some("label".into()),
+            weight: None,
             format: None,
             no_header: false,
             multi_label: false,
@@ -121,6 +126,14 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
         .flatten()
         .zip(1..)
         .map(|(text, line)| (line, text.strip_suffix(b"\r").unwrap_or(text)))
+}
+
+/// A row's weight: a number from 0 on.
+pub(super) fn weight_of(path: &Path, line: u64, field: &str) -> Result<f32> {
+    let weight = field.trim().parse().ok().filter(|weight: &f32| weight.is_finite());
+    weight.filter(|&weight| weight >= 0.0).ok_or_else(|| {
+        Error::line(path, line, format!("the weight \"{field}\" is no number from 0 on"))
+    })
 }
 
 /// The text of a line or field, from a file of which line `line` is read.
@@ -246,8 +259,13 @@ fn read_separated(source: &ByteSource, separator: u8, columns: &TextColumns) -> 
     let mut file = Separated::open(source, separator, is_header, &mut examples.account)?;
     let text = file.column(&columns.text, "text_column")?;
     let label = columns.label.as_ref().map(|name| file.column(name, "label_column")).transpose()?;
+    let weight =
+        columns.weight.as_ref().map(|name| file.column(name, "weight_column")).transpose()?;
     while let Some((line, fields)) = file.next_row()? {
         let field = |i: usize| utf8(path, line, fields.get(i).unwrap_or_default());
+        if let Some(weight) = weight {
+            examples.weights.push(weight_of(path, line, field(weight)?)?);
+        }
         let labels = label.map(field).transpose()?.map_or(RowLabels::NotAsked, RowLabels::Field);
         examples.push(source, line, field(text)?.to_owned(), labels, columns)?;
     }
@@ -303,6 +321,9 @@ fn read_json(source: &ByteSource, columns: &TextColumns) -> Result<Examples> {
             _ => label,
         });
         examples.account.read += 1;
+        if let Some(key) = &columns.weight {
+            examples.weights.push(weight_of(path, line, &field(key, "weight_column")?)?);
+        }
         let Some(key) = label else {
             return examples.push(source, line, text, RowLabels::NotAsked, columns);
         };
@@ -339,6 +360,14 @@ fn read_json(source: &ByteSource, columns: &TextColumns) -> Result<Examples> {
 fn read_labelled_lines(source: &ByteSource, columns: &TextColumns) -> Result<Examples> {
     let path = source.path();
     let mut examples = Examples::default();
+    if let Some(weight) = &columns.weight {
+        return Err(Error::data(
+            path,
+            format!(
+                "weight_column is {weight}, but lines of text have no columns; save the texts as CSV or JSON"
+            ),
+        ));
+    }
     for (line, bytes) in lines(&source.bytes) {
         let text = utf8(path, line, bytes)?;
         if text.trim().is_empty() {
@@ -478,7 +507,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_may_have_multi_label_or_none() {
+    fn a_text_may_have_several_labels_or_none() {
         let sets = [vec!["a", "b"], vec![], vec!["b"]];
         let lines = read("a.txt", b"__label__a __label__b x\ny\n__label__b z\n").expect("lines");
         assert_eq!(lines.label_sets, sets);

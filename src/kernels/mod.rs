@@ -9,20 +9,29 @@
 #[macro_use]
 mod define;
 mod elementwise_loss;
+mod weighted_loss;
 #[cfg(feature = "unstable")]
 pub mod case;
 mod gemm;
+mod pooling;
 mod real;
 pub mod simd;
 
 pub mod accumulate;
+pub mod activate;
 pub mod activation;
 pub mod adam;
+pub mod average_pool;
+pub mod average_pool_gradient;
 pub mod bag_targets;
 pub mod binary_crossentropy;
 pub mod categorical_crossentropy;
 pub mod clip_scale;
 pub mod clip_value;
+pub mod conv;
+pub mod conv_forward;
+pub mod conv_gradient_input;
+pub mod conv_gradient_weights;
 pub mod decay;
 pub mod dense_forward;
 pub mod dense_gradient_input;
@@ -43,15 +52,26 @@ pub mod gather_batch;
 pub mod gather_ids;
 pub mod gelu;
 pub mod gelu_gradient;
+pub mod global_average_pool;
+pub mod global_average_pool_gradient;
 pub mod huber;
 pub mod layer_norm;
 pub mod layer_norm_gradient_input;
 pub mod layer_norm_gradient_weights;
+pub mod max_pool;
+pub mod max_pool_gradient;
 pub mod mean_pool;
 pub mod mean_pool_gradient;
+pub mod moving_average;
 pub mod mse;
 pub mod negative_sampling;
 pub mod noise;
+pub mod norm;
+pub mod norm_gradient_input;
+pub mod norm_gradient_parts;
+pub mod norm_group_sums;
+pub mod norm_moments;
+pub mod norm_parts;
 pub mod peak_fma;
 pub mod place_columns;
 pub mod product;
@@ -62,6 +82,8 @@ pub mod random;
 pub mod rmsprop;
 pub mod scale_by;
 pub mod sgd;
+pub mod silu;
+pub mod silu_gradient;
 pub mod small_steps;
 pub mod smooth_targets;
 pub mod softmax;
@@ -70,6 +92,14 @@ pub mod store_rows;
 pub mod sum_parts;
 pub mod sum_squares;
 pub mod take_columns;
+pub mod upsample_bilinear;
+pub mod upsample_bilinear_gradient;
+pub mod upsample_nearest;
+pub mod upsample_nearest_gradient;
+pub mod weigh_targets;
+pub mod weighted_binary_crossentropy;
+pub mod weighted_huber;
+pub mod weighted_mse;
 pub mod word_samples;
 
 pub use activation::Activation;
@@ -78,18 +108,26 @@ pub use define::{
     Slot, Span, Variant, spread, spread_by, spread_rows,
 };
 pub use gemm::{Begin, Finish, Product};
-pub use real::{Real, dot, for_costly_rows, for_rows, for_stretches, sum, sum_rows};
+pub use real::{
+    Real, dot, for_costly_pairs, for_costly_rows, for_rows, for_stretches, sum, sum_rows,
+};
 pub use simd::vectorised;
 
 /// Every kernel: what tests and benches walk through. A new kernel adds its line here.
 pub static ALL: &[&Kernel] = &[
     &accumulate::KERNEL,
+    &activate::KERNEL,
     &adam::KERNEL,
+    &average_pool::KERNEL,
+    &average_pool_gradient::KERNEL,
     &bag_targets::KERNEL,
     &binary_crossentropy::KERNEL,
     &categorical_crossentropy::KERNEL,
     &clip_scale::KERNEL,
     &clip_value::KERNEL,
+    &conv_forward::KERNEL,
+    &conv_gradient_input::KERNEL,
+    &conv_gradient_weights::KERNEL,
     &decay::KERNEL,
     &dense_forward::KERNEL,
     &dense_gradient_input::KERNEL,
@@ -111,15 +149,26 @@ pub static ALL: &[&Kernel] = &[
     &gather_ids::KERNEL,
     &gelu::KERNEL,
     &gelu_gradient::KERNEL,
+    &global_average_pool::KERNEL,
+    &global_average_pool_gradient::KERNEL,
     &huber::KERNEL,
     &layer_norm::KERNEL,
     &layer_norm_gradient_input::KERNEL,
     &layer_norm_gradient_weights::KERNEL,
+    &max_pool::KERNEL,
+    &max_pool_gradient::KERNEL,
     &mean_pool::KERNEL,
     &mean_pool_gradient::KERNEL,
+    &moving_average::KERNEL,
     &mse::KERNEL,
     &negative_sampling::KERNEL,
     &noise::KERNEL,
+    &norm::KERNEL,
+    &norm_gradient_input::KERNEL,
+    &norm_gradient_parts::KERNEL,
+    &norm_group_sums::KERNEL,
+    &norm_moments::KERNEL,
+    &norm_parts::KERNEL,
     &peak_fma::KERNEL,
     &place_columns::KERNEL,
     &radix_count::KERNEL,
@@ -128,6 +177,8 @@ pub static ALL: &[&Kernel] = &[
     &rmsprop::KERNEL,
     &scale_by::KERNEL,
     &sgd::KERNEL,
+    &silu::KERNEL,
+    &silu_gradient::KERNEL,
     &small_steps::ids::KERNEL,
     &small_steps::matrix::KERNEL,
     &smooth_targets::KERNEL,
@@ -136,5 +187,13 @@ pub static ALL: &[&Kernel] = &[
     &sum_parts::KERNEL,
     &sum_squares::KERNEL,
     &take_columns::KERNEL,
+    &upsample_bilinear::KERNEL,
+    &upsample_bilinear_gradient::KERNEL,
+    &upsample_nearest::KERNEL,
+    &upsample_nearest_gradient::KERNEL,
+    &weigh_targets::KERNEL,
+    &weighted_binary_crossentropy::KERNEL,
+    &weighted_huber::KERNEL,
+    &weighted_mse::KERNEL,
     &word_samples::KERNEL,
 ];

@@ -89,6 +89,9 @@ pub trait Real:
         c_stride: usize,
         finish: Finish<'_, Self>,
     );
+    /// The same by the calling thread alone: a block of a product whose blocks threads share. An element's bits do not
+    /// depend on how the rows of C are cut into blocks.
+    fn product_block(product: &Product<'_, Self>, c: &mut [Self], c_stride: usize);
 }
 
 // The constants stand as Cephes published them.
@@ -212,7 +215,10 @@ impl Real for f32 {
         (kernel.reference_f32)(params, slots);
     }
     fn product(p: &Product<'_, f32>, c: &mut [f32], c_stride: usize, finish: Finish<'_, f32>) {
-        super::gemm::single::product(p, c, c_stride, finish);
+        super::gemm::single::product(p, c, c_stride, finish, false);
+    }
+    fn product_block(p: &Product<'_, f32>, c: &mut [f32], c_stride: usize) {
+        super::gemm::single::product(p, c, c_stride, &|_, _, _| {}, true);
     }
 }
 
@@ -277,7 +283,10 @@ impl Real for f64 {
         (kernel.reference_f64)(params, slots);
     }
     fn product(p: &Product<'_, f64>, c: &mut [f64], c_stride: usize, finish: Finish<'_, f64>) {
-        super::gemm::double::product(p, c, c_stride, finish);
+        super::gemm::double::product(p, c, c_stride, finish, false);
+    }
+    fn product_block(p: &Product<'_, f64>, c: &mut [f64], c_stride: usize) {
+        super::gemm::double::product(p, c, c_stride, &|_, _, _| {}, true);
     }
 }
 
@@ -312,6 +321,26 @@ pub fn for_costly_rows<T: Send>(
         _ => (PARALLEL / 4).div_ceil(cost),
     };
     out.par_chunks_mut(rows * width).enumerate().for_each(|(i, piece)| work(i * rows, piece));
+}
+
+/// As [`for_costly_rows`], over two arrays of rows of the same width.
+pub fn for_costly_pairs<T: Send>(
+    out: &mut [T],
+    other: &mut [T],
+    width: usize,
+    cost: usize,
+    work: impl Fn(usize, &mut [T], &mut [T]) + Send + Sync,
+) {
+    if out.len() / width.max(1) * cost < PARALLEL {
+        return work(0, out, other);
+    }
+    use rayon::prelude::*;
+    let rows = match rayon::current_num_threads() {
+        threads @ 1..=4 => (out.len() / width.max(1)).div_ceil(threads),
+        _ => (PARALLEL / 4).div_ceil(cost),
+    };
+    let pairs = out.par_chunks_mut(rows * width).zip(other.par_chunks_mut(rows * width));
+    pairs.enumerate().for_each(|(i, (out, other))| work(i * rows, out, other));
 }
 
 /// Runs `work` on each piece of `out` and of `totals` (two numbers a piece), cut into `groups` equal

@@ -5,6 +5,7 @@ mod file;
 mod kind;
 mod noise;
 pub(crate) mod seal;
+mod storage;
 mod summary;
 mod validate;
 
@@ -19,6 +20,7 @@ pub use crate::losses::Loss;
 pub use file::read_weights;
 pub use kind::Kind;
 pub use noise::{Noise, NoiseKind};
+pub use storage::Storage;
 
 use crate::data::{ImageEncoder, TableEncoder};
 use crate::error::{Error, Result};
@@ -556,6 +558,24 @@ impl Model {
     /// The weights, to be replaced by others of the same shapes.
     pub(crate) fn parameters_mut(&mut self) -> &mut [Parameter] {
         &mut self.parameters
+    }
+
+    /// Of each parameter whether it is a running statistic, which no optimizer changes.
+    pub(crate) fn are_statistics(&self) -> Vec<bool> {
+        let shapes = self.layer_shapes();
+        let of = |(layer, &input): (&Layer, &Shape)| {
+            let layer = layer.describe();
+            let count = layer.parameters(input).len();
+            let learning = count - layer.statistics();
+            (0..count).map(move |i| i >= learning)
+        };
+        self.layers.iter().zip(&shapes).flat_map(of).collect()
+    }
+
+    /// Number of weights that an optimizer changes: all but running statistics.
+    pub fn trainable_count(&self) -> usize {
+        let all = self.parameters.iter().zip(self.are_statistics());
+        all.filter(|(_, is_statistic)| !is_statistic).map(|(p, _)| p.count()).sum()
     }
 
     /// Parameters that the first `layers` layers have.

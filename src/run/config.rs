@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::defaults::Defaults;
+use super::load::weights::ClassWeights;
 use super::outputs::{check_extension, resolved};
 use super::setting::{GivenOptimizer, Range, RunKind, Setting, SettingType};
 pub use super::settings::{
@@ -125,6 +126,7 @@ impl DataConfig {
         TextColumns {
             text: self.text_column.clone(),
             label: labelled.then(|| self.label_column.clone()),
+            weight: self.weight_column.clone().filter(|_| labelled),
             format: self.format,
             no_header: self.no_header,
             multi_label: self.multi_label,
@@ -181,6 +183,26 @@ impl RunConfig {
         let mut values = Vec::new();
         self.each(&mut |row, value| values.push((row, value.json())));
         values
+    }
+
+    /// As [`RunConfig::to_toml`], for a file at `path`: in another folder than the current one, paths are written whole,
+    /// since those in a file are relative to it.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the current folder cannot be told.
+    pub fn to_toml_at(&self, path: &Path) -> Result<String> {
+        let mut config = self.clone();
+        if path.parent().is_some_and(|folder| !folder.as_os_str().is_empty()) {
+            let data = &mut config.data;
+            let output = &mut config.output;
+            let optional =
+                [&mut data.validation, &mut output.model, &mut output.history, &mut output.plot];
+            for path in std::iter::once(&mut data.train).chain(optional.into_iter().flatten()) {
+                let whole = std::path::absolute(&*path);
+                *path = whole.map_err(|e| Error::file("find", &*path, e))?;
+            }
+        }
+        Ok(config.to_toml())
     }
 
     /// The whole run as a TOML file, which gives the same run when it is read in the same folder.
@@ -288,6 +310,9 @@ impl RunConfig {
                     "thresholds are to be tuned, but there are no rows to validate on; give a validation split or file",
                 );
             }
+        }
+        if let Some(weights) = &self.training.class_weight {
+            ClassWeights::parse(weights)?;
         }
         if data.label_separator.as_deref() == Some("") {
             return refuse(
@@ -407,7 +432,7 @@ impl RunConfig {
     }
 
     /// Files that the run writes.
-    fn outputs(&self) -> impl Iterator<Item = (&'static str, &PathBuf)> {
+    pub(super) fn outputs(&self) -> impl Iterator<Item = (&'static str, &PathBuf)> {
         let output = &self.output;
         [
             ("model", &output.model),

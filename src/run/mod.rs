@@ -17,12 +17,16 @@ mod evaluate;
 mod explain;
 mod folds;
 mod load;
+mod lock;
 mod observer;
 mod outputs;
 mod predict;
+mod quantize;
+mod room;
 mod setting;
 mod settings;
 mod train;
+mod tune;
 pub mod tutorial;
 mod vectors;
 mod words;
@@ -44,11 +48,13 @@ pub use load::{Loaded, NamedRows, Task, load, read_rows, read_targets, read_text
 pub use observer::RunObserver;
 pub use outputs::{check_extension, check_output};
 pub use predict::{LinePredictor, predict_file};
+pub use quantize::{Quality, Quantized, quantize};
 pub use setting::{Arity, GivenOptimizer, Kinds, Range, RunKind, Setting, SettingType, Spec};
 pub use settings::{
     GivenData, GivenImages, GivenModel, GivenOutput, GivenText, GivenTraining, GivenWords,
     HEADINGS, hyperparameters,
 };
 pub use train::{Outcome, train, train_observed};
+pub use tune::{Choice, Effort, Trial, TuneObserver, Tuned, tune};
 pub use vectors::{Neighbour, export_word2vec, neighbours, similar};
 pub use words::{WordsOutcome, train_words, train_words_observed};

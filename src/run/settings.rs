@@ -175,6 +175,8 @@ settings! {
         /// A text may have any number of labels, also where none has more than one. Lines with several words that begin
         /// with __label__, and lists in JSON, say so themselves.
         multi_label: bool = |_| false, data(&[Text], "multi-label");
+        /// Column or key of a row's weight, from 0 on: what its loss is multiplied by in training.
+        weight_column: Option<String> = |_| None, called("COLUMN", data(&[Text, Table], "weight-column"));
         /// The array of a .npz file that holds several.
         array: Option<String> = |_| None,
             called("NAME", data(&[Autoencoder, Translate, Arrays], "array"));
@@ -293,6 +295,9 @@ settings! {
         /// Part of each label that is spread evenly over the classes in training, where the loss is a cross-entropy.
         label_smoothing: f64 = |_| 0.0,
             range(Range::Below(0.0, 1.0), called("PART", training(MODELS, "label-smoothing")));
+        /// Weights of classes: balanced (rows / (classes x rows of the class)), or by label, such as spam=3,ham=1; labels
+        /// that are not named weigh 1. What a row's loss is multiplied by in training; an evaluation does not weigh.
+        class_weight: Option<String> = |_| None, called("WEIGHTS", training(&[Text, Table], "class-weight"));
         /// Probability from which on a label is answered, where a text may have several; 0.5 if not given.
         threshold: Option<f64> = |_| None,
             range(Range::Between(0.0, 1.0), called("P", training(&[Text], "threshold")));
@@ -365,11 +370,11 @@ settings! {
         /// Where to draw them: a .png or .svg file.
         plot: Option<PathBuf> = |_| None, output(MODELS, "plot");
         /// Keep the run here, between steps, and the checkpoint before as FILE.previous: a run that finds the file goes on
-        /// from it, to the same bits, and removes both at its end.
-        checkpoint: Option<PathBuf> = |_| None, output(MODELS, "checkpoint");
+        /// from it, to the same bits, and removes both at its end. They are written while the run goes on.
+        checkpoint: Option<PathBuf> = |_| None, output(ALL, "checkpoint");
         /// Time between checkpoints, 30s, 5m or 2h: within an epoch too. Not given: after an epoch, and every minute
-        /// within one, with at most a twentieth of the time for writing.
-        checkpoint_every: Option<Every> = |_| None, called("TIME", output(MODELS, "checkpoint-every"));
+        /// within one, with at most a twentieth of the time for it.
+        checkpoint_every: Option<Every> = |_| None, called("TIME", output(ALL, "checkpoint-every"));
     }
 }
 

@@ -4,11 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::checkpoint::CheckpointObserver;
+use super::checkpoint::{CheckpointObserver, Identity};
 use super::config::{ModelConfig, Pool, RunConfig, TuneThreshold};
 use super::folds::Folds;
 use super::load::{Given, Loaded, Task, load_given};
+use super::lock::take_outputs;
 use super::observer::{Closures, RunObserver};
+use super::room::{check_files, check_room};
 use crate::backend::Device;
 use crate::data::{Dataset, Inputs, Targets};
 use crate::error::{Error, Result};
@@ -18,6 +20,7 @@ use crate::model::{
     Activation, Input, Kind, Layer, Loss, Model, Noise, NoiseKind, Preprocessor, Source,
     read_weights,
 };
+use crate::optimizers::Schedule;
 use crate::report::{self, PlotFormat};
 use crate::train::{End, EpochReport, Fitted, History, Trainer};
 
@@ -77,6 +80,8 @@ pub fn train_observed(
     observer: &mut dyn RunObserver,
 ) -> Result<Outcome> {
     config.check()?;
+    check_files(config)?;
+    let _locks = take_outputs(config.outputs().filter(|(name, _)| *name != "checkpoint"))?;
     if let Some(folds) = config.data.folds {
         return super::folds::train_folds(config, folds, device, observer);
     }
@@ -110,7 +115,14 @@ fn train_loaded(
     check_thresholds(config, &model, &loaded)?;
     observer.begin(&model, &loaded, &trainer)?;
     let validation = loaded.validation.as_ref();
-    let mut keeper = CheckpointObserver::new(config, &loaded, &model, &trainer, device, observer)?;
+    check_room(config, &model, &trainer, device)?;
+    let mut keeper = CheckpointObserver::new(
+        config,
+        trainer.epochs,
+        trainer.schedule != Schedule::Constant,
+        || Identity::new(config, &loaded, &model, device),
+        observer,
+    )?;
     let fitted =
         trainer.fit_to_end(&mut model, &loaded.training, validation, device, &mut keeper)?;
     let Fitted { history, end, step, epoch, .. } = fitted;

@@ -23,6 +23,8 @@ pub(super) struct Feed {
     pub batch: usize,
     /// Rows of a batch that are taken at once; their gradients are added up.
     pub part: usize,
+    /// Whether `targets` holds a weight behind those of each row.
+    pub weighted: bool,
     /// A step over `batch` rows.
     pub full: Option<RoutineId>,
     /// A step over the rows that are left, `rows % batch`.
@@ -154,12 +156,19 @@ pub(super) struct FeedSpec {
     pub batch: usize,
     /// Targets of a row; `None` where the targets are the inputs.
     pub target_width: Option<usize>,
+    /// Whether rows have weights, which stand behind their targets.
+    pub weighted: bool,
     pub purpose: Purpose,
     /// Where rows have different lengths.
     pub ragged: Option<RaggedSpec>,
 }
 
 impl FeedSpec {
+    /// Columns that are gathered beside the inputs: the targets and, behind them, the weight.
+    pub fn gathered(&self) -> Option<usize> {
+        self.target_width.map(|width| width + self.weighted as usize)
+    }
+
     /// Checks that a data set goes with a model.
     ///
     /// # Errors
@@ -200,14 +209,17 @@ impl FeedSpec {
                     loss.name()
                 )));
             }
-            return Ok(FeedSpec { rows, batch, target_width: None, purpose, ragged });
+            let (target_width, weighted) = (None, false);
+            return Ok(FeedSpec { rows, batch, target_width, weighted, purpose, ragged });
         }
         check_targets(model, dataset)?;
         let target_width = match dataset.targets() {
             Targets::Inputs => None,
             Targets::Values { width, .. } => Some(*width),
         };
-        Ok(FeedSpec { rows, batch, target_width, purpose, ragged })
+        // An evaluation is of the rows as they are.
+        let weighted = purpose == Purpose::Training && !dataset.weights().is_empty();
+        Ok(FeedSpec { rows, batch, target_width, weighted, purpose, ragged })
     }
 }
 
@@ -283,10 +295,18 @@ pub(super) fn upload_all(
     executor: &mut dyn Executor,
 ) -> Result<()> {
     write_inputs(dataset.inputs(), feed, executor)?;
-    match feed.targets {
-        Some(targets) => executor.write_f32(targets, dataset.target_values()),
-        None => Ok(()),
+    let Some(targets) = feed.targets else { return Ok(()) };
+    if !feed.weighted {
+        return executor.write_f32(targets, dataset.target_values());
     }
+    // The weight of a row behind its targets.
+    let rows = dataset.target_values().chunks_exact(dataset.target_width());
+    let mut values = Vec::with_capacity(dataset.rows() * (dataset.target_width() + 1));
+    for (row, &weight) in rows.zip(dataset.weights()) {
+        values.extend_from_slice(row);
+        values.push(weight);
+    }
+    executor.write_f32(targets, &values)
 }
 
 /// Writes these rows of a data set to its feed.

@@ -9,6 +9,8 @@
 mod feed;
 mod fuse;
 mod history;
+mod lifetimes;
+mod memory;
 mod pace;
 mod parameters;
 mod place;
@@ -27,6 +29,7 @@ pub use crate::optimizers::{Clip, Optimizer, Schedule};
 pub use fuse::Fusions;
 pub(crate) use fuse::reads_bags;
 pub use history::{BatchReport, EpochReport, History, Metrics};
+pub use memory::Memory;
 pub use parameters::Role;
 pub use predictor::Predictor;
 pub use profile::{KernelCost, Profile};

@@ -58,6 +58,7 @@ impl Predictor {
             rows,
             batch,
             target_width: None,
+            weighted: false,
             purpose: Purpose::Prediction,
             ragged: None,
         }];
@@ -155,6 +156,7 @@ fn predict_ragged(model: &Model, inputs: &Inputs, device: &Device) -> Result<Vec
             rows: rows.len(),
             batch,
             target_width: None,
+            weighted: false,
             purpose: Purpose::Prediction,
             ragged: RaggedSpec::of(&part, batch),
         }];

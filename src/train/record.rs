@@ -7,15 +7,16 @@
 use super::Role;
 use super::feed::{Feed, FeedSpec, RaggedFeed, RaggedSize, RaggedSpec};
 use super::fuse::{self, Fusions};
+use super::lifetimes::{self, Held};
 use super::place::{PlaceRequest, place};
 use super::small::Small;
 use crate::error::{Error, Result};
 use crate::kernels::{self, *};
+use crate::layers::Activation;
 use crate::layers::plan::{INPUT, Plan, Purpose, ValueId};
 use crate::layers::record::{At, Places, Ragged, Seen, Step, Workspace};
 use crate::layers::table::{Lazy, TableBuffers, replay_batch};
-use crate::layers::{Activation, Shape};
-use crate::losses::{Loss, LossAt, Smoothing};
+use crate::losses::{Loss, LossAt, Smoothing, Weighting};
 use crate::model::{Input, Model};
 use crate::optimizers::{Clip, Clipping, Optimizer};
 use crate::program::Program;
@@ -40,6 +41,8 @@ pub(super) struct Recording {
     pub feeds: Vec<Feed>,
     /// Outputs of a prediction, `[resident rows, outputs]`.
     pub store: Option<Span>,
+    /// Bytes of the buffers that values between layers and their gradients lie in.
+    pub value_bytes: u64,
 }
 
 impl Recording {
@@ -67,7 +70,8 @@ impl Recording {
                 .ok_or_else(|| Error::usage(format!("this session keeps no {role:?}")))
         };
         let skipped = if role == Role::Weights { 0 } else { places.frozen };
-        places.pieces.iter().skip(skipped).flatten().map(span).collect()
+        let pieces = places.pieces.iter().skip(skipped).flatten();
+        pieces.filter(|piece| role.has_statistics() || !piece.is_statistics).map(span).collect()
     }
 }
 
@@ -155,22 +159,29 @@ pub(super) fn record(request: &Request<'_>) -> Result<Recording> {
     Ok(recorder.recording)
 }
 
+/// What a batch's rows with weights are parted into.
+#[derive(Clone, Copy)]
+struct Weighted {
+    /// `[batch, target width]`
+    targets: Span,
+    /// `[batch]`
+    weights: Span,
+    /// `[batch, outputs]`: targets times weights, for a loss that is weighted by them.
+    products: Span,
+}
+
 struct Recorder<'a> {
     request: &'a Request<'a>,
     plan: Plan,
     recording: Recording,
     batch_targets: Span,
     smoothed_targets: Option<Span>,
+    /// The targets and the weights of weighted rows, apart, and the targets times the weights.
+    weighted: Option<Weighted>,
     /// The inputs with noise, where the model has any.
     noisy_inputs: Option<Span>,
-    /// By value: where it lies; none for views, and for those that no purpose makes.
-    outputs: Vec<Option<Span>>,
-    /// By value: its gradient; none where nothing before it learns.
-    gradients: Vec<Option<Span>>,
-    /// By value: what its readers behind the first give, for a value that several read.
-    more_gradients: Vec<Vec<Span>>,
-    /// By node: what it keeps beside its output.
-    scratch: Vec<Option<Span>>,
+    /// Where values lie in training, and in steps for other purposes.
+    held: [Held; 2],
     small: Option<Small>,
 }
 
@@ -197,6 +208,9 @@ impl<'a> Recorder<'a> {
                 "rows of different lengths are read through a bag, or a mean over an embedding, and by all data sets of a run or by none; pad them to one length".into(),
             ));
         }
+        if request.fusions.activations {
+            fuse::activations(&mut plan);
+        }
         let small = training.and_then(|feed| Small::new(&plan, request, feed));
         let table_rows = model.embedding_rows().unwrap_or(0);
         let small_words = small.as_ref().map(|small| small.words(table_rows));
@@ -213,6 +227,7 @@ impl<'a> Recorder<'a> {
 
         let layout =
             |(i, layer): (usize, &crate::layers::Layer)| layer.describe().layout(shapes[i]);
+        let statistics = model.layers().iter().map(|layer| layer.describe().statistics()).collect();
         let layouts: Vec<_> = model.layers().iter().enumerate().map(layout).collect();
         // Layers that read ids come first.
         let first = model.layers().first().and_then(|layer| layer.table_rows());
@@ -222,6 +237,7 @@ impl<'a> Recorder<'a> {
             &mut program,
             &PlaceRequest {
                 layouts,
+                statistics,
                 names: &names,
                 max_binding: request.max_binding,
                 trains,
@@ -246,7 +262,7 @@ impl<'a> Recorder<'a> {
             row_of_id: program.buffer("batch rows", Element::U32, positions),
             longest,
         });
-        let target_width = |feed: &FeedSpec| match (feed.target_width, model.input()) {
+        let target_width = |feed: &FeedSpec| match (feed.gathered(), model.input()) {
             (Some(width), _) => width,
             (None, Input::Ids { .. }) if feed.purpose != Purpose::Prediction => outputs,
             (None, _) => 0,
@@ -283,43 +299,19 @@ impl<'a> Recorder<'a> {
             _ => None,
         };
 
-        let made = |node: &crate::layers::plan::Node| {
-            request.feeds.iter().any(|feed| !node.operation.passes_on(feed.purpose))
-        };
-        // By value: whether a layer that learns is on the way to it.
-        let mut learns = vec![false; plan.values.len()];
-        let mut layer_outputs = vec![None; plan.values.len()];
-        let mut gradients = vec![None; plan.values.len()];
-        let mut more_gradients = vec![Vec::new(); plan.values.len()];
-        let mut scratch = Vec::new();
+        let purposes: Vec<(Purpose, usize)> =
+            request.feeds.iter().map(|feed| (feed.purpose, feed.batch)).collect();
+        let shares = request.fusions.shared_values;
+        let before = program.bytes();
+        let held = lifetimes::hold(&mut program, &plan, &purposes, &places, shares);
+        let value_bytes = program.bytes() - before;
         let mut parts_len = 0;
-        let last = plan.root(plan.output);
-        for node in plan.nodes.iter() {
-            let inputs: Vec<Shape> = node.inputs.iter().map(|&input| plan.shape(input)).collect();
-            let value = &plan.values[node.output.0];
-            let len = batch * value.shape.width();
-            let name = &value.name;
-            learns[node.output.0] = places.learns(node.layer)
-                || node.inputs.iter().any(|&input| learns[plan.root(input).0]);
-            if made(node) {
-                let output = program.buffer(format!("{name} output"), Element::F32, len);
-                layer_outputs[node.output.0] = Some(output);
-            }
-            if trains && made(node) && learns[node.output.0] || node.output == last {
-                let gradient = program.buffer(format!("{name} gradient"), Element::F32, len);
-                gradients[node.output.0] = Some(gradient);
-                let mut more =
-                    |n: usize| program.buffer(format!("{name} gradient {n}"), Element::F32, len);
-                let readers = plan.readers(node.output).len();
-                more_gradients[node.output.0] = (1..readers).map(&mut more).collect();
-            }
-            let kept = node.operation.scratch(batch, &inputs);
-            scratch.push(
-                (kept > 0).then(|| program.buffer(format!("{name} scratch"), Element::F32, kept)),
-            );
+        for node in &plan.nodes {
+            let input = plan.shape(node.inputs[0]);
+            parts_len = parts_len.max(node.operation.parts(batch, input));
             if trains {
                 let pieces = &places.pieces[node.layer];
-                parts_len = parts_len.max(node.operation.gradient_parts(batch, inputs[0], pieces));
+                parts_len = parts_len.max(node.operation.gradient_parts(batch, input, pieces));
             }
         }
         let lengths = places.segments.iter().filter_map(|segment| segment.gradients);
@@ -329,6 +321,20 @@ impl<'a> Recorder<'a> {
         let smooths = trains && request.label_smoothing > 0.0;
         let smoothed_targets =
             smooths.then(|| program.buffer("smoothed targets", Element::F32, batch * outputs));
+        let weighted = training.filter(|feed| feed.weighted).map(|feed| {
+            let width = feed.target_width.unwrap_or(0);
+            let mut buffer =
+                |name: &str, width: usize| program.buffer(name, Element::F32, batch * width);
+            let products = match model.loss().objective().weighting() {
+                Weighting::Kernel => nothing,
+                Weighting::Targets => buffer("weighted targets", outputs),
+            };
+            Weighted {
+                targets: buffer("targets without weights", width),
+                weights: buffer("weights of rows", 1),
+                products,
+            }
+        });
         let gradient_parts = program.buffer("gradient parts", Element::F32, parts_len);
         let space = Workspace {
             state,
@@ -353,19 +359,17 @@ impl<'a> Recorder<'a> {
             steps_at_once: small.as_ref().map_or(1, |small| small.steps_at_once),
             feeds: Vec::new(),
             store: None,
+            value_bytes,
         };
-        let outputs = layer_outputs;
         Ok(Recorder {
             request,
             plan,
             recording,
             batch_targets,
             smoothed_targets,
+            weighted,
             noisy_inputs,
-            outputs,
-            gradients,
-            more_gradients,
-            scratch,
+            held,
             small,
         })
     }
@@ -375,7 +379,7 @@ impl<'a> Recorder<'a> {
         let model = self.request.model;
         let (width, outputs) = (model.input().width(), model.outputs());
         let width = spec.ragged.map_or(width, |of| of.longest.max(2));
-        let widest = width.max(spec.target_width.unwrap_or(0)).max(match spec.purpose {
+        let widest = width.max(spec.gathered().unwrap_or(0)).max(match spec.purpose {
             Purpose::Prediction => outputs,
             _ => 1,
         });
@@ -401,7 +405,7 @@ impl<'a> Recorder<'a> {
             sizes: Vec::new(),
         });
         let targets = spec
-            .target_width
+            .gathered()
             .map(|w| program.buffer(format!("{purpose} targets"), Element::F32, resident * w));
         let order_rows = resident.max(ORDER_ROWS.min(self.request.max_binding));
         let order = program.buffer(format!("{purpose} order"), Element::U32, order_rows);
@@ -416,6 +420,7 @@ impl<'a> Recorder<'a> {
             rows: spec.rows,
             batch: spec.batch,
             part: self.request.part(&spec),
+            weighted: spec.weighted,
             full: None,
             tail: None,
             fewer: Vec::new(),
@@ -549,7 +554,7 @@ impl<'a> Recorder<'a> {
     fn gather(&self, feed: &Feed, spec: FeedSpec, rows: usize, opens: bool) -> Dispatch {
         let space = &self.recording.space;
         let mut input_width = self.request.model.input().width() as u32;
-        let target_width = spec.target_width.unwrap_or(0) as u32;
+        let target_width = spec.gathered().unwrap_or(0) as u32;
         let (state, order, mut inputs) = (space.state, feed.order, feed.inputs);
         let targets = feed.targets.unwrap_or(space.nothing);
         let (mut batch_inputs, batch_targets) = (space.batch_inputs, self.batch_targets);
@@ -607,7 +612,7 @@ impl<'a> Recorder<'a> {
                 values[node.output.0] = seen.first().copied();
                 continue;
             }
-            let at = self.at(i, &seen, step);
+            let at = self.at(i, &seen, true, step);
             let activation = node.operation.forward(&at, step);
             values[node.output.0] = Some(Seen { span: at.output, shape: at.shape, activation });
         }
@@ -617,18 +622,18 @@ impl<'a> Recorder<'a> {
     /// Records the operations backward, from the last on, as far as something before them learns.
     fn backward(&self, values: &[Option<Seen>], d_logits: Span, step: &mut Step<'_>) {
         let last = self.plan.root(self.plan.output);
-        let rows = step.rows;
+        let (rows, held) = (step.rows, self.held(step.purpose));
         let part = |span: Span, value: ValueId| span.part(0, rows * self.plan.shape(value).width());
         // Where the gradient of a node's input belongs: each reader of a value has its own place.
         let place = |node: usize, slot: usize| {
             let root = self.plan.root(self.plan.nodes[node].inputs[slot]);
-            let first = self.gradients[root.0]?;
+            let first = held.gradients[root.0]?;
             let inputs = &self.plan.nodes[node].inputs[..slot];
             let same = inputs.iter().filter(|&&input| self.plan.root(input) == root).count();
             let before = self.plan.readers(root).iter().filter(|&&reader| reader < node).count();
             let place = match before + same {
                 0 => first,
-                n => self.more_gradients[root.0][n - 1],
+                n => held.more_gradients[root.0][n - 1],
             };
             Some(part(place, root))
         };
@@ -639,12 +644,12 @@ impl<'a> Recorder<'a> {
                 d_inputs.iter().any(Option::is_some) || step.space.places.learns(node.layer);
             let d_output = match node.output == last {
                 true => Some(d_logits),
-                false => self.gradients[node.output.0].map(|span| part(span, node.output)),
+                false => held.gradients[node.output.0].map(|span| part(span, node.output)),
             };
             let (true, Some(d_output)) = (has_work, d_output) else { continue };
             // All that read the value are behind its maker, so their gradients are there: their sum, in their
             // order.
-            for &more in &self.more_gradients[node.output.0] {
+            for &more in &held.more_gradients[node.output.0] {
                 let width = self.plan.shape(node.output).width() as u32;
                 let (rows, stride) = (step.rows as u32, width);
                 let params = place_columns::Params { rows, width, stride, first: 0, adds: 1 };
@@ -652,8 +657,11 @@ impl<'a> Recorder<'a> {
                 let bindings = place_columns::Bindings { input, output: d_output };
                 step.push(place_columns::dispatch(params, bindings));
             }
-            let seen = self.seen(&node.inputs, values);
-            let at = self.at(i, &seen, step);
+            let mut seen = self.seen(&node.inputs, values);
+            if !node.operation.reads_inputs_backward() {
+                seen.iter_mut().for_each(|seen| seen.span = step.space.nothing);
+            }
+            let at = self.at(i, &seen, false, step);
             node.operation.backward(&at, d_output, &d_inputs, step);
         }
     }
@@ -667,7 +675,14 @@ impl<'a> Recorder<'a> {
         inputs.iter().filter_map(seen).collect()
     }
 
-    fn at<'s>(&self, node: usize, inputs: &'s [Seen], step: &Step<'_>) -> At<'s> {
+    /// Where values lie in steps of this purpose.
+    fn held(&self, purpose: Purpose) -> &Held {
+        &self.held[(purpose != Purpose::Training) as usize]
+    }
+
+    fn at<'s>(&self, node: usize, inputs: &'s [Seen], forward: bool, step: &Step<'_>) -> At<'s> {
+        let held = self.held(step.purpose);
+        let output = held.outputs[self.plan.nodes[node].output.0].filter(|_| forward);
         let nothing = step.space.nothing;
         let value = self.plan.nodes[node].output;
         let shape = self.plan.shape(value);
@@ -675,9 +690,9 @@ impl<'a> Recorder<'a> {
         At {
             layer: self.plan.nodes[node].layer,
             inputs,
-            output: self.outputs[value.0].map_or(nothing, |o| o.part(0, step.rows * shape.width())),
+            output: output.map_or(nothing, |output| output.part(0, step.rows * shape.width())),
             shape,
-            scratch: self.scratch[node].unwrap_or(nothing),
+            scratch: held.scratch[node].unwrap_or(nothing),
             gives_logits: is_last && step.purpose != Purpose::Prediction,
         }
     }
@@ -687,7 +702,8 @@ impl<'a> Recorder<'a> {
         let model = self.request.model;
         let (rows, outputs) = (step.rows, model.outputs());
         let last = self.plan.root(self.plan.output);
-        let d_logits = self.gradients[last.0].unwrap_or(step.space.nothing).part(0, rows * outputs);
+        let d_logits = self.held(step.purpose).gradients[last.0];
+        let d_logits = d_logits.unwrap_or(step.space.nothing).part(0, rows * outputs);
         let objective = model.loss();
         let objective = objective.objective();
         let targets = match (spec.target_width, model.input()) {
@@ -712,6 +728,10 @@ impl<'a> Recorder<'a> {
             }
         };
         let mut targets = targets;
+        let weighted = self.weighted.filter(|_| spec.weighted);
+        if let (Some(weighted), Some(width)) = (weighted, spec.target_width) {
+            targets = self.part_weights(weighted, width, step);
+        }
         let mut sparse = objective.takes_classes() && spec.target_width == Some(1);
         if let (Some(smoothed), Purpose::Training) = (self.smoothed_targets, step.purpose) {
             let smoothed = smoothed.part(0, rows * outputs);
@@ -726,6 +746,21 @@ impl<'a> Recorder<'a> {
             step.push(smooth_targets::dispatch(params, bindings));
             (targets, sparse) = (smoothed, false);
         }
+        let mut weights = weighted.map(|weighted| weighted.weights.part(0, rows));
+        if let (Some(weighted), Weighting::Targets) = (weighted, objective.weighting()) {
+            let products = weighted.products.part(0, rows * outputs);
+            let params = weigh_targets::Params {
+                rows: rows as u32,
+                outputs: outputs as u32,
+                sparse: sparse as u32,
+                least: weigh_targets::LEAST,
+            };
+            let weights_of_rows = weighted.weights.part(0, rows);
+            let bindings =
+                weigh_targets::Bindings { targets, weights: weights_of_rows, weighted: products };
+            step.push(weigh_targets::dispatch(params, bindings));
+            (targets, sparse, weights) = (products, false, None);
+        }
         let at = LossAt {
             rows: rows as u32,
             outputs: outputs as u32,
@@ -735,6 +770,7 @@ impl<'a> Recorder<'a> {
             state: step.space.state,
             logits,
             targets,
+            weights,
             d_logits,
             history: self.recording.history,
         };
@@ -748,6 +784,28 @@ impl<'a> Recorder<'a> {
         Ok(d_logits)
     }
 
+    /// Parts a batch's targets from the weights behind them; returns the targets.
+    fn part_weights(&self, weighted: Weighted, width: usize, step: &mut Step<'_>) -> Span {
+        let (rows, stride) = (step.rows, width as u32 + 1);
+        let gathered = self.batch_targets.part(0, rows * (width + 1));
+        let mut take = |first: usize, width: usize, to: Span| {
+            let to = to.part(0, rows * width);
+            let params = take_columns::Params {
+                rows: rows as u32,
+                width: width as u32,
+                stride,
+                first: first as u32,
+                activation: kernels::Activation::Linear.code(),
+            };
+            let input = gathered.part(0, rows * width);
+            let bindings = take_columns::Bindings { input, d_output: gathered, d_input: to };
+            step.push(take_columns::dispatch(params, bindings));
+            to
+        };
+        take(width, 1, weighted.weights);
+        take(0, width, weighted.targets)
+    }
+
     /// Records what a prediction keeps.
     fn store(&self, logits: Span, step: &mut Step<'_>) {
         let model = self.request.model;
@@ -756,7 +814,8 @@ impl<'a> Recorder<'a> {
         let mut outputs = logits;
         if model.output_activation() == Activation::Softmax {
             let last = self.plan.root(self.plan.output);
-            outputs = self.gradients[last.0].unwrap_or(nothing).part(0, logits.len);
+            let activated = self.held(step.purpose).gradients[last.0];
+            outputs = activated.unwrap_or(nothing).part(0, logits.len);
             let params = softmax::Params { rows, outputs: width };
             step.push(softmax::dispatch(params, softmax::Bindings { logits, output: outputs }));
         }

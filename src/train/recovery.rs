@@ -72,6 +72,8 @@ pub(super) struct Recovery<'d> {
     /// How long all of them took.
     pub spent: Duration,
     lost: usize,
+    /// Bytes that did not fit last.
+    needed: Option<u64>,
 }
 
 impl<'d> Recovery<'d> {
@@ -89,6 +91,7 @@ impl<'d> Recovery<'d> {
             cost: Duration::from_secs_f64(bytes as f64 / SLOW),
             spent: Duration::ZERO,
             lost: 0,
+            needed: None,
         }
     }
 
@@ -143,10 +146,18 @@ impl<'d> Recovery<'d> {
             return Ok(());
         }
         let can_go_on = self.can_restart || self.snapshot.is_some();
-        if let (DeviceFault::OutOfMemory { .. }, Some(batch), true) = (fault, batch, can_go_on) {
+        if let (&DeviceFault::OutOfMemory { needed, .. }, Some(batch), true) =
+            (fault, batch, can_go_on)
+        {
+            // Half the rows are of no use where it is the weights or the data that do not fit.
+            let helped = match (self.needed, needed) {
+                (Some(before), Some(needed)) => needed < before - before / 32,
+                _ => true,
+            };
+            self.needed = needed;
             let now = micro_batch.map_or(batch, |rows| rows.min(batch));
             let rows = now.div_ceil(2);
-            if rows < now && batch.div_ceil(rows) <= MAX_SLOTS {
+            if helped && rows < now && batch.div_ceil(rows) <= MAX_SLOTS {
                 *micro_batch = Some(rows);
                 observer.device_failed(fault, Recovered::MicroBatch { rows });
                 return Ok(());

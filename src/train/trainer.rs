@@ -556,7 +556,7 @@ impl Trainer {
             (_, Some((at, _))) => {
                 if on_device {
                     session.restore_best()?;
-                    session.read_into(Role::Weights, model.parameters_mut())?;
+                    session.read_weights_into(model.parameters_mut())?;
                 }
                 place.history.best_epoch = Some(at);
                 (session.steps_through(at), at)
@@ -568,7 +568,7 @@ impl Trainer {
                 (place.kept.step, place.kept.epoch)
             }
             (End::Done | End::Interrupted, None) => {
-                session.read_into(Role::Weights, model.parameters_mut())?;
+                session.read_weights_into(model.parameters_mut())?;
                 (session.steps_done(), place.epoch + (place.done.rows > 0) as usize)
             }
         };
@@ -605,7 +605,7 @@ impl Trainer {
                 }
                 if recovery.is_due() {
                     recovery.keep(|| place.take(session, (!on_device).then_some(best)))?;
-                    place.reported.answers.clear();
+                    place.reported.forget(place.epoch);
                 }
                 if place.offered.is_none_or(|offered| offered.elapsed() >= OFFER) {
                     place.offered = Some(Instant::now());
@@ -661,7 +661,7 @@ impl Trainer {
                     place.best = Some((place.epoch, found));
                     match on_device {
                         true => session.keep_best()?,
-                        false => session.read_into(Role::Weights, model.parameters_mut())?,
+                        false => session.read_weights_into(model.parameters_mut())?,
                     }
                 }
             }
@@ -675,7 +675,7 @@ impl Trainer {
         let best = (!on_device).then_some(&*model);
         if recovery.is_due() {
             recovery.keep(|| place.take(session, best))?;
-            place.reported.answers.clear();
+            place.reported.forget(place.epoch);
         }
         let interrupted = observer.interrupted();
         let is_last = place.epoch >= self.epochs || flow == Flow::Stops;
@@ -703,7 +703,7 @@ impl Trainer {
             true => model.parameters_mut(),
             false => place.kept.parameters.get_or_insert_with(|| model.parameters().to_vec()),
         };
-        session.read_into(Role::Weights, into)?;
+        session.read_weights_into(into)?;
         (place.kept.step, place.kept.epoch) = (session.steps_done(), place.epoch);
         Ok(())
     }
@@ -765,6 +765,11 @@ impl Place {
 }
 
 impl Reported {
+    /// Forgets the answers of epochs up to one that a copy holds.
+    pub fn forget(&mut self, epoch: usize) {
+        self.answers.retain(|(at, _)| *at > epoch);
+    }
+
     /// Reports an epoch, unless it was; returns what is next.
     pub fn epoch(&mut self, report: EpochReport, observer: &mut dyn Observer) -> Next {
         let epoch = report.epoch;

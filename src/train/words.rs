@@ -274,7 +274,7 @@ impl WordTrainer {
                         }
                         if recovery.is_due() {
                             recovery.keep(|| place.take(&recording, executor))?;
-                            place.reported.answers.clear();
+                            place.reported.forget(place.epoch);
                         }
                         if offered.elapsed() >= OFFER {
                             offered = Instant::now();
@@ -322,7 +322,7 @@ impl WordTrainer {
                 }
                 if recovery.is_due() {
                     recovery.keep(|| place.take(&recording, executor))?;
-                    place.reported.answers.clear();
+                    place.reported.forget(place.epoch);
                 }
                 let is_last = place.epoch >= self.epochs;
                 let mut take = || place.take(&recording, executor);

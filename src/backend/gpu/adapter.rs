@@ -205,6 +205,7 @@ impl Gpu {
         expected: Option<Duration>,
     ) -> Result<()> {
         let (patience, mut waited) = (patience(expected), Duration::ZERO);
+        let (mut submission, mut never_began) = (submission, false);
         loop {
             self.check()?;
             let started = Instant::now();
@@ -213,8 +214,19 @@ impl Gpu {
                 timeout: Some(LOOK),
             };
             match self.device.poll(poll) {
-                Ok(_) => return self.check(),
+                Ok(_) => {
+                    self.check()?;
+                    return match never_began {
+                        true => Err(self.internal("a submission was not taken".into())),
+                        false => Ok(()),
+                    };
+                }
                 Err(wgpu::PollError::Timeout) => waited += started.elapsed().min(2 * LOOK),
+                // The submission never began, as on a device that was destroyed: its loss comes behind all others.
+                Err(wgpu::PollError::WrongSubmissionIndex(..)) if submission.is_some() => {
+                    submission = None;
+                    never_began = true;
+                }
                 Err(error) => {
                     self.check()?;
                     return Err(self.internal(error.to_string()));

@@ -91,6 +91,11 @@ pub(super) fn classes(
     })
 }
 
+/// The class that a label is, in any spelling of its number.
+pub(super) fn number_of(label: &str, labels: &[String]) -> Option<usize> {
+    labels.iter().position(|known| key(known) == key(label))
+}
+
 /// Class numbers of labels.
 pub(super) fn class_targets(
     path: &Path,

@@ -7,6 +7,7 @@ mod matrices;
 mod split;
 mod tables;
 pub(super) mod texts;
+pub(super) mod weights;
 
 use std::borrow::Cow;
 use std::path::Path;

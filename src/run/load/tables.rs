@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::labels::{class_targets, class_task, classes};
 use super::split::{Fold, Split};
+use super::weights::weigh;
 use super::{Given, Loaded, Task};
 use crate::data::{
     Account, ByteSource, Dataset, Table, TableColumns, TableEncoder, TableTask, Targets,
@@ -42,6 +43,7 @@ pub(super) fn load_table(
         format: data.format,
         no_header: data.no_header,
         missing: data.missing,
+        weight: data.weight_column.as_deref(),
         keep_rows: false,
     };
     let table = read_columns_of(source, &columns)?;
@@ -92,8 +94,13 @@ pub(super) fn load_table(
         None if split.validation.is_empty() => None,
         None => Some(all.take(&split.validation)),
         Some(path) => {
-            let wanted =
-                TableColumns { features: Some(&encoder), drop: &[], categories: &[], ..columns };
+            let wanted = TableColumns {
+                features: Some(&encoder),
+                drop: &[],
+                categories: &[],
+                weight: None,
+                ..columns
+            };
             let table = read_columns(path, &wanted)?;
             let dataset = encode_table(&encoder, &labels, &table, path)?;
             accounts.push(table.account);
@@ -101,10 +108,18 @@ pub(super) fn load_table(
         }
     };
     let held_out = (!split.held_out.is_empty()).then(|| all.take(&split.held_out));
-    let training = match split.is_whole() {
-        true => all,
-        false => all.take(&split.training),
+    let (training, row_weights) = match split.is_whole() {
+        true => (all, table.weights),
+        false => {
+            let weights = |rows: &[usize]| match table.weights.is_empty() {
+                true => Vec::new(),
+                false => rows.iter().map(|&row| table.weights[row]).collect(),
+            };
+            (all.take(&split.training), weights(&split.training))
+        }
     };
+    let class_weight = config.training.class_weight.as_deref();
+    let training = weigh(training, row_weights, class_weight, &labels, false)?;
     Ok(Loaded {
         training,
         validation,

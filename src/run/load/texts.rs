@@ -5,10 +5,11 @@ use std::path::Path;
 
 use super::labels::{class_targets, class_task, classes, set_labels, set_targets};
 use super::split::{Fold, Split};
+use super::weights::weigh;
 use super::{Given, Loaded, Task};
 use crate::data::{
-    Account, ByteSource, Dataset, Examples, Inputs, Targets, lines_as_words, read_examples,
-    read_examples_of,
+    Account, ByteSource, Dataset, Examples, Inputs, Targets, TextColumns, lines_as_words,
+    read_examples, read_examples_of,
 };
 use crate::error::{Error, Result};
 use crate::layers::Layer;
@@ -128,7 +129,10 @@ pub(super) fn load_texts(
     drop(training_texts);
     let unknown = if data.skip_unknown { Unknown::LeftOut } else { Unknown::Refused };
     let [training, validation, held_out] = part(examples, &split);
-    let training = encode_texts(reader, layout, &labels, training, path, unknown, &mut account)?.0;
+    let (training, kept) =
+        encode_texts(reader, layout, &labels, training, path, unknown, &mut account)?;
+    let class_weight = config.training.class_weight.as_deref();
+    let training = weigh(training, kept.weights, class_weight, &labels, several)?;
     let mut accounts = vec![account];
     let unknown = if data.skip_unknown { Unknown::LeftOut } else { Unknown::Kept };
     let validation = match &data.validation {
@@ -137,6 +141,8 @@ pub(super) fn load_texts(
             encode_texts(reader, layout, &labels, validation, path, unknown, &mut accounts[0])?.0,
         ),
         Some(path) => {
+            // An evaluation does not weigh.
+            let columns = TextColumns { weight: None, ..columns };
             let examples = read_examples(path, &columns)?;
             let mut account = examples.account.clone();
             let (dataset, _) =
@@ -183,12 +189,14 @@ fn part(examples: Examples, split: &Split) -> [Examples; 3] {
     let mut parts = [Examples::default(), Examples::default(), Examples::default()];
     let mut labels = examples.labels.into_iter();
     let mut sets = examples.label_sets.into_iter();
+    let mut weights = examples.weights.into_iter();
     for ((text, line), at) in examples.texts.into_iter().zip(examples.lines).zip(place) {
         let part = &mut parts[at];
         part.texts.push(text);
         part.lines.push(line);
         part.labels.extend(labels.next());
         part.label_sets.extend(sets.next());
+        part.weights.extend(weights.next());
     }
     parts
 }
@@ -235,6 +243,7 @@ pub(super) fn encode_texts(
             keep(&mut examples.labels, &is_unknown);
             keep(&mut examples.label_sets, &is_unknown);
             keep(&mut examples.lines, &is_unknown);
+            keep(&mut examples.weights, &is_unknown);
             keep(&mut examples.texts, &is_unknown);
         }
         Unknown::Kept if lines.len() == examples.texts.len() => {
