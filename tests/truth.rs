@@ -453,3 +453,133 @@ fn what_cannot_be_folded_is_said() {
     let from = ["--folds", "4", "--from", "m.st", "-o", "n.st"];
     folder.fails(2, &[&train[..], &from].concat(), &["folds are given"]);
 }
+
+/// What a command prints that reads these bytes from standard input.
+fn piped(folder: &Folder, arguments: &[&str], bytes: &[u8]) -> String {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_wgslearn"))
+        .args(arguments)
+        .current_dir(folder.path(""))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    child.stdin.take().expect("a pipe").write_all(bytes).expect("written");
+    let output = child.wait_with_output().expect("it ends");
+    assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+#[test]
+fn lines_are_the_same_from_standard_input_as_from_a_file() {
+    let folder = Folder::new();
+    folder.model();
+    let lines = "a fine film\n\nzzz\na dull end\n";
+    folder.write("q.txt", lines);
+    let predict = ["predict", "m.safetensors", "--device", "cpu"];
+    let wanted = folder.ok(&[&predict[..], &["q.txt"]].concat());
+    assert_eq!(wanted.lines().count(), 4);
+    let utf16: Vec<u8> =
+        [0xfeff].into_iter().chain(lines.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packed.write_all(lines.as_bytes()).expect("in memory");
+    for (name, bytes) in [
+        ("as they are", lines.as_bytes().to_vec()),
+        ("of Windows", lines.replace('\n', "\r\n").into_bytes()),
+        ("of an old Macintosh", lines.replace('\n', "\r").into_bytes()),
+        ("without an end", lines.trim_end().as_bytes().to_vec()),
+        ("UTF-16", utf16),
+        ("packed", packed.finish().expect("in memory")),
+    ] {
+        assert_eq!(piped(&folder, &predict, &bytes), wanted, "{name}");
+    }
+}
+
+#[test]
+fn texts_without_a_length_are_trained_on_whole() {
+    let folder = Folder::new();
+    // What decides a long text stands behind its 400th word, and nowhere else.
+    let row = |i: usize| {
+        let (label, word) = [("pos", "good "), ("neg", "bad ")][i / 2 % 2];
+        let filler = if i % 2 == 0 { "x ".repeat(500) } else { String::new() };
+        format!("{label},{filler}{}\n", word.repeat(if i % 2 == 0 { 60 } else { 2 }))
+    };
+    folder.write("long.csv", format!("label,text\n{}", rows(60, row)));
+    let train = ["train", "text", "long.csv", "--epochs", "60", "--dim", "4"];
+    for device in ["cpu", "gpu"] {
+        let told = said(&folder, &[&train[..], &["-o", "m.st", "--device", device]].concat());
+        assert!(!told.contains("cut"), "{told}");
+        let found = folder.ok(&["evaluate", "m.st", "long.csv", "--device", device, "--json"]);
+        assert_eq!(json(&found)["accuracy"], 1.0, "{device}");
+    }
+    // A flatten has a length, and so has who asks for one.
+    for more in [&["--pool", "flatten"][..], &["--max-length", "30"]] {
+        let train = [&train[..5], &["--epochs", "1", "-o", "c.st", "--device", "cpu"], more];
+        let told = said(&folder, &[&train[0][..3], &train[1][..], &train[2][..]].concat());
+        assert!(told.contains("30 texts are cut"), "{told}");
+    }
+}
+
+#[test]
+fn numbers_that_cannot_be_kept_are_refused() {
+    let folder = Folder::new();
+    let label = |i: usize| ["123456789012345678901", "123456789012345678902"][i % 2];
+    let line = |i| format!("{{\"text\":\"good\",\"label\":{}}}\n", label(i));
+    folder.write("big.jsonl", rows(6, line));
+    let train = ["train", "text", "big.jsonl", "--device", "cpu", "-o", "m.st"];
+    folder.fails(1, &train, &["line 1", "more digits", "in quotes"]);
+    let quoted = |i| format!("{{\"text\":\"good {}\",\"label\":\"{}\"}}\n", i % 2, label(i));
+    folder.write("big.jsonl", rows(6, quoted));
+    folder.ok(&train);
+
+    folder.write("huge.csv", format!("x,z,y\n{}", rows(20, |i| format!("{i}e300,{i},{}\n", i % 2))));
+    let minus = |i: usize| format!("\u{2212}{},{}\n", i % 3, i % 3);
+    folder.write("minus.csv", format!("x,y\n{}", rows(30, minus)));
+    for (file, says) in [
+        ("huge.csv", &["column \"x\"", "too large to be scaled", "drop"][..]),
+        ("minus.csv", &["line 2", "written with other signs"]),
+    ] {
+        folder.fails(1, &["train", "table", file, "--target", "y", "-o", "m.st"], says);
+    }
+}
+
+#[test]
+fn dark_pictures_keep_the_scale_of_their_model() {
+    let folder = Folder::new();
+    let write = |name: &str, kind: &str, values: &dyn Fn(usize) -> f64| {
+        let bytes = (0..40 * 16).flat_map(|i| match kind {
+            "<u2" => (values(i) as u16).to_le_bytes().to_vec(),
+            "<f2" => {
+                // Powers of two and zero, as 16-bit reals.
+                let exponent = if values(i) == 0.0 { 0 } else { (15.0 + values(i).log2()) as u16 };
+                (exponent << 10).to_le_bytes().to_vec()
+            }
+            _ => (values(i) as f32).to_le_bytes().to_vec(),
+        });
+        npy(&folder.path(name), kind, "(40, 4, 4)", bytes.collect());
+    };
+    let mse = |model: &str, file: &str| {
+        let found = json(&folder.ok(&["reconstruct", model, file, "--device", "cpu", "--json"]));
+        (found["mse"].as_f64().expect("a number"), found["data"]["warnings"].clone())
+    };
+    for (kind, most) in [("<u2", 65_535.0), ("<f4", 255.0)] {
+        write("x.npy", kind, &|i| most * ((i * 7 % 16) as f64 / 15.0));
+        let train = ["train", "autoencoder", "x.npy", "--layers", "8", "--device", "cpu"];
+        folder.ok(&[&train[..], &["--epochs", "20", "-o", "m.st"]].concat());
+        // All but black: what the model gives is far from it, and the scale is not guessed anew.
+        write("dark.npy", kind, &|i| (2 + i % 9) as f64);
+        write("black.npy", kind, &|_| 0.0);
+        let (dark, warnings) = mse("m.st", "dark.npy");
+        assert_eq!(warnings, Value::Array(Vec::new()), "{kind}");
+        let (black, _) = mse("m.st", "black.npy");
+        assert!((dark - black).abs() < 0.1, "{kind}: {dark} and {black}");
+    }
+    write("half.npy", "<f2", &|i| [0.0, 0.25, 0.5, 1.0][i % 4]);
+    write("single.npy", "<f4", &|i| [0.0, 0.25, 0.5, 1.0][i % 4]);
+    for name in ["half", "single"] {
+        let train = ["train", "autoencoder", "--layers", "4", "--device", "cpu", "--epochs", "3"];
+        folder.ok(&[&train[..], &[&format!("{name}.npy"), "-o", name]].concat());
+    }
+    let bytes = |name: &str| folder.ok(&["reconstruct", name, "single.npy", "--device", "cpu"]);
+    assert_eq!(bytes("half"), bytes("single"));
+}

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{DeviceOption, note, print};
+use super::{DeviceOption, in_unit, note, print};
 use crate::files::write_whole;
 use crate::model::Model;
 use crate::report::PlotFormat;
@@ -61,12 +61,13 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
         }));
     }
     print(format_args!(
-        "{} dimensions, {} rows  autoencoder MSE {:.5}  PCA MSE {:.5}  ratio {:.3}",
+        "{} dimensions, {} rows  autoencoder MSE {:.5}  PCA MSE {:.5}  ratio {:.3}{}",
         found.components,
         found.rows,
         found.model_mse,
         found.pca_mse,
-        found.ratio()
+        found.ratio(),
+        in_unit(&model)
     ))?;
     if let Some(path) = &options.output {
         note(format_args!("The codes are drawn in {}.", path.display()));

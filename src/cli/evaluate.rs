@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{DeviceOption, RowsOptions, print, tell};
+use super::{DeviceOption, RowsOptions, in_unit, print, tell};
 use crate::data::TextColumns;
 use crate::model::Model;
 use crate::run::evaluate;
@@ -81,7 +81,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
         print(format_args!("\n{report}"))?;
     }
     if let Some(report) = &found.regression {
-        print(report)?;
+        print(format_args!("{report}{}", in_unit(&model)))?;
     }
     Ok(())
 }

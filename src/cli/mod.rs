@@ -30,6 +30,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::backend::Device;
 use crate::data::{Account, Format};
 use crate::error::Error;
+use crate::model::Model;
 use crate::printable::{printable, printable_field};
 use crate::run::SettingType;
 
@@ -122,6 +123,14 @@ fn formats() -> impl TypedValueParser<Value = Format> {
     // Each name is one of its own choices.
     PossibleValuesParser::new(<Format as SettingType>::choices())
         .try_map(|name| <Format as SettingType>::parse(&name))
+}
+
+/// The unit of a model's errors, where it is not that of the data: behind what says them.
+fn in_unit(model: &Model) -> &'static str {
+    match model.gives_standardised() {
+        true => "  (in standard deviations of the columns)",
+        false => "",
+    }
 }
 
 /// Says what became of a file's rows, on standard error: how many were read and left out, and what

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{DeviceOption, note, print, tell};
+use super::{DeviceOption, in_unit, note, print, tell};
 use crate::files::write_whole;
 use crate::model::{Model, Noise};
 use crate::run::{check_output, check_outputs, reconstruct, write_outputs};
@@ -85,12 +85,15 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
         print(format_args!("noisy ({noise})  MSE {mse:.5}  PSNR {psnr:.2} dB"))?;
         let gain = found.psnr - psnr;
         print(format_args!(
-            "denoised  MSE {:.5}  PSNR {:.2} dB  ({gain:+.2} dB)",
-            found.mse, found.psnr
+            "denoised  MSE {:.5}  PSNR {:.2} dB  ({gain:+.2} dB){}",
+            found.mse,
+            found.psnr,
+            in_unit(&model)
         ))?;
     } else {
         let (rows, mse, psnr) = (found.rows, found.mse, found.psnr);
-        print(format_args!("rows {rows}  MSE {mse:.5}  PSNR {psnr:.2} dB"))?;
+        let unit = in_unit(&model);
+        print(format_args!("rows {rows}  MSE {mse:.5}  PSNR {psnr:.2} dB{unit}"))?;
     }
     let list = |numbers: &[usize]| -> String {
         let one = |&i: &usize| format!("{i} ({:.4})", found.row_mse[i]);

@@ -366,6 +366,12 @@ impl Model {
         Model::with_parameters(self.input, layers, Loss::Mse, weights)
     }
 
+    /// Whether what it gives, and so its errors, are in standard deviations of columns: rows of a table or a matrix that it
+    /// gives back.
+    pub fn gives_standardised(&self) -> bool {
+        self.latent_layer.is_some() && matches!(self.preprocessor, Preprocessor::Table(_))
+    }
+
     /// Whether it was trained to give something else than it reads.
     pub fn translates(&self) -> bool {
         self.source.as_ref().is_some_and(|source| source.targets.is_some())

@@ -1,6 +1,5 @@
 //! Labels to class numbers. Two spellings of one number (1 and 1.0) are one label.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
@@ -9,17 +8,22 @@ use crate::data::{Account, lines_as_words};
 use crate::error::{Error, Result, did_you_mean};
 use crate::run::config::DataConfig;
 
-/// What two spellings of one label have in common: a number without the zeros behind its point.
-fn key(label: &str) -> Cow<'_, str> {
+/// What two spellings of one label have in common: a number without the zeros behind its point, and without a plus.
+fn key(label: &str) -> &str {
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number = |text: &str| match text.split_once('.') {
+        Some((whole, fraction)) => is_digits(whole) && (fraction.is_empty() || is_digits(fraction)),
+        None => is_digits(text),
+    };
+    let unsigned = label.strip_prefix('+').filter(|rest| is_number(rest));
+    let label = unsigned.unwrap_or(label);
     let digits = label.strip_prefix('-').unwrap_or(label);
-    let is_decimal = digits.split_once('.').is_some_and(|(whole, fraction)| {
-        let are_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        !whole.is_empty() && are_digits(whole) && are_digits(fraction)
-    });
-    match is_decimal {
-        true => Cow::Owned(label.trim_end_matches('0').trim_end_matches('.').to_owned()),
-        false => Cow::Borrowed(label),
-    }
+    let key = match digits.contains('.') && is_number(digits) {
+        true => label.trim_end_matches('0').trim_end_matches('.'),
+        false => label,
+    };
+    // Nothing is less than nothing.
+    if key == "-0" { "0" } else { key }
 }
 
 /// Labels in order: by number where all are numbers, else by letters.
@@ -45,7 +49,7 @@ pub(super) fn classes(
     known: Option<&[String]>,
 ) -> Result<Vec<String>> {
     // By key: the shortest spelling, rows, the first line.
-    let mut seen: BTreeMap<Cow<str>, (&str, usize, u64)> = BTreeMap::new();
+    let mut seen: BTreeMap<&str, (&str, usize, u64)> = BTreeMap::new();
     for (label, &line) in labels.iter().zip(lines) {
         let (spelling, rows, _) = seen.entry(key(label)).or_insert((label, 0, line));
         *rows += 1;
@@ -99,7 +103,7 @@ pub(super) fn class_targets(
     lines: &[u64],
     known: &[String],
 ) -> Result<Vec<f32>> {
-    let numbers: HashMap<Cow<str>, f32> =
+    let numbers: HashMap<&str, f32> =
         known.iter().enumerate().map(|(class, label)| (key(label), class as f32)).collect();
     let number = |(label, &line): (&String, &u64)| {
         numbers.get(&key(label)).copied().ok_or_else(|| {
@@ -129,7 +133,7 @@ pub(super) fn set_labels(
     account: &mut Account,
 ) -> Result<Vec<String>> {
     // By key: the shortest spelling, rows.
-    let mut seen: BTreeMap<Cow<str>, (&str, usize)> = BTreeMap::new();
+    let mut seen: BTreeMap<&str, (&str, usize)> = BTreeMap::new();
     for label in sets.iter().flatten() {
         let (spelling, rows) = seen.entry(key(label)).or_insert((label, 0));
         *rows += 1;
@@ -176,7 +180,7 @@ pub(super) fn set_targets(
     known: &[String],
     account: &mut Account,
 ) -> Vec<f32> {
-    let numbers: HashMap<Cow<str>, usize> =
+    let numbers: HashMap<&str, usize> =
         known.iter().enumerate().map(|(i, label)| (key(label), i)).collect();
     let mut targets = vec![0.0; sets.len() * known.len()];
     let (mut unknown, mut first) = (Vec::new(), None);
@@ -212,6 +216,9 @@ mod tests {
 
     #[test]
     fn spellings_of_one_number_are_one_label() {
+        for (a, b) in [("+1", "1"), ("-0", "0"), ("-0.0", "0."), ("+2.50", "2.5"), ("0.0", "+0")] {
+            assert_eq!(key(a), key(b));
+        }
         let labels = ["1", "1.0", "0", "-2.50", "-2.5", "0.", "10", "10.0"].map(str::to_owned);
         let lines: Vec<u64> = (2..10).collect();
         let settings = crate::run::Settings::new(crate::run::RunKind::Text, "t.csv");
@@ -221,7 +228,9 @@ mod tests {
         let numbers = class_targets(Path::new("t"), &labels, &lines, &known).expect("numbers");
         assert_eq!(numbers, [2.0, 2.0, 1.0, 0.0, 0.0, 1.0, 3.0, 3.0]);
         // What only looks like a number keeps its spelling.
-        for label in ["1.0.0", "v1.0", "007", "1e3", ".", "1.x0"] {
+        for label in
+            ["1.0.0", "v1.0", "007", "1e3", ".", "1.x0", "+a", "+", "-", "+1.x", "a+1", "-1"]
+        {
             assert_eq!(key(label), label);
         }
     }
