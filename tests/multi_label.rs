@@ -11,7 +11,7 @@ fn topics(folder: &Folder) {
     let (mut lines, mut csv, mut list) =
         (String::new(), String::from("text,label\n"), String::new());
     for i in 0..240 {
-        let own: Vec<_> = (0..3).filter(|topic| i % 8 & (1 << topic) != 0).collect();
+        let own: Vec<_> = (0..3).filter(|topic| (i % 8) & (1 << topic) != 0).collect();
         let words: Vec<&str> = own.iter().map(|&topic| topics[topic].1).collect();
         let labels: Vec<&str> = own.iter().map(|&topic| topics[topic].0).collect();
         let text = format!("a {} number {}", words.join(" "), i % 7);
