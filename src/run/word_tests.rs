@@ -290,13 +290,16 @@ fn answer(known: &Known<'_>, questions: &[(usize, [usize; 4])]) -> Vec<bool> {
             }
         },
     );
-    // Words that differ by case alone from those of the question are no answer.
-    let is_right = |(nearest, (_, [a, b, c, d])): (&Vec<(f32, usize)>, &(usize, [usize; 4]))| {
-        let names = || nearest.iter().map(|&(_, place)| known.named[place]);
-        let first = names().find(|name| ![a, b, c].contains(&name));
-        first.or_else(|| names().last()) == Some(*d)
-    };
-    nearest.iter().zip(questions).map(is_right).collect()
+    let answered = nearest.iter().zip(questions);
+    answered.map(|(nearest, (_, question))| is_right(known, nearest, question)).collect()
+}
+
+/// Whether the nearest word is the answer; words that differ by case alone from those of the question are none.
+fn is_right(known: &Known<'_>, nearest: &[(f32, usize)], question: &[usize; 4]) -> bool {
+    let (asked, answer) = (&question[..3], question[3]);
+    let names = || nearest.iter().map(|&(_, place)| known.named[place]);
+    let first = names().find(|name| !asked.contains(name));
+    first.or_else(|| names().next_back()) == Some(answer)
 }
 
 #[cfg(test)]
