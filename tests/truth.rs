@@ -501,8 +501,8 @@ fn texts_without_a_length_are_trained_on_whole() {
     // What decides a long text stands behind its 400th word, and nowhere else.
     let row = |i: usize| {
         let (label, word) = [("pos", "good "), ("neg", "bad ")][i / 2 % 2];
-        let filler = if i % 2 == 0 { "x ".repeat(500) } else { String::new() };
-        format!("{label},{filler}{}\n", word.repeat(if i % 2 == 0 { 60 } else { 2 }))
+        let filler = if i.is_multiple_of(2) { "x ".repeat(500) } else { String::new() };
+        format!("{label},{filler}{}\n", word.repeat(if i.is_multiple_of(2) { 60 } else { 2 }))
     };
     folder.write("long.csv", format!("label,text\n{}", rows(60, row)));
     let train = ["train", "text", "long.csv", "--epochs", "60", "--dim", "4"];
@@ -515,7 +515,7 @@ fn texts_without_a_length_are_trained_on_whole() {
     // A flatten has a length, and so has who asks for one.
     for more in [&["--pool", "flatten"][..], &["--max-length", "30"]] {
         let train = [&train[..5], &["--epochs", "1", "-o", "c.st", "--device", "cpu"], more];
-        let told = said(&folder, &[&train[0][..3], &train[1][..], &train[2][..]].concat());
+        let told = said(&folder, &[&train[0][..3], train[1], train[2]].concat());
         assert!(told.contains("30 texts are cut"), "{told}");
     }
 }
@@ -532,7 +532,8 @@ fn numbers_that_cannot_be_kept_are_refused() {
     folder.write("big.jsonl", rows(6, quoted));
     folder.ok(&train);
 
-    folder.write("huge.csv", format!("x,z,y\n{}", rows(20, |i| format!("{i}e300,{i},{}\n", i % 2))));
+    folder
+        .write("huge.csv", format!("x,z,y\n{}", rows(20, |i| format!("{i}e300,{i},{}\n", i % 2))));
     let minus = |i: usize| format!("\u{2212}{},{}\n", i % 3, i % 3);
     folder.write("minus.csv", format!("x,y\n{}", rows(30, minus)));
     for (file, says) in [

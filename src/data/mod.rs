@@ -32,7 +32,9 @@ pub use npy::{Array, npy_bytes, read_array, read_npy};
 pub use pictures::image_thumbnail;
 pub(crate) use pictures::reshape;
 pub use pictures::{image_png, is_decoding};
-pub(crate) use source::{ByteSource, extension, is_packed};
+#[cfg(feature = "cli")]
+pub(crate) use source::is_packed;
+pub(crate) use source::{ByteSource, extension};
 pub use table::{Table, TableColumns, TableTask, column_names, read_columns, read_table};
 pub(crate) use table::{column_names_of, read_columns_of, unknown_categories};
 pub use table_encoder::{ColumnKind, Missing, TableEncoder, TargetColumn};

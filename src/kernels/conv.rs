@@ -10,7 +10,7 @@
 //! with zeros beyond the edges and, with groups, c over the channels of f's group alone. It is the product of a matrix
 //! of patches, a row a place of the output and a column a term (ky, kx, c), and the kernel `[terms, filters]`.
 //! No device holds that matrix: the products' load functions read a patch's element from the picture
-//! (`shaders/shared/patches.wgsl`), and the CPU packs as many rows of it as stay in a core's cache ([`Patches`]).
+//! (`shaders/shared/patches.wgsl`), and the CPU packs as many rows of it as stay in a core's cache (`Patches`).
 //!
 //! The gradient of the input is a convolution again, of the output's gradient by the kernel turned round. With a
 //! stride s, places of the input that differ modulo s see different elements of the kernel: each such phase is a

@@ -67,11 +67,10 @@ fn reads_any_length(config: &RunConfig) -> bool {
         None => config.builds_autoencoder() || model.pool == Pool::Mean,
         Some(layers) => {
             let by_name = layers.iter().any(|layer| layer.from().is_some());
-            let starts = match &layers[..] {
-                [Layer::EmbeddingBag(_), ..] => true,
-                [Layer::Embedding(_), Layer::MeanPool(_), ..] => true,
-                _ => false,
-            };
+            let starts = matches!(
+                &layers[..],
+                [Layer::EmbeddingBag(_), ..] | [Layer::Embedding(_), Layer::MeanPool(_), ..]
+            );
             starts && !by_name
         }
     }
