@@ -23,14 +23,17 @@ pub use dataset::{Dataset, Inputs, Rows, Targets, permutation};
 pub(crate) use examples::read_examples_of;
 pub use examples::{Examples, TextColumns, read_examples, read_lines};
 pub use format::{Content, Format, content};
+pub(crate) use images::is_idx;
 pub use images::{
-    Idx, ImageEncoder, ImageOptions, ImageShape, Images, read_idx, read_images, read_images_with,
+    Idx, ImageEncoder, ImageOptions, ImageShape, Images, read_class_folder, read_idx, read_images,
+    read_images_with, read_picture_files,
 };
-pub use npy::{Array, npy_bytes, read_array, read_npy};
+pub use npy::{Array, array_names, npy_bytes, read_array, read_npy};
 #[cfg(feature = "pictures")]
 pub use pictures::image_thumbnail;
 pub(crate) use pictures::reshape;
 pub use pictures::{image_png, is_decoding};
+pub(crate) use separated::listed;
 pub(crate) use source::{ByteSource, extension};
 pub use table::{Table, TableColumns, TableTask, column_names, read_columns, read_table};
 pub(crate) use table::{column_names_of, read_columns_of, unknown_categories};

@@ -16,6 +16,7 @@ mod real;
 
 pub mod activation;
 pub mod adam;
+pub mod augment;
 pub mod bag_targets;
 pub mod binary_crossentropy;
 pub mod categorical_crossentropy;
@@ -80,6 +81,7 @@ pub use real::{Real, dot, for_costly_rows, for_rows, for_stretches, sum, sum_row
 /// Every kernel: what tests and benches walk through. A new kernel adds its line here.
 pub static ALL: &[&Kernel] = &[
     &adam::KERNEL,
+    &augment::KERNEL,
     &bag_targets::KERNEL,
     &binary_crossentropy::KERNEL,
     &categorical_crossentropy::KERNEL,

@@ -20,11 +20,13 @@ mod regression;
 mod scaling;
 #[cfg(feature = "pictures")]
 mod scatter;
+#[cfg(feature = "pictures")]
+mod tiles;
 #[cfg(not(feature = "pictures"))]
 mod undrawn;
 
 pub use classification::ClassificationReport;
-pub use drawing::{Cloud, GridGroup, GridRow, PlotFormat, ScalingPanel};
+pub use drawing::{Cloud, GridGroup, GridRow, PlotFormat, ScalingPanel, Tile};
 #[cfg(feature = "pictures")]
 pub use grid::grid_png;
 pub use pca::Pca;
@@ -35,5 +37,7 @@ pub use regression::RegressionReport;
 pub use scaling::scaling_plot;
 #[cfg(feature = "pictures")]
 pub use scatter::scatter_plot;
+#[cfg(feature = "pictures")]
+pub use tiles::tiles_png;
 #[cfg(not(feature = "pictures"))]
 pub use undrawn::*;

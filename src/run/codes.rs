@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use super::load::{NamedRows, read_rows, read_targets, read_texts};
+use super::load::{NamedRows, labels_beside, read_rows, read_targets, read_texts};
 use super::outputs::{check_output, picture_files};
 use crate::backend::Device;
 use crate::data::{
@@ -208,6 +208,8 @@ fn output_names(model: &Model) -> Vec<String> {
 /// The size of the images that a model gives.
 fn output_shape(model: &Model) -> Option<ImageShape> {
     match &model.preprocessor {
+        // A classifier gives probabilities.
+        _ if !model.labels.is_empty() => None,
         Preprocessor::Image(ImageEncoder { output, .. }) => Some(*output),
         _ => None,
     }
@@ -602,15 +604,8 @@ fn plane(codes: &[f32], width: usize) -> Result<Vec<[f64; 2]>> {
 
 /// Labels of rows; none where there is no file for them.
 fn read_labels(path: &Path, labels: Option<&Path>, rows: usize) -> Result<Vec<String>> {
-    let beside = path.with_file_name(
-        path.file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .replace("images-idx3", "labels-idx1"),
-    );
-    let Some(path) = labels.or((beside != path && beside.exists()).then_some(&beside)) else {
-        return Ok(Vec::new());
-    };
+    let beside = labels_beside(path);
+    let Some(path) = labels.or(beside.as_deref()) else { return Ok(Vec::new()) };
     let found: Vec<String> = if extension(path) == "npy" {
         read_npy(path)?.values.iter().map(f64::to_string).collect()
     } else if content(path) == Content::Images {

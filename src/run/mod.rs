@@ -10,6 +10,8 @@ mod config;
 mod defaults;
 mod evaluate;
 mod load;
+mod mistakes;
+mod networks;
 mod observer;
 mod outputs;
 mod predict;
@@ -29,7 +31,9 @@ pub use config::{
     WordsConfig, documentation, setting_by_flag,
 };
 pub use evaluate::{Evaluation, evaluate};
-pub use load::{Loaded, NamedRows, Task, load, read_rows, read_targets, read_texts};
+pub use load::{Loaded, NamedRows, Task, Tested, load, read_rows, read_targets, read_texts};
+pub use mistakes::Mistake;
+pub use networks::Network;
 pub use observer::RunObserver;
 pub use outputs::{check_extension, check_output};
 pub use predict::{Answer, LinePredictor, predict_file};

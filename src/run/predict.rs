@@ -17,6 +17,9 @@ use crate::train::Predictor;
 /// The answer for one row.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Answer {
+    /// The name of the picture's file, for a classifier of pictures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The class, for a classifier.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
@@ -46,7 +49,7 @@ impl Answer {
                 Preprocessor::Table(encoder) => encoder.decode_targets(outputs),
                 _ => outputs.iter().map(|&value| value as f64).collect(),
             };
-            return Answer { label: None, probability: None, outputs, unknown, cut };
+            return Answer { name: None, label: None, probability: None, outputs, unknown, cut };
         }
         let probabilities = match outputs {
             [one] => vec![1.0 - one, *one],
@@ -54,6 +57,7 @@ impl Answer {
         };
         let class = class_of(outputs);
         Answer {
+            name: None,
             label: model.labels.get(class).cloned(),
             probability: probabilities.get(class).copied(),
             outputs: probabilities.iter().map(|&p| p as f64).collect(),
@@ -80,8 +84,11 @@ impl Counted {
 }
 
 impl std::fmt::Display for Answer {
-    /// Label and probability, or the values, with tabs between.
+    /// Label and probability, or the values, with tabs between; before them the name, where there is one.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(name) = &self.name {
+            write!(f, "{}\t", printable_field(name))?;
+        }
         if let (Some(label), Some(probability)) = (&self.label, self.probability) {
             return write!(f, "{}\t{probability:.4}", printable_field(label));
         }
@@ -373,6 +380,11 @@ pub fn predict_file(
     let rows = read_rows_as(model, path, columns)?;
     let mut answers = predictor.answers(&rows.inputs, &source)?;
     mark_unknown(&mut answers, rows.unknown.iter().copied());
+    if !model.labels.is_empty() {
+        for (answer, name) in answers.iter_mut().zip(rows.names) {
+            answer.name = Some(name);
+        }
+    }
     answers.iter().try_for_each(each)?;
     Ok(rows.account)
 }

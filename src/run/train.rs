@@ -6,10 +6,13 @@ use std::sync::atomic::AtomicBool;
 
 use super::checkpoint::CheckpointObserver;
 use super::config::{ModelConfig, Pool, RunConfig};
+use super::evaluate::{Evaluation, evaluate_on};
 use super::load::{Given, Loaded, Task, load_given};
+use super::networks::Network;
 use super::observer::{Closures, RunObserver};
+use super::setting::RunKind;
 use crate::backend::Device;
-use crate::data::{Inputs, Targets};
+use crate::data::{Account, Inputs, Targets};
 use crate::error::{Error, Result};
 use crate::files::write_whole;
 use crate::layers::Dense;
@@ -38,6 +41,8 @@ pub struct Outcome {
     pub step: u64,
     /// The epoch of that step.
     pub epoch: usize,
+    /// What the model answers on the test rows or, without any, on the validation rows; for classifiers of pictures.
+    pub evaluation: Option<Evaluation>,
 }
 
 /// Runs a training run on `device`: reads the data, trains, writes the files that it names.
@@ -88,7 +93,17 @@ pub fn train_observed(
         }
     };
     let (rows, validates) = (loaded.training.rows(), loaded.validation.is_some());
-    let trainer = Trainer { frozen_layers, ..config.trainer(model.input(), rows, validates) };
+    let augment = match (config.augment()?, &loaded.preprocessor) {
+        (None, _) => None,
+        (Some(augment), Preprocessor::Image(encoder)) => Some(augment.of_shape(encoder.input)),
+        (Some(_), _) => {
+            return Err(Error::usage(
+                "augment is given, but the data are no pictures; leave it out",
+            ));
+        }
+    };
+    let trainer = config.trainer(model.input(), rows, validates);
+    let trainer = Trainer { frozen_layers, augment, ..trainer };
     observer.begin(&model, &loaded, &trainer)?;
     let validation = loaded.validation.as_ref();
     let mut keeper = CheckpointObserver::new(config, &loaded, &model, &trainer, device, observer)?;
@@ -101,6 +116,10 @@ pub fn train_observed(
     if end == End::Done {
         keeper.done()?;
     }
+    let evaluation = match (step, config.kind) {
+        (1.., RunKind::Images) => evaluated(config, &loaded, &model, device, observer)?,
+        _ => None,
+    };
     Ok(Outcome {
         training_rows: loaded.training.rows(),
         validation_rows: validation.map_or(0, |dataset| dataset.rows()),
@@ -109,7 +128,39 @@ pub fn train_observed(
         end,
         step,
         epoch,
+        evaluation,
     })
+}
+
+/// What a trained classifier of pictures answers on the rows that it was not trained on, and a picture of its mistakes.
+fn evaluated(
+    config: &RunConfig,
+    loaded: &Loaded,
+    model: &Model,
+    device: &Device,
+    observer: &mut dyn RunObserver,
+) -> Result<Option<Evaluation>> {
+    let found = match (&loaded.test, &loaded.validation) {
+        (Some(test), _) => {
+            evaluate_on(model, &test.dataset, &test.names, test.account.clone(), device)?
+        }
+        (None, Some(validation)) => {
+            let source = config.data.validation.as_ref().unwrap_or(&config.data.train);
+            let account = Account::of_rows(source, validation.rows());
+            evaluate_on(model, validation, &[], account, device)?
+        }
+        (None, None) => return Ok(None),
+    };
+    if let Some(path) = &config.output.mistakes {
+        match found.mistakes.is_empty() {
+            true => observer.warn(&format!(
+                "no picture was answered wrongly, so that {} is not written",
+                path.display()
+            )),
+            false => write_whole(path, &found.mistakes_png(model)?)?,
+        }
+    }
+    Ok(Some(found))
 }
 
 /// Writes the files that a run names.
@@ -185,7 +236,16 @@ fn build(
                 "hidden is of models of rows of numbers; an autoencoder of texts has the units of its encoder as layers",
             ));
         }
-        None => default_layers(&config.model, loaded)?,
+        None => match &loaded.preprocessor {
+            Preprocessor::Image(encoder) if !loaded.labels.is_empty() => {
+                let network = config.model.network.unwrap_or_else(|| Network::of(encoder.input));
+                let (hidden, dropout) = (config.model.hidden.as_deref(), config.model.dropout);
+                let mut layers = network.layers(encoder.input, hidden, dropout);
+                layers.push(output_layer(loaded));
+                layers
+            }
+            _ => default_layers(&config.model, loaded)?,
+        },
     };
     for layer in &mut layers {
         // 0 rows are as many as the data need.
@@ -423,13 +483,18 @@ fn default_layers(config: &ModelConfig, loaded: &Loaded) -> Result<Vec<Layer>> {
         layers.push(Layer::dense(units, Activation::Relu));
     }
     layers.extend(dropout.filter(|_| !layers.is_empty()));
-    layers.push(match loaded.task {
+    layers.push(output_layer(loaded));
+    Ok(layers)
+}
+
+/// The last layer, by what the data ask for.
+fn output_layer(loaded: &Loaded) -> Layer {
+    match loaded.task {
         Task::Binary => Layer::dense(1, Activation::Sigmoid),
         Task::Classes => Layer::dense(loaded.labels.len(), Activation::Softmax),
         Task::Regression => Layer::dense(loaded.training.target_width(), Activation::Linear),
         Task::Given => Layer::dense(loaded.training.target_width(), output_for(loaded)),
-    });
-    Ok(layers)
+    }
 }
 
 /// The output for targets of unknown meaning: sigmoid where all lie between 0 and 1.

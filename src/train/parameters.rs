@@ -85,6 +85,7 @@ pub(super) fn build_inference(
         optimizer: None,
         clip: None,
         label_smoothing: 0.0,
+        augment: None,
         seed,
         keep_best: false,
         frozen: 0,

@@ -4,6 +4,7 @@
 mod arrays;
 mod labels;
 mod matrices;
+mod pictures;
 mod split;
 mod tables;
 pub(super) mod texts;
@@ -15,10 +16,12 @@ use self::arrays::{array_dataset, array_inputs, load_arrays};
 use self::matrices::{
     Reading, Rows, autoencoder_dataset, check_image, check_width, load_rows_and_targets,
 };
+use self::pictures::{load_pictures, pictures_for};
 use self::split::Split;
 use self::tables::{columns_for, encode_table, load_table};
 use self::texts::{Unknown, encode_texts, load_texts};
 use super::config::RunConfig;
+use super::setting::RunKind;
 use crate::data::{
     Account, ByteSource, Content, Dataset, Examples, Format, Inputs, Targets, TextColumns,
     column_names_of, content, read_columns, read_examples, read_npy,
@@ -28,6 +31,7 @@ use crate::model::{Input, Model, Preprocessor};
 use crate::text::TextEncoder;
 
 pub use self::matrices::read_targets;
+pub(super) use self::pictures::labels_beside;
 
 /// What the data ask a model to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +53,8 @@ pub struct Loaded {
     pub training: Dataset,
     /// Rows to validate on.
     pub validation: Option<Dataset>,
+    /// Rows to test on, once the model is trained.
+    pub test: Option<Tested>,
     /// What turns raw data into inputs.
     pub preprocessor: Preprocessor,
     /// Names of the classes.
@@ -61,6 +67,18 @@ pub struct Loaded {
     pub accounts: Vec<Account>,
 }
 
+/// Rows with known answers, to hold a model against.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Tested {
+    /// The rows.
+    pub dataset: Dataset,
+    /// Names of their files, for pictures.
+    pub names: Vec<String>,
+    /// What became of the rows.
+    pub account: Account,
+}
+
 impl Loaded {
     /// Rows whose targets speak for themselves.
     fn given(training: Dataset, validation: Option<Dataset>, encoder: Preprocessor) -> Loaded {
@@ -69,6 +87,7 @@ impl Loaded {
         Loaded {
             training,
             validation,
+            test: None,
             preprocessor: encoder,
             labels,
             task,
@@ -129,6 +148,9 @@ pub fn load(config: &RunConfig) -> Result<Loaded> {
 /// As [`load`], through what a model that was trained before has learned.
 pub(super) fn load_given(config: &RunConfig, given: Given) -> Result<Loaded> {
     let data = &config.data;
+    if config.kind == RunKind::Images {
+        return load_pictures(config, given);
+    }
     match (content(&data.train), data.format) {
         (Content::Images, None) => load_rows_and_targets(config, given),
         (Content::Array, None) if config.builds_autoencoder() => {
@@ -287,6 +309,8 @@ pub(super) struct Labelled<'m> {
     pub model: Cow<'m, Model>,
     /// Rows with targets.
     pub dataset: Dataset,
+    /// Names of their files, for pictures.
+    pub names: Vec<String>,
     /// What became of the file's rows.
     pub account: Account,
 }
@@ -316,13 +340,19 @@ pub(super) fn load_for<'m>(
             let unknown = if skip_unknown { Unknown::LeftOut } else { Unknown::Kept };
             let dataset =
                 encode_texts(encoder, &model.labels, examples, path, unknown, &mut account)?;
-            Ok(Labelled { model, dataset, account })
+            Ok(Labelled { model, dataset, names: Vec::new(), account })
         }
         Preprocessor::Table(encoder) => {
             let target = Some(encoder.target.as_str()).filter(|name| !name.is_empty());
             let table = read_columns(path, &columns_for(encoder, target, columns))?;
             let dataset = encode_table(encoder, &model.labels, &table, path)?;
-            Ok(Labelled { model: Cow::Borrowed(model), dataset, account: table.account })
+            let (model, names) = (Cow::Borrowed(model), Vec::new());
+            Ok(Labelled { model, dataset, names, account: table.account })
+        }
+        Preprocessor::Image(encoder) if !model.labels.is_empty() => {
+            let Tested { dataset, names, account } =
+                pictures_for(model, encoder, path, targets, columns)?;
+            Ok(Labelled { model: Cow::Borrowed(model), dataset, names, account })
         }
         Preprocessor::Image(_) | Preprocessor::None => {
             let Some(targets) = targets else {
@@ -333,7 +363,7 @@ pub(super) fn load_for<'m>(
             let reads_ids = matches!(model.input(), Input::Ids { .. });
             let dataset = array_dataset(path, targets, Some(reads_ids), None)?;
             let account = Account::of_rows(path, dataset.rows());
-            Ok(Labelled { model: Cow::Borrowed(model), dataset, account })
+            Ok(Labelled { model: Cow::Borrowed(model), dataset, names: Vec::new(), account })
         }
     }
 }
@@ -361,5 +391,5 @@ fn load_for_autoencoder<'m>(
         )),
         None => Dataset::new(rows.inputs, Targets::Inputs, source),
     }?;
-    Ok(Labelled { model, dataset, account })
+    Ok(Labelled { model, dataset, names: Vec::new(), account })
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::labels::{class_targets, class_task, classes};
+use super::labels::{Places, class_targets, class_task, classes};
 use super::split::Split;
 use super::{Given, Loaded, Task};
 use crate::data::{
@@ -40,12 +40,14 @@ pub(super) fn load_texts(config: &RunConfig, source: &ByteSource, given: Given) 
         true => Vec::new(),
         false => {
             let known = known.and(given.labels());
-            classes(path, &examples.labels, &examples.lines, data, known)?
+            classes(path, &examples.labels, Places::Lines(&examples.lines), data, known)?
         }
     };
     let classes = match labels.is_empty() {
         true => None,
-        false => Some(class_targets(path, &examples.labels, &examples.lines, &labels)?),
+        false => {
+            Some(class_targets(path, &examples.labels, Places::Lines(&examples.lines), &labels)?)
+        }
     };
     let split = Split::draw(config, examples.texts.len(), classes.as_deref(), &mut account)?;
     let [training_texts, _] = split.of(&examples.texts);
@@ -73,6 +75,7 @@ pub(super) fn load_texts(config: &RunConfig, source: &ByteSource, given: Given) 
     Ok(Loaded {
         training,
         validation,
+        test: None,
         task: if labels.is_empty() { Task::Given } else { class_task(&labels) },
         // Rows that an autoencoder gives back, one an id, are read four at a time.
         embedding_rows: match config.is_autoencoder() {
@@ -157,7 +160,7 @@ pub(super) fn encode_texts(
     if labels.is_empty() {
         return Dataset::new(inputs, Targets::Inputs, source);
     }
-    let targets = class_targets(path, &examples.labels, &examples.lines, labels)?;
+    let targets = class_targets(path, &examples.labels, Places::Lines(&examples.lines), labels)?;
     Dataset::new(inputs, Targets::Values { values: targets, width: 1 }, source)
 }
 
