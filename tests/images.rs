@@ -322,3 +322,27 @@ fn a_run_of_pictures_is_told_by_a_file_too() {
     let whole = folder.ok(&["train", "images", "data", "--network", "mlp", "--print-config"]);
     assert!(whole.contains("kind = \"images\"") && whole.contains("network = \"mlp\""), "{whole}");
 }
+
+/// What scikit-image says: tests/fixtures/ssim/make.py.
+#[test]
+fn structural_similarity_is_that_of_scikit_image() {
+    let fixture = json(include_str!("fixtures/ssim/ssim.json"));
+    for case in fixture["cases"].as_array().expect("cases") {
+        let number = |key: &str| case[key].as_u64().expect("a number") as usize;
+        let [height, width, channels] = ["height", "width", "channels"].map(number);
+        let shape = wgslearn::data::ImageShape { width, height, channels };
+        let picture = |seed: usize| -> Vec<f32> {
+            let value = |i: usize| {
+                let (y, x, c) = (i / channels / width, i / channels % width, i % channels);
+                ((y * 37 + x * 11 + c * 53 + x * y * seed) % 97) as f32 / 96.0
+            };
+            (0..shape.len()).map(value).collect()
+        };
+        let (a, b) = (picture(3), picture(5));
+        let part = case["part"].as_f64().expect("a number") as f32;
+        let mixed: Vec<f32> = a.iter().zip(&b).map(|(a, b)| a + part * (b - a)).collect();
+        let found = wgslearn::report::ssim(shape, &a, &mixed, 1.0).expect("large enough");
+        let truth = case["ssim"].as_f64().expect("a number");
+        assert!((found - truth).abs() < 1e-6, "{case}: {found}");
+    }
+}

@@ -20,6 +20,7 @@ mod regression;
 mod scaling;
 #[cfg(feature = "pictures")]
 mod scatter;
+mod ssim;
 #[cfg(feature = "pictures")]
 mod tiles;
 #[cfg(not(feature = "pictures"))]
@@ -37,6 +38,7 @@ pub use regression::RegressionReport;
 pub use scaling::scaling_plot;
 #[cfg(feature = "pictures")]
 pub use scatter::scatter_plot;
+pub use ssim::ssim;
 #[cfg(feature = "pictures")]
 pub use tiles::tiles_png;
 #[cfg(not(feature = "pictures"))]

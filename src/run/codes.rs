@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::files::write_whole;
 use crate::model::{Model, Noise, Preprocessor, Source};
 use crate::printable::printable_field;
-use crate::report::{Cloud, GridGroup, GridRow, Pca, PlotFormat, grid_png, scatter_plot};
+use crate::report::{Cloud, GridGroup, GridRow, Pca, PlotFormat, grid_png, scatter_plot, ssim};
 use crate::text::Words;
 
 /// Rows of numbers with their names: codes, or what codes give back.
@@ -321,7 +321,12 @@ pub struct Reconstruction {
     pub mse: f64,
     /// Peak signal-to-noise ratio of the same, in decibels: 10 log10(range^2 / mse).
     pub psnr: f64,
-    /// Both for the noisy rows that it read, where there was noise.
+    /// Structural similarity of images, as scikit-image defines it; none for other rows, and for images smaller than its
+    /// window of 7 pixels.
+    pub ssim: Option<f64>,
+    /// That of the noisy images that it read.
+    pub noisy_ssim: Option<f64>,
+    /// MSE and PSNR of the noisy rows that it read, where there was noise.
     pub noisy: Option<(Noise, f64, f64)>,
     /// Mean squared error of each row.
     pub row_mse: Vec<f64>,
@@ -400,11 +405,17 @@ pub fn reconstruct(
         let before = mse(&read, &clean);
         (noise, before, psnr(before))
     });
+    let structure = |rows: &[f32]| match &model.preprocessor {
+        Preprocessor::Image(encoder) => ssim(encoder.output, rows, &clean, range),
+        _ => None,
+    };
     let pairs = given.chunks_exact(width).zip(clean.chunks_exact(width));
     Ok(Reconstruction {
         rows: rows.inputs.rows(),
         mse: whole,
         psnr: psnr(whole),
+        ssim: structure(&given),
+        noisy_ssim: noisy.and_then(|_| structure(&read)),
         noisy,
         row_mse: pairs.map(|(a, b)| mse(a, b)).collect(),
         shapes: match &model.preprocessor {
