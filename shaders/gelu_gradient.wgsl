@@ -1,4 +1,4 @@
-// d_input = d_output (Phi(z) + z phi(z)) at z = input, of `count` elements. One invocation an element.
+// d_input = d_output (Phi(z) + z phi(z)) activation'(z) at z = input, of `count` elements. One invocation an element.
 
 @compute @workgroup_size(256)
 fn main(
@@ -11,5 +11,6 @@ fn main(
         return;
     }
     let z = input[i];
-    d_input[i] = d_output[i] * (normal_cdf(z) + z * normal_pdf(z));
+    let slope = normal_cdf(z) + z * normal_pdf(z);
+    d_input[i] = d_output[i] * slope * activation_derivative(params.activation, z);
 }

@@ -82,7 +82,10 @@ pub mod train;
 pub use backend::{AdapterInfo, Device, DeviceKind, list_adapters};
 pub use data::{Dataset, Inputs, Rows, Targets};
 pub use error::{Error, Result};
-pub use layers::{Activation, BagMode, Layer};
+pub use layers::{
+    Activation, AveragePool, BagMode, BatchNorm, GroupNorm, Interpolation, Layer, MaxPool, Padding,
+    Pair,
+};
 pub use losses::Loss;
 pub use model::{Input, Model, Noise, NoiseKind};
 pub use optimizers::{Clip, Optimizer, Schedule};

@@ -36,7 +36,10 @@ fn check(name: &str, model: &Model, dataset: &Dataset, tolerance: f64) {
         .flat_map(|gradient| &gradient.values)
         .fold(0.0f64, |largest, value| largest.max(value.abs() as f64));
     assert!(largest > 1e-4, "{name}: the gradient vanishes");
-    for (parameter, gradient) in model.parameters().iter().zip(&gradients) {
+    for gradient in &gradients {
+        // Running statistics have none.
+        let own = model.parameters().iter().find(|parameter| parameter.name == gradient.name);
+        let parameter = own.expect("the model's");
         let count = parameter.values.len();
         for at in (0..count).step_by(count.div_ceil(17)) {
             let moved = |by: f32| {
@@ -313,4 +316,85 @@ fn huber_models_have_the_gradient_of_their_loss() {
     check("huber", &model, &dataset.expect("rows"), 1e-3);
     let error = Model::new(input, layers, Loss::huber(0.0), 5).expect_err("no delta");
     assert!(error.to_string().contains("delta is 0"), "{error}");
+}
+
+/// A data set of pictures `[height, width, channels]` in rows, and two targets each.
+fn pictures(rows: usize, features: usize) -> Dataset {
+    let inputs = Inputs::Matrix { values: wave(rows * features), features };
+    let targets = Targets::Values { values: wave(rows * 2), width: 2 };
+    Dataset::new(inputs, targets, "pictures").expect("rows")
+}
+
+fn checked(name: &str, layers: &[Layer], [height, width, channels]: [usize; 3], tolerance: f64) {
+    let features = height * width * channels;
+    let shape = [height as i64, width as i64, -1];
+    let head = [Layer::flatten(), dense(2, Activation::Linear)];
+    let layers = [&[Layer::reshape(&shape)], layers, &head].concat();
+    let input = Input::Matrix { features };
+    let model = Model::new(input, layers, Loss::Mse, 5).expect("a model");
+    check(name, &model, &pictures(5, features), tolerance);
+}
+
+#[test]
+fn normalisations_of_pictures_have_the_gradient_of_their_loss() {
+    let act = Layer::activation_of;
+    let batch = [
+        Layer::batch_norm(),
+        act(Activation::Silu),
+        Layer::batch_norm(),
+        act(Activation::Tanh),
+        Layer::batch_norm(),
+    ];
+    checked("batch_norm", &batch, [3, 5, 4], 1e-3);
+    let group = [
+        Layer::group_norm(2),
+        act(Activation::Sigmoid),
+        Layer::group_norm(-1),
+        act(Activation::Gelu),
+        Layer::group_norm(3),
+        Layer::global_average_pool(),
+    ];
+    checked("group_norm", &group, [4, 3, 6], 1e-3);
+    let leaky = [Layer::batch_norm(), Layer::leaky_relu(0.3), Layer::global_average_pool()];
+    checked("leaky_relu", &leaky, [3, 2, 3], 2e-2);
+}
+
+#[test]
+fn pools_and_enlargements_have_the_gradient_of_their_loss() {
+    let tanh = || [Layer::batch_norm(), Layer::activation_of(Activation::Tanh)];
+    let pool: Layer = MaxPool::new([2, 3]).with_strides(1).with_padding(Padding::Same).into();
+    let layers = [&tanh()[..], &[Layer::max_pool(2), pool, Layer::batch_norm()]].concat();
+    // Differences across a change of the largest are off by its jump.
+    checked("max_pool", &layers, [7, 5, 3], 2e-2);
+    let pool: Layer = AveragePool::new(3).with_strides([2, 1]).with_padding(Padding::Same).into();
+    let layers = [&tanh()[..], &[Layer::average_pool([2, 1]), pool, Layer::batch_norm()]].concat();
+    checked("average_pool", &layers, [7, 5, 3], 1e-3);
+    let nearest = Layer::upsample(2, Interpolation::Nearest);
+    let bilinear = Layer::upsample([3, 2], Interpolation::Bilinear);
+    let layers = [&tanh()[..], &[nearest, Layer::batch_norm(), bilinear]].concat();
+    checked("upsample", &layers, [3, 2, 3], 1e-3);
+}
+
+#[test]
+fn batch_normalisation_of_vectors_and_sequences_has_the_gradient_of_its_loss() {
+    let layers = vec![
+        dense(6, Activation::Tanh),
+        Layer::batch_norm(),
+        dense(5, Activation::Silu),
+        Layer::batch_norm(),
+        Layer::activation_of(Activation::Sigmoid),
+        dense(2, Activation::LeakyRelu),
+    ];
+    let model = Model::new(Input::Matrix { features: 5 }, layers, Loss::Mse, 5).expect("a model");
+    check("vectors", &model, &pictures(11, 5), 1e-3);
+    let layers = vec![
+        Layer::embedding(13, 4),
+        Layer::batch_norm(),
+        Layer::mean_pool(),
+        dense(2, Activation::Linear),
+    ];
+    let model = Model::new(Input::Ids { length: 6 }, layers, Loss::Mse, 3).expect("a model");
+    let targets = Targets::Values { values: wave(22), width: 2 };
+    let dataset = Dataset::new(ids(11, 6, 13), targets, "ids").expect("rows");
+    check("sequences", &model, &dataset, 5e-3);
 }

@@ -1,5 +1,5 @@
 //! Whole training runs of layers, losses and optimizers against programs in double precision that were written
-//! apart (tests/fixtures/programs/make.py): on the adapter, on the CPU backend, and by the f64 references.
+//! apart (tests/fixtures/programs/make.py), or by Keras (make_layers.py): on the adapter, on the CPU backend, and by the f64 references.
 
 mod common;
 
@@ -14,12 +14,14 @@ use wgslearn::*;
 const NAMES: &[&str] = &[
     "adamw",
     "add",
+    "batch_norm",
     "clip_norm",
     "clip_value",
     "concat",
     "gelu",
     "huber",
     "layer_norm",
+    "picture_layers",
     "rmsprop",
     "smooth_binary",
     "smooth_classes",
@@ -109,6 +111,26 @@ fn follow(open: &dyn Fn(&Run) -> Session<'_>, loss_tolerance: f64, tolerance: f6
 
 fn on<'r>(run: &'r Run, device: &Device) -> Session<'r> {
     Session::new(&run.model, &run.trainer, &run.dataset, None, device).expect("a session")
+}
+
+/// What each trained model gives for its rows, where the fixture has it: running statistics in place of the batch's.
+#[test]
+fn trained_models_predict_what_their_programs_do() {
+    for name in NAMES {
+        let mut run = load(name);
+        if run.json["prediction"].is_null() {
+            continue;
+        }
+        let truth = flat(&run.json["prediction"]);
+        run.trainer.fit(&mut run.model, &run.dataset, None, &Device::cpu()).expect("the run");
+        for device in [&Device::cpu(), gpu()] {
+            let mine = run.model.predict(run.dataset.inputs(), device).expect("outputs");
+            assert_eq!(mine.len(), truth.len());
+            let off = mine.iter().zip(&truth).map(|(a, b)| (*a as f64 - b).abs());
+            let off = off.fold(0.0, f64::max);
+            assert!(off < 1e-4, "{name}: predictions are off by {off:e}");
+        }
+    }
 }
 
 #[test]

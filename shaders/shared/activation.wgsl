@@ -1,7 +1,13 @@
 // Activations by their code (src/kernels/activation.rs): the function of the pre-activation, and
 // its derivative written in terms of the function's value.
 
+// Codes from here on are leaky relus; the rest are the bits of the slope.
+const LEAKY_RELU: u32 = 0x40000000u;
+
 fn activate(activation: u32, z: f32) -> f32 {
+    if activation >= LEAKY_RELU {
+        return select(z * bitcast<f32>(activation ^ LEAKY_RELU), z, z >= 0.0);
+    }
     switch activation {
         case 1u: { return max(z, 0.0); }
         case 2u: { return tanh_f32(z); }
@@ -11,6 +17,9 @@ fn activate(activation: u32, z: f32) -> f32 {
 }
 
 fn activation_derivative(activation: u32, y: f32) -> f32 {
+    if activation >= LEAKY_RELU {
+        return select(bitcast<f32>(activation ^ LEAKY_RELU), 1.0, y >= 0.0);
+    }
     switch activation {
         case 1u: { return select(0.0, 1.0, y > 0.0); }
         case 2u: { return 1.0 - y * y; }

@@ -1,38 +1,59 @@
 //! Elementwise activations, fused into the dense kernels. Reference of `shaders/shared/activation.wgsl`.
 //!
-//! A new activation adds one line to each of the four tables here and one to each of the two in
+//! A new activation adds one line to each of the tables here and one to each of the two in
 //! the shader. (Softmax is no elementwise function and has a kernel of its own.)
 
 use super::Real;
 
 /// The elementwise activations.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(u32)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Activation {
     /// z
     #[default]
-    Linear = 0,
+    Linear,
     /// max(z, 0)
-    Relu = 1,
+    Relu,
     /// tanh z
-    Tanh = 2,
+    Tanh,
     /// 1 / (1 + e^-z)
-    Sigmoid = 3,
+    Sigmoid,
+    /// z, or z times this slope where z is negative (Maas et al. 2013). The slope is above 0 and below 2.
+    LeakyRelu(f32),
 }
 
 impl Activation {
-    /// All, by code.
-    pub const ALL: [Activation; 4] =
-        [Activation::Linear, Activation::Relu, Activation::Tanh, Activation::Sigmoid];
+    /// One of each, for tests.
+    pub const ALL: [Activation; 5] = [
+        Activation::Linear,
+        Activation::Relu,
+        Activation::Tanh,
+        Activation::Sigmoid,
+        Activation::LeakyRelu(0.3),
+    ];
+
+    /// Codes from here on are leaky relus: the rest are the bits of the slope, which for slopes below 2 are smaller.
+    const LEAKY_RELU: u32 = 0x4000_0000;
 
     /// The code that kernels take.
     pub fn code(self) -> u32 {
-        self as u32
+        match self {
+            Activation::Linear => 0,
+            Activation::Relu => 1,
+            Activation::Tanh => 2,
+            Activation::Sigmoid => 3,
+            Activation::LeakyRelu(slope) => Self::LEAKY_RELU | slope.to_bits(),
+        }
     }
 
     /// The activation of a code; codes that are none mean linear, as in the shader.
     pub fn from_code(code: u32) -> Activation {
-        Self::ALL.get(code as usize).copied().unwrap_or_default()
+        match code {
+            1 => Activation::Relu,
+            2 => Activation::Tanh,
+            3 => Activation::Sigmoid,
+            Self::LEAKY_RELU.. => Activation::LeakyRelu(f32::from_bits(code ^ Self::LEAKY_RELU)),
+            _ => Activation::Linear,
+        }
     }
 
     /// The function of the pre-activation `z`.
@@ -43,6 +64,13 @@ impl Activation {
             Activation::Relu => z.max(T::ZERO),
             Activation::Tanh => z.tanh(),
             Activation::Sigmoid => z.sigmoid(),
+            Activation::LeakyRelu(slope) => {
+                if z >= T::ZERO {
+                    z
+                } else {
+                    z * T::from_f32(slope)
+                }
+            }
         }
     }
 
@@ -60,6 +88,13 @@ impl Activation {
             }
             Activation::Tanh => T::ONE - y * y,
             Activation::Sigmoid => y * (T::ONE - y),
+            Activation::LeakyRelu(slope) => {
+                if y >= T::ZERO {
+                    T::ONE
+                } else {
+                    T::from_f32(slope)
+                }
+            }
         }
     }
 
@@ -79,6 +114,10 @@ impl Activation {
                     #[inline(always)]
                     |v| *v = v.sigmoid(),
                 ),
+                Activation::LeakyRelu(_) => values.iter_mut().for_each(
+                    #[inline(always)]
+                    |v| *v = self.apply(*v),
+                ),
             },
         );
     }
@@ -97,6 +136,7 @@ impl Activation {
                 Activation::Sigmoid => {
                     pairs.for_each(|(g, &y)| *g *= Activation::Sigmoid.derivative(y));
                 }
+                Activation::LeakyRelu(_) => pairs.for_each(|(g, &y)| *g *= self.derivative(y)),
             },
         );
     }

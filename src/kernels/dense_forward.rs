@@ -120,7 +120,7 @@ fn case(c: &mut Case, [rows, inputs, units, code]: Sizes) -> Dispatch {
         rows: rows as u32,
         inputs: inputs as u32,
         units: units as u32,
-        activation: (code % 4) as u32,
+        activation: Activation::ALL[code % 5].code(),
         stride: stride as u32,
         first: before as u32,
         adds: adds as u32,

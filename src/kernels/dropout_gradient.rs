@@ -80,7 +80,7 @@ fn case(c: &mut Case, [a, b, rate, code]: Sizes) -> Dispatch {
         scale: (1.0 / (1.0 - rate)) as f32,
         seed: c.rng.random(),
         stream: 3,
-        activation: (code % 4) as u32,
+        activation: Activation::ALL[code % 5].code(),
     };
     dispatch(params, bindings)
 }

@@ -143,7 +143,7 @@ fn case(c: &mut Case, [rows, length, units, code]: Sizes) -> Dispatch {
         first: first as u32,
         table_rows: held as u32,
         mode: (code % 3) as u32,
-        activation: if ends { (code % 4) as u32 } else { 0 },
+        activation: if ends { Activation::ALL[code % 5].code() } else { 0 },
         adds: (first > 0) as u32,
         ends: ends as u32,
         bias: (code / 2 % 2) as u32,

@@ -90,7 +90,7 @@ fn case(c: &mut Case, [rows, units, _, code]: Sizes) -> Dispatch {
         d_output: c.random(rows * units, 1.0),
         d_input: c.output(rows * units, summed(units)),
     };
-    let (rows, units, activation) = (rows as u32, units as u32, (code % 4) as u32);
+    let (rows, units, activation) = (rows as u32, units as u32, Activation::ALL[code % 5].code());
     let params = Params { rows, units, activation };
     dispatch(params, bindings)
 }

@@ -12,11 +12,15 @@ mod elementwise_loss;
 #[cfg(feature = "unstable")]
 pub mod case;
 mod gemm;
+mod pooling;
 mod real;
 
+pub mod activate;
 pub mod activation;
 pub mod adam;
 pub mod augment;
+pub mod average_pool;
+pub mod average_pool_gradient;
 pub mod bag_targets;
 pub mod binary_crossentropy;
 pub mod categorical_crossentropy;
@@ -41,15 +45,26 @@ pub mod fill;
 pub mod gather_batch;
 pub mod gelu;
 pub mod gelu_gradient;
+pub mod global_average_pool;
+pub mod global_average_pool_gradient;
 pub mod huber;
 pub mod layer_norm;
 pub mod layer_norm_gradient_input;
 pub mod layer_norm_gradient_weights;
+pub mod max_pool;
+pub mod max_pool_gradient;
 pub mod mean_pool;
 pub mod mean_pool_gradient;
+pub mod moving_average;
 pub mod mse;
 pub mod negative_sampling;
 pub mod noise;
+pub mod norm;
+pub mod norm_gradient_input;
+pub mod norm_gradient_parts;
+pub mod norm_group_sums;
+pub mod norm_moments;
+pub mod norm_parts;
 pub mod peak_fma;
 pub mod place_columns;
 pub mod product;
@@ -60,6 +75,8 @@ pub mod random;
 pub mod rmsprop;
 pub mod scale_by;
 pub mod sgd;
+pub mod silu;
+pub mod silu_gradient;
 pub mod small_steps;
 pub mod smooth_targets;
 pub mod softmax;
@@ -68,6 +85,10 @@ pub mod store_rows;
 pub mod sum_parts;
 pub mod sum_squares;
 pub mod take_columns;
+pub mod upsample_bilinear;
+pub mod upsample_bilinear_gradient;
+pub mod upsample_nearest;
+pub mod upsample_nearest_gradient;
 pub mod word_samples;
 
 pub use activation::Activation;
@@ -76,12 +97,17 @@ pub use define::{
     Slot, Span, Variant, spread, spread_by, spread_rows,
 };
 pub use gemm::{Begin, Finish, Product};
-pub use real::{Real, dot, for_costly_rows, for_rows, for_stretches, sum, sum_rows, vectorised};
+pub use real::{
+    Real, dot, for_costly_pairs, for_costly_rows, for_rows, for_stretches, sum, sum_rows, vectorised,
+};
 
 /// Every kernel: what tests and benches walk through. A new kernel adds its line here.
 pub static ALL: &[&Kernel] = &[
+    &activate::KERNEL,
     &adam::KERNEL,
     &augment::KERNEL,
+    &average_pool::KERNEL,
+    &average_pool_gradient::KERNEL,
     &bag_targets::KERNEL,
     &binary_crossentropy::KERNEL,
     &categorical_crossentropy::KERNEL,
@@ -107,15 +133,26 @@ pub static ALL: &[&Kernel] = &[
     &gather_batch::matrix::KERNEL,
     &gelu::KERNEL,
     &gelu_gradient::KERNEL,
+    &global_average_pool::KERNEL,
+    &global_average_pool_gradient::KERNEL,
     &huber::KERNEL,
     &layer_norm::KERNEL,
     &layer_norm_gradient_input::KERNEL,
     &layer_norm_gradient_weights::KERNEL,
+    &max_pool::KERNEL,
+    &max_pool_gradient::KERNEL,
     &mean_pool::KERNEL,
     &mean_pool_gradient::KERNEL,
+    &moving_average::KERNEL,
     &mse::KERNEL,
     &negative_sampling::KERNEL,
     &noise::KERNEL,
+    &norm::KERNEL,
+    &norm_gradient_input::KERNEL,
+    &norm_gradient_parts::KERNEL,
+    &norm_group_sums::KERNEL,
+    &norm_moments::KERNEL,
+    &norm_parts::KERNEL,
     &peak_fma::KERNEL,
     &place_columns::KERNEL,
     &radix_count::KERNEL,
@@ -124,6 +161,8 @@ pub static ALL: &[&Kernel] = &[
     &rmsprop::KERNEL,
     &scale_by::KERNEL,
     &sgd::KERNEL,
+    &silu::KERNEL,
+    &silu_gradient::KERNEL,
     &small_steps::ids::KERNEL,
     &small_steps::matrix::KERNEL,
     &smooth_targets::KERNEL,
@@ -132,5 +171,9 @@ pub static ALL: &[&Kernel] = &[
     &sum_parts::KERNEL,
     &sum_squares::KERNEL,
     &take_columns::KERNEL,
+    &upsample_bilinear::KERNEL,
+    &upsample_bilinear_gradient::KERNEL,
+    &upsample_nearest::KERNEL,
+    &upsample_nearest_gradient::KERNEL,
     &word_samples::KERNEL,
 ];

@@ -313,6 +313,26 @@ pub fn for_costly_rows<T: Send>(
     out.par_chunks_mut(rows * width).enumerate().for_each(|(i, piece)| work(i * rows, piece));
 }
 
+/// As [`for_costly_rows`], over two arrays of rows of the same width.
+pub fn for_costly_pairs<T: Send>(
+    out: &mut [T],
+    other: &mut [T],
+    width: usize,
+    cost: usize,
+    work: impl Fn(usize, &mut [T], &mut [T]) + Send + Sync,
+) {
+    if out.len() / width.max(1) * cost < PARALLEL {
+        return work(0, out, other);
+    }
+    use rayon::prelude::*;
+    let rows = match rayon::current_num_threads() {
+        threads @ 1..=4 => (out.len() / width.max(1)).div_ceil(threads),
+        _ => (PARALLEL / 4).div_ceil(cost),
+    };
+    let pairs = out.par_chunks_mut(rows * width).zip(other.par_chunks_mut(rows * width));
+    pairs.enumerate().for_each(|(i, (out, other))| work(i * rows, out, other));
+}
+
 /// Runs `work` on each piece of `out` and of `totals` (two numbers a piece), cut into `groups` equal
 /// stretches, on all threads where `out` is large: how losses are shared among workgroups.
 pub fn for_stretches<T: Send>(

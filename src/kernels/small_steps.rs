@@ -88,7 +88,7 @@ pub struct Layer {
 impl Layer {
     /// Its words in `state`.
     pub fn words(&self) -> [u32; LAYER_WORDS] {
-        let numbers = [self.reads, self.units, self.activation as usize, self.weights, self.output];
+        let numbers = [self.reads, self.units, self.activation.code() as usize, self.weights, self.output];
         let [reads, units, activation, weights, output] = numbers.map(|number| number as u32);
         [!self.embeds as u32, reads, units, activation, weights, output]
     }
@@ -541,7 +541,7 @@ impl Small {
         }
         if !is_bench || !embeds {
             let units = if is_bench { units } else { 3 };
-            layers.push(layer(false, reads, units, Activation::ALL[code % 4]));
+            layers.push(layer(false, reads, units, Activation::ALL[code % 5]));
             reads = units;
         }
         layers.push(layer(false, reads, outputs, Activation::Sigmoid));

@@ -62,7 +62,7 @@ fn case(c: &mut Case, [rows, width, behind, code]: Sizes) -> Dispatch {
         width: width as u32,
         stride: stride as u32,
         first: first as u32,
-        activation: (code % 4) as u32,
+        activation: Activation::ALL[code % 5].code(),
     };
     dispatch(params, bindings)
 }

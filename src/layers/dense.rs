@@ -101,6 +101,14 @@ impl Operation for Affine {
         pieces.iter().map(|piece| parts_len(rows, input.width(), self.units, piece)).max().unwrap_or(0)
     }
 
+    fn fuse(&mut self, activation: kernels::Activation) -> bool {
+        let is_free = self.activation == kernels::Activation::Linear;
+        if is_free {
+            self.activation = activation;
+        }
+        is_free
+    }
+
     fn as_small(&self) -> Option<Small> {
         let Affine { units, activation } = *self;
         Some(Small { embeds: false, units, activation })

@@ -9,9 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::plan::{Lowering, Operation, ValueId};
 use super::record::{At, Piece, Step};
-use super::{
-    BiasPlace, Describe, Group, Initializer, Layer, Layout, ParameterSpec, Shape, values,
-};
+use super::{Describe, Layer, Layout, ParameterSpec, Shape, values};
 use crate::kernels::{
     self, Span, layer_norm, layer_norm_gradient_input, layer_norm_gradient_weights, sum_parts,
 };
@@ -55,16 +53,11 @@ impl Describe for LayerNorm {
     }
 
     fn parameters(&self, input: Shape) -> Vec<ParameterSpec> {
-        let shape = || vec![input.units()];
-        vec![
-            ParameterSpec { role: "gamma", shape: shape(), initializer: Initializer::Ones },
-            ParameterSpec { role: "beta", shape: shape(), initializer: Initializer::Zeros },
-        ]
+        ParameterSpec::gamma_and_beta(input.units())
     }
 
     fn layout(&self, input: Shape) -> Option<Layout> {
-        let (units, bias) = (input.units(), BiasPlace::None);
-        Some(Layout { rows: 2, units, bias, group: Group::Normalisation, most_rows: 2, together: 2 })
+        Some(Layout::gamma_and_beta(input.units()))
     }
 
     fn lower(&self, inputs: &[ValueId], to: &mut Lowering<'_>) -> ValueId {

@@ -6,6 +6,7 @@
 
 mod activation;
 mod shape;
+mod window;
 
 pub(crate) mod plan;
 pub(crate) mod record;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use activation::Activation;
 pub use shape::Shape;
+pub use window::{Padding, Pair};
 
 use plan::{Lowering, ValueId};
 
@@ -54,6 +56,12 @@ pub(crate) trait Describe {
     /// How its parameters lie: none for layers without.
     fn layout(&self, _input: Shape) -> Option<Layout> {
         None
+    }
+
+    /// How many of its parameters, the last ones, are running statistics of what it reads: each of as many elements as
+    /// its layout has units. They lie in a piece of their own; no optimizer changes them.
+    fn statistics(&self) -> usize {
+        0
     }
 
     /// Rows of its table, for layers that read ids: every id is below.
@@ -126,6 +134,12 @@ pub(crate) struct ParameterSpec {
 }
 
 impl ParameterSpec {
+    /// The scale of a normalisation, ones, and its shift, zeros.
+    pub fn gamma_and_beta(units: usize) -> Vec<ParameterSpec> {
+        let spec = |role, initializer| ParameterSpec { role, shape: vec![units], initializer };
+        vec![spec("gamma", Initializer::Ones), spec("beta", Initializer::Zeros)]
+    }
+
     /// A kernel and a bias of zeros.
     pub fn kernel_and_bias(inputs: usize, units: usize) -> Vec<ParameterSpec> {
         let initializer = Initializer::glorot(inputs, units);
@@ -148,6 +162,14 @@ pub(crate) struct Layout {
     pub most_rows: usize,
     /// Rows that its kernels read together, so that they must lie in one piece.
     pub together: usize,
+}
+
+impl Layout {
+    /// How the scale and the shift of a normalisation lie.
+    pub fn gamma_and_beta(units: usize) -> Layout {
+        let (bias, group) = (BiasPlace::None, Group::Normalisation);
+        Layout { rows: 2, units, bias, group, most_rows: 2, together: 2 }
+    }
 }
 
 /// Where a layer's bias lies.
@@ -198,7 +220,12 @@ macro_rules! layers {
 }
 
 layers! {
+    // `activation` is Keras' name; here it is that of the enum.
+    #[serde(rename = "activation")]
+    Activate: activate,
     Add: add,
+    AveragePool: average_pool,
+    BatchNorm: batch_norm,
     Concat: concat,
     Dense: dense,
     Dropout: dropout,
@@ -207,15 +234,23 @@ layers! {
     #[serde(rename = "bag", alias = "embedding_bag")]
     EmbeddingBag: embedding_bag,
     Flatten: flatten,
+    GlobalAveragePool: global_average_pool,
+    GroupNorm: group_norm,
     LayerNorm: layer_norm,
+    LeakyRelu: leaky_relu,
+    MaxPool: max_pool,
     MeanPool: mean_pool,
+    Reshape: reshape,
+    Upsample: upsample,
 }
 
+pub(crate) use activation::Apply;
 pub(crate) use dense::Affine;
 pub(crate) use embedding::{Gather, OuterTable};
 pub(crate) use embedding_bag::Bag;
 pub use embedding_bag::BagMode;
 pub(crate) use mean_pool::MeanOverIds;
+pub use upsample::Interpolation;
 
 impl Layer {
     /// Its name in TOML and model files: `dense`.

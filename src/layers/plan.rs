@@ -34,6 +34,8 @@ pub(crate) enum Purpose {
 /// - `backward` writes all of each `d_inputs[i]` that is given (`None` where nothing before it learns), before
 ///   it updates weights that the gradient of an input reads; and the gradient of its weights, by
 ///   [`Step::weight_gradient`] and [`Step::update_piece`] behind it.
+/// - `backward` does not read `at.output`, which others may have written over; and its inputs only where
+///   `reads_inputs_backward` says so, which keeps them until then.
 /// - What changes with the purpose is asked of `step.purpose`, or said by `passes_on`.
 pub(crate) trait Operation: Any + Debug {
     /// Elements that it keeps from forward to backward beside its output, in `at.scratch`.
@@ -49,6 +51,26 @@ pub(crate) trait Operation: Any + Debug {
         _pieces: &[super::record::Piece],
     ) -> usize {
         0
+    }
+
+    /// The same, of parts that it writes forward, whatever the purpose.
+    fn parts(&self, _rows: usize, _input: Shape) -> usize {
+        0
+    }
+
+    /// As [`Operation::scratch`], of what it keeps in training alone, behind the rest.
+    fn training_scratch(&self, _rows: usize, _inputs: &[Shape]) -> usize {
+        0
+    }
+
+    /// Whether `backward` reads the inputs.
+    fn reads_inputs_backward(&self) -> bool {
+        true
+    }
+
+    /// Takes an activation that stands behind it into what it records; false where it cannot.
+    fn fuse(&mut self, _activation: Activation) -> bool {
+        false
     }
 
     /// Whether its output is its first input, as it is: dropout outside of training.
@@ -86,8 +108,6 @@ pub(crate) struct ValueId(pub usize);
 #[derive(Clone, Debug)]
 pub(crate) struct Value {
     pub shape: Shape,
-    /// For buffers' names: the layer that gives it.
-    pub name: String,
     /// The value whose elements these are, for a view.
     pub view_of: Option<ValueId>,
 }
@@ -118,7 +138,7 @@ pub(crate) const INPUT: ValueId = ValueId(0);
 impl Plan {
     /// The plan of `layers` over rows of `input`; `names` are the layers'. The layers were checked.
     pub fn lower(input: Shape, layers: &[Layer], names: &[String]) -> Plan {
-        let first = Value { shape: input, name: "batch".into(), view_of: None };
+        let first = Value { shape: input, view_of: None };
         let mut plan = Plan { nodes: Vec::new(), values: vec![first], output: INPUT };
         let mut given: Vec<ValueId> = Vec::new();
         for (i, layer) in layers.iter().enumerate() {
@@ -126,7 +146,7 @@ impl Plan {
             let from =
                 layer.from().and_then(|from| names[..i].iter().position(|name| name == from));
             inputs.extend(from.map(|earlier| given[earlier]));
-            let mut lowering = Lowering { plan: &mut plan, layer: i, name: &names[i] };
+            let mut lowering = Lowering { plan: &mut plan, layer: i };
             let output = layer.describe().lower(&inputs, &mut lowering);
             plan.output = output;
             given.push(output);
@@ -161,6 +181,12 @@ impl Plan {
         operation.downcast_ref()
     }
 
+    /// Replaces a node by the one before it, which does its work too.
+    pub fn merge(&mut self, node: usize, into: usize) {
+        self.nodes[into].output = self.nodes[node].output;
+        self.nodes.remove(node);
+    }
+
     /// The one reader of what `node` gives.
     pub fn only_reader(&self, node: usize) -> Option<usize> {
         match self.readers(self.nodes[node].output)[..] {
@@ -174,7 +200,6 @@ impl Plan {
 pub(crate) struct Lowering<'a> {
     plan: &'a mut Plan,
     layer: usize,
-    name: &'a str,
 }
 
 impl Lowering<'_> {
@@ -207,7 +232,7 @@ impl Lowering<'_> {
     }
 
     fn value(&mut self, shape: Shape, view_of: Option<ValueId>) -> ValueId {
-        self.plan.values.push(Value { shape, name: self.name.to_owned(), view_of });
+        self.plan.values.push(Value { shape, view_of });
         ValueId(self.plan.values.len() - 1)
     }
 }

@@ -32,6 +32,8 @@ pub(crate) struct Piece {
     pub bias: bool,
     /// What the rows are.
     pub group: Group,
+    /// Whether it holds running statistics, not weights that learn.
+    pub is_statistics: bool,
 }
 
 /// Where a model's parameters lie.
@@ -81,7 +83,7 @@ pub(crate) struct Workspace {
     pub nothing: Span,
     /// `[batch, width]`: the batch's ids, or its features.
     pub batch_inputs: Span,
-    /// Gradients of a layer's weights that are computed in parts.
+    /// Gradients of a layer's weights that are computed in parts, and parts of moments.
     pub gradient_parts: Span,
     pub places: Places,
     /// What a large table's gradient needs.
@@ -120,7 +122,7 @@ pub(crate) struct At<'a> {
     /// `[rows, width]`
     pub output: Span,
     pub shape: Shape,
-    /// What [`super::plan::Operation::scratch`] asked for.
+    /// What [`super::plan::Operation::scratch`] and, in training, [`super::plan::Operation::training_scratch`] asked for.
     pub scratch: Span,
     /// Whether the output goes to a loss or a store that activates it itself.
     pub gives_logits: bool,

@@ -518,6 +518,24 @@ impl Model {
         &mut self.parameters
     }
 
+    /// Of each parameter whether it is a running statistic, which no optimizer changes.
+    pub(crate) fn are_statistics(&self) -> Vec<bool> {
+        let shapes = self.layer_shapes();
+        let of = |(layer, &input): (&Layer, &Shape)| {
+            let layer = layer.describe();
+            let count = layer.parameters(input).len();
+            let learning = count - layer.statistics();
+            (0..count).map(move |i| i >= learning)
+        };
+        self.layers.iter().zip(&shapes).flat_map(of).collect()
+    }
+
+    /// Number of weights that an optimizer changes: all but running statistics.
+    pub fn trainable_count(&self) -> usize {
+        let all = self.parameters.iter().zip(self.are_statistics());
+        all.filter(|(_, is_statistic)| !is_statistic).map(|(p, _)| p.count()).sum()
+    }
+
     /// Parameters that the first `layers` layers have.
     pub(crate) fn parameters_before(&self, layers: usize) -> usize {
         let shapes = self.layer_shapes();

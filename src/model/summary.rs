@@ -50,13 +50,16 @@ impl Model {
         if let Some(column) = table.column_mut(2) {
             column.set_cell_alignment(CellAlignment::Right);
         }
-        let total = self.parameter_count();
+        let (total, trainable) = (self.parameter_count(), self.trainable_count());
+        let others = total - trainable;
         format!(
-            "Model: \"sequential\"\n{table}\n Total params: {} ({})\n Trainable params: {} ({})\n Non-trainable params: 0 (0.00 B)",
+            "Model: \"sequential\"\n{table}\n Total params: {} ({})\n Trainable params: {} ({})\n Non-trainable params: {} ({})",
             grouped(total),
             size(total),
-            grouped(total),
-            size(total)
+            grouped(trainable),
+            size(trainable),
+            grouped(others),
+            size(others)
         )
     }
 
@@ -75,6 +78,7 @@ impl Model {
         serde_json::json!({
             "layers": self.layers.iter().enumerate().map(layer).collect::<Vec<_>>(),
             "parameters": self.parameter_count(),
+            "trainable_parameters": self.trainable_count(),
             "loss": self.loss.name(),
             "labels": self.labels,
         })

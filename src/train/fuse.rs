@@ -2,7 +2,7 @@
 //! dispatches. They are decided here, once; a recorder walks what is left.
 
 use crate::layers::plan::Plan;
-use crate::layers::{Affine, Bag, BagMode, Gather, MeanOverIds, OuterTable};
+use crate::layers::{Affine, Apply, Bag, BagMode, Gather, MeanOverIds, OuterTable};
 
 /// Which fusions a run may use. All pay where they apply; for comparisons each can be turned off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,10 @@ pub struct Fusions {
     /// when they come up again: the same weights, to the bit on most devices, at a step's cost that does
     /// not grow with the table.
     pub lazy_rows: bool,
+    /// An activation behind a layer that has none of its own is applied as that layer's values are written.
+    pub activations: bool,
+    /// Values between layers share buffers where none is read any more when the other is written.
+    pub shared_values: bool,
     /// A model that fits one workgroup's memory does its steps in one dispatch: the same up to rounding, without
     /// a dispatch for each kernel.
     pub small_steps: bool,
@@ -23,12 +27,24 @@ pub struct Fusions {
 
 impl Fusions {
     /// Every fusion.
-    pub const ALL: Fusions =
-        Fusions { bags: true, outer_tables: true, lazy_rows: true, small_steps: true };
+    pub const ALL: Fusions = Fusions {
+        bags: true,
+        outer_tables: true,
+        lazy_rows: true,
+        activations: true,
+        shared_values: true,
+        small_steps: true,
+    };
 
     /// None of them.
-    pub const NONE: Fusions =
-        Fusions { bags: false, outer_tables: false, lazy_rows: false, small_steps: false };
+    pub const NONE: Fusions = Fusions {
+        bags: false,
+        outer_tables: false,
+        lazy_rows: false,
+        activations: false,
+        shared_values: false,
+        small_steps: false,
+    };
 
     /// The same with or without [`Fusions::bags`].
     pub fn with_bags(self, bags: bool) -> Fusions {
@@ -45,6 +61,16 @@ impl Fusions {
         Fusions { lazy_rows, ..self }
     }
 
+    /// The same with or without [`Fusions::activations`].
+    pub fn with_activations(self, activations: bool) -> Fusions {
+        Fusions { activations, ..self }
+    }
+
+    /// The same with or without [`Fusions::shared_values`].
+    pub fn with_shared_values(self, shared_values: bool) -> Fusions {
+        Fusions { shared_values, ..self }
+    }
+
     /// The same with or without [`Fusions::small_steps`].
     pub fn with_small_steps(self, small_steps: bool) -> Fusions {
         Fusions { small_steps, ..self }
@@ -54,6 +80,22 @@ impl Fusions {
 impl Default for Fusions {
     fn default() -> Self {
         Fusions::ALL
+    }
+}
+
+/// An activation that is the one reader of what a product or a normalisation gives becomes a part of it. The last is
+/// left: of it a loss takes what is activated.
+pub(super) fn activations(plan: &mut Plan) {
+    let last = plan.root(plan.output);
+    for node in (0..plan.nodes.len()).rev() {
+        let reader = plan.only_reader(node);
+        let Some(reader) = reader.filter(|&reader| plan.nodes[reader].output != last) else {
+            continue;
+        };
+        let Some(&Apply(activation)) = plan.operation(reader) else { continue };
+        if plan.nodes[node].operation.fuse(activation) {
+            plan.merge(reader, node);
+        }
     }
 }
 
@@ -121,6 +163,28 @@ mod tests {
         bags(&mut kept);
         assert_eq!(kept.nodes.len(), 4);
         assert!(kept.operation::<Gather>(0).is_some());
+    }
+
+    #[test]
+    fn an_activation_is_a_part_of_what_it_alone_reads() {
+        let head = Layer::dense(3, Activation::Linear);
+        let act = Layer::activation_of(Activation::Relu);
+        let nodes = |layers: &[Layer]| {
+            let names: Vec<String> = (0..layers.len()).map(|i| format!("layer {i}")).collect();
+            let mut plan = Plan::lower(Shape::vector(7), layers, &names);
+            activations(&mut plan);
+            plan.nodes.len()
+        };
+        let linear = Layer::dense(5, Activation::Linear);
+        assert_eq!(nodes(&[linear.clone(), act.clone(), head.clone()]), 2);
+        assert_eq!(nodes(&[linear.clone(), Layer::batch_norm(), act.clone(), head.clone()]), 3);
+        assert_eq!(nodes(&[Layer::leaky_relu(0.2), head.clone()]), 2);
+        // What has an activation, what others read too, and the last keep theirs.
+        let tanh = Layer::dense(5, Activation::Tanh);
+        assert_eq!(nodes(&[tanh, act.clone(), head.clone()]), 3);
+        let both = [linear.clone(), act.clone(), Layer::add("layer 0"), head];
+        assert_eq!(nodes(&both), 4);
+        assert_eq!(nodes(&[linear, act]), 2);
     }
 
     #[test]

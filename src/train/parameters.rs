@@ -36,6 +36,11 @@ impl Role {
     pub const STATE: [Role; 4] =
         [Role::Weights, Role::FirstMoments, Role::SecondMoments, Role::BestWeights];
 
+    /// Whether running statistics have it beside weights that learn.
+    pub(super) fn has_statistics(self) -> bool {
+        matches!(self, Role::Weights | Role::BestWeights)
+    }
+
     /// Its name in files.
     pub fn name(self) -> &'static str {
         match self {

@@ -15,6 +15,8 @@ const SHARED_FROM: usize = 1 << 25;
 pub(super) struct PlaceRequest<'a> {
     /// How each layer's parameters lie, by layer.
     pub layouts: Vec<Option<Layout>>,
+    /// Arrays of running statistics of each layer, by layer.
+    pub statistics: Vec<usize>,
     /// Names of the layers, for messages.
     pub names: &'a [String],
     /// Elements of a binding at most.
@@ -38,6 +40,8 @@ pub(super) struct PlaceRequest<'a> {
 #[derive(Clone, Copy, PartialEq)]
 enum Learns {
     Never,
+    /// Running statistics: the layer itself changes them.
+    ByItself,
     /// A lazy table.
     ByRow,
     AsAWhole,
@@ -84,14 +88,29 @@ pub(super) fn place(program: &mut Program, request: &PlaceRequest<'_>) -> Result
             let segment = lengths.len() - 1;
             let offset = lengths[segment].0;
             lengths[segment].0 += padded;
-            Piece { segment, offset, len, first, rows, bias, group }
+            Piece { segment, offset, len, first, rows, bias, group, is_statistics: false }
         };
-        pieces.push(
+        let mut own: Vec<Piece> =
             split_rows(rows, units, bias, limit.min(units.saturating_mul(most_rows)))
                 .into_iter()
                 .map(|(first, rows, bias)| place(first, rows, bias))
-                .collect(),
-        );
+                .collect();
+        if request.statistics[i] > 0 {
+            let learns = if learns == Learns::Never { learns } else { Learns::ByItself };
+            let len = request.statistics[i] * units;
+            if lengths
+                .last()
+                .is_none_or(|&(last, other)| other != learns || last + len > limit.min(SHARED_FROM))
+            {
+                lengths.push((0, learns));
+            }
+            let segment = lengths.len() - 1;
+            let offset = lengths[segment].0;
+            lengths[segment].0 += len.next_multiple_of(ALIGNMENT);
+            let (first, rows, bias) = (rows, 0, false);
+            own.push(Piece { segment, offset, len, first, rows, bias, group, is_statistics: true });
+        }
+        pieces.push(own);
     }
     let total = |which: &dyn Fn(Learns) -> bool| -> usize {
         lengths.iter().filter(|(_, learns)| which(*learns)).map(|(len, _)| len).sum()
@@ -132,7 +151,7 @@ pub(super) fn place(program: &mut Program, request: &PlaceRequest<'_>) -> Result
                 Learns::ByRow | Learns::AsAWhole => {
                     (0..moments).map(|m| reals(format!("moment {m}, {i}"))).collect()
                 }
-                Learns::Never => Vec::new(),
+                Learns::Never | Learns::ByItself => Vec::new(),
             },
             best: (keeps_best && learns != Learns::Never)
                 .then(|| reals(format!("best weights {i}"))),

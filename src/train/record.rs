@@ -8,6 +8,7 @@ use super::Role;
 use super::augment::Augment;
 use super::feed::{Feed, FeedSpec};
 use super::fuse::{self, Fusions};
+use super::lifetimes::{self, Held};
 use super::place::{PlaceRequest, place};
 use super::small::Small;
 use crate::error::{Error, Result};
@@ -15,7 +16,7 @@ use crate::kernels::{self, *};
 use crate::layers::plan::{INPUT, Plan, Purpose, ValueId};
 use crate::layers::record::{At, Places, Seen, Step, Workspace};
 use crate::layers::table::{Lazy, TableBuffers, replay_batch};
-use crate::layers::{Activation, Shape};
+use crate::layers::Activation;
 use crate::losses::{Loss, LossAt, Smoothing};
 use crate::model::{Input, Model};
 use crate::optimizers::{Clip, Clipping, Optimizer};
@@ -41,6 +42,8 @@ pub(super) struct Recording {
     pub feeds: Vec<Feed>,
     /// Outputs of a prediction, `[resident rows, outputs]`.
     pub store: Option<Span>,
+    /// Bytes of the buffers that values between layers and their gradients lie in.
+    pub value_bytes: u64,
 }
 
 impl Recording {
@@ -68,7 +71,8 @@ impl Recording {
                 .ok_or_else(|| Error::usage(format!("this session keeps no {role:?}")))
         };
         let skipped = if role == Role::Weights { 0 } else { places.frozen };
-        places.pieces.iter().skip(skipped).flatten().map(span).collect()
+        let pieces = places.pieces.iter().skip(skipped).flatten();
+        pieces.filter(|piece| role.has_statistics() || !piece.is_statistics).map(span).collect()
     }
 }
 
@@ -135,14 +139,8 @@ struct Recorder<'a> {
     moved_inputs: Option<Span>,
     /// The inputs with noise, where the model has any.
     noisy_inputs: Option<Span>,
-    /// By value: where it lies; none for views, and for those that no purpose makes.
-    outputs: Vec<Option<Span>>,
-    /// By value: its gradient; none where nothing before it learns.
-    gradients: Vec<Option<Span>>,
-    /// By value: what its readers behind the first give, for a value that several read.
-    more_gradients: Vec<Vec<Span>>,
-    /// By node: what it keeps beside its output.
-    scratch: Vec<Option<Span>>,
+    /// Where values lie in training, and in steps for other purposes.
+    held: [Held; 2],
     small: Option<Small>,
 }
 
@@ -161,6 +159,9 @@ impl<'a> Recorder<'a> {
         if request.fusions.bags {
             fuse::bags(&mut plan);
         }
+        if request.fusions.activations {
+            fuse::activations(&mut plan);
+        }
         let small = training.and_then(|feed| Small::new(&plan, request, feed));
         let table_rows = model.embedding_rows().unwrap_or(0);
         let small_words = small.as_ref().map(|small| small.words(table_rows));
@@ -177,6 +178,7 @@ impl<'a> Recorder<'a> {
 
         let layout =
             |(i, layer): (usize, &crate::layers::Layer)| layer.describe().layout(shapes[i]);
+        let statistics = model.layers().iter().map(|layer| layer.describe().statistics()).collect();
         let layouts: Vec<_> = model.layers().iter().enumerate().map(layout).collect();
         // Layers that read ids come first.
         let first = model.layers().first().and_then(|layer| layer.table_rows());
@@ -186,6 +188,7 @@ impl<'a> Recorder<'a> {
             &mut program,
             &PlaceRequest {
                 layouts,
+                statistics,
                 names: &names,
                 max_binding: request.max_binding,
                 trains,
@@ -241,43 +244,19 @@ impl<'a> Recorder<'a> {
             _ => None,
         };
 
-        let made = |node: &crate::layers::plan::Node| {
-            request.feeds.iter().any(|feed| !node.operation.passes_on(feed.purpose))
-        };
-        // By value: whether a layer that learns is on the way to it.
-        let mut learns = vec![false; plan.values.len()];
-        let mut layer_outputs = vec![None; plan.values.len()];
-        let mut gradients = vec![None; plan.values.len()];
-        let mut more_gradients = vec![Vec::new(); plan.values.len()];
-        let mut scratch = Vec::new();
+        let purposes: Vec<(Purpose, usize)> =
+            request.feeds.iter().map(|feed| (feed.purpose, feed.batch)).collect();
+        let shares = request.fusions.shared_values;
+        let before = program.bytes();
+        let held = lifetimes::hold(&mut program, &plan, &purposes, &places, shares);
+        let value_bytes = program.bytes() - before;
         let mut parts_len = 0;
-        let last = plan.root(plan.output);
-        for node in plan.nodes.iter() {
-            let inputs: Vec<Shape> = node.inputs.iter().map(|&input| plan.shape(input)).collect();
-            let value = &plan.values[node.output.0];
-            let len = batch * value.shape.width();
-            let name = &value.name;
-            learns[node.output.0] = places.learns(node.layer)
-                || node.inputs.iter().any(|&input| learns[plan.root(input).0]);
-            if made(node) {
-                let output = program.buffer(format!("{name} output"), Element::F32, len);
-                layer_outputs[node.output.0] = Some(output);
-            }
-            if trains && made(node) && learns[node.output.0] || node.output == last {
-                let gradient = program.buffer(format!("{name} gradient"), Element::F32, len);
-                gradients[node.output.0] = Some(gradient);
-                let mut more =
-                    |n: usize| program.buffer(format!("{name} gradient {n}"), Element::F32, len);
-                let readers = plan.readers(node.output).len();
-                more_gradients[node.output.0] = (1..readers).map(&mut more).collect();
-            }
-            let kept = node.operation.scratch(batch, &inputs);
-            scratch.push(
-                (kept > 0).then(|| program.buffer(format!("{name} scratch"), Element::F32, kept)),
-            );
+        for node in &plan.nodes {
+            let input = plan.shape(node.inputs[0]);
+            parts_len = parts_len.max(node.operation.parts(batch, input));
             if trains {
                 let pieces = &places.pieces[node.layer];
-                parts_len = parts_len.max(node.operation.gradient_parts(batch, inputs[0], pieces));
+                parts_len = parts_len.max(node.operation.gradient_parts(batch, input, pieces));
             }
         }
         let lengths = places.segments.iter().filter_map(|segment| segment.gradients);
@@ -310,8 +289,8 @@ impl<'a> Recorder<'a> {
             steps_at_once: small.as_ref().map_or(1, |small| small.steps_at_once),
             feeds: Vec::new(),
             store: None,
+            value_bytes,
         };
-        let outputs = layer_outputs;
         Ok(Recorder {
             request,
             plan,
@@ -320,10 +299,7 @@ impl<'a> Recorder<'a> {
             smoothed_targets,
             moved_inputs,
             noisy_inputs,
-            outputs,
-            gradients,
-            more_gradients,
-            scratch,
+            held,
             small,
         })
     }
@@ -484,7 +460,7 @@ impl<'a> Recorder<'a> {
                 values[node.output.0] = seen.first().copied();
                 continue;
             }
-            let at = self.at(i, &seen, step);
+            let at = self.at(i, &seen, true, step);
             let activation = node.operation.forward(&at, step);
             values[node.output.0] = Some(Seen { span: at.output, shape: at.shape, activation });
         }
@@ -494,18 +470,18 @@ impl<'a> Recorder<'a> {
     /// Records the operations backward, from the last on, as far as something before them learns.
     fn backward(&self, values: &[Option<Seen>], d_logits: Span, step: &mut Step<'_>) {
         let last = self.plan.root(self.plan.output);
-        let rows = step.rows;
+        let (rows, held) = (step.rows, self.held(step.purpose));
         let part = |span: Span, value: ValueId| span.part(0, rows * self.plan.shape(value).width());
         // Where the gradient of a node's input belongs: each reader of a value has its own place.
         let place = |node: usize, slot: usize| {
             let root = self.plan.root(self.plan.nodes[node].inputs[slot]);
-            let first = self.gradients[root.0]?;
+            let first = held.gradients[root.0]?;
             let inputs = &self.plan.nodes[node].inputs[..slot];
             let same = inputs.iter().filter(|&&input| self.plan.root(input) == root).count();
             let before = self.plan.readers(root).iter().filter(|&&reader| reader < node).count();
             let place = match before + same {
                 0 => first,
-                n => self.more_gradients[root.0][n - 1],
+                n => held.more_gradients[root.0][n - 1],
             };
             Some(part(place, root))
         };
@@ -516,12 +492,12 @@ impl<'a> Recorder<'a> {
                 d_inputs.iter().any(Option::is_some) || step.space.places.learns(node.layer);
             let d_output = match node.output == last {
                 true => Some(d_logits),
-                false => self.gradients[node.output.0].map(|span| part(span, node.output)),
+                false => held.gradients[node.output.0].map(|span| part(span, node.output)),
             };
             let (true, Some(d_output)) = (has_work, d_output) else { continue };
             // All that read the value are behind its maker, so their gradients are there: their sum, in their
             // order.
-            for &more in &self.more_gradients[node.output.0] {
+            for &more in &held.more_gradients[node.output.0] {
                 let width = self.plan.shape(node.output).width() as u32;
                 let (rows, stride) = (step.rows as u32, width);
                 let params = place_columns::Params { rows, width, stride, first: 0, adds: 1 };
@@ -529,8 +505,11 @@ impl<'a> Recorder<'a> {
                 let bindings = place_columns::Bindings { input, output: d_output };
                 step.push(place_columns::dispatch(params, bindings));
             }
-            let seen = self.seen(&node.inputs, values);
-            let at = self.at(i, &seen, step);
+            let mut seen = self.seen(&node.inputs, values);
+            if !node.operation.reads_inputs_backward() {
+                seen.iter_mut().for_each(|seen| seen.span = step.space.nothing);
+            }
+            let at = self.at(i, &seen, false, step);
             node.operation.backward(&at, d_output, &d_inputs, step);
         }
     }
@@ -544,7 +523,20 @@ impl<'a> Recorder<'a> {
         inputs.iter().filter_map(seen).collect()
     }
 
-    fn at<'s>(&self, node: usize, inputs: &'s [Seen], step: &Step<'_>) -> At<'s> {
+    /// Where values lie in steps of this purpose.
+    fn held(&self, purpose: Purpose) -> &Held {
+        &self.held[(purpose != Purpose::Training) as usize]
+    }
+
+    fn at<'s>(
+        &self,
+        node: usize,
+        inputs: &'s [Seen],
+        forward: bool,
+        step: &Step<'_>,
+    ) -> At<'s> {
+        let held = self.held(step.purpose);
+        let output = held.outputs[self.plan.nodes[node].output.0].filter(|_| forward);
         let nothing = step.space.nothing;
         let value = self.plan.nodes[node].output;
         let shape = self.plan.shape(value);
@@ -552,9 +544,9 @@ impl<'a> Recorder<'a> {
         At {
             layer: self.plan.nodes[node].layer,
             inputs,
-            output: self.outputs[value.0].map_or(nothing, |o| o.part(0, step.rows * shape.width())),
+            output: output.map_or(nothing, |output| output.part(0, step.rows * shape.width())),
             shape,
-            scratch: self.scratch[node].unwrap_or(nothing),
+            scratch: held.scratch[node].unwrap_or(nothing),
             gives_logits: is_last && step.purpose != Purpose::Prediction,
         }
     }
@@ -571,7 +563,8 @@ impl<'a> Recorder<'a> {
         let model = self.request.model;
         let (rows, outputs) = (step.rows, model.outputs());
         let last = self.plan.root(self.plan.output);
-        let d_logits = self.gradients[last.0].unwrap_or(step.space.nothing).part(0, rows * outputs);
+        let d_logits = self.held(step.purpose).gradients[last.0];
+        let d_logits = d_logits.unwrap_or(step.space.nothing).part(0, rows * outputs);
         let objective = model.loss();
         let objective = objective.objective();
         let targets = match (spec.target_width, model.input()) {
@@ -637,7 +630,8 @@ impl<'a> Recorder<'a> {
         let mut outputs = logits;
         if model.output_activation() == Activation::Softmax {
             let last = self.plan.root(self.plan.output);
-            outputs = self.gradients[last.0].unwrap_or(nothing).part(0, logits.len);
+            let activated = self.held(step.purpose).gradients[last.0];
+            outputs = activated.unwrap_or(nothing).part(0, logits.len);
             let params = softmax::Params { rows, outputs: width };
             step.push(softmax::dispatch(params, softmax::Bindings { logits, output: outputs }));
         }

@@ -412,29 +412,35 @@ impl<'a> Session<'a> {
     /// [`Error::Device`] when the device fails.
     pub fn read(&mut self, role: Role) -> Result<Vec<Parameter>> {
         let blank = |p: &Parameter| Parameter { values: vec![0.0; p.count()], ..p.clone() };
-        let mut parameters: Vec<Parameter> = self.parameters_of(role).iter().map(blank).collect();
-        self.read_into(role, &mut parameters)?;
+        let mut parameters: Vec<Parameter> =
+            self.parameters_of(role).into_iter().map(blank).collect();
+        self.flush()?;
+        let spans = self.recording.spans(role)?;
+        read_parameters(&spans, &mut parameters, self.executor.as_mut())?;
         Ok(parameters)
     }
 
-    /// As [`Session::read`], into parameters of the right shapes.
+    /// As [`Session::read`] of the weights, into the parameters of the whole model.
     ///
     /// # Errors
     /// [`Error::Device`] when the device fails.
-    pub(super) fn read_into(&mut self, role: Role, parameters: &mut [Parameter]) -> Result<()> {
+    pub(super) fn read_weights_into(&mut self, parameters: &mut [Parameter]) -> Result<()> {
         self.flush()?;
-        let skipped = parameters.len() - self.parameters_of(role).len();
-        let spans = self.recording.spans(role)?;
-        read_parameters(&spans, &mut parameters[skipped..], self.executor.as_mut())
+        let spans = self.recording.spans(Role::Weights)?;
+        read_parameters(&spans, parameters, self.executor.as_mut())
     }
 
-    /// The parameters that a role has, without values: all for weights, else those that learn.
-    fn parameters_of(&self, role: Role) -> &[Parameter] {
+    /// The parameters that a role has, without values: all for weights, else those that are not frozen, and of
+    /// gradients and moments those that learn.
+    fn parameters_of(&self, role: Role) -> Vec<&Parameter> {
         let frozen = match role {
             Role::Weights => 0,
             _ => self.model.parameters_before(self.trainer.frozen_layers),
         };
-        &self.model.parameters()[frozen..]
+        let all = self.model.parameters().iter().zip(self.model.are_statistics()).skip(frozen);
+        all.filter(|(_, is_statistic)| role.has_statistics() || !is_statistic)
+            .map(|(parameter, _)| parameter)
+            .collect()
     }
 
     /// Writes what [`Session::read`] read.
@@ -443,7 +449,7 @@ impl<'a> Session<'a> {
     /// [`Error::Model`] when the parameters are not the model's, [`Error::Device`] when the
     /// device fails.
     pub fn write(&mut self, role: Role, parameters: &[Parameter]) -> Result<()> {
-        let own = self.parameters_of(role).iter().map(|p| (&p.name, &p.shape));
+        let own = self.parameters_of(role).into_iter().map(|p| (&p.name, &p.shape));
         if !own.eq(parameters.iter().map(|p| (&p.name, &p.shape))) {
             return Err(Error::Model("the saved parameters are those of another model".into()));
         }

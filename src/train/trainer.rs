@@ -475,7 +475,7 @@ impl Trainer {
             (_, Some((at, _))) => {
                 if on_device {
                     session.restore_best()?;
-                    session.read_into(Role::Weights, model.parameters_mut())?;
+                    session.read_weights_into(model.parameters_mut())?;
                 }
                 place.history.best_epoch = Some(at);
                 (session.steps_through(at), at)
@@ -487,7 +487,7 @@ impl Trainer {
                 (place.kept.step, place.kept.epoch)
             }
             (End::Done | End::Interrupted, None) => {
-                session.read_into(Role::Weights, model.parameters_mut())?;
+                session.read_weights_into(model.parameters_mut())?;
                 (session.steps_done(), place.epoch + (place.done.rows > 0) as usize)
             }
         };
@@ -573,7 +573,7 @@ impl Trainer {
                     place.best = Some((place.epoch, found));
                     match on_device {
                         true => session.keep_best()?,
-                        false => session.read_into(Role::Weights, model.parameters_mut())?,
+                        false => session.read_weights_into(model.parameters_mut())?,
                     }
                 }
             }
@@ -611,7 +611,7 @@ impl Trainer {
             true => model.parameters_mut(),
             false => place.kept.parameters.get_or_insert_with(|| model.parameters().to_vec()),
         };
-        session.read_into(Role::Weights, into)?;
+        session.read_weights_into(into)?;
         (place.kept.step, place.kept.epoch) = (session.steps_done(), place.epoch);
         Ok(())
     }

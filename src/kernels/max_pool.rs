@@ -1,0 +1,185 @@
+//! The largest number of each window of a picture, by channel, as Keras' `MaxPooling2D`; of equal ones the first, row by
+//! row. Padding is never the largest.
+
+use std::ops::Range;
+
+#[cfg(feature = "unstable")]
+use super::case::*;
+#[cfg(feature = "unstable")]
+use super::pooling::axes_of_case;
+use super::pooling::Axis;
+use super::{Real, for_costly_pairs, for_costly_rows, vectorised};
+
+kernel! {
+    name: "max_pool",
+    params: {
+        /// Rows of the batch.
+        rows: u32,
+        /// Of the pictures that are read.
+        height: u32,
+        /// Of the pictures that are read.
+        width: u32,
+        /// Channels.
+        channels: u32,
+        /// Places of the window along the height.
+        out_height: u32,
+        /// Places of the window along the width.
+        out_width: u32,
+        /// Height of the window.
+        pool_height: u32,
+        /// Width of the window.
+        pool_width: u32,
+        /// Rows between two places.
+        stride_height: u32,
+        /// Columns between two places.
+        stride_width: u32,
+        /// Rows of padding before the first.
+        before_height: u32,
+        /// Columns of padding before the first.
+        before_width: u32,
+        /// 1 to write `places`.
+        keeps: u32,
+    },
+    bindings: {
+        /// `[rows, height, width, channels]`
+        input: read f32 as Item,
+        /// `[rows, out_height, out_width, channels]`
+        output: write f32 as Item,
+        /// The same shape: which number of its window it is, from 0 row by row; where `keeps`
+        places: write f32 as Item,
+    },
+    items: {
+        width: |p| p.channels,
+        rows: |p| p.rows as usize * p.out_height as usize * p.out_width as usize,
+        source: [wgsl!("shared/window.wgsl"), wgsl!("max_pool.wgsl")],
+    },
+    loop_iterations: |p| 1 + p.pool_height as u64 * (1 + p.pool_width as u64),
+    reference: reference,
+    case: case,
+    benches: [("32 x 28 x 28 x 64", [28, 28, 64, 32])],
+}
+
+impl Params {
+    fn axes(&self) -> [Axis; 2] {
+        let p = self;
+        [
+            Axis::new(p.height, p.out_height, p.pool_height, p.stride_height, p.before_height),
+            Axis::new(p.width, p.out_width, p.pool_width, p.stride_width, p.before_width),
+        ]
+    }
+}
+
+fn reference<T: Real>(p: &Params, input: &[T], output: &mut [T], places: &mut [T]) {
+    let (axes, channels) = (p.axes(), p.channels as usize);
+    let line = axes[1].places * channels;
+    let count = p.rows as usize * axes[0].places * line;
+    let cost = line * (1 + axes[0].size * axes[1].size / 2);
+    // A line of a picture's output: the columns of each window, by the place.
+    let at = |line: usize| {
+        let (row, y) = (line / axes[0].places, line % axes[0].places);
+        let size = axes[0].length * axes[1].length * channels;
+        (&input[row * size..][..size], y)
+    };
+    if p.keeps == 0 {
+        return for_costly_rows(&mut output[..count], line, cost, |first, output| {
+            for (output, i) in output.chunks_exact_mut(line).zip(first..) {
+                let (picture, y) = at(i);
+                for (best, x) in output.chunks_exact_mut(channels).zip(0..) {
+                    let mut seen = window(picture, &axes, channels, y, x);
+                    if let Some((_, values)) = seen.next() {
+                        best.copy_from_slice(values);
+                    }
+                    for (_, values) in seen {
+                        vectorised(
+                            #[inline(always)]
+                            || {
+                                for (best, &value) in best.iter_mut().zip(values) {
+                                    *best = if value > *best { value } else { *best };
+                                }
+                            },
+                        );
+                    }
+                }
+            }
+        });
+    }
+    let (output, places) = (&mut output[..count], &mut places[..count]);
+    for_costly_pairs(output, places, line, cost, |first, output, places| {
+        let lines = output.chunks_exact_mut(line).zip(places.chunks_exact_mut(line));
+        for ((output, places), i) in lines.zip(first..) {
+            let (picture, y) = at(i);
+            let cells = output.chunks_exact_mut(channels).zip(places.chunks_exact_mut(channels));
+            for ((best, place), x) in cells.zip(0..) {
+                let mut seen = window(picture, &axes, channels, y, x);
+                if let Some((k, values)) = seen.next() {
+                    best.copy_from_slice(values);
+                    place.fill(T::from_usize(k));
+                }
+                for (k, values) in seen {
+                    let k = T::from_usize(k);
+                    vectorised(
+                        #[inline(always)]
+                        || {
+                            let pairs = best.iter_mut().zip(place.iter_mut());
+                            for ((best, place), &value) in pairs.zip(values) {
+                                let is_larger = value > *best;
+                                *place = if is_larger { k } else { *place };
+                                *best = if is_larger { value } else { *best };
+                            }
+                        },
+                    );
+                }
+            }
+        }
+    });
+}
+
+/// What the window at a place sees of a picture, pixel by pixel: which number of the window, and its channels.
+fn window<'a, T>(
+    picture: &'a [T],
+    axes: &[Axis; 2],
+    channels: usize,
+    y: usize,
+    x: usize,
+) -> impl Iterator<Item = (usize, &'a [T])> + use<'a, T> {
+    let [down, across] = *axes;
+    let columns: Range<usize> = across.rows(x);
+    let first = x * across.stride;
+    down.rows(y).flat_map(move |row| {
+        let in_window = (row + down.before - y * down.stride) * across.size;
+        columns.clone().map(move |column| {
+            let pixel = (row * across.length + column) * channels;
+            let values = &picture[pixel..][..channels];
+            (in_window + column + across.before - first, values)
+        })
+    })
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, sizes: Sizes) -> Dispatch {
+    let ([y, x], channels, rows) = axes_of_case(c, sizes);
+    let (read, written) =
+        (rows * y.length * x.length * channels, rows * y.places * x.places * channels);
+    c.moves(read + 2 * written);
+    // Whole numbers, so that some are equal.
+    let input = c.draw(read, |rng, _| rng.random_range(-9..9i32) as f32);
+    let bindings =
+        Bindings { input, output: c.output(written, 0.0), places: c.output(written, 0.0) };
+    let params = Params {
+        rows: rows as u32,
+        height: y.length as u32,
+        width: x.length as u32,
+        channels: channels as u32,
+        out_height: y.places as u32,
+        out_width: x.places as u32,
+        pool_height: y.size as u32,
+        pool_width: x.size as u32,
+        stride_height: y.stride as u32,
+        stride_width: x.stride as u32,
+        before_height: y.before as u32,
+        before_width: x.before as u32,
+        keeps: 1,
+    };
+    dispatch(params, bindings)
+}

@@ -1,0 +1,156 @@
+//! Gradient of the largest number of each window: a pixel has that of every window whose largest it was
+//! ([`super::max_pool`]). Both are values of the same activation, so that no derivative comes in.
+
+#[cfg(feature = "unstable")]
+use super::case::*;
+#[cfg(feature = "unstable")]
+use super::pooling::axes_of_case;
+use super::pooling::Axis;
+use super::{Real, for_costly_rows, vectorised};
+
+kernel! {
+    name: "max_pool_gradient",
+    params: {
+        /// Rows of the batch.
+        rows: u32,
+        /// Of the pictures that are read.
+        height: u32,
+        /// Of the pictures that are read.
+        width: u32,
+        /// Channels.
+        channels: u32,
+        /// Places of the window along the height.
+        out_height: u32,
+        /// Places of the window along the width.
+        out_width: u32,
+        /// Height of the window.
+        pool_height: u32,
+        /// Width of the window.
+        pool_width: u32,
+        /// Rows between two places.
+        stride_height: u32,
+        /// Columns between two places.
+        stride_width: u32,
+        /// Rows of padding before the first.
+        before_height: u32,
+        /// Columns of padding before the first.
+        before_width: u32,
+    },
+    bindings: {
+        /// `[rows, out_height, out_width, channels]`: which number of its window each is
+        places: read f32 as Item,
+        /// The same shape
+        d_output: read f32 as Item,
+        /// `[rows, height, width, channels]`
+        d_input: write f32 as Item,
+    },
+    items: {
+        width: |p| p.channels,
+        rows: |p| p.rows as usize * p.height as usize * p.width as usize,
+        source: [wgsl!("shared/window.wgsl"), wgsl!("max_pool_gradient.wgsl")],
+    },
+    loop_iterations: |p| {
+        let places = |pool: u32, stride: u32| 1 + pool.div_ceil(stride) as u64;
+        1 + places(p.pool_height, p.stride_height) * (1 + places(p.pool_width, p.stride_width))
+    },
+    reference: reference,
+    case: case,
+    benches: [("32 x 28 x 28 x 64", [28, 28, 64, 32])],
+}
+
+impl Params {
+    fn axes(&self) -> [Axis; 2] {
+        let p = self;
+        [
+            Axis::new(p.height, p.out_height, p.pool_height, p.stride_height, p.before_height),
+            Axis::new(p.width, p.out_width, p.pool_width, p.stride_width, p.before_width),
+        ]
+    }
+}
+
+fn reference<T: Real>(p: &Params, places: &[T], d_output: &[T], d_input: &mut [T]) {
+    let ([down, across], channels) = (p.axes(), p.channels as usize);
+    let picture = down.length * across.length * channels;
+    let pooled = down.places * across.places * channels;
+    let adds = !(down.is_apart() && across.is_apart());
+    let is_covered = down.is_covered() && across.is_covered();
+    for_costly_rows(&mut d_input[..p.rows as usize * picture], picture, picture, |first, pictures| {
+        for (d_input, row) in pictures.chunks_exact_mut(picture).zip(first..) {
+            if adds || !is_covered {
+                d_input.fill(T::ZERO);
+            }
+            for (y, x) in (0..down.places).flat_map(|y| (0..across.places).map(move |x| (y, x))) {
+                let cell = row * pooled + (y * across.places + x) * channels;
+                let place = &places[cell..][..channels];
+                let own = &d_output[cell..][..channels];
+                for row in down.rows(y) {
+                    let in_window = (row + down.before - y * down.stride) * across.size;
+                    for column in across.rows(x) {
+                        let k = in_window + column + across.before - x * across.stride;
+                        let k = T::from_usize(k);
+                        let pixel = (row * across.length + column) * channels;
+                        let sums = &mut d_input[pixel..][..channels];
+                        let given = own.iter().zip(place);
+                        vectorised(
+                            #[inline(always)]
+                            || match adds {
+                                true => {
+                                    for (sum, (&d, &place)) in sums.iter_mut().zip(given) {
+                                        *sum += if place == k { d } else { T::ZERO };
+                                    }
+                                }
+                                false => {
+                                    for (sum, (&d, &place)) in sums.iter_mut().zip(given) {
+                                        *sum = if place == k { d } else { T::ZERO };
+                                    }
+                                }
+                            },
+                        );
+                    }
+                }
+            }
+        }
+    });
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, sizes: Sizes) -> Dispatch {
+    let ([y, x], channels, rows) = axes_of_case(c, sizes);
+    let (written, read) =
+        (rows * y.length * x.length * channels, rows * y.places * x.places * channels);
+    c.moves(written + 2 * read);
+    // Of a window at the edge some numbers are padding, which no place names.
+    let own = |place: usize, axis: Axis| {
+        let seen = axis.rows(place);
+        (seen.start + axis.before - place * axis.stride, seen.len())
+    };
+    let numbers: Vec<u32> = c.draw_words(read, 1 << 20);
+    let place = |i: usize| {
+        let (column, line) = (i / channels % x.places, i / channels / x.places % y.places);
+        let ((top, tall), (left, wide)) = (own(line, y), own(column, x));
+        let n = numbers[i] as usize % (tall * wide);
+        ((top + n / wide) * x.size + left + n % wide) as f32
+    };
+    let places = c.reals((0..read).map(place).collect());
+    let bindings = Bindings {
+        places,
+        d_output: c.random(read, 1.0),
+        d_input: c.output(written, 1e-5),
+    };
+    let params = Params {
+        rows: rows as u32,
+        height: y.length as u32,
+        width: x.length as u32,
+        channels: channels as u32,
+        out_height: y.places as u32,
+        out_width: x.places as u32,
+        pool_height: y.size as u32,
+        pool_width: x.size as u32,
+        stride_height: y.stride as u32,
+        stride_width: x.stride as u32,
+        before_height: y.before as u32,
+        before_width: x.before as u32,
+    };
+    dispatch(params, bindings)
+}
