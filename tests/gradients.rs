@@ -398,3 +398,90 @@ fn batch_normalisation_of_vectors_and_sequences_has_the_gradient_of_its_loss() {
     let dataset = Dataset::new(ids(11, 6, 13), targets, "ids").expect("rows");
     check("sequences", &model, &dataset, 5e-3);
 }
+
+/// Convolutions of every kind behind one another: strides, dilation, groups, depthwise, even kernels, both paddings, and
+/// transposed ones.
+#[test]
+fn convolutions_have_the_gradient_of_their_loss() {
+    let (same, tanh) = (Padding::Same, Activation::Tanh);
+    let picture = || Layer::reshape(&[7, 6, 2]);
+    let conv = |filters, kernel| Conv2d::new(filters, kernel, tanh);
+    let back = |filters, kernel| Conv2dTranspose::new(filters, kernel, tanh);
+    let models: Vec<(&str, Vec<Layer>)> = vec![
+        (
+            "same, strided",
+            vec![
+                conv(4, [3, 3]).with_padding(same).into(),
+                conv(3, [3, 2]).with_padding(same).with_strides([2, 3]).into(),
+            ],
+        ),
+        (
+            "valid, strided, even",
+            vec![
+                conv(3, [2, 4]).with_strides(2).into(),
+                conv(4, [1, 1]).with_strides(2).with_padding(same).into(),
+            ],
+        ),
+        (
+            "dilated, in groups",
+            vec![
+                conv(4, [2, 2]).with_dilation([3, 2]).into(),
+                conv(6, [3, 3]).with_padding(same).with_groups(2).with_dilation([1, 2]).into(),
+            ],
+        ),
+        (
+            "depthwise",
+            vec![
+                conv(2, [3, 3]).with_padding(same).with_groups(2).into(),
+                conv(4, [3, 2]).with_groups(2).with_strides([1, 2]).into(),
+                conv(4, [2, 2]).with_groups(4).with_strides([2, 1]).into(),
+            ],
+        ),
+        (
+            "transposed",
+            vec![
+                conv(4, [3, 3]).with_padding(same).with_strides(2).into(),
+                back(3, [3, 3]).with_padding(same).with_strides(2).into(),
+                back(2, [2, 4]).with_strides([3, 2]).into(),
+            ],
+        ),
+        (
+            "transposed, dilated",
+            vec![
+                back(3, [4, 2]).with_padding(same).into(),
+                back(2, [2, 3]).with_dilation([1, 2]).into(),
+                back(2, [1, 2]).with_strides(3).with_padding(same).into(),
+            ],
+        ),
+    ];
+    let inputs = Inputs::Matrix { values: wave(4 * 84), features: 84 };
+    let targets = Targets::Values { values: wave(4 * 2), width: 2 };
+    let dataset = Dataset::new(inputs, targets, "waves").expect("rows");
+    for (name, layers) in models {
+        let head = [Layer::flatten(), dense(2, Activation::Linear)];
+        let layers = std::iter::once(picture()).chain(layers).chain(head).collect();
+        let model = Model::new(Input::Matrix { features: 84 }, layers, Loss::Mse, 5);
+        check(name, &model.expect("a model"), &dataset, 1e-3);
+    }
+}
+
+/// What cannot be convolved is refused, with the way out.
+#[test]
+fn wrong_convolutions_are_refused() {
+    let refused = |layers: Vec<Layer>| {
+        let layers = layers.into_iter().chain([Layer::flatten(), dense(1, Activation::Linear)]);
+        let model = Model::new(Input::Matrix { features: 84 }, layers.collect(), Loss::Mse, 5);
+        model.expect_err("wrong").to_string()
+    };
+    let conv = |filters| Conv2d::new(filters, 3, Activation::Relu);
+    let picture = || Layer::reshape(&[7, 6, 2]);
+    assert!(refused(vec![conv(4).into()]).contains("put a reshape before it"));
+    assert!(refused(vec![picture(), conv(0).into()]).contains("filters is 0"));
+    assert!(refused(vec![picture(), conv(3).with_groups(2).into()]).contains("groups is 2"));
+    let both = conv(3).with_strides(2).with_dilation(2);
+    assert!(refused(vec![picture(), both.into()]).contains("one of them must be 1"));
+    let large = Conv2d::new(3, 8, Activation::Relu);
+    assert!(refused(vec![picture(), large.into()]).contains("no window fits"));
+    let softmax = Conv2d::new(3, 3, Activation::Softmax);
+    assert!(refused(vec![picture(), softmax.into()]).contains("softmax"));
+}

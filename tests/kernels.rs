@@ -33,6 +33,26 @@ fn sizes() -> impl Strategy<Value = Sizes> {
 const DENSE: [&Kernel; 3] =
     [&dense_forward::KERNEL, &dense_gradient_input::KERNEL, &dense_gradient_weights::KERNEL];
 
+/// The convolutions, which are products too.
+const CONVOLUTIONS: [&Kernel; 3] =
+    [&conv_forward::KERNEL, &conv_gradient_input::KERNEL, &conv_gradient_weights::KERNEL];
+
+/// Every kind of convolution that `conv::of_case` knows, with whole launches and cut ones, aligned to four and not.
+#[test]
+fn convolutions_match_their_references() {
+    for code in 1..9 {
+        for [a, b, c] in [[40, 8, 12], [37, 20, 4], [36, 3, 5], [27, 5, 8], [20, 10, 3], [15, 1, 6]]
+        {
+            for kernel in CONVOLUTIONS {
+                let sizes = [a, b, c, code];
+                if let Err(message) = Checked::new(kernel, 5, sizes).check() {
+                    panic!("{message} at sizes {sizes:?}");
+                }
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -50,7 +70,7 @@ proptest! {
 #[test]
 fn forms_of_a_product_give_the_same_bits() {
     for sizes in [[64, 128, 96, 1], [37, 100, 52, 3], [130, 36, 4, 2], [33, 21, 19, 1]] {
-        for kernel in DENSE {
+        for kernel in DENSE.into_iter().chain(CONVOLUTIONS) {
             let case = Checked::new(kernel, 7, sizes);
             let dispatch = case.case.dispatch();
             let can = |v: &&Variant| {

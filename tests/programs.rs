@@ -18,6 +18,8 @@ const NAMES: &[&str] = &[
     "clip_norm",
     "clip_value",
     "concat",
+    "conv_autoencoder",
+    "conv_classes",
     "gelu",
     "huber",
     "layer_norm",

@@ -34,7 +34,8 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     if options.json {
         let mut json = model.summary_json();
         let of = |memory: Option<Memory>| {
-            memory.map(|memory| serde_json::json!({ "bytes": memory.bytes, "values": memory.values }))
+            memory
+                .map(|memory| serde_json::json!({ "bytes": memory.bytes, "values": memory.values }))
         };
         json["memory"] = serde_json::json!({
             "batch": batch,

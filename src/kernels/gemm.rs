@@ -269,12 +269,14 @@ macro_rules! blocked {
                 result
             }
 
-            /// C (row stride `c_stride`) = `begin` + A B, then `finish` for each row.
+            /// C (row stride `c_stride`) = `begin` + A B, then `finish` for each row. `alone`: by the calling
+            /// thread, for blocks of a larger product that threads share.
             pub fn product(
                 p: &Product<'_, $T>,
                 c: &mut [$T],
                 c_stride: usize,
                 finish: Finish<'_, $T>,
+                alone: bool,
             ) {
                 let [m, n, k] = p.size;
                 // What is read and written without checks below lies within what these have checked.
@@ -288,6 +290,13 @@ macro_rules! blocked {
                 if m == 0 || n == 0 {
                     return;
                 }
+                if alone {
+                    // No way that depends on m: blocks of one product have the same bits, however they are cut.
+                    return match n <= THIN && k >= THIN && p.a_strides[1] == 1 {
+                        true => thin_rows(p, c, c_stride, finish),
+                        false => pulp::Arch::new().dispatch(Whole { p, c, c_stride, finish, alone }),
+                    };
+                }
                 if n <= THIN && k >= THIN && p.a_strides[1] == 1 {
                     return thin_rows(p, c, c_stride, finish);
                 }
@@ -297,7 +306,7 @@ macro_rules! blocked {
                 if m <= FEW && n > THIN && p.a_strides[1] == 1 && p.b_strides.contains(&1) {
                     return few_rows(p, c, c_stride, finish);
                 }
-                pulp::Arch::new().dispatch(Whole { p, c, c_stride, finish });
+                pulp::Arch::new().dispatch(Whole { p, c, c_stride, finish, alone });
             }
 
             struct Whole<'a, 'b> {
@@ -305,6 +314,7 @@ macro_rules! blocked {
                 c: &'b mut [$T],
                 c_stride: usize,
                 finish: Finish<'a, $T>,
+                alone: bool,
             }
 
             impl WithSimd for Whole<'_, '_> {
@@ -312,7 +322,7 @@ macro_rules! blocked {
 
                 #[inline(always)]
                 fn with_simd<S: Simd>(self, simd: S) {
-                    let Whole { p, c, c_stride, finish } = self;
+                    let Whole { p, c, c_stride, finish, alone } = self;
                     let [m, n, k] = p.size;
                     let (width, tile) = (2 * S::$lanes, rows_of_a_tile::<S>());
                     let c = Shared(c.as_mut_ptr());
@@ -320,6 +330,7 @@ macro_rules! blocked {
                         Region { simd, p, c, c_stride, finish, shape: Shape::new(k, width) };
                     let panels = n.div_ceil(width);
                     let threads = match m * n * k {
+                        _ if alone => 1,
                         0..THREADS_FROM => 1,
                         _ => rayon::current_num_threads(),
                     };

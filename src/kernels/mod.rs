@@ -26,6 +26,10 @@ pub mod binary_crossentropy;
 pub mod categorical_crossentropy;
 pub mod clip_scale;
 pub mod clip_value;
+pub mod conv;
+pub mod conv_forward;
+pub mod conv_gradient_input;
+pub mod conv_gradient_weights;
 pub mod decay;
 pub mod dense_forward;
 pub mod dense_gradient_input;
@@ -113,6 +117,9 @@ pub static ALL: &[&Kernel] = &[
     &categorical_crossentropy::KERNEL,
     &clip_scale::KERNEL,
     &clip_value::KERNEL,
+    &conv_forward::KERNEL,
+    &conv_gradient_input::KERNEL,
+    &conv_gradient_weights::KERNEL,
     &decay::KERNEL,
     &dense_forward::KERNEL,
     &dense_gradient_input::KERNEL,

@@ -1,4 +1,4 @@
-//! The matrix product behind the three dense kernels: its family of shapes, and which one to use.
+//! The matrix product behind the dense and the convolution kernels: its family of shapes, and which one to use.
 //!
 //! C `[m, n]` = A `[m, k]` B `[k, n]` has six sources: `shared/product_registers.wgsl` (register tiles
 //! of several shapes, no workgroup memory), `shared/product_vec4.wgsl` (the same with operands
@@ -117,7 +117,7 @@ const REGISTERS: &str = wgsl!("shared/product_registers.wgsl");
 const REGISTERS_4: &str = wgsl!("shared/product_vec4.wgsl");
 const SUBGROUP: &str = wgsl!("shared/product_subgroup.wgsl");
 
-/// Every way to compute a product. All dense kernels have those that are no columns; `dense_variants!` says which
+/// Every way to compute a product. All dense kernels and convolutions have those that are no columns; `dense_variants!` says which
 /// columns each has.
 #[rustfmt::skip]
 pub const VARIANTS: [ProductVariant; 14] = {
@@ -289,7 +289,7 @@ pub fn vec4_aligned(sizes: [u32; 4]) -> bool {
 }
 
 /// Declares a dense kernel over the family: `kernel!` with `shape: |p| Shape { ... }` and the kernel's sources by
-/// [`Form`] in place of variants. `columns` names the column variants that it has beside "column".
+/// [`Form`] in place of variants. `column`, where it has such, names the variants that it has beside "column".
 macro_rules! product_kernel {
     (
         name: $name:literal,
@@ -298,11 +298,11 @@ macro_rules! product_kernel {
         shape: $shape:expr,
         source: [$($source:expr),*],
         vec4: [$($vec4:expr),*],
-        column: {
+        $(column: {
             source: [$($column:expr),*],
             workgroups: $column_workgroups:expr,
             beside: [$($beside:literal),*],
-        },
+        },)?
         reference: $reference:path,
         case: $case:path,
         benches: $benches:expr,
@@ -311,7 +311,7 @@ macro_rules! product_kernel {
             name: $name,
             params: $params,
             bindings: $bindings,
-            all: $crate::kernels::product::dense_variants!(Sources, $($beside),*),
+            all: $crate::kernels::product::dense_variants!(Sources, $("column", $($beside),*)?),
             choose: |p, adapter| $crate::kernels::product::choose(&shape(p), adapter),
             candidates: |p, adapter| $crate::kernels::product::candidates(&shape(p), adapter),
             size_class: |p| $crate::kernels::product::size_class(&shape(p)),
@@ -326,14 +326,15 @@ macro_rules! product_kernel {
         impl $crate::kernels::product::DenseKernel for Sources {
             const SCALAR: &'static [&'static str] = &[$($source),*];
             const VEC4: &'static [&'static str] = &[$($vec4),*];
-            const COLUMN: &'static [&'static str] = &[$($column),*];
+            const COLUMN: &'static [&'static str] = kernel!(@optional &[] $(, &[$($column),*])?);
 
             fn shape(params: &[u8]) -> $crate::kernels::product::Shape {
                 shape(&bytemuck::pod_read_unaligned(params))
             }
 
             fn column_workgroups(params: &[u8]) -> [u32; 3] {
-                let workgroups: fn(&Params) -> [u32; 3] = $column_workgroups;
+                let workgroups: fn(&Params) -> [u32; 3] =
+                    kernel!(@optional |_| [0; 3] $(, $column_workgroups)?);
                 workgroups(&bytemuck::pod_read_unaligned(params))
             }
         }
@@ -347,13 +348,13 @@ macro_rules! product_kernel {
 }
 pub(crate) use product_kernel;
 
-/// The variants of a dense kernel: all that are no columns, "column", and these.
+/// The variants of a dense kernel: all that are no columns, and these.
 macro_rules! dense_variants {
-    ($kernel:ty, $($beside:literal),*) => {
+    ($kernel:ty, $($column:literal),* $(,)?) => {
         $crate::kernels::product::dense_variants!(
             @of $kernel,
             "tiles", "blocks_64", "blocks_128", "registers_4x1", "registers_1x4", "registers_8x8",
-            "registers_2x2", "vec4_8x8", "subgroup_8", "subgroup_16", "subgroup_32", "column", $($beside),*
+            "registers_2x2", "vec4_8x8", "subgroup_8", "subgroup_16", "subgroup_32", $($column),*
         )
     };
     (@of $kernel:ty, $($name:literal),* $(,)?) => {

@@ -88,6 +88,9 @@ pub trait Real:
         c_stride: usize,
         finish: Finish<'_, Self>,
     );
+    /// The same by the calling thread alone: a block of a product whose blocks threads share. An element's bits do not
+    /// depend on how the rows of C are cut into blocks.
+    fn product_block(product: &Product<'_, Self>, c: &mut [Self], c_stride: usize);
 }
 
 // The constants stand as Cephes published them.
@@ -211,7 +214,10 @@ impl Real for f32 {
         (kernel.reference_f32)(params, slots);
     }
     fn product(p: &Product<'_, f32>, c: &mut [f32], c_stride: usize, finish: Finish<'_, f32>) {
-        super::gemm::single::product(p, c, c_stride, finish);
+        super::gemm::single::product(p, c, c_stride, finish, false);
+    }
+    fn product_block(p: &Product<'_, f32>, c: &mut [f32], c_stride: usize) {
+        super::gemm::single::product(p, c, c_stride, &|_, _, _| {}, true);
     }
 }
 
@@ -276,7 +282,10 @@ impl Real for f64 {
         (kernel.reference_f64)(params, slots);
     }
     fn product(p: &Product<'_, f64>, c: &mut [f64], c_stride: usize, finish: Finish<'_, f64>) {
-        super::gemm::double::product(p, c, c_stride, finish);
+        super::gemm::double::product(p, c, c_stride, finish, false);
+    }
+    fn product_block(p: &Product<'_, f64>, c: &mut [f64], c_stride: usize) {
+        super::gemm::double::product(p, c, c_stride, &|_, _, _| {}, true);
     }
 }
 

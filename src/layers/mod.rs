@@ -180,6 +180,8 @@ pub(crate) enum BiasPlace {
     Behind,
     /// In a piece of its own.
     Apart,
+    /// In a piece of its own, of so many elements where those are not `units`.
+    ApartOf(usize),
 }
 
 /// Declares the list of layers: one module and one variant each, with names in files where they differ.
@@ -227,6 +229,8 @@ layers! {
     AveragePool: average_pool,
     BatchNorm: batch_norm,
     Concat: concat,
+    Conv2d: conv2d,
+    Conv2dTranspose: conv2d_transpose,
     Dense: dense,
     Dropout: dropout,
     Embedding: embedding,

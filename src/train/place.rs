@@ -74,10 +74,14 @@ pub(super) fn place(program: &mut Program, request: &PlaceRequest<'_>) -> Result
                 limit * 4 / 1_000_000
             )));
         }
+        let layout_bias = bias;
         let mut place = |first: usize, rows: usize, bias: bool| {
             let is_lazy = request.lazy == Some(i) && rows > 0;
             let learns = if is_lazy { Learns::ByRow } else { learns };
-            let len = (rows + bias as usize) * units;
+            let len = match layout_bias {
+                BiasPlace::ApartOf(len) if rows == 0 => len,
+                _ => (rows + bias as usize) * units,
+            };
             let padded = len.next_multiple_of(ALIGNMENT);
             let most = limit.min(SHARED_FROM);
             // Into the last segment while there is space, else into a new one.

@@ -13,10 +13,10 @@ use super::place::{PlaceRequest, place};
 use super::small::Small;
 use crate::error::{Error, Result};
 use crate::kernels::{self, *};
+use crate::layers::Activation;
 use crate::layers::plan::{INPUT, Plan, Purpose, ValueId};
 use crate::layers::record::{At, Places, Seen, Step, Workspace};
 use crate::layers::table::{Lazy, TableBuffers, replay_batch};
-use crate::layers::Activation;
 use crate::losses::{Loss, LossAt, Smoothing};
 use crate::model::{Input, Model};
 use crate::optimizers::{Clip, Clipping, Optimizer};
@@ -528,13 +528,7 @@ impl<'a> Recorder<'a> {
         &self.held[(purpose != Purpose::Training) as usize]
     }
 
-    fn at<'s>(
-        &self,
-        node: usize,
-        inputs: &'s [Seen],
-        forward: bool,
-        step: &Step<'_>,
-    ) -> At<'s> {
+    fn at<'s>(&self, node: usize, inputs: &'s [Seen], forward: bool, step: &Step<'_>) -> At<'s> {
         let held = self.held(step.purpose);
         let output = held.outputs[self.plan.nodes[node].output.0].filter(|_| forward);
         let nothing = step.space.nothing;

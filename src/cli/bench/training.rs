@@ -8,7 +8,9 @@
 //! - `mm`: C = A B, f32, 1024 x 1024: GFLOP/s;
 //! - `lazy`: Embedding(1000000, 128) - MeanPool - Dense(1), Adam, batch 256 of 128 ids by Zipf's law
 //!   (s = 1.1): steps a second where only the rows of a batch are updated;
-//! - `dense`: the same, every row updated at every step. Not among those that run when none is named.
+//! - `cae`: 28x28x1, convolutions 16 and 32, transposed ones 16 and 1, all 3x3 in steps of 2, relu, sigmoid at the end, MSE,
+//!   Adam, batch 128: samples a second. Not among those that run when none is named;
+//! - `dense`: the same as `lazy`, every row updated at every step. Not among those that run when none is named.
 
 use std::time::Instant;
 
@@ -21,6 +23,7 @@ use crate::data::{Dataset, Inputs, Targets};
 use crate::error::{Error, Result};
 use crate::kernels::case::Case;
 use crate::kernels::dense_forward;
+use crate::layers::{Conv2d, Conv2dTranspose, Padding};
 use crate::model::{Activation, Input, Layer, Loss, Model};
 use crate::run::tutorial;
 use crate::train::{Fusions, Optimizer, Profile, Session, Trainer};
@@ -40,6 +43,8 @@ pub enum Workload {
     Lazy,
     /// The same, updated as a whole.
     Dense,
+    /// A convolutional autoencoder.
+    Cae,
 }
 
 impl Workload {
@@ -52,6 +57,7 @@ impl Workload {
             Workload::Mm => "mm",
             Workload::Lazy => "lazy",
             Workload::Dense => "dense",
+            Workload::Cae => "cae",
         }
     }
 
@@ -60,7 +66,7 @@ impl Workload {
         match self {
             Workload::Seed => "ms",
             Workload::Text | Workload::Lazy | Workload::Dense => "steps/s",
-            Workload::Ae => "samples/s",
+            Workload::Ae | Workload::Cae => "samples/s",
             Workload::Mm => "GFLOP/s",
         }
     }
@@ -71,10 +77,10 @@ impl std::str::FromStr for Workload {
 
     fn from_str(name: &str) -> Result<Workload> {
         let few = [Workload::Seed, Workload::Text, Workload::Ae, Workload::Mm];
-        let mut all = few.into_iter().chain([Workload::Lazy, Workload::Dense]);
+        let mut all = few.into_iter().chain([Workload::Lazy, Workload::Dense, Workload::Cae]);
         all.find(|workload| workload.name() == name).ok_or_else(|| {
             Error::usage(format!(
-                "there is no workload \"{name}\"; there are seed, text, ae, mm, lazy, dense"
+                "there is no workload \"{name}\"; there are seed, text, ae, mm, lazy, dense, cae"
             ))
         })
     }
@@ -101,6 +107,10 @@ pub fn profile(workload: Workload, device: &Device) -> Result<Option<Profile>> {
         Workload::Lazy | Workload::Dense => {
             let (model, dataset) = table(1_000_000, 128, 256, 128)?;
             (model, dataset, BATCH)
+        }
+        Workload::Cae => {
+            let (model, dataset) = convolutional_autoencoder()?;
+            (model, dataset, PICTURES)
         }
         Workload::Mm => return Ok(None),
     };
@@ -146,6 +156,11 @@ pub fn training(workload: Workload, device: &Device) -> Result<f64> {
             let (model, dataset) = autoencoder()?;
             Ok(BATCH as f64 / seconds_per_step(&model, &dataset, &trainer(), device)?)
         }
+        Workload::Cae => {
+            let (model, dataset) = convolutional_autoencoder()?;
+            let trainer = Trainer { batch_size: PICTURES, ..trainer() };
+            Ok(PICTURES as f64 / seconds_per_step(&model, &dataset, &trainer, device)?)
+        }
         Workload::Mm => {
             let case = Case::of_bench(&dense_forward::KERNEL, [1024, 1024, 1024, 0]);
             let seconds = measure(&case, device)?;
@@ -155,6 +170,9 @@ pub fn training(workload: Workload, device: &Device) -> Result<f64> {
 }
 
 const BATCH: usize = 256;
+
+/// Pictures of a batch.
+const PICTURES: usize = 128;
 
 fn median(mut round: impl FnMut() -> Result<f64>) -> Result<f64> {
     let mut values = (0..ROUNDS).map(|_| round()).collect::<Result<Vec<f64>>>()?;
@@ -212,6 +230,29 @@ fn autoencoder() -> Result<(Model, Dataset)> {
     let mut layers: Vec<Layer> =
         [128, 64, 32, 64, 128].map(|units| Layer::dense(units, Activation::Relu)).to_vec();
     layers.push(Layer::dense(784, Activation::Sigmoid));
+    Ok((Model::new(Input::Matrix { features: 784 }, layers, Loss::Mse, 7)?, dataset))
+}
+
+fn convolutional_autoencoder() -> Result<(Model, Dataset)> {
+    let mut generator = ChaCha8Rng::seed_from_u64(0);
+    let values = (0..8 * PICTURES * 784).map(|_| (generator.next_u32() >> 8) as f32 / 16_777_216.0);
+    let inputs = Inputs::Matrix { values: values.collect(), features: 784 };
+    let dataset = Dataset::new(inputs, Targets::Inputs, "cae")?;
+    let conv = |filters| -> Layer {
+        let conv = Conv2d::new(filters, 3, Activation::Relu);
+        conv.with_strides(2).with_padding(Padding::Same).into()
+    };
+    let back = |filters, activation| -> Layer {
+        let back = Conv2dTranspose::new(filters, 3, activation);
+        back.with_strides(2).with_padding(Padding::Same).into()
+    };
+    let layers = vec![
+        Layer::reshape(&[28, 28, 1]),
+        conv(16),
+        conv(32),
+        back(16, Activation::Relu),
+        back(1, Activation::Sigmoid),
+    ];
     Ok((Model::new(Input::Matrix { features: 784 }, layers, Loss::Mse, 7)?, dataset))
 }
 

@@ -1,0 +1,54 @@
+// output [pictures, target_height, target_width, groups units] at the places of one phase (every target_step_y-th line from
+// target_first_y on, and so along the width) = the gradient of a convolution's input from that of its output, source
+// [.., source_height, source_width, groups channels], by the convolution's weights
+// [kernel_height kernel_width units, groups channels]; or what a transposed convolution gives. A product of patches
+// (shared/patches.wgsl) and the kernel turned round: tap 0 is the kernel's element last_tap_y, last_tap_x, and each further
+// one lies tap_step before it. Each group is a part of its own. One form of shared/product_*.wgsl. It ends as conv_forward
+// does, but for the bias `[groups units]`, which is bound as `values`.
+//
+// Of more terms than one dispatch may sum each dispatch adds `terms` from `first_term` on, and the last the rest.
+
+const A_ROWS_ARE_CONTIGUOUS: bool = true;
+const B_ROWS_ARE_CONTIGUOUS: bool = false;
+
+fn product_size(part: u32) -> vec3u {
+    return vec3u(params.pictures * params.lines * params.columns, params.units, params.terms);
+}
+
+fn load_a(part: u32, row: u32, k: u32) -> f32 {
+    let place = place_of(params.first_picture, row);
+    let element = patch_element(place, part, term_of(params.first_term + k));
+    return select(0.0, source[element.at], element.inside);
+}
+
+fn load_b(part: u32, k: u32, column: u32) -> f32 {
+    let term = term_of(params.first_term + k);
+    let y = params.last_tap_y - term.tap_y * params.tap_step_y;
+    let x = params.last_tap_x - term.tap_x * params.tap_step_x;
+    let row = (y * params.kernel_width + x) * params.units + column;
+    return weights[row * params.source_channels + part * params.channels + term.channel];
+}
+
+fn store(part: u32, row: u32, column: u32, sum: f32) {
+    let place = place_of(params.first_picture, row);
+    let y = params.target_first_y + place.line * params.target_step_y;
+    let x = params.target_first_x + place.column * params.target_step_x;
+    let pixel = (place.picture * params.target_height + y) * params.target_width + x;
+    let channel = part * params.units + column;
+    let at = pixel * params.groups * params.units + channel;
+    var z = sum;
+    if params.first_term > 0u {
+        z += output[at];
+    }
+    if params.first_term + params.terms == params.taps_y * params.taps_x * params.channels {
+        if params.derivative == 1u {
+            z *= activation_derivative(params.activation, values[at]);
+        } else {
+            if params.bias == 1u {
+                z += values[channel];
+            }
+            z = activate(params.activation, z);
+        }
+    }
+    output[at] = z;
+}

@@ -1,0 +1,45 @@
+// gradient [parts, taps_y taps_x channels + bias, groups units] = the transposed matrix of patches (shared/patches.wgsl), with
+// a row of ones behind it where there is a bias, times d_output [pictures, target_height, columns, groups units]: the
+// gradient of a convolution's kernel, and in the last row the bias's. One form of shared/product_*.wgsl.
+//
+// Each part sums over part_pictures pictures, in lines from first_line on; sum_parts adds the parts. A dispatch gives
+// those from first_part on. Its own parts are the parts of the gradient times the groups, groups first.
+
+const A_ROWS_ARE_CONTIGUOUS: bool = false;
+const B_ROWS_ARE_CONTIGUOUS: bool = true;
+
+fn group_of(part: u32) -> u32 {
+    return part - quotient(part, params.groups) * params.groups;
+}
+
+fn first_picture(part: u32) -> u32 {
+    return quotient(part, params.groups) * params.part_pictures;
+}
+
+fn kernel_rows() -> u32 {
+    return params.taps_y * params.taps_x * params.channels;
+}
+
+fn product_size(part: u32) -> vec3u {
+    let pictures = min(params.part_pictures, params.pictures - first_picture(part));
+    let places = pictures * params.lines * params.columns;
+    return vec3u(kernel_rows() + params.bias, params.units, places);
+}
+
+fn load_a(part: u32, row: u32, k: u32) -> f32 {
+    let place = place_of(first_picture(part), k);
+    let element = patch_element(place, group_of(part), term_of(row));
+    let patch = select(0.0, source[element.at], element.inside);
+    return select(patch, 1.0, row == kernel_rows());
+}
+
+fn load_b(part: u32, k: u32, column: u32) -> f32 {
+    let place = place_of(first_picture(part), k);
+    let pixel = (place.picture * params.target_height + place.line) * params.columns + place.column;
+    return d_output[(pixel * params.groups + group_of(part)) * params.units + column];
+}
+
+fn store(part: u32, row: u32, column: u32, sum: f32) {
+    let rows = (params.first_part + quotient(part, params.groups)) * (kernel_rows() + params.bias) + row;
+    gradient[(rows * params.groups + group_of(part)) * params.units + column] = sum;
+}

@@ -1,0 +1,165 @@
+//! Convolution, forward: `output = activation(patches(source) weights + bias)`, a matrix product whose left side lies nowhere
+//! (`conv.rs`). With a derivative in place of bias and activation it is the gradient of a transposed convolution's input.
+
+#[cfg(feature = "unstable")]
+use super::case::*;
+use super::conv::{self, block_of, for_blocks, patches, stride_of};
+use super::product::{Shape, product_kernel, vec4_aligned};
+use super::{Activation, Begin, Product, Real};
+
+product_kernel! {
+    name: "conv_forward",
+    params: {
+        /// Height of the pictures that it reads.
+        source_height: u32,
+        /// Their width.
+        source_width: u32,
+        /// Their channels, of all groups.
+        source_channels: u32,
+        /// First picture.
+        first_picture: u32,
+        /// Pictures.
+        pictures: u32,
+        /// First line of what it gives.
+        first_line: u32,
+        /// Lines of a picture that it gives.
+        lines: u32,
+        /// Columns of what it gives.
+        columns: u32,
+        /// Stride along the height.
+        step_y: u32,
+        /// Stride along the width.
+        step_x: u32,
+        /// Line of the source that the kernel's first element reads for line 0: minus the padding, modulo 2^32.
+        offset_y: u32,
+        /// The same of columns.
+        offset_x: u32,
+        /// Height of the kernel.
+        taps_y: u32,
+        /// Width of the kernel.
+        taps_x: u32,
+        /// Steps between elements of the kernel along the height.
+        dilation_y: u32,
+        /// The same along the width.
+        dilation_x: u32,
+        /// Channels of a group.
+        channels: u32,
+        /// Filters of a group.
+        units: u32,
+        /// Groups.
+        groups: u32,
+        /// Lines of a whole picture that it gives.
+        target_height: u32,
+        /// First term of the sums, a multiple of 4. From the second launch on `output` holds the sums before.
+        first_term: u32,
+        /// Terms that it sums; the launch with the last one ends them.
+        terms: u32,
+        /// [`Activation::code`].
+        activation: u32,
+        /// 1: the sums are multiplied by the activation's derivative at `values`; 0: it is applied to them.
+        derivative: u32,
+        /// 1: the weights end in the bias, which is added.
+        bias: u32,
+    },
+    bindings: {
+        /// `[.., source_height, source_width, source_channels]`
+        source: read f32 as AlongInputs,
+        /// `[taps_y * taps_x * channels + bias, groups * units]`; the last row is the bias.
+        weights: read f32 as AlongUnits,
+        /// As `output`; read for a derivative alone.
+        values: read f32 as AlongUnits,
+        /// `[.., target_height, columns, groups * units]`
+        output: write f32 as AlongUnits,
+    },
+    shape: |p| Shape {
+        size: [p.pictures * p.lines * p.columns, p.units],
+        terms: p.terms,
+        parts: p.groups,
+        vec4: vec4_aligned([p.channels, p.source_channels, p.units, p.groups * p.units]),
+        column: false,
+        linear: false,
+        shares: false,
+    },
+    source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/patches.wgsl"), wgsl!("conv_forward.wgsl")],
+    vec4: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/patches.wgsl"), wgsl!("vec4/conv_forward.wgsl")],
+    reference: reference,
+    case: case,
+    benches: [
+        ("3x3 64 to 64, 32 of 28x28", [32, 28, 64, 64]),
+        ("3x3 1 to 32, 128 of 28x28", [128, 28, 1, 32]),
+        ("3x3/2 16 to 32, 128 of 14x14", [128, 14, 16, 1032]),
+    ],
+}
+
+fn reference<T: Real>(p: &Params, source: &[T], weights: &[T], values: &[T], output: &mut [T]) {
+    let (filters, units) = ((p.groups * p.units) as usize, p.units as usize);
+    let all = (p.taps_y * p.taps_x * p.channels) as usize;
+    let [first_term, terms] = [p.first_term, p.terms].map(|n| n as usize);
+    let (kernel, bias) = weights.split_at(all * filters);
+    let bias = &bias[..p.bias as usize * filters];
+    let is_last = first_term + terms == all;
+    let activation = Activation::from_code(p.activation);
+    // Places lie one behind the other, but for bands of pictures.
+    let band = (p.lines * p.columns) as usize;
+    let whole = (p.target_height * p.columns) as usize;
+    let stretch = if band == whole { p.pictures as usize * band } else { band };
+    for start in (0..p.pictures as usize * band).step_by(stretch) {
+        let picture = p.first_picture as usize + start / band;
+        let first = picture * whole + (p.first_line * p.columns) as usize;
+        let output = &mut output[first * filters..][..stretch * filters];
+        let values = if p.derivative == 1 { &values[first * filters..] } else { values };
+        let depthwise = p.groups > 1 && p.units == 1 && p.channels == 1;
+        let (block, stride) = (block_of::<T>(all), stride_of::<T>(all));
+        for_blocks(output, filters, block, all * filters, |place, output| {
+            let count = output.len() / filters;
+            let mut rows = vec![T::ZERO; if depthwise { 0 } else { block.min(count) * stride }];
+            for (i, output) in output.chunks_mut(block * filters).enumerate() {
+                let places = place + i * block..place + i * block + output.len() / filters;
+                if depthwise {
+                    let patches = patches!(p, source, picture, 0);
+                    conv::depthwise(&patches, places.clone(), kernel, |tap| tap, (first_term, terms), output);
+                }
+                for group in 0..if depthwise { 0 } else { p.groups as usize } {
+                    let patches = patches!(p, source, picture, group);
+                    patches.pack(places.clone(), stride, &mut rows);
+                    let product = Product {
+                        size: [places.len(), units, terms],
+                        a: &rows[first_term..],
+                        a_strides: [stride, 1],
+                        b: &kernel[first_term * filters + group * units..],
+                        b_strides: [filters, 1],
+                        begin: if first_term > 0 { Begin::Accumulate } else { Begin::Zero },
+                    };
+                    T::product_block(&product, &mut output[group * units..], filters);
+                }
+                if is_last {
+                    let values = if p.derivative == 1 { &values[places.start * filters..] } else { values };
+                    conv::end(activation, p.derivative == 1, bias, values, output);
+                }
+            }
+        });
+    }
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, sizes: Sizes) -> Dispatch {
+    let conv = conv::of_case(c, sizes);
+    let activation = Activation::from_code((sizes[3] % 4) as u32);
+    let (launches, ending) = conv::launches(c, sizes, activation, |ending, places, terms| {
+        conv.forward_by(ending, places, terms)
+    });
+    let params = launches[sizes[0] % launches.len()];
+    let terms = conv.terms() as usize;
+    let outputs = conv.pictures * conv.output[0] * conv.output[1] * conv.filters;
+    let inputs = conv.pictures * conv.input[0] * conv.input[1] * conv.channels;
+    c.computes(2 * outputs as usize * terms);
+    let bindings = Bindings {
+        source: c.random(inputs as usize, 1.0),
+        weights: c.random((terms + params.bias as usize) * conv.filters as usize, 1.0),
+        values: c.random(if ending { outputs as usize } else { 4 }, 1.0),
+        output: c.random(outputs as usize, 1.0),
+    };
+    c.expect(bindings.output, summed(terms));
+    dispatch(params, bindings)
+}

@@ -1,0 +1,165 @@
+//! Convolution, gradient of kernel and bias at once: `gradient = [patches(source) 1]^T d_output`, in parts of a few pictures
+//! each, which `sum_parts` adds (`conv.rs`).
+
+#[cfg(feature = "unstable")]
+use super::case::*;
+use super::conv::{self, block_of, patches, stride_of};
+use super::product::{Shape, product_kernel, vec4_aligned};
+use super::{Begin, Product, Real};
+
+product_kernel! {
+    name: "conv_gradient_weights",
+    params: {
+        /// Height of the pictures that the convolution read.
+        source_height: u32,
+        /// Their width.
+        source_width: u32,
+        /// Their channels, of all groups.
+        source_channels: u32,
+        /// Pictures.
+        pictures: u32,
+        /// Pictures of a part; the last may have fewer.
+        part_pictures: u32,
+        /// The first part that it gives.
+        first_part: u32,
+        /// First line of what the convolution gave that it sums over.
+        first_line: u32,
+        /// Lines that it sums over.
+        lines: u32,
+        /// Columns of what the convolution gave.
+        columns: u32,
+        /// Stride along the height.
+        step_y: u32,
+        /// Stride along the width.
+        step_x: u32,
+        /// Line of the source that the kernel's first element read for line 0: minus the padding, modulo 2^32.
+        offset_y: u32,
+        /// The same of columns.
+        offset_x: u32,
+        /// Height of the kernel.
+        taps_y: u32,
+        /// Width of the kernel.
+        taps_x: u32,
+        /// Steps between elements of the kernel along the height.
+        dilation_y: u32,
+        /// The same along the width.
+        dilation_x: u32,
+        /// Channels of a group.
+        channels: u32,
+        /// Filters of a group.
+        units: u32,
+        /// Groups.
+        groups: u32,
+        /// Lines of a whole picture that the convolution gave.
+        target_height: u32,
+        /// 1: each part ends in the bias's.
+        bias: u32,
+    },
+    bindings: {
+        /// `[.., source_height, source_width, source_channels]`
+        source: read f32 as AlongInputs,
+        /// `[.., target_height, columns, groups * units]`, with respect to the pre-activation.
+        d_output: read f32 as AlongUnits,
+        /// `[parts, taps_y * taps_x * channels + bias, groups * units]`
+        gradient: write f32 as AlongUnits,
+    },
+    shape: |p| Shape {
+        size: [p.taps_y * p.taps_x * p.channels + p.bias, p.units],
+        terms: p.part_pictures * p.lines * p.columns,
+        parts: p.parts() * p.groups,
+        vec4: vec4_aligned([p.channels, p.source_channels, p.units, p.groups * p.units]),
+        column: false,
+        linear: false,
+        shares: false,
+    },
+    source: [wgsl!("shared/patches.wgsl"), wgsl!("conv_gradient_weights.wgsl")],
+    vec4: [wgsl!("shared/patches.wgsl"), wgsl!("vec4/conv_gradient_weights.wgsl")],
+    reference: reference,
+    case: case,
+    benches: [
+        ("3x3 64 to 64, 32 of 28x28", [32, 28, 64, 64]),
+        ("3x3 1 to 32, 128 of 28x28", [128, 28, 1, 32]),
+        ("3x3/2 16 to 32, 128 of 14x14", [128, 14, 16, 1032]),
+    ],
+}
+
+impl Params {
+    /// Parts that it gives.
+    pub fn parts(&self) -> u32 {
+        self.pictures.div_ceil(self.part_pictures)
+    }
+}
+
+fn reference<T: Real>(p: &Params, source: &[T], d_output: &[T], gradient: &mut [T]) {
+    use rayon::prelude::*;
+    let [groups, units, columns] = [p.groups, p.units, p.columns].map(|n| n as usize);
+    let filters = groups * units;
+    let terms = (p.taps_y * p.taps_x * p.channels) as usize;
+    let part_len = (terms + p.bias as usize) * filters;
+    let gradient = &mut gradient[p.first_part as usize * part_len..][..p.parts() as usize * part_len];
+    let depthwise = groups > 1 && units == 1 && p.channels == 1;
+    let size = terms + p.bias as usize;
+    let (block, stride) = (block_of::<T>(size), stride_of::<T>(size));
+    let [whole, band] = [p.target_height, p.lines].map(|lines| lines as usize * columns);
+    let part_pictures = p.part_pictures as usize;
+    let sum = |(part, gradient): (usize, &mut [T])| {
+        let first = part * part_pictures;
+        let pictures = part_pictures.min(p.pictures as usize - first);
+        if depthwise {
+            let patches = patches!(p, source, first, 0);
+            return conv::depthwise_gradient(&patches, pictures * band, whole, d_output, p.bias == 1, gradient);
+        }
+        // The column of ones, behind the patches, gives the bias's gradient.
+        let mut rows = vec![T::ONE; block * stride];
+        // Places lie one behind the other, but for bands of pictures.
+        let stretch = if band == whole { pictures * band } else { band };
+        for start in (0..pictures * band).step_by(stretch) {
+            let picture = first + start / band;
+            let d_output = &d_output[(picture * whole + p.first_line as usize * columns) * filters..];
+            for place in (0..stretch).step_by(block) {
+                let places = place..stretch.min(place + block);
+                for group in 0..groups {
+                    let patches = patches!(p, source, picture, group);
+                    patches.pack(places.clone(), stride, &mut rows);
+                    let product = Product {
+                        size: [size, units, places.len()],
+                        a: &rows,
+                        a_strides: [1, stride],
+                        b: &d_output[place * filters + group * units..],
+                        b_strides: [filters, 1],
+                        begin: if start + place > 0 { Begin::Accumulate } else { Begin::Zero },
+                    };
+                    T::product_block(&product, &mut gradient[group * units..], filters);
+                }
+            }
+        }
+    };
+    let cost = p.pictures as usize * band * size * units * groups;
+    match cost < 1 << 16 {
+        true => gradient.chunks_exact_mut(part_len).enumerate().for_each(sum),
+        false => gradient.par_chunks_exact_mut(part_len).enumerate().for_each(sum),
+    }
+}
+
+/// Tests and benches: see `case.rs`.
+#[cfg(feature = "unstable")]
+fn case(c: &mut Case, sizes: Sizes) -> Dispatch {
+    let conv = conv::of_case(c, sizes);
+    // Whole pictures in a few parts, or bands of pictures, of which any launch.
+    let bias = !sizes[1].is_multiple_of(3);
+    let (launches, parts) = match c.is_bench() {
+        true => conv.gradient_weights(true),
+        false => conv.gradient_weights_by(bias, 2, if sizes[0] % 2 == 0 { 20 } else { 1 << 16 }),
+    };
+    let params = launches[sizes[0] % launches.len()];
+    let places = conv.pictures * conv.output[0] * conv.output[1];
+    c.computes(2 * (places * conv.filters * conv.terms()) as usize);
+    let inputs = conv.pictures * conv.input[0] * conv.input[1] * conv.channels;
+    let bindings = Bindings {
+        source: c.random(inputs as usize, 1.0),
+        d_output: c.random((places * conv.filters) as usize, 1.0),
+        gradient: c.random(parts as usize * conv.part_len(params.bias == 1), 1.0),
+    };
+    c.expect(bindings.gradient, summed((params.part_pictures * params.lines * params.columns) as usize));
+    dispatch(params, bindings)
+}
