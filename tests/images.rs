@@ -323,6 +323,78 @@ fn a_run_of_pictures_is_told_by_a_file_too() {
     assert!(whole.contains("kind = \"images\"") && whole.contains("network = \"mlp\""), "{whole}");
 }
 
+/// Autoencoders, denoisers and translations of pictures have convolutions, whatever the sides' lengths.
+#[test]
+fn pictures_are_given_back_by_convolutions() {
+    let folder = Folder::new();
+    let (rows, height, width) = (48, 9, 8);
+    let pixel = |i: usize| {
+        let (picture, at) = (i / (height * width), i % (height * width));
+        let along = if picture % 2 == 0 { at % width } else { at / width };
+        if (along + picture / 2) % 4 < 2 { 230u8 } else { 10 }
+    };
+    let pixels: Vec<u8> = (0..rows * height * width).map(pixel).collect();
+    let shape = format!("({rows}, {height}, {width})");
+    npy(&folder.path("x.npy"), "|u1", &shape, pixels.clone());
+    npy(&folder.path("y.npy"), "|u1", &shape, pixels.iter().map(|byte| 255 - byte).collect());
+    let train = |more: &[&str]| {
+        let train = ["train", "autoencoder", "x.npy", "-o", "m", "--device", "cpu", "--quiet"];
+        folder.ok(&[&train[..], more].concat());
+        folder.ok(&["summary", "m"])
+    };
+    let values =
+        |name: &str| wgslearn::data::read_npy(&folder.path(name)).expect("an array").values;
+    for (latent, numbers) in [("0", 64), ("5", 5)] {
+        let summary = train(&["--latent", latent, "--epochs", "3"]);
+        assert!(summary.contains("conv2d_transpose"), "{summary}");
+        folder.ok(&["encode", "m", "x.npy", "-o", "codes.npy"]);
+        let codes = wgslearn::data::read_npy(&folder.path("codes.npy")).expect("codes");
+        assert_eq!(codes.width % numbers, 0, "{latent}: {:?}", codes.shape);
+        folder.ok(&["decode", "m", "codes.npy", "-o", "back.npy"]);
+        folder.ok(&["reconstruct", "m", "x.npy", "-o", "given.npy"]);
+        let off = values("back.npy").iter().zip(values("given.npy")).map(|(a, b)| (a - b).abs());
+        assert!(off.fold(0.0, f64::max) < 0.01, "what is encoded is decoded, with {latent}");
+    }
+    let pca = ["compare-pca", "m", "x.npy", "--train", "x.npy", "--json"];
+    let found = json(&folder.ok(&pca));
+    assert!(found["model_mse"].is_number() && found["components"] == 5, "{found}");
+
+    // What is learned of noise is what is taken from the picture: never worse than leaving it.
+    let summary = train(&["--noise", "gaussian:0.3", "--epochs", "12", "--batch-size", "8"]);
+    assert!(summary.contains("add"), "{summary}");
+    let found = json(&folder.ok(&["reconstruct", "m", "x.npy", "--json"]));
+    let number = |key: &str| found[key].as_f64().expect("a number");
+    assert!(number("psnr") > number("noisy_psnr") + 3.0, "{found}");
+    assert!(number("ssim") > number("noisy_ssim"), "{found}");
+    folder.ok(&["encode", "m", "x.npy", "-o", "codes.npy"]);
+    folder.fails(1, &["decode", "m", "codes.npy", "-o", "back.npy"], &["beyond the latent layer"]);
+
+    let translate = ["train", "translate", "--input", "x.npy", "--target", "y.npy", "-o", "t"];
+    folder.ok(&[&translate[..], &["--epochs", "6", "--device", "cpu", "--quiet"]].concat());
+    assert!(folder.ok(&["summary", "t"]).contains("concat"));
+    folder.ok(&["translate", "t", "x.npy", "-o", "out.npy"]);
+    assert_eq!(values("out.npy").len(), pixels.len());
+
+    assert!(!train(&["--dense", "--epochs", "1"]).contains("conv2d"));
+    assert!(!train(&["--layers", "7,3", "--epochs", "1"]).contains("conv2d"));
+    let both = ["train", "autoencoder", "x.npy", "--latent", "3", "--layers", "7,3", "-o", "m"];
+    folder.fails(2, &both, &["latent", "layers"]);
+}
+
+#[test]
+fn a_small_network_of_convolutions_tells_pictures_apart() {
+    let folder = Folder::new();
+    let (pixels, labels) = stripes(20);
+    class_folder(&folder.path("data"), &CLASSES, &pixels, &labels);
+    for device in ["cpu", "gpu"] {
+        let train = ["train", "images", "data", "--epochs", "6", "--batch-size", "12", "-o", "m"];
+        folder.ok(&[&train[..], &["--device", device, "--hidden", "16", "--quiet"]].concat());
+        let found = json(&folder.ok(&["evaluate", "m", "data", "--json", "--device", device]));
+        assert!(found["accuracy"].as_f64().expect("a number") > 0.9, "on {device}: {found}");
+    }
+    assert!(folder.ok(&["summary", "m"]).contains("batch_norm"));
+}
+
 /// What scikit-image says: tests/fixtures/ssim/make.py.
 #[test]
 fn structural_similarity_is_that_of_scikit_image() {

@@ -150,6 +150,9 @@ impl RunConfig {
     /// Units of an encoder of numbers where none are given.
     pub const ENCODER: [usize; 3] = [128, 64, 32];
 
+    /// Numbers between a convolutional encoder and its decoder where none are given.
+    pub const PICTURE_LATENT: usize = 32;
+
     /// Units of an encoder that undoes noise where none are given.
     pub const DENOISING_ENCODER: [usize; 2] = [512, 256];
 
@@ -354,6 +357,8 @@ impl RunConfig {
             return ignored(
                 "the layers are given one by one",
                 &[
+                    ("latent", model.latent.is_some()),
+                    ("dense", model.dense),
                     ("network", model.network.is_some()),
                     ("hidden", gives_hidden),
                     ("dropout", model.dropout > 0.0),
@@ -364,6 +369,13 @@ impl RunConfig {
             );
         }
         if self.builds_autoencoder() {
+            if model.latent.is_some() && (!model.encoder.is_empty() || model.encoder_from.is_some())
+            {
+                return ignored(
+                    "the encoder's units or layers are given, of which the last is the latent layer",
+                    &[("latent", true)],
+                );
+            }
             return ignored(
                 "the layers are an encoder and a decoder",
                 &[("hidden", gives_hidden), ("dropout", model.dropout > 0.0)],
@@ -511,7 +523,8 @@ impl RunConfig {
     pub(super) fn builds_autoencoder(&self) -> bool {
         let model = &self.model;
         let asks = !model.encoder.is_empty() || model.encoder_from.is_some();
-        model.layers.is_none() && (asks || self.is_autoencoder() && !self.gives_hidden())
+        let is_coder = self.is_autoencoder() || self.kind == RunKind::Translate;
+        model.layers.is_none() && (asks || is_coder && !self.gives_hidden())
     }
 
     /// Whether hidden layers are asked for.

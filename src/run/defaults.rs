@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use super::config::RunConfig;
 use super::setting::RunKind;
 use super::settings::Settings;
 use crate::optimizers::Schedule;
@@ -86,9 +85,7 @@ impl Defaults {
             },
             // A text without a known word has nothing to give back.
             RunKind::Autoencoder => Defaults { min_count: 2, skip_unknown: true, ..coder },
-            RunKind::Translate => {
-                Defaults { encoder: RunConfig::DENOISING_ENCODER.to_vec(), ..coder }
-            }
+            RunKind::Translate => coder,
             RunKind::Words => {
                 Defaults { epochs: 5, min_count: 5, output: "words.safetensors", ..plain }
             }

@@ -251,9 +251,16 @@ settings! {
         dropout: f64 = |of| of.dropout,
             range(Range::Below(0.0, 1.0), called("RATE", model(MODELS, "dropout")));
         /// Units of the encoder's layers, with relu but for the last, the latent layer; the decoder mirrors them. If not
-        /// given 128,64,32 for numbers, 512,256 with noise, 100 for texts; beside `encoder_from` the decoder's alone.
+        /// given, pictures have convolutions, numbers 128,64,32 (512,256 with noise and for translations), texts 100;
+        /// beside `encoder_from` the decoder's alone.
         encoder: Vec<usize> = |of| of.encoder.clone(),
             whole(1, MOST_UNITS, called("UNITS", model(CODERS, "layers")));
+        /// Numbers between the encoder and the decoder of an autoencoder whose encoder's units are not given: 32 for
+        /// pictures, none where it undoes noise. 0 for what the last convolution gives, which is a small picture.
+        latent: Option<usize> = |_| None, whole(0, 1 << 16, called("UNITS", model(&[Autoencoder], "latent")));
+        /// Dense layers alone for pictures too, which have convolutions where neither this nor the encoder's units are
+        /// given.
+        dense: bool = |_| false, model(CODERS, "dense");
         /// How an autoencoder of texts makes one vector of a text's words.
         combine: BagMode = |_| BagMode::SqrtN, Spec { withheld: &["sqrtn"], ..model(&[Autoencoder], "combine") };
         /// Take the encoder of this model instead of a fresh one.

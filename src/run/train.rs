@@ -8,14 +8,13 @@ use super::checkpoint::CheckpointObserver;
 use super::config::{ModelConfig, Pool, RunConfig};
 use super::evaluate::{Evaluation, evaluate_on};
 use super::load::{Given, Loaded, Task, load_given};
-use super::networks::Network;
+use super::networks::{self, Network};
 use super::observer::{Closures, RunObserver};
 use super::setting::RunKind;
 use crate::backend::Device;
-use crate::data::{Account, Inputs, Targets};
+use crate::data::{Account, ImageEncoder, Inputs, Targets};
 use crate::error::{Error, Result};
 use crate::files::write_whole;
-use crate::layers::Dense;
 use crate::model::{
     Activation, Input, Kind, Layer, Loss, Model, Noise, NoiseKind, Preprocessor, Source,
     read_weights,
@@ -253,16 +252,18 @@ fn build(
             *layer = layer.clone().with_table_rows(loaded.embedding_rows);
         }
     }
-    let Some(&Layer::Dense(Dense { units, activation, .. })) = layers.last() else {
-        return Err(Error::Model("the last layer must be dense: the model's output".into()));
+    let Some(last) = layers.last() else {
+        return Err(Error::Model("a model needs at least one layer".into()));
     };
+    let activation = last.activation();
+    let names_classes = !loaded.labels.is_empty();
+    let units = Model::width_of(loaded.input(), &layers)?;
     let wanted = match (loaded.task, activation) {
         (Task::Binary, Activation::Sigmoid) => 1,
         (Task::Binary | Task::Classes, _) => loaded.labels.len(),
         (Task::Regression, _) => loaded.training.target_width(),
         (Task::Given, _) => units,
     };
-    let names_classes = !loaded.labels.is_empty();
     if units != wanted
         || names_classes && !matches!(activation, Activation::Sigmoid | Activation::Softmax)
     {
@@ -342,14 +343,27 @@ fn autoencoder_layers(
     loaded: &Loaded,
     given: Option<&Model>,
 ) -> Result<(Vec<Layer>, usize)> {
-    let units = match (given, loaded.input(), &config.model.encoder[..]) {
-        (None, Input::Ids { .. }, []) => &RunConfig::TEXT_ENCODER[..],
-        (None, Input::Matrix { .. }, []) if config.training.noise.is_some() => {
-            &RunConfig::DENOISING_ENCODER[..]
-        }
-        (None, Input::Matrix { .. }, []) => &RunConfig::ENCODER[..],
-        (_, _, units) => units,
+    if let Preprocessor::Image(encoder) = &loaded.preprocessor
+        && let Some(found) = picture_layers(config, loaded, encoder, given)?
+    {
+        return Ok(found);
+    }
+    let undoes = config.training.noise.is_some() || config.kind == RunKind::Translate;
+    let mut units = match (given, loaded.input(), &config.model.encoder[..]) {
+        (None, Input::Ids { .. }, []) => RunConfig::TEXT_ENCODER.to_vec(),
+        (None, Input::Matrix { .. }, []) if undoes => RunConfig::DENOISING_ENCODER.to_vec(),
+        (None, Input::Matrix { .. }, []) => RunConfig::ENCODER.to_vec(),
+        (_, _, units) => units.to_vec(),
     };
+    match (config.model.latent, units.last_mut()) {
+        (Some(0), _) => {
+            return Err(Error::usage(
+                "latent is 0, which is for pictures that are halved by convolutions; give the numbers that a row becomes",
+            ));
+        }
+        (Some(latent), Some(last)) => *last = latent,
+        _ => {}
+    }
     let relu_until_last = |i: usize, last: usize| match i == last {
         true => Activation::Linear,
         false => Activation::Relu,
@@ -369,6 +383,10 @@ fn autoencoder_layers(
             })
             .collect(),
     };
+    // What convolutions give is read as a vector.
+    if given.is_some_and(|encoder| encoder.layer_shapes()[layers.len()].axes().len() > 1) {
+        layers.push(Layer::flatten());
+    }
     let encoder_layers = layers.len();
     let mirrored: Vec<usize> = match (given, units.is_empty()) {
         // A new decoder for a pretrained encoder may have units of its own.
@@ -393,14 +411,63 @@ fn autoencoder_layers(
             if config.training.loss == Some(Loss::BinaryCrossentropy)
                 && activation != Activation::Sigmoid
             {
-                return Err(Error::usage(
-                    "binary cross-entropy takes data from 0 to 1, but these go beyond; take the loss mse",
-                ));
+                return Err(beyond_one());
             }
             Layer::dense(loaded.training.target_width(), activation)
         }
     });
     Ok((layers, encoder_layers))
+}
+
+/// The convolutional layers of a model from pictures to pictures, with the number of the encoder's; none where dense ones
+/// are asked for, or pictures are too small or change their size.
+fn picture_layers(
+    config: &RunConfig,
+    loaded: &Loaded,
+    encoder: &ImageEncoder,
+    given: Option<&Model>,
+) -> Result<Option<(Vec<Layer>, usize)>> {
+    let (input, output) = (encoder.input, encoder.output);
+    let keeps_size = (input.width, input.height) == (output.width, output.height);
+    if config.model.dense || !config.model.encoder.is_empty() || !networks::convolves(input) {
+        return Ok(None);
+    }
+    let activation = output_for(loaded);
+    let is_bce = config.training.loss == Some(Loss::BinaryCrossentropy);
+    if is_bce && activation != Activation::Sigmoid {
+        return Err(beyond_one());
+    }
+    if let Some(given) = given {
+        // A decoder for an encoder as those here are.
+        let latent =
+            (given.layer_shapes()[given.layers().len()].axes().len() == 1).then(|| given.outputs());
+        let (layers, count) = networks::autoencoder(input, latent, activation);
+        let fits = input == output && layers[..count] == *given.layers();
+        return Ok(fits.then_some((layers, count)));
+    }
+    Ok(match (config.kind, config.model.latent) {
+        (RunKind::Translate, _) => {
+            keeps_size.then(|| networks::unet(input, output.channels, false, activation))
+        }
+        // What is learned is the noise, which is taken from the picture.
+        (_, None) if config.training.noise.is_some() && !is_bce => {
+            Some(networks::unet(input, input.channels, true, Activation::Linear))
+        }
+        (_, None) if config.training.noise.is_some() => {
+            Some(networks::unet(input, input.channels, false, activation))
+        }
+        (_, Some(0)) => Some(networks::autoencoder(input, None, activation)),
+        (_, latent) => {
+            let units = latent.unwrap_or(RunConfig::PICTURE_LATENT);
+            Some(networks::autoencoder(input, Some(units), activation))
+        }
+    })
+}
+
+fn beyond_one() -> Error {
+    Error::usage(
+        "binary cross-entropy takes data from 0 to 1, but these go beyond; take the loss mse",
+    )
 }
 
 /// The layer that gives the fewest values, as a number of layers from the first; none where that
