@@ -1,6 +1,6 @@
 // The bags of a batch as targets [rows, outputs], zero before: element (r, id) is 1 where id stands
 // in row r of ids [rows, length] (`counts` = 0), or the share of the row's ids that it is
-// (`counts` = 1). Ids below 2, padding and the unknown word, are no targets. One invocation a row.
+// (`counts` = 1). Ragged rows (`ragged` = 1) lie between `starts`, as in embedding_bag.wgsl. Ids below 2, padding and the unknown word, are no targets. One invocation a row.
 
 @compute @workgroup_size(256)
 fn main(
@@ -12,13 +12,15 @@ fn main(
     if row >= params.rows {
         return;
     }
-    let start = row * params.length;
+    let at = select(0u, row, params.ragged == 1u);
+    let start = select(row * params.length, starts[at], params.ragged == 1u);
+    let end = select(start + params.length, starts[at + params.ragged], params.ragged == 1u);
     var count = 0u;
-    for (var l = start; l < start + params.length; l++) {
+    for (var l = start; l < end; l++) {
         count += select(0u, 1u, ids[l] >= 2u);
     }
     let share = 1.0 / f32(max(count, 1u));
-    for (var l = start; l < start + params.length; l++) {
+    for (var l = start; l < end; l++) {
         if ids[l] < 2u {
             continue;
         }

@@ -12,6 +12,6 @@ fn main(
     if i >= params.count {
         return;
     }
-    let bits = random_bits(params.seed, params.stream, state[BATCH_STEP], i);
+    let bits = random_bits(params.seed, params.stream, state[BATCH_STEP], params.first + i);
     output[i] = select(0.0, input[i] * params.scale, bits >= params.threshold);
 }

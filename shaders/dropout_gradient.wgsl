@@ -12,7 +12,7 @@ fn main(
     if i >= params.count {
         return;
     }
-    let bits = random_bits(params.seed, params.stream, state[BATCH_STEP], i);
+    let bits = random_bits(params.seed, params.stream, state[BATCH_STEP], params.first + i);
     let derivative = params.scale * activation_derivative(params.activation, input[i]);
     d_input[i] = select(0.0, d_output[i] * derivative, bits >= params.threshold);
 }

@@ -1,7 +1,8 @@
 // output[r, :] = activation(scale * sum of table[ids[r, l], :] over the l with ids[r, l] != 0 + bias):
 // what a dense layer gives for a bag of words, whose row of counts is never made. The scale is 1
 // (mode = 0), 1 / n (1) or 1 / sqrt(n) (2), n the ids of the row that are not 0, at least 1; it
-// goes to scales[r] too, for the gradient.
+// goes to scales[r] too, for the gradient. Row r's ids are those from r length on, `length` of them; where
+// `ragged` = 1, those from starts[r] up to starts[r + 1].
 //
 // The binding holds `table_rows` rows of the table from `first` on: a table larger than a binding is
 // summed in pieces, each adding (`adds`) to the sums of those before, and the last (`ends`) doing
@@ -19,8 +20,10 @@ fn sum_row(row: u32, column: u32, columns: u32) -> Sum {
         total = output[row * columns + column];
     }
     var count = 0u;
-    var l = row * params.length;
-    let end = l + params.length;
+    // Of rows of one length, `starts` is not read.
+    let at = select(0u, row, params.ragged == 1u);
+    var l = select(row * params.length, starts[at], params.ragged == 1u);
+    let end = select(l + params.length, starts[at + params.ragged], params.ragged == 1u);
     loop {
         // To the next id that is no padding and held here.
         var table_row = params.table_rows;

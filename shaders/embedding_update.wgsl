@@ -2,6 +2,7 @@
 // id > 0, given (id, position) pairs sorted by id, with g the sum over its positions p of
 // factors[p] * vectors[p / length, :] (or factors[p / length], where `by_row` is 1),
 // squares[id, :] += g^2 and table[id, :] -= rate * g / sqrt(squares[id, :]).
+// The binding holds `rows` rows of the table from `first` on, and ids outside them do nothing.
 // The sum is taken in the order of the positions. One invocation up to four neighbouring columns of
 // a pair; those of pairs that are not the first of their id do nothing.
 
@@ -18,7 +19,8 @@ fn main(
         return;
     }
     let id = sorted_ids[first];
-    if id == 0u || (first > 0u && sorted_ids[first - 1u] == id) {
+    // Below `first` it wraps to a number that no table reaches.
+    if id == 0u || id - params.first >= params.rows || (first > 0u && sorted_ids[first - 1u] == id) {
         return;
     }
     let column = (i % blocks) * 4u;
@@ -36,7 +38,7 @@ fn main(
         total = fma(vec4f(factor), vector, total);
     }
     for (var j = 0u; j < width; j++) {
-        let at = id * params.units + column + j;
+        let at = (id - params.first) * params.units + column + j;
         let sum = fma(total[j], total[j], squares[at]);
         squares[at] = sum;
         table[at] -= params.rate * total[j] / sqrt(sum);

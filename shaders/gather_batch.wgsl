@@ -1,6 +1,7 @@
 // Copies the rows of the batch under way from the data set on the device to the batch buffers:
 // batch row r is row order[cursor + r] of inputs [all rows, input_width] and of
-// targets [all rows, target_width]. Also opens the step: writes BATCH_STEP and BATCH_SLOT.
+// targets [all rows, target_width]. Also opens the step: writes BATCH_STEP and BATCH_SLOT;
+// or, where `opens` is 0, goes on with the step of the part before.
 // Rows of items: see shared/rows.wgsl; `Item` is of u32 (ids) or f32 (a matrix).
 
 @compute @workgroup_size(8, 32)
@@ -11,7 +12,7 @@ fn main(
 ) {
     var row = row_index(workgroup, workgroups, local);
     if row == 0u && workgroup.x == 0u && local.x == 0u {
-        state[BATCH_STEP] = state[STEP] + 1u;
+        state[BATCH_STEP] = state[STEP] + params.opens;
         state[BATCH_SLOT] = state[SLOT];
     }
     let is_inside = row < params.rows;

@@ -4,7 +4,10 @@
 // factors[s, t] = sigmoid(h . table[t, :]) - y, and by h, d_hidden[s, :] = sum_t factors[s, t]
 // table[t, :]. Targets of 0, and samples whose first target is 0, count nothing. Workgroup g writes
 // history[slot, g] = (sum of losses, samples that count); the host adds the groups and divides.
-// Ends the step. One invocation a sample.
+//
+// The binding holds `rows` rows of the table from `first` on: a table larger than a binding is taken in pieces, each
+// adding (`adds`) to the sums of those before. The last has the step's `words`, the others 0, and ends the step. One
+// invocation a sample.
 
 @compute @workgroup_size(256)
 fn main(
@@ -16,8 +19,10 @@ fn main(
     if s < params.samples {
         let first = s * params.targets;
         let h = s * params.units;
-        for (var c = 0u; c < params.units; c++) {
-            d_hidden[h + c] = 0.0;
+        if params.adds == 0u {
+            for (var c = 0u; c < params.units; c++) {
+                d_hidden[h + c] = 0.0;
+            }
         }
         for (var t = 0u; t < params.targets; t++) {
             let id = ids[first + t];
@@ -25,7 +30,11 @@ fn main(
                 factors[first + t] = 0.0;
                 continue;
             }
-            let row = id * params.units;
+            // Below `first` it wraps to a number that no table reaches.
+            if id - params.first >= params.rows {
+                continue;
+            }
+            let row = (id - params.first) * params.units;
             var product = 0.0;
             for (var c = 0u; c < params.units; c++) {
                 product = fma(hidden[h + c], table[row + c], product);
@@ -38,10 +47,14 @@ fn main(
                 d_hidden[h + c] = fma(factor, table[row + c], d_hidden[h + c]);
             }
         }
-        totals.y = select(0.0, 1.0, ids[first] != 0u);
+        totals.y = select(0.0, 1.0, params.adds == 0u && ids[first] != 0u);
     }
     totals = reduce(local, totals);
     if local == 0u {
+        if params.adds == 1u {
+            let at = (state[BATCH_SLOT] * params.groups + workgroup.x) * 2u;
+            totals += vec2f(history[at], history[at + 1u]);
+        }
         record(workgroup.x, params.groups, totals, params.words);
     }
 }

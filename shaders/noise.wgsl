@@ -40,7 +40,7 @@ fn main(
         let row = order[state[CURSOR] + i / params.width] + state[BASE];
         bits = random_bits(params.seed, params.stream, row, i % params.width);
     } else {
-        bits = random_bits(params.seed, params.stream, state[BATCH_STEP], i);
+        bits = random_bits(params.seed, params.stream, state[BATCH_STEP], params.first + i);
     }
     let x = input[i];
     var y = x;

@@ -40,9 +40,13 @@ pub enum Error {
     #[error("{}", printable_field(.0))]
     Model(String),
 
-    /// A device is missing, too small, or failed.
+    /// A device is missing, or too small for what it was asked.
     #[error("{0}")]
     Device(String),
+
+    /// A device failed while it was used.
+    #[error("{0}")]
+    Fault(DeviceFault),
 
     /// Training went wrong: there is nothing to train on, or nothing that can be learned.
     #[error("{0}")]
@@ -51,6 +55,107 @@ pub enum Error {
     /// A loss or a weight became NaN or infinite.
     #[error("{0}; try a smaller learning rate or clip_norm, or on_nan = rollback")]
     Diverged(Divergence),
+}
+
+/// How a device failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeviceFault {
+    /// It is gone: reset by the system, unplugged, or its driver crashed. Nothing that lay on it can be read.
+    Lost {
+        /// The device's name.
+        device: String,
+        /// What the driver said.
+        reason: String,
+    },
+    /// It, or the machine's memory that it uses, has no room for what is needed.
+    OutOfMemory {
+        /// The device's name.
+        device: String,
+        /// What was to be made: "the model, its optimizer and its batch".
+        what: String,
+        /// Bytes that it takes, where that is known.
+        needed: Option<u64>,
+        /// Bytes that are free, where that can be told.
+        free: Option<u64>,
+    },
+    /// The driver refused a command or a shader: a mistake of this library or of the driver.
+    Validation {
+        /// The device's name.
+        device: String,
+        /// What was refused, and why.
+        message: String,
+    },
+    /// The driver failed for a reason of its own.
+    Internal {
+        /// The device's name.
+        device: String,
+        /// What the driver said.
+        message: String,
+    },
+    /// It made no progress for much longer than its steps take.
+    Stalled {
+        /// The device's name.
+        device: String,
+        /// Seconds without progress.
+        waited: u64,
+    },
+}
+
+impl DeviceFault {
+    /// Whether the device is of no use any more, and a new one of the same adapter may be.
+    pub(crate) fn takes_a_new_device(&self) -> bool {
+        matches!(self, DeviceFault::Lost { .. } | DeviceFault::Stalled { .. })
+    }
+}
+
+impl DeviceFault {
+    /// What happened, and what to do.
+    fn parts(&self) -> (String, &'static str) {
+        match self {
+            DeviceFault::Lost { device, reason } => (
+                format!("{device} was lost ({reason})"),
+                "run again, with a smaller batch if it happens again",
+            ),
+            DeviceFault::OutOfMemory { device, what, needed, free } => {
+                let free = match free {
+                    Some(free) => format!("has {} MB free", free / 1_000_000),
+                    None => "has no room for them".to_owned(),
+                };
+                let needed = match needed {
+                    Some(needed) => format!("{} MB", needed.div_ceil(1_000_000)),
+                    None => "more memory than there is".to_owned(),
+                };
+                (
+                    format!("{what} need {needed}, but {device} {free}"),
+                    "give it fewer units, a smaller batch, or a device with more memory",
+                )
+            }
+            DeviceFault::Validation { device, message } => (
+                format!("{device} refused a command: {message}"),
+                "this is a mistake of wgslearn or of the driver: please report it, and use the device cpu meanwhile",
+            ),
+            DeviceFault::Internal { device, message } => (
+                format!("{device} failed: {message}"),
+                "run again, or use the device cpu if it happens again",
+            ),
+            DeviceFault::Stalled { device, waited } => (
+                format!("{device} made no progress for {waited} seconds"),
+                "run again, with a smaller batch or on the device cpu if it happens again",
+            ),
+        }
+    }
+
+    /// What happened, without what to do.
+    pub(crate) fn what(&self) -> String {
+        printable_field(&self.parts().0).to_string()
+    }
+}
+
+impl std::fmt::Display for DeviceFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}; {}", self.what(), self.parts().1)
+    }
 }
 
 /// Where a run's numbers became NaN or infinite.
@@ -160,6 +265,8 @@ mod tests {
         assert_eq!(Error::usage("no").exit_code(), 2);
         assert_eq!(Error::data("a.csv", "wrong").exit_code(), 1);
         assert_eq!(Error::Training("nothing".into()).exit_code(), 1);
+        let lost = DeviceFault::Lost { device: "card".into(), reason: "reset".into() };
+        assert_eq!(Error::Fault(lost).exit_code(), 1);
     }
 
     #[test]

@@ -81,7 +81,7 @@ pub mod train;
 
 pub use backend::{AdapterInfo, Device, DeviceKind, list_adapters};
 pub use data::{Dataset, Inputs, Rows, Targets};
-pub use error::{Error, Result};
+pub use error::{DeviceFault, Error, Result};
 pub use layers::{
     Activation, AveragePool, BagMode, BatchNorm, Conv2d, Conv2dTranspose, GroupNorm, Interpolation,
     Layer, MaxPool, Padding, Pair,

@@ -827,3 +827,36 @@ fn help_comes_in_groups_and_in_two_lengths() {
     assert!(short.contains("[default: 0.5]") && !short.contains("[from 0 to below 1]"));
     assert!(long.contains("[from 0 to below 1]") && long.len() > short.len());
 }
+
+/// What `doctor` says of one kernel by the CPU backend and by the adapter, and its shaders.
+#[test]
+fn doctor_tells_what_a_bug_report_needs() {
+    let folder = Folder::new();
+    for device in ["cpu", "gpu"] {
+        let report = folder.ok(&["doctor", "--device", device, "--filter", "softmax", "--json"]);
+        let report = json(&report);
+        assert_eq!(report["machine"]["version"], env!("CARGO_PKG_VERSION"));
+        assert!(report["machine"]["threads"].as_u64().is_some_and(|count| count > 0));
+        assert!(report["ceilings"]["gigaflops"].as_f64().is_some_and(|rate| rate > 0.0));
+        assert_eq!(report["wrong"], serde_json::json!([]));
+        let adapters = report["adapters"].as_array().expect("a list");
+        let taken = adapters.iter().filter(|a| a["index"].is_u64());
+        assert!(taken.clone().count() > 0, "these tests need an adapter");
+        for adapter in taken {
+            assert!(adapter["limits"]["max_buffer_size"].as_u64().is_some_and(|size| size > 0));
+            assert!(adapter["reason"].as_str().is_some_and(|reason| !reason.is_empty()));
+        }
+        let variants = report["kernels"][0]["variants"].as_array().expect("a list");
+        assert_eq!(report["kernels"][0]["kernel"], "softmax");
+        assert_eq!(variants.len(), if device == "cpu" { 1 } else { 2 });
+        for variant in variants {
+            assert!(variant["launches"].as_u64().is_some_and(|count| count >= 3), "{variant}");
+            assert_eq!(variant["wrong"], Value::Null);
+        }
+    }
+    let told = folder.ok(&["doctor", "--device", "cpu", "--filter", "radix_scan"]);
+    assert!(told.contains("right, bits equal") && told.contains("processor"), "{told}");
+    folder.ok(&["doctor", "--shaders", "wgsl"]);
+    assert!(folder.path("wgsl/softmax.wide.wgsl").exists());
+    folder.fails(2, &["doctor", "--device", "no such"], &["no device is called"]);
+}

@@ -207,7 +207,8 @@ fn checkpoint(folder: &Folder, run: &str) {
     // It stands still, so that it cannot end first, and holds the lock.
     let id = child.id().to_string();
     assert!(Command::new("kill").args(["-STOP", &id]).status().expect("kill").success());
-    folder.fails(2, &words(&command), &["another run is using the checkpoint ck"]);
+    let other = command.replace("-o never", "-o other");
+    folder.fails(2, &words(&other), &["another run is using the checkpoint ck"]);
     child.kill().expect("killed");
     child.wait().expect("it ends");
 }
@@ -285,6 +286,89 @@ fn a_checkpoint_goes_on_by_other_threads_names_and_with_more_epochs() {
     folder.write("ck", &kept);
     let moved = run.replace("t.csv", "u.csv");
     folder.ok(&words(&format!("{moved} --epochs 410 -o m --checkpoint ck --checkpoint-every 5m")));
+}
+
+#[cfg(unix)]
+#[test]
+fn word_vectors_go_on_from_a_checkpoint_to_the_same_bytes() {
+    let folder = Folder::new();
+    let line = |i: usize| format!("one two{} three{} four five{}\n", i % 7, i % 11, i % 5);
+    folder.write("w.txt", (0..500).map(line).collect::<String>());
+    for method in ["skipgram", "cbow"] {
+        let run = format!(
+            "train words w.txt --device cpu --quiet --min-count 1 --dim 8 --epochs 15 --method {method}"
+        );
+        folder.ok(&words(&format!("{run} -o whole")));
+        checkpoint(&folder, &run);
+        folder.fails(
+            1,
+            &words(&format!("{run} --window 4 -o m --checkpoint ck")),
+            &["another run", "words.window is 5, and this run's 4"],
+        );
+        folder.ok(&words(&format!("{run} -o m --checkpoint ck --checkpoint-every 1s")));
+        let of = |name: &str| std::fs::read(folder.path(name)).expect("there");
+        assert!(of("m") == of("whole"), "the same bytes as a run that was not stopped");
+        assert!(!folder.path("ck").exists() && !folder.path("ck.previous").exists());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn two_runs_do_not_write_one_output() {
+    use std::process::{Command, Stdio};
+    let folder = Folder::new();
+    table(&folder);
+    let run = "train table t.csv --target y --device cpu --validation-split 0 -o m";
+    let mut first = Command::new(env!("CARGO_BIN_EXE_wgslearn"))
+        .args(words(&format!("{run} --epochs 1000000")))
+        .current_dir(folder.path(""))
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::create(folder.path("err")).expect("made"))
+        .spawn()
+        .expect("wgslearn starts");
+    while !std::fs::read_to_string(folder.path("err")).expect("there").contains("Training on") {
+        assert!(first.try_wait().expect("a state").is_none(), "the run ended by itself");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let second = format!("{run} --epochs 1 --quiet");
+    folder.fails(2, &words(&second), &["another run is going to write m", "name another file"]);
+    folder.ok(&words(&second.replace("-o m", "-o n")));
+    first.kill().expect("killed");
+    first.wait().expect("it ends");
+    folder.ok(&words(&second));
+}
+
+/// Several processes with one cache, which none of them finds filled, in one folder.
+#[test]
+fn processes_share_a_cache_and_a_folder() {
+    let folder = Folder::new();
+    table(&folder);
+    let run = "train table t.csv --target y --device gpu --quiet --epochs 3 --hidden 40,40 -o";
+    std::thread::scope(|scope| {
+        for i in 0..3 {
+            let folder = &folder;
+            scope.spawn(move || folder.ok(&words(&format!("{run} m{i}"))));
+        }
+    });
+    folder.ok(&words(&format!("{run} later")));
+    let of = |name: &str| std::fs::read(folder.path(name)).expect("there");
+    for i in 0..3 {
+        assert!(of(&format!("m{i}")) == of("later"), "m{i} has other bytes");
+    }
+}
+
+#[test]
+fn a_batch_in_parts_is_asked_for_by_a_flag() {
+    let folder = Folder::new();
+    table(&folder);
+    let run = "train table t.csv --target y --device cpu --quiet --json --epochs 3 --hidden 16";
+    let loss = |more: &str| {
+        let found = json(&folder.ok(&words(&format!("{run}{more} -o m"))));
+        found["history"]["loss"][2].as_f64().expect("a loss")
+    };
+    let (whole, parts) = (loss(""), loss(" --micro-batch 3"));
+    assert!((whole - parts).abs() < 1e-5 * (1.0 + whole), "{parts} for {whole}");
+    folder.fails(2, &words(&format!("{run} --micro-batch 0")), &["micro_batch"]);
 }
 
 #[cfg(unix)]

@@ -182,6 +182,15 @@ fn gpu_runs_follow_numpy() {
     }
 }
 
+/// Weights, data and values between layers in many pieces: 64 KiB hold 16,384 numbers.
+#[test]
+fn gpu_runs_follow_numpy_in_small_bindings() {
+    let device = Device::open_limited(64 << 10).expect("an adapter");
+    for name in NAMES {
+        check(name, &|golden| on(golden, &device), 1e-5, 1e-4);
+    }
+}
+
 #[test]
 fn cpu_runs_follow_numpy() {
     for name in NAMES {

@@ -27,6 +27,7 @@ const NAMES: &[&str] = &[
     "rmsprop",
     "smooth_binary",
     "smooth_classes",
+    "unet",
 ];
 
 struct Run {

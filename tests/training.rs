@@ -763,3 +763,114 @@ fn a_run_interrupted_within_an_epoch_resumes_to_the_same_bits() {
         }
     }
 }
+
+/// The same rows of ids, padded and each as long as it is: one in twenty is much longer than the others.
+fn padded_and_ragged(rows: usize, below: usize) -> [Inputs; 2] {
+    let length = 90;
+    let (mut padded, mut values, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+    for row in 0..rows {
+        let words = if row % 20 == 3 { length - row % 11 } else { row % 7 };
+        let ids = (0..words).map(|i| (1 + (row * row + 3 * i * i + i) % (below - 1)) as u32);
+        values.extend(ids.clone());
+        padded.extend(ids);
+        padded.resize((row + 1) * length, 0);
+        ends.push(values.len());
+    }
+    [Inputs::Ids { values: padded, length }, Inputs::Ragged { values, ends, length }]
+}
+
+#[test]
+fn rows_of_different_lengths_train_as_padded_ones_do() {
+    let adam = Trainer { epochs: 3, batch_size: 16, ..Trainer::default() };
+    let sgd = Trainer { optimizer: Optimizer::sgd(0.1, 0.9), ..adam.clone() };
+    let classes = Layer::dense(3, Activation::Softmax);
+    let runs = [
+        // Sorted with lazy rows, sorted whole, and what is summed directly where it is padded.
+        (vec![Layer::embedding(900, 6), Layer::mean_pool(), classes.clone()], 900, &adam),
+        (vec![Layer::embedding(900, 6), Layer::mean_pool(), classes.clone()], 900, &sgd),
+        (
+            vec![
+                Layer::embedding_bag(40, 5, BagMode::SqrtN, Activation::Tanh),
+                Layer::dropout(0.3),
+                classes,
+            ],
+            40,
+            &adam,
+        ),
+        // The ids themselves are the targets.
+        (
+            vec![
+                Layer::embedding_bag(40, 5, BagMode::Sum, Activation::Linear),
+                Layer::dense(40, Activation::Softmax),
+            ],
+            40,
+            &adam,
+        ),
+    ];
+    for (layers, below, trainer) in runs {
+        let of = |inputs: &Inputs| {
+            let targets = match layers.len() {
+                2 => Targets::Inputs,
+                _ => {
+                    let classes = (0..inputs.rows()).map(|row| (row % 3) as f32).collect();
+                    Targets::Values { values: classes, width: 1 }
+                }
+            };
+            Dataset::new(inputs.clone(), targets, "rows").expect("rows")
+        };
+        let data = padded_and_ragged(203, below).map(|inputs| of(&inputs));
+        for device in [gpu(), &Device::cpu()] {
+            let fit = |data: &Dataset| {
+                let input = Input::Ids { length: 90 };
+                let loss = Loss::CategoricalCrossentropy;
+                let mut model = Model::new(input, layers.clone(), loss, 5).expect("a model");
+                let stops = EarlyStopping { patience: 9 };
+                let trainer = Trainer { early_stopping: Some(stops), ..trainer.clone() };
+                let history = trainer.fit(&mut model, data, Some(data), device).expect("a run");
+                (model, history)
+            };
+            let ([padded, ragged], again) = (data.each_ref().map(fit), fit(&data[1]));
+            assert_eq!((bits(&ragged.0), &ragged.1), (bits(&again.0), &again.1));
+            for (a, b) in padded.1.val_loss.iter().zip(&ragged.1.val_loss) {
+                assert!((a - b).abs() < 1e-5, "{a} and {b} on {}, {layers:?}", device.name());
+            }
+            let values = |model: &Model| -> Vec<f32> {
+                model.parameters().iter().flat_map(|p| p.values.clone()).collect()
+            };
+            for (a, b) in values(&padded.0).iter().zip(values(&ragged.0)) {
+                assert!((a - b).abs() < 1e-4, "{a} and {b} on {}, {layers:?}", device.name());
+            }
+            // One model answers both alike, to the bit.
+            let [a, b] = data.each_ref().map(|data| {
+                (
+                    padded.0.predict(data.inputs(), device).expect("outputs"),
+                    padded.0.evaluate(data, device),
+                )
+            });
+            assert_eq!(a.0, b.0, "on {}", device.name());
+            let [a, b] = [a.1, b.1].map(|metrics| metrics.expect("a loss").loss);
+            assert!((a - b).abs() < 1e-6, "{a} and {b}");
+        }
+    }
+}
+
+#[test]
+fn rows_of_different_lengths_are_checked() {
+    let [_, ragged] = padded_and_ragged(20, 40);
+    let Inputs::Ragged { values, mut ends, length } = ragged else { panic!("ragged") };
+    let dataset = |values: Vec<u32>, ends: Vec<usize>| {
+        Dataset::new(Inputs::Ragged { values, ends, length }, Targets::Inputs, "rows")
+    };
+    let flat =
+        vec![Layer::embedding(40, 4), Layer::flatten(), Layer::dense(40, Activation::Softmax)];
+    let model = Model::new(Input::Ids { length }, flat, Loss::CategoricalCrossentropy, 1);
+    let rows = dataset(values.clone(), ends.clone()).expect("rows");
+    let error = model.expect("a model").evaluate(&rows, &Device::cpu()).expect_err("one length");
+    assert!(error.to_string().contains("rows of one"), "{error}");
+    let mut wrong = values.clone();
+    wrong[ends[4]] = 99;
+    let wrong = dataset(wrong, ends.clone()).expect("rows").check_ids(40).expect_err("outside");
+    assert!(wrong.to_string().contains("row 6, position 1"), "{wrong}");
+    ends[3] = values.len() + 1;
+    assert!(dataset(values, ends).is_err());
+}

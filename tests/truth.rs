@@ -390,3 +390,66 @@ fn nothing_of_a_file_reaches_a_terminal_as_a_sequence() {
     let answers = folder.ok(&["predict", "m.st", "e.csv", "--device", "cpu"]);
     assert_eq!(answers.lines().count(), 40, "{answers}");
 }
+
+/// Figures of every fold, by name.
+fn each_fold(found: &Value, name: &str) -> Vec<f64> {
+    let folds = found["folds"]["each"].as_array().expect("folds");
+    folds.iter().map(|fold| fold["figures"][name].as_f64().expect("a figure")).collect()
+}
+
+#[test]
+fn folds_test_every_row_once_and_the_model_has_seen_all() {
+    let folder = Folder::new();
+    let iris = format!("{DATA}iris-train.csv");
+    let shared = ["--device", "cpu", "--folds", "4", "--epochs", "60", "--json", "--quiet"];
+    let of = |first: &[&str], output: &str| {
+        json(&folder.ok(&[first, &shared, &["-o", output]].concat()))
+    };
+    let found = of(&["train", "table", &iris, "--target", "target"], "a.st");
+    let folds = found["folds"]["each"].as_array().expect("folds");
+    let rows: u64 = folds.iter().map(|fold| fold["rows"].as_u64().expect("rows")).sum();
+    assert_eq!((rows, &found["training_rows"]), (112, &Value::from(112)));
+    assert!(folds.iter().all(|fold| fold["training_rows"] == 84));
+    let values = each_fold(&found, "accuracy");
+    let mean = values.iter().sum::<f64>() / 4.0;
+    let deviation = (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / 4.0).sqrt();
+    let told = &found["folds"]["figures"]["accuracy"];
+    assert!((told["mean"].as_f64().expect("a mean") - mean).abs() < 1e-12 && mean > 0.8, "{told}");
+    assert!((told["deviation"].as_f64().expect("one") - deviation).abs() < 1e-12, "{told}");
+    // One seed, one result; and the model is that of a run without folds.
+    assert_eq!(
+        of(&["train", "table", &iris, "--target", "target"], "b.st")["folds"],
+        found["folds"]
+    );
+    folder.ok(&[
+        "train", "table", &iris, "--target", "target", "--device", "cpu", "--epochs", "60", "-o",
+        "c.st",
+    ]);
+    let bytes = |name: &str| std::fs::read(folder.path(name)).expect("a model");
+    assert_eq!(bytes("a.st"), bytes("c.st"));
+
+    let diabetes = format!("{DATA}diabetes-train.csv");
+    let found = of(&["train", "table", &diabetes, "--target", "target"], "d.st");
+    assert!(found["folds"]["figures"]["mae"]["mean"].as_f64().expect("in its unit") > 30.0);
+
+    folder.reviews();
+    let found = of(&["train", "text", "reviews.csv", "--validation-split", "0.2"], "t.st");
+    assert_eq!(found["validation_rows"], 0);
+    assert!(each_fold(&found, "f1_macro").iter().all(|&f1| f1 > 0.9), "{found}");
+}
+
+#[test]
+fn what_cannot_be_folded_is_said() {
+    let folder = Folder::new();
+    let table =
+        rows(40, |i| format!("{},{}\n", i % 5, if i < 3 { "rare" } else { ["a", "b"][i % 2] }));
+    folder.write("t.csv", format!("x,y\n{table}"));
+    let train = ["train", "table", "t.csv", "--target", "y", "--device", "cpu", "--epochs", "2"];
+    let told = said(&folder, &[&train[..], &["--folds", "4", "-o", "m.st"]].concat());
+    assert!(told.contains("\"rare\" has 3 rows, fewer than the 4 folds"), "{told}");
+    for (folds, words) in [("30", "at most 19"), ("41", "there are 40 rows"), ("1", "from 2")] {
+        folder.fails(2, &[&train[..], &["--folds", folds, "-o", "n.st"]].concat(), &[words]);
+    }
+    let from = ["--folds", "4", "--from", "m.st", "-o", "n.st"];
+    folder.fails(2, &[&train[..], &from].concat(), &["folds are given"]);
+}

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::files;
 
 /// The folder, where there is one.
-fn folder() -> Option<PathBuf> {
+pub fn folder() -> Option<PathBuf> {
     match std::env::var_os("WGSLEARN_CACHE") {
         Some(path) if path.is_empty() => None,
         Some(path) => Some(path.into()),

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::memory::{Memory, Part};
 use super::{Executor, Timing, median};
-use crate::error::{Error, Result};
+use crate::error::{DeviceFault, Error, Result};
 use crate::kernels::{Access, Element, Real, Slot, Span};
 use crate::program::{MAX_BINDINGS, Program, RoutineId, Run};
 
@@ -68,7 +68,7 @@ impl<T: Real> CpuExecutor<T> {
     /// Makes the buffers.
     ///
     /// # Errors
-    /// [`Error::Device`] when the memory for them cannot be had, [`Error::Model`] where the program is not sound.
+    /// [`Error::Fault`] when the memory for them cannot be had, [`Error::Model`] where the program is not sound.
     pub fn new(program: &Program) -> Result<Self> {
         program.check()?;
         let size = |element| match element {
@@ -77,10 +77,12 @@ impl<T: Real> CpuExecutor<T> {
         };
         let sizes = program.buffers.iter().map(|buffer| buffer.len.saturating_mul(size(buffer.element)));
         let memory = Memory::new(sizes).map_err(|reason| {
-            Error::Device(format!(
-                "the program's buffers, {} MB in all, do not fit in memory ({reason}); take a smaller batch or model",
-                program.bytes() / 1_000_000
-            ))
+            Error::Fault(DeviceFault::OutOfMemory {
+                device: "the CPU backend".into(),
+                what: format!("the model, its optimizer and its batch ({reason})"),
+                needed: Some(program.bytes()),
+                free: super::memory_info::free_memory(),
+            })
         })?;
         Ok(Self { program: program.clone(), memory, precision: PhantomData })
     }
@@ -167,14 +169,19 @@ impl<T: Real> Executor for CpuExecutor<T> {
     fn run(&mut self, runs: &[Run]) -> Result<()> {
         runs.iter().try_for_each(|run| self.program.check_run(run.routine))?;
         let bytes = self.program.bytes();
-        let work = || {
+        let is_short = |run: &Run| self.program.routines[run.routine.0].is_short;
+        let are_short = runs.iter().all(|run| run.times == 1 && is_short(run));
+        let mut work = || {
             for run in runs {
                 for _ in 0..run.times {
                     self.step(run.routine.0, |_| {});
                 }
             }
         };
-        in_the_pool(bytes, work);
+        match are_short {
+            true => work(),
+            false => in_the_pool(bytes, work),
+        }
         Ok(())
     }
 

@@ -1,17 +1,36 @@
 //! Backends: what runs a [`crate::program::Program`]. `gpu` is any wgpu adapter, `cpu` the kernels' references.
 
 mod cache;
+mod check;
 mod contest;
 mod cpu;
 mod device;
+mod faults;
 mod gpu;
+#[cfg(feature = "unstable")]
+mod measure;
 mod memory;
 mod memory_info;
+#[cfg(feature = "unstable")]
+mod survey;
 mod tuner;
 
+pub use cache::folder as cache_folder;
+pub use check::Gap;
+#[cfg(feature = "unstable")]
+pub use check::{Compared, Oracle};
 pub use cpu::CpuExecutor;
+pub use faults::Fault;
 pub use device::{AdapterInfo, Device, DeviceKind, list_adapters, no_gpu_note};
 pub use gpu::GpuExecutor;
+#[cfg(feature = "unstable")]
+pub use measure::{Ceilings, measure, measure_within};
+#[cfg(feature = "unstable")]
+pub use survey::{AdapterReport, survey_adapters};
+#[cfg(feature = "unstable")]
+pub use tuner::TunedChoice;
+
+pub(crate) use memory_info::free_memory;
 
 use crate::error::Result;
 use crate::kernels::Span;
@@ -97,4 +116,48 @@ pub struct HostTime {
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::{Executor, Timing};
+    use crate::error::Result;
+    use crate::kernels::Span;
+    use crate::program::{RoutineId, Run};
+
+    /// An executor of a device that computes wrong: the middle element of all that is read is off, by 1 for words.
+    pub(crate) struct Tampered(pub Box<dyn Executor>);
+
+    impl Executor for Tampered {
+        fn write_f32(&mut self, span: Span, values: &[f32]) -> Result<()> {
+            self.0.write_f32(span, values)
+        }
+        fn write_u32(&mut self, span: Span, values: &[u32]) -> Result<()> {
+            self.0.write_u32(span, values)
+        }
+        fn read_f32(&mut self, span: Span) -> Result<Vec<f32>> {
+            let mut values = self.0.read_f32(span)?;
+            let middle = values.len() / 2;
+            values[middle] += 0.01 * (1.0 + values[middle].abs());
+            Ok(values)
+        }
+        fn read_u32(&mut self, span: Span) -> Result<Vec<u32>> {
+            let mut words = self.0.read_u32(span)?;
+            let middle = words.len() / 2;
+            words[middle] ^= 1;
+            Ok(words)
+        }
+        fn copy(&mut self, from: Span, to: Span) -> Result<()> {
+            self.0.copy(from, to)
+        }
+        fn run(&mut self, runs: &[Run]) -> Result<()> {
+            self.0.run(runs)
+        }
+        fn time(&mut self, routine: RoutineId, times: usize) -> Result<f64> {
+            self.0.time(routine, times)
+        }
+        fn profile(&mut self, routine: RoutineId, times: usize) -> Result<Vec<Timing>> {
+            self.0.profile(routine, times)
+        }
+    }
 }

@@ -19,6 +19,20 @@ const FILE: &str = "tuning.json";
 /// By adapter, kernel and size class; of all adapters, as in the file.
 type All = BTreeMap<String, Times>;
 
+/// What measuring has found of one kernel and size class.
+#[cfg(feature = "unstable")]
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct TunedChoice {
+    /// The kernel.
+    pub kernel: String,
+    /// Parameters that share the choice.
+    pub size_class: String,
+    /// The variant; none while some are not measured.
+    pub choice: Option<String>,
+    /// Median time of one dispatch, by variant.
+    pub microseconds: BTreeMap<String, f64>,
+}
+
 /// The choices for one adapter.
 #[derive(Debug)]
 pub(super) struct Tuner {
@@ -36,9 +50,27 @@ impl Tuner {
     /// With what earlier runs found.
     pub fn new(info: &wgpu::AdapterInfo) -> Tuner {
         let state = State { all: read(), left: BUDGET };
-        let driver = (&info.name, info.backend, &info.driver, &info.driver_info);
-        let version = env!("CARGO_PKG_VERSION");
-        Tuner { adapter: format!("{driver:?} {version}"), state: Mutex::new(state) }
+        Tuner { adapter: super::gpu::key(info), state: Mutex::new(state) }
+    }
+
+    /// What is known of this adapter, by kernel and size class.
+    #[cfg(feature = "unstable")]
+    pub fn choices(&self) -> Vec<TunedChoice> {
+        let all = read();
+        let known = all.iter().filter_map(|(key, times)| {
+            let place = key.strip_prefix(self.adapter.as_str())?.trim_start();
+            let (kernel, size_class) = place.split_once(' ').unwrap_or((place, ""));
+            let seconds = times.seconds.iter();
+            Some(TunedChoice {
+                kernel: kernel.to_owned(),
+                size_class: size_class.to_owned(),
+                choice: times.choice.clone(),
+                microseconds: seconds
+                    .map(|(name, seconds)| (name.clone(), 1e6 * super::median(seconds.clone())))
+                    .collect(),
+            })
+        });
+        known.collect()
     }
 
     /// The best of `candidates`, on hardware the rule's variant first, for these parameters: remembered, or measured while there

@@ -30,6 +30,9 @@ pub(super) struct Options {
     /// Column or key of the label
     #[arg(long, default_value = "label")]
     label_column: String,
+    /// What stands between several labels of a text; that of the training unless given
+    #[arg(long, value_name = "TEXT")]
+    label_separator: Option<String>,
     #[command(flatten)]
     rows: RowsOptions,
     /// Leave out texts without a known word
@@ -59,7 +62,8 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
         label: Some(options.label_column.clone()),
         format: options.rows.format,
         no_header: options.rows.no_header,
-        keep_blank: false,
+        label_separator: options.label_separator.clone(),
+        ..TextColumns::default()
     };
     let targets = options.targets.as_deref();
     let found = evaluate(&model, &options.data, targets, &columns, options.skip_unknown, &device)?;
@@ -86,6 +90,7 @@ pub(super) fn json(found: &Evaluation) -> serde_json::Value {
         "loss": found.metrics.loss,
         "accuracy": found.metrics.accuracy,
         "report": found.classification,
+        "labels": found.labels,
         "regression": found.regression,
         "data": found.account,
     });
@@ -103,6 +108,9 @@ pub(super) fn text(found: &Evaluation) -> String {
     }
     if let Some(report) = &found.classification {
         text += &format!("\n\n{report}\n{}", report.confusion_text());
+    }
+    if let Some(report) = &found.labels {
+        text += &format!("\n\n{report}");
     }
     if let Some(report) = &found.regression {
         text += &format!("\n{report}");

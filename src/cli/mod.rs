@@ -5,15 +5,20 @@ mod bench;
 mod compare_pca;
 mod demo;
 mod devices;
+mod doctor;
 mod encode;
+mod errors;
 mod evaluate;
+mod explain;
 mod predict;
 mod progress;
+mod quantize;
 mod reconstruct;
 mod signals;
 mod summary;
 mod train;
 mod translate;
+mod tune;
 mod vectors;
 
 use std::io::{ErrorKind, Write};
@@ -40,6 +45,7 @@ use crate::run::SettingType;
   wgslearn reconstruct autoencoder.safetensors images/ -o grid.png
   wgslearn train --config run.toml                any stack of layers
   wgslearn devices                                what it can run on
+  wgslearn doctor                                 whether that computes right, and how fast
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 or 143 ended by Ctrl-C or termination: a training run\nthen ends behind its step and writes its best weights; a second signal ends it at once.")]
 struct Cli {
@@ -51,7 +57,10 @@ struct Cli {
 enum Command {
     Demo(demo::Options),
     Train(Box<train::Options>),
+    Tune(Box<tune::Options>),
     Evaluate(evaluate::Options),
+    Errors(errors::Options),
+    Explain(explain::Options),
     Predict(predict::Options),
     Encode(encode::EncodeOptions),
     Decode(encode::DecodeOptions),
@@ -61,8 +70,10 @@ enum Command {
     Similar(vectors::SimilarOptions),
     Neighbours(vectors::NeighboursOptions),
     Export(vectors::ExportOptions),
+    Quantize(quantize::Options),
     Summary(summary::Options),
     Devices(devices::Options),
+    Doctor(doctor::Options),
     Bench(bench::Options),
 }
 
@@ -83,7 +94,11 @@ struct DeviceOption {
 
 impl DeviceOption {
     fn open(&self) -> crate::Result<Device> {
-        Device::open(&self.device)
+        let device = Device::open(&self.device)?;
+        if let Some(warning) = device.warning() {
+            note(format_args!("warning: {warning}"));
+        }
+        Ok(device)
     }
 }
 
@@ -134,7 +149,10 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Demo(options) => demo::run(&options),
         Command::Train(options) => train::run(&options),
+        Command::Tune(options) => tune::run(&options),
         Command::Evaluate(options) => evaluate::run(&options),
+        Command::Errors(options) => errors::run(&options),
+        Command::Explain(options) => explain::run(&options),
         Command::Predict(options) => predict::run(&options),
         Command::Encode(options) => encode::run_encode(&options),
         Command::Decode(options) => encode::run_decode(&options),
@@ -144,8 +162,10 @@ pub fn main() -> ExitCode {
         Command::Similar(options) => vectors::run_similar(&options),
         Command::Neighbours(options) => vectors::run_neighbours(&options),
         Command::Export(options) => vectors::run_export(&options),
+        Command::Quantize(options) => quantize::run(&options),
         Command::Summary(options) => summary::run(&options),
         Command::Devices(options) => devices::run(&options),
+        Command::Doctor(options) => doctor::run(&options),
         Command::Bench(options) => bench::run(&options),
     };
     let Err(error) = outcome else { return ExitCode::SUCCESS };

@@ -14,8 +14,8 @@ use crate::data::Account;
 use crate::error::Error;
 use crate::model::Model;
 use crate::run::{
-    Arity, HEADINGS, Loaded, Range, RunConfig, RunKind, RunObserver, Setting, Settings,
-    hyperparameters, setting_by_flag, train_observed, train_words_observed,
+    Arity, FoldFigures, Folds, HEADINGS, Loaded, Range, RunConfig, RunKind, RunObserver, Setting,
+    Settings, Spread, hyperparameters, setting_by_flag, train_observed, train_words_observed,
 };
 use crate::train::{End, EpochReport, Profile, Session, Trainer};
 
@@ -85,7 +85,8 @@ const FORMS: [Form; 6] = [
         )),
         examples: "Examples:
   wgslearn train table iris.csv --target species
-  wgslearn train table houses.csv --target price --hidden 100,50,20 --epochs 200",
+  wgslearn train table houses.csv --target price --hidden 100,50,20 --epochs 200
+  wgslearn train table iris.csv --target species --folds 5    how good, and how sure that is",
     },
     Form {
         kind: RunKind::Images,
@@ -200,7 +201,7 @@ fn flag(row: &'static Setting, kind: Option<RunKind>) -> Arg {
     }
 }
 
-fn with_flags(mut command: Command, kind: Option<RunKind>) -> Command {
+pub(super) fn with_flags(mut command: Command, kind: Option<RunKind>) -> Command {
     let rows = rows(kind);
     for heading in HEADINGS {
         for &row in rows.iter().filter(|row| row.spec.heading == heading) {
@@ -254,6 +255,42 @@ impl Args for Options {
     }
 }
 
+/// The flags that a command was given, with their values, in the order of the table.
+pub(super) fn given_flags(own: &ArgMatches, kind: Option<RunKind>) -> Vec<(&'static str, String)> {
+    let mut flags = Vec::new();
+    for row in rows(kind) {
+        let flag = row.spec.flag;
+        if row.spec.negated {
+            if own.get_flag(flag) {
+                flags.push((flag, "false".to_owned()));
+            }
+        } else if let Some(value) = own.get_one::<String>(flag) {
+            flags.push((flag, value.clone()));
+        }
+    }
+    flags
+}
+
+/// Settings by flags, as they are given for a run of this kind.
+pub(super) fn settings_of_flags(
+    flags: &[(&'static str, String)],
+    kind: RunKind,
+) -> Result<Settings, Error> {
+    let mut over = Settings::default();
+    for (flag, text) in flags {
+        let Some(row) = setting_by_flag(flag, kind) else {
+            return Err(Error::usage(format!(
+                "--{flag} is not for a run of the kind {}; leave it out",
+                kind.name()
+            )));
+        };
+        over.set(row, text).map_err(|wanted| {
+            Error::usage(format!("--{flag} is \"{text}\", but takes {wanted}"))
+        })?;
+    }
+    Ok(over)
+}
+
 impl FromArgMatches for Options {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Options, clap::Error> {
         let (kind, own) = match matches.subcommand() {
@@ -262,17 +299,7 @@ impl FromArgMatches for Options {
             }
             None => (None, matches),
         };
-        let mut flags = Vec::new();
-        for row in rows(kind) {
-            let flag = row.spec.flag;
-            if row.spec.negated {
-                if own.get_flag(flag) {
-                    flags.push((flag, "false".to_owned()));
-                }
-            } else if let Some(value) = own.get_one::<String>(flag) {
-                flags.push((flag, value.clone()));
-            }
-        }
+        let flags = given_flags(own, kind);
         // Options of every form are known above the kind, too.
         Ok(Options { kind, flags, show: ShowOptions::from_arg_matches(own)? })
     }
@@ -322,19 +349,7 @@ impl Options {
         }
         settings.kind = self.kind.or(settings.kind);
         let kind = settings.run_kind();
-        let mut over = Settings::default();
-        for (flag, text) in &self.flags {
-            let Some(row) = setting_by_flag(flag, kind) else {
-                return Err(Error::usage(format!(
-                    "--{flag} is not for a run of the kind {}; leave it out",
-                    kind.name()
-                ))
-                .into());
-            };
-            over.set(row, text).map_err(|wanted| {
-                Error::usage(format!("--{flag} is \"{text}\", but takes {wanted}"))
-            })?;
-        }
+        let over = settings_of_flags(&self.flags, kind)?;
         settings.overlay(over);
         let checked = || {
             let config = settings.resolve()?;
@@ -426,6 +441,16 @@ impl RunObserver for Shown<'_> {
         self.watch_signals();
     }
 
+    fn fold(&mut self, number: usize, of: usize, found: &FoldFigures) {
+        if !self.show.quiet && !self.show.json {
+            self.progress.note(format_args!(
+                "fold {number}/{of}  rows {}  {}",
+                found.rows,
+                figures_as_text(found.figures.iter().copied())
+            ));
+        }
+    }
+
     fn interrupted(&mut self) -> bool {
         self.signals.asked().is_some()
     }
@@ -437,6 +462,45 @@ impl RunObserver for Shown<'_> {
     fn warn(&mut self, message: &str) {
         self.progress.note(format_args!("warning: {message}"));
     }
+}
+
+/// Figures on one line.
+fn figures_as_text(figures: impl Iterator<Item = (&'static str, f64)>) -> String {
+    figures.map(|(name, value)| format!("{name} {value:.4}")).collect::<Vec<_>>().join("  ")
+}
+
+/// What cross-validation found, as a table.
+fn folds_as_text(folds: &Folds) -> String {
+    let spreads = folds.spreads();
+    let width = spreads.iter().map(|spread| spread.name.len()).max().unwrap_or_default();
+    let mut text = format!("{:width$}  {:>10}  {:>10}", "", "mean", "deviation");
+    for Spread { name, mean, deviation, .. } in spreads {
+        text += &format!("\n{name:width$}  {mean:>10.4}  {deviation:>10.4}");
+    }
+    format!("{} folds\n\n{text}\n", folds.folds.len())
+}
+
+/// What cross-validation found, for programs.
+fn folds_as_json(folds: &Folds) -> serde_json::Value {
+    let object = |figures: &[(&'static str, f64)]| -> serde_json::Map<String, serde_json::Value> {
+        figures.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect()
+    };
+    let spreads = folds.spreads().into_iter().map(|spread| {
+        let found = serde_json::json!({ "mean": spread.mean, "deviation": spread.deviation });
+        (spread.name.to_owned(), found)
+    });
+    let each = folds.folds.iter().map(|fold| {
+        serde_json::json!({
+            "rows": fold.rows,
+            "training_rows": fold.training_rows,
+            "epoch": fold.epoch,
+            "figures": object(&fold.figures),
+        })
+    });
+    serde_json::json!({
+        "figures": spreads.collect::<serde_json::Map<_, _>>(),
+        "each": each.collect::<Vec<_>>(),
+    })
 }
 
 /// What a run that ended early kept, where, and how to go on.
@@ -462,7 +526,9 @@ fn kept(end: &End, config: &RunConfig, step: u64, epoch: usize) -> String {
             "run the same command again: it goes on from {}, to the bits of a run that was not stopped",
             path.display()
         ),
-        (_, None) if is_words => "run the command again: word vectors begin anew".to_owned(),
+        (_, None) if is_words => {
+            "give the command --checkpoint FILE: it then goes on where it was stopped; without one, word vectors begin anew".to_owned()
+        },
         (_, None) => match output.model.as_ref().filter(|_| step > 0) {
             Some(path) => format!(
                 "train that model on: --from {} -o ANOTHER; with --checkpoint FILE a run goes on where it was stopped",
@@ -561,11 +627,15 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
             "kept_epoch": outcome.epoch,
             "test": outcome.evaluation.as_ref().filter(|_| tests).map(super::evaluate::json),
             "validation": outcome.evaluation.as_ref().filter(|_| !tests).map(super::evaluate::json),
+            "folds": outcome.folds.as_ref().map(folds_as_json),
         }))?;
         return ended();
     }
     // What ended early is told as that.
     ended()?;
+    if let Some(folds) = &outcome.folds {
+        print(folds_as_text(folds))?;
+    }
     let mut text = format!("epochs {}", history.loss.len());
     if let Some(best) = history.best_epoch {
         text += &format!(" (best {best})");

@@ -12,6 +12,16 @@ pub enum Inputs {
         /// Ids of a row.
         length: usize,
     },
+    /// Word ids of rows of different lengths, without padding: texts for a model that reads any length, a bag or a mean
+    /// over an embedding. A step over them costs what their ids cost.
+    Ragged {
+        /// Row by row.
+        values: Vec<u32>,
+        /// Where each row ends in `values`.
+        ends: Vec<usize>,
+        /// Ids of a row as the model's input says them; rows may have fewer or more.
+        length: usize,
+    },
     /// Features, `[rows, features]`.
     Matrix {
         /// Row by row.
@@ -25,7 +35,7 @@ impl Inputs {
     /// Elements of a row.
     pub fn width(&self) -> usize {
         match self {
-            Inputs::Ids { length, .. } => *length,
+            Inputs::Ids { length, .. } | Inputs::Ragged { length, .. } => *length,
             Inputs::Matrix { features, .. } => *features,
         }
     }
@@ -33,23 +43,47 @@ impl Inputs {
     /// Number of rows.
     pub fn rows(&self) -> usize {
         let values = match self {
+            Inputs::Ragged { ends, .. } => return ends.len(),
             Inputs::Ids { values, .. } => values.len(),
             Inputs::Matrix { values, .. } => values.len(),
         };
         values / self.width().max(1)
     }
 
-    /// The same rows, borrowed.
+    /// The same rows, borrowed: of ragged rows their ids alone.
     pub fn as_rows(&self) -> Rows<'_> {
         match self {
-            Inputs::Ids { values, .. } => Rows::Ids(values),
+            Inputs::Ids { values, .. } | Inputs::Ragged { values, .. } => Rows::Ids(values),
             Inputs::Matrix { values, .. } => Rows::Matrix(values),
+        }
+    }
+
+    /// Whether rows have lengths of their own.
+    pub(crate) fn is_ragged(&self) -> bool {
+        matches!(self, Inputs::Ragged { .. })
+    }
+
+    /// Where the ids of a ragged row lie among all.
+    pub(crate) fn span(&self, row: usize) -> std::ops::Range<usize> {
+        match self {
+            Inputs::Ragged { ends, .. } => {
+                row.checked_sub(1).map_or(0, |before| ends[before])..ends[row]
+            }
+            _ => row * self.width()..(row + 1) * self.width(),
         }
     }
 
     /// The rows of these numbers, in this order, each of which is below [`Inputs::rows`].
     pub(crate) fn take(&self, rows: &[usize]) -> Inputs {
         match self {
+            Inputs::Ragged { values, length, .. } => {
+                let (mut taken, mut ends) = (Vec::new(), Vec::with_capacity(rows.len()));
+                for &row in rows {
+                    taken.extend_from_slice(&values[self.span(row)]);
+                    ends.push(taken.len());
+                }
+                Inputs::Ragged { values: taken, ends, length: *length }
+            }
             Inputs::Ids { values, length } => {
                 Inputs::Ids { values: take(values, *length, rows), length: *length }
             }
@@ -133,6 +167,8 @@ pub enum Targets {
 pub struct Dataset {
     inputs: Inputs,
     targets: Targets,
+    /// What the loss of each row is multiplied by in training; empty where all count the same.
+    weights: Vec<f32>,
     source: String,
 }
 
@@ -159,7 +195,17 @@ impl Dataset {
         if width == 0 || rows == 0 {
             return wrong("there are no rows to learn from".into());
         }
-        inputs.as_rows().check(width, &source)?;
+        match &inputs {
+            Inputs::Ragged { values, ends, .. } => {
+                if !ends.is_sorted() || ends.last() != Some(&values.len()) {
+                    return wrong(format!(
+                        "the ends of {rows} rows do not fit their {} ids; each row ends where the next begins, the last with the ids",
+                        values.len()
+                    ));
+                }
+            }
+            _ => inputs.as_rows().check(width, &source)?,
+        }
         match &targets {
             Targets::Inputs => {}
             Targets::Values { values, width } => {
@@ -178,7 +224,40 @@ impl Dataset {
                 }
             }
         }
-        Ok(Dataset { inputs, targets, source })
+        Ok(Dataset { inputs, targets, weights: Vec::new(), source })
+    }
+
+    /// The same with a weight for each row: what its loss is multiplied by in training. The mean is over the rows as they
+    /// are counted, whatever they weigh (Keras' `sample_weight` and `sum_over_batch_size`); evaluations do not weigh.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when there are not as many as rows, one is below 0 or no finite number, all are 0, or the targets
+    /// are the inputs.
+    pub fn with_weights(self, weights: Vec<f32>) -> Result<Dataset> {
+        let wrong = |message: String| Err(Error::Data { place: self.source.clone(), message });
+        if self.targets == Targets::Inputs {
+            return wrong("rows that are given back have no weights; leave them out".into());
+        }
+        if weights.len() != self.rows() {
+            return wrong(format!("{} weights for {} rows", weights.len(), self.rows()));
+        }
+        let is_wrong = |weight: &f32| !(weight.is_finite() && *weight >= 0.0);
+        if let Some(row) = weights.iter().position(is_wrong) {
+            return wrong(format!(
+                "the weight of row {} is {}, but weights are finite and not below 0",
+                row + 1,
+                weights[row]
+            ));
+        }
+        if weights.iter().all(|&weight| weight == 0.0) {
+            return wrong("every row weighs 0, so there is nothing to learn from".into());
+        }
+        Ok(Dataset { weights, ..self })
+    }
+
+    /// The weight of each row; empty where all count the same.
+    pub fn weights(&self) -> &[f32] {
+        &self.weights
     }
 
     /// The inputs.
@@ -219,7 +298,7 @@ impl Dataset {
         match (&self.targets, &self.inputs) {
             (Targets::Values { values, .. }, _) => values,
             (Targets::Inputs, Inputs::Matrix { values, .. }) => values,
-            (Targets::Inputs, Inputs::Ids { .. }) => &[],
+            (Targets::Inputs, Inputs::Ids { .. } | Inputs::Ragged { .. }) => &[],
         }
     }
 
@@ -246,7 +325,11 @@ impl Dataset {
                 Targets::Values { values: take(values, *width, rows), width: *width }
             }
         };
-        Dataset { inputs: self.inputs.take(rows), targets, source: self.source.clone() }
+        let weights = match self.weights.is_empty() {
+            true => Vec::new(),
+            false => take(&self.weights, 1, rows),
+        };
+        Dataset { inputs: self.inputs.take(rows), targets, weights, source: self.source.clone() }
     }
 
     /// Splits off `fraction` of the rows, drawn by `seed`: (rest, split). Each part keeps its rows
@@ -275,10 +358,36 @@ impl Dataset {
     /// # Errors
     /// [`Error::Data`] names the first place that is not.
     pub fn check_ids(&self, rows: usize) -> Result<()> {
-        match self.inputs.as_rows() {
-            Rows::Ids(values) => check_ids_of(values, self.inputs.width(), rows, &self.source),
-            Rows::Matrix(_) => Ok(()),
+        check_ids_in(&self.inputs, rows, &self.source)
+    }
+}
+
+/// Checks that every id of these rows is below `rows`, the size of an embedding.
+pub(crate) fn check_ids_in(inputs: &Inputs, rows: usize, source: &str) -> Result<()> {
+    match inputs {
+        Inputs::Ids { values, length } => check_ids_of(values, *length, rows, source),
+        Inputs::Ragged { values, ends, .. } => {
+            let Some(at) = values.iter().position(|&id| id as usize >= rows) else { return Ok(()) };
+            let row = ends.partition_point(|&end| end <= at);
+            let place = at - inputs.span(row).start;
+            Err(outside(
+                values[at],
+                rows,
+                format!("{source}, row {}, position {}", row + 1, place + 1),
+            ))
         }
+        Inputs::Matrix { .. } => Ok(()),
+    }
+}
+
+/// The error of an id that an embedding of `rows` rows has not.
+fn outside(id: u32, rows: usize, place: String) -> Error {
+    Error::Data {
+        place,
+        message: format!(
+            "the id {id} is outside the embedding's {rows} rows (0 to {}); give the embedding more rows or correct the id",
+            rows - 1
+        ),
     }
 }
 
@@ -286,14 +395,11 @@ impl Dataset {
 pub(crate) fn check_ids_of(values: &[u32], length: usize, rows: usize, source: &str) -> Result<()> {
     match values.iter().position(|&id| id as usize >= rows) {
         None => Ok(()),
-        Some(i) => Err(Error::Data {
-            place: format!("{source}, row {}, position {}", i / length + 1, i % length + 1),
-            message: format!(
-                "the id {} is outside the embedding's {rows} rows (0 to {}); give the embedding more rows or correct the id",
-                values[i],
-                rows - 1
-            ),
-        }),
+        Some(i) => Err(outside(
+            values[i],
+            rows,
+            format!("{source}, row {}, position {}", i / length + 1, i % length + 1),
+        )),
     }
 }
 

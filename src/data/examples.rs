@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use super::account::Account;
+use super::account::{Account, lines_as_words};
 use super::format::Format;
 use super::separated::Separated;
 use super::source::ByteSource;
@@ -15,8 +15,12 @@ use crate::error::{Error, Result, did_you_mean};
 pub struct Examples {
     /// The texts.
     pub texts: Vec<String>,
-    /// Their labels; empty when labels were not asked for.
+    /// Their labels; empty when labels were not asked for, and where a text may have several.
     pub labels: Vec<String>,
+    /// The labels of each text, where it may have any number of them; else empty.
+    pub label_sets: Vec<Vec<String>>,
+    /// The weight of each text; empty when weights were not asked for.
+    pub weights: Vec<f32>,
     /// Where each text began in the file, from 1.
     pub lines: Vec<u64>,
     /// What became of the file's rows.
@@ -30,16 +34,29 @@ pub struct TextColumns {
     pub text: String,
     /// The label; `None` to read texts alone.
     pub label: Option<String>,
+    /// The column or key of a text's weight; `None` where all count the same.
+    pub weight: Option<String>,
     /// The format; told from the file where it is not given.
     pub format: Option<Format>,
     /// Whether a CSV or TSV file has no line of names: columns are called 0, 1, 2.
     pub no_header: bool,
+    /// Whether a text may have any number of labels, also where none has more than one. Files of which a row has
+    /// several, and JSON lists, say so themselves.
+    pub multi_label: bool,
+    /// What stands between the labels of a row, in formats that have no list of their own. A text may then have any
+    /// number of labels.
+    pub label_separator: Option<String>,
     /// Whether a blank line is an empty text, as where every line gets an answer, rather than left
     /// out.
     pub keep_blank: bool,
 }
 
 impl TextColumns {
+    /// Whether a text may have any number of labels, as far as is said.
+    fn may_have_several(&self) -> bool {
+        self.multi_label || self.label_separator.is_some()
+    }
+
     /// The texts of a column, without labels.
     pub fn of_texts(text: &str) -> TextColumns {
         TextColumns { text: text.to_owned(), label: None, ..TextColumns::default() }
@@ -51,8 +68,11 @@ impl Default for TextColumns {
         TextColumns {
             text: "text".into(),
             label: Some("label".into()),
+            weight: None,
             format: None,
             no_header: false,
+            multi_label: false,
+            label_separator: None,
             keep_blank: false,
         }
     }
@@ -84,6 +104,7 @@ pub fn read_examples_of(source: &ByteSource, columns: &TextColumns) -> Result<Ex
         return Err(Error::data(source.path(), "the file has no rows; give one text a line"));
     }
     examples.account.source = Account::new(source.path()).source;
+    examples.finish_labels(source, columns)?;
     Ok(examples)
 }
 
@@ -107,6 +128,14 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
         .map(|(text, line)| (line, text.strip_suffix(b"\r").unwrap_or(text)))
 }
 
+/// A row's weight: a number from 0 on.
+pub(super) fn weight_of(path: &Path, line: u64, field: &str) -> Result<f32> {
+    let weight = field.trim().parse().ok().filter(|weight: &f32| weight.is_finite());
+    weight.filter(|&weight| weight >= 0.0).ok_or_else(|| {
+        Error::line(path, line, format!("the weight \"{field}\" is no number from 0 on"))
+    })
+}
+
 /// The text of a line or field, from a file of which line `line` is read.
 pub(super) fn utf8<'b>(path: &Path, line: u64, bytes: &'b [u8]) -> Result<&'b str> {
     std::str::from_utf8(bytes).map_err(|error| {
@@ -123,30 +152,105 @@ pub(super) fn utf8<'b>(path: &Path, line: u64, bytes: &'b [u8]) -> Result<&'b st
     })
 }
 
+/// The labels of a row, as a format gives them.
+enum RowLabels<'l> {
+    /// None are asked for.
+    NotAsked,
+    /// A field, which holds one label, or several with separators between.
+    Field(&'l str),
+    /// A list.
+    List(Vec<&'l str>),
+}
+
 impl Examples {
     fn push(
         &mut self,
         source: &ByteSource,
         line: u64,
         text: String,
-        label: Option<&str>,
+        labels: RowLabels<'_>,
+        columns: &TextColumns,
     ) -> Result<()> {
-        if let Some(label) = label {
-            let label = label.trim();
-            if label.is_empty() {
+        let labels = match (labels, &columns.label_separator) {
+            (RowLabels::NotAsked, _) => None,
+            (RowLabels::Field(field), Some(separator)) => {
+                Some(field.split(&separator[..]).collect())
+            }
+            (RowLabels::Field(field), None) if columns.multi_label && field.trim().is_empty() => {
+                Some(Vec::new())
+            }
+            (RowLabels::Field(field), None) => Some(vec![field]),
+            (RowLabels::List(labels), _) => Some(labels),
+        };
+        if let Some(mut labels) = labels {
+            labels.iter_mut().for_each(|label| *label = label.trim());
+            if columns.label_separator.is_some() {
+                labels.retain(|label| !label.is_empty());
+            } else if labels.iter().any(|label| label.is_empty()) {
                 return Err(Error::line(
                     source.path(),
                     line,
                     "the label is empty; label the row or remove it",
                 ));
             }
-            self.labels.push(label.to_owned());
+            match &labels[..] {
+                // As long as each has one.
+                [label] if self.label_sets.is_empty() && !columns.may_have_several() => {
+                    self.labels.push((*label).to_owned());
+                }
+                labels => {
+                    let one_each = self.labels.drain(..).map(|label| vec![label]);
+                    self.label_sets.extend(one_each);
+                    let mut set: Vec<String> = Vec::with_capacity(labels.len());
+                    for label in labels {
+                        if !set.iter().any(|known| known == label) {
+                            set.push((*label).to_owned());
+                        }
+                    }
+                    self.label_sets.push(set);
+                }
+            }
         }
         self.texts.push(text);
         self.lines.push(line);
         Ok(())
     }
+
+    /// Says that texts have several labels, where nobody said so before; without such a text, one that has none is
+    /// refused.
+    fn finish_labels(&mut self, source: &ByteSource, columns: &TextColumns) -> Result<()> {
+        if self.label_sets.is_empty() || columns.may_have_several() {
+            return Ok(());
+        }
+        let lines_of = |is: fn(usize) -> bool| -> Vec<u64> {
+            let sets = self.label_sets.iter().zip(&self.lines);
+            sets.filter(|(set, _)| is(set.len())).map(|(_, &line)| line).collect()
+        };
+        let several = lines_of(|labels| labels > 1);
+        if let (true, [line, ..]) = (several.is_empty(), &lines_of(|labels| labels == 0)[..]) {
+            return Err(Error::line(
+                source.path(),
+                *line,
+                format!(
+                    "the row has no label (a word that begins with {PREFIX}, or an element of its list); label the row or remove it, or say that texts may have several labels, or none (multi_label). CSV files end in .csv, JSON lines in .jsonl, or say what it is with the setting format"
+                ),
+            ));
+        }
+        let have = if several.len() == 1 {
+            "1 row has".into()
+        } else {
+            format!("{} rows have", several.len())
+        };
+        self.account.warn(format!(
+            "{have} several labels ({}): each label is learned by itself, and a text may have any number of them",
+            lines_as_words(&several, several.len())
+        ));
+        Ok(())
+    }
 }
+
+/// What a label begins with in fastText's lines.
+const PREFIX: &str = "__label__";
 
 fn read_separated(source: &ByteSource, separator: u8, columns: &TextColumns) -> Result<Examples> {
     let path = source.path();
@@ -155,24 +259,48 @@ fn read_separated(source: &ByteSource, separator: u8, columns: &TextColumns) -> 
     let mut file = Separated::open(source, separator, is_header, &mut examples.account)?;
     let text = file.column(&columns.text, "text_column")?;
     let label = columns.label.as_ref().map(|name| file.column(name, "label_column")).transpose()?;
+    let weight =
+        columns.weight.as_ref().map(|name| file.column(name, "weight_column")).transpose()?;
     while let Some((line, fields)) = file.next_row()? {
         let field = |i: usize| utf8(path, line, fields.get(i).unwrap_or_default());
-        examples.push(source, line, field(text)?.to_owned(), label.map(field).transpose()?)?;
+        if let Some(weight) = weight {
+            examples.weights.push(weight_of(path, line, field(weight)?)?);
+        }
+        let labels = label.map(field).transpose()?.map_or(RowLabels::NotAsked, RowLabels::Field);
+        examples.push(source, line, field(text)?.to_owned(), labels, columns)?;
     }
     file.close(&mut examples.account);
     Ok(examples)
 }
+
+/// From here on a number in double precision stands for several whole ones: 2^53.
+const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// JSON objects, one a line or in one array, whose elements are counted as lines.
 fn read_json(source: &ByteSource, columns: &TextColumns) -> Result<Examples> {
     let path = source.path();
     let mut examples = Examples::default();
     let mut push = |line: u64, value: &serde_json::Value| {
+        let as_text = |key: &str, value: &serde_json::Value| match value {
+            serde_json::Value::String(text) => Ok(text.clone()),
+            // Beyond 2^53 a number of another kind has lost digits: two labels could become one.
+            serde_json::Value::Number(number)
+                if number.is_f64() && number.as_f64().is_none_or(|value| value.abs() >= EXACT) =>
+            {
+                Err(Error::line(
+                    path,
+                    line,
+                    format!(
+                        "\"{key}\" is a number of more digits than are kept ({number}); write it in quotes"
+                    ),
+                ))
+            }
+            serde_json::Value::Number(number) => Ok(number.to_string()),
+            serde_json::Value::Bool(value) => Ok(value.to_string()),
+            _ => Err(Error::line(path, line, format!("\"{key}\" is no text"))),
+        };
         let field = |key: &str, setting: &str| match value.get(key) {
-            Some(serde_json::Value::String(text)) => Ok(text.clone()),
-            Some(serde_json::Value::Number(number)) => Ok(number.to_string()),
-            Some(serde_json::Value::Bool(value)) => Ok(value.to_string()),
-            Some(_) => Err(Error::line(path, line, format!("\"{key}\" is no text"))),
+            Some(value) => as_text(key, value),
             None if !value.is_object() => Err(Error::line(path, line, "this is no JSON object")),
             None => Err(Error::line(
                 path,
@@ -187,9 +315,26 @@ fn read_json(source: &ByteSource, columns: &TextColumns) -> Result<Examples> {
             )),
         };
         let text = field(&columns.text, "text_column")?;
-        let label = columns.label.as_ref().map(|label| field(label, "label_column")).transpose()?;
+        let label = columns.label.as_deref().map(|label| match value.get(label) {
+            // The usual name of a list.
+            None if label == "label" && value.get("labels").is_some() => "labels",
+            _ => label,
+        });
         examples.account.read += 1;
-        examples.push(source, line, text, label.as_deref())
+        if let Some(key) = &columns.weight {
+            examples.weights.push(weight_of(path, line, &field(key, "weight_column")?)?);
+        }
+        let Some(key) = label else {
+            return examples.push(source, line, text, RowLabels::NotAsked, columns);
+        };
+        if let Some(serde_json::Value::Array(labels)) = value.get(key) {
+            let labels: Vec<String> =
+                labels.iter().map(|label| as_text(key, label)).collect::<Result<_>>()?;
+            let list = RowLabels::List(labels.iter().map(String::as_str).collect());
+            return examples.push(source, line, text, list, columns);
+        }
+        let label = field(key, "label_column")?;
+        examples.push(source, line, text, RowLabels::Field(&label), columns)
     };
     if source.bytes.trim_ascii_start().starts_with(b"[") {
         let values: Vec<NoTwins> = serde_json::from_slice(&source.bytes)
@@ -213,16 +358,23 @@ fn read_json(source: &ByteSource, columns: &TextColumns) -> Result<Examples> {
 }
 
 fn read_labelled_lines(source: &ByteSource, columns: &TextColumns) -> Result<Examples> {
-    const PREFIX: &str = "__label__";
     let path = source.path();
     let mut examples = Examples::default();
+    if let Some(weight) = &columns.weight {
+        return Err(Error::data(
+            path,
+            format!(
+                "weight_column is {weight}, but lines of text have no columns; save the texts as CSV or JSON"
+            ),
+        ));
+    }
     for (line, bytes) in lines(&source.bytes) {
         let text = utf8(path, line, bytes)?;
         if text.trim().is_empty() {
             match columns.keep_blank && columns.label.is_none() {
                 true => {
                     examples.account.read += 1;
-                    examples.push(source, line, String::new(), None)?;
+                    examples.push(source, line, String::new(), RowLabels::NotAsked, columns)?;
                 }
                 false => examples.account.leave_out("blank line", line),
             }
@@ -232,20 +384,6 @@ fn read_labelled_lines(source: &ByteSource, columns: &TextColumns) -> Result<Exa
         // A label is a word; the words that are none make the text, as they are.
         let words = text.split_whitespace();
         let labels: Vec<&str> = words.filter_map(|word| word.strip_prefix(PREFIX)).collect();
-        let label = match (&columns.label, &labels[..]) {
-            (None, _) => None,
-            (Some(_), [label]) => Some(*label),
-            (Some(_), labels) => {
-                return Err(Error::line(
-                    path,
-                    line,
-                    format!(
-                        "the line has {} words that begin with {PREFIX}, but a text has one label; CSV files end in .csv, JSON lines in .jsonl, or say what it is with the setting format",
-                        labels.len()
-                    ),
-                ));
-            }
-        };
         let rest = match text.trim_start().strip_prefix(PREFIX) {
             _ if labels.is_empty() => text.trim().to_owned(),
             // The usual line: one label, then the text.
@@ -258,7 +396,11 @@ fn read_labelled_lines(source: &ByteSource, columns: &TextColumns) -> Result<Exa
                 parts.collect::<String>().trim().to_owned()
             }
         };
-        examples.push(source, line, rest, label)?;
+        let labels = match columns.label {
+            None => RowLabels::NotAsked,
+            Some(_) => RowLabels::List(labels),
+        };
+        examples.push(source, line, rest, labels, columns)?;
     }
     Ok(examples)
 }
@@ -362,6 +504,39 @@ mod tests {
         }
         let twice = read("a.jsonl", b"{\"text\": \"x\", \"text\": \"y\", \"label\": 1}\n");
         assert!(twice.expect_err("twice").to_string().contains("twice"));
+    }
+
+    #[test]
+    fn a_text_may_have_several_labels_or_none() {
+        let sets = [vec!["a", "b"], vec![], vec!["b"]];
+        let lines = read("a.txt", b"__label__a __label__b x\ny\n__label__b z\n").expect("lines");
+        assert_eq!(lines.label_sets, sets);
+        assert_eq!(
+            (&lines.texts[..], lines.labels.len()),
+            (&["x", "y", "z"].map(String::from)[..], 0)
+        );
+        assert!(lines.account.warnings[0].contains("1 row has several labels (line 1)"));
+        let list = br#"[{"text": "x", "labels": ["a", "b", "a"]}, {"text": "y", "labels": []},
+            {"text": "z", "label": "b"}]"#;
+        assert_eq!(read("a.json", list).expect("a list").label_sets, sets);
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.csv");
+        std::fs::write(&path, "text,label\nx,a; b;\ny,\nz,b\n").expect("written");
+        let columns = TextColumns { label_separator: Some(";".into()), ..TextColumns::default() };
+        let csv = read_examples(&path, &columns).expect("csv");
+        assert_eq!(
+            (csv.label_sets, csv.account.warnings.len()),
+            (sets.map(|set| set.into_iter().map(String::from).collect()).to_vec(), 0)
+        );
+        // One label each is a classifier's file, unless it is said.
+        let one = b"__label__a x\n__label__b y\n";
+        assert_eq!(read("b.txt", one).expect("lines").labels, ["a", "b"]);
+        let path = folder.path().join("b.txt");
+        std::fs::write(&path, one).expect("written");
+        let columns = TextColumns { multi_label: true, ..TextColumns::default() };
+        assert_eq!(read_examples(&path, &columns).expect("lines").label_sets, [["a"], ["b"]]);
+        let error = read("c.txt", b"__label__a x\ny\n").expect_err("no label").to_string();
+        assert!(error.contains("line 2") && error.contains("no label"), "{error}");
     }
 
     #[test]

@@ -18,8 +18,8 @@ mod table_encoder;
 
 pub(crate) use account::NAMED;
 pub use account::{Account, LeftOut, lines_as_words, numbers_as_words};
-pub(crate) use dataset::check_ids_of;
 pub use dataset::{Dataset, Inputs, Rows, Targets, permutation};
+pub(crate) use dataset::{check_ids_in, check_ids_of};
 pub(crate) use examples::read_examples_of;
 pub use examples::{Examples, TextColumns, read_examples, read_lines};
 pub use format::{Content, Format, content};
@@ -34,7 +34,7 @@ pub use pictures::image_thumbnail;
 pub(crate) use pictures::reshape;
 pub use pictures::{image_png, is_decoding};
 pub(crate) use separated::listed;
-pub(crate) use source::{ByteSource, extension};
+pub(crate) use source::{ByteSource, extension, is_packed};
 pub use table::{Table, TableColumns, TableTask, column_names, read_columns, read_table};
 pub(crate) use table::{column_names_of, read_columns_of, unknown_categories};
 pub use table_encoder::{ColumnKind, Missing, TableEncoder, TargetColumn};

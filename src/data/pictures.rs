@@ -14,6 +14,17 @@ use crate::error::{Error, Result};
 /// A picture takes at most as much memory as this, decoded: 1 GiB.
 const MOST_BYTES: u64 = 1 << 30;
 
+/// Bytes that a picture may take in memory whatever its file's size: 16 million pixels in colour.
+const ALWAYS_BYTES: u64 = 48 << 20;
+
+/// Bytes that a byte of a file may become beyond that. Only pictures of next to nothing pack better.
+const MOST_UNPACKED: u64 = 64;
+
+/// Bytes of memory that a picture whose file has `len` may take: a damaged header asks for any number.
+fn most_bytes(len: usize) -> u64 {
+    (len as u64).saturating_mul(MOST_UNPACKED).clamp(ALWAYS_BYTES, MOST_BYTES)
+}
+
 thread_local! {
     static DECODES: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
 }
@@ -34,9 +45,18 @@ fn open(path: &Path) -> Result<DynamicImage> {
         let mut reader =
             ImageReader::new(std::io::Cursor::new(&bytes[..])).with_guessed_format()?;
         let mut limits = image::Limits::default();
-        limits.max_alloc = Some(MOST_BYTES);
+        let most = most_bytes(bytes.len());
+        limits.max_alloc = Some(most);
         reader.limits(limits);
         let mut decoder = reader.into_decoder()?;
+        let needed = decoder.total_bytes();
+        if needed > most {
+            let (width, height) = decoder.dimensions();
+            return Err(image::ImageError::IoError(std::io::Error::other(format!(
+                "its {} bytes claim to be a picture of {width}x{height}",
+                bytes.len()
+            ))));
+        }
         // A tag that says nothing turns nothing.
         let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
         let mut picture = DynamicImage::from_decoder(decoder)?;

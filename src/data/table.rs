@@ -9,7 +9,7 @@ use csv::ByteRecord;
 use serde::{Deserialize, Serialize};
 
 use super::account::{Account, lines_as_words};
-use super::examples::utf8;
+use super::examples::{utf8, weight_of};
 use super::format::Format;
 use super::separated::{Separated, listed};
 use super::source::ByteSource;
@@ -32,6 +32,10 @@ pub struct Table {
     pub target_names: Vec<String>,
     /// Where each row is in the file, from 1.
     pub lines: Vec<u64>,
+    /// The weight of each row; empty where none was asked for.
+    pub weights: Vec<f32>,
+    /// The rows as they stand, as lines of CSV, where they are asked for.
+    pub rows_as_read: Vec<String>,
     /// Rows, from 0, with a category that the model does not know and that counts as missing.
     pub unknown: Vec<usize>,
     /// Whether the first line named the columns.
@@ -68,6 +72,10 @@ pub struct TableColumns<'a> {
     pub no_header: bool,
     /// What becomes of missing values.
     pub missing: Missing,
+    /// The column of a row's weight, which is no feature.
+    pub weight: Option<&'a str>,
+    /// Whether the rows are kept as they stand too ([`Table::rows_as_read`]).
+    pub keep_rows: bool,
 }
 
 /// Categories that a column may hold: beyond, it is no category but a text or a name.
@@ -108,7 +116,7 @@ pub fn read_columns_of(source: &ByteSource, wanted: &TableColumns) -> Result<Tab
         (None, None) => Vec::new(),
         (target, features) => {
             let features = features.map_or(&[][..], |encoder| &encoder.columns);
-            features.iter().map(String::as_str).chain(target).collect()
+            features.iter().map(String::as_str).chain(target).chain(wanted.weight).collect()
         }
     };
     let header =
@@ -121,6 +129,12 @@ pub fn read_columns_of(source: &ByteSource, wanted: &TableColumns) -> Result<Tab
             file.column(name, setting)?;
         }
     }
+    let weight = wanted.weight.map(|name| file.column(name, "weight_column")).transpose()?;
+    if weight.is_some_and(|weight| targets.contains(&weight)) {
+        return Err(Error::usage(
+            "weight_column names a target; a row's weight is a column of its own",
+        ));
+    }
     let columns: Vec<usize> = match wanted.features {
         Some(encoder) => encoder
             .columns
@@ -128,7 +142,8 @@ pub fn read_columns_of(source: &ByteSource, wanted: &TableColumns) -> Result<Tab
             .map(|name| file.column(name, "a column of the table"))
             .collect::<Result<_>>()?,
         None => (0..file.names.len())
-            .filter(|i| !targets.contains(i) && !wanted.drop.contains(&file.names[*i]))
+            .filter(|i| !targets.contains(i) && weight != Some(*i))
+            .filter(|i| !wanted.drop.contains(&file.names[*i]))
             .collect(),
     };
     let mut table = Table {
@@ -153,7 +168,8 @@ pub fn read_columns_of(source: &ByteSource, wanted: &TableColumns) -> Result<Tab
             "no column is left to learn from beside the target",
         ));
     }
-    read_rows(file, &columns, &kinds, &targets, wanted, &mut table, &mut account)?;
+    let places = Places { features: &columns, targets: &targets, weight };
+    read_rows(file, &places, &kinds, wanted, &mut table, &mut account)?;
     table.columns = columns.iter().map(|&i| names[i].clone()).collect();
     if kinds.iter().any(|kind| *kind != ColumnKind::Number) {
         table.kinds = kinds;
@@ -163,6 +179,18 @@ pub fn read_columns_of(source: &ByteSource, wanted: &TableColumns) -> Result<Tab
     }
     table.account = account;
     Ok(table)
+}
+
+/// A row's fields as a line of CSV.
+fn line_of_fields(path: &Path, line: u64, fields: &ByteRecord) -> Result<String> {
+    let wrong = |e: &dyn std::fmt::Display| {
+        Error::line(path, line, format!("the row cannot be kept ({e})"))
+    };
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_byte_record(fields).map_err(|e| wrong(&e))?;
+    let bytes = writer.into_inner().map_err(|e| wrong(&e))?;
+    let text = String::from_utf8(bytes).map_err(|e| wrong(&e))?;
+    Ok(text.trim_end_matches('\n').to_owned())
 }
 
 /// Says which rows hold a category that a model does not know: the first few `lines`, of `rows`.
@@ -175,17 +203,24 @@ pub(crate) fn unknown_categories(lines: &[u64], rows: usize) -> String {
 }
 
 /// Reads the rows, whose columns are known.
+/// Which columns hold what.
+struct Places<'p> {
+    features: &'p [usize],
+    targets: &'p [usize],
+    weight: Option<usize>,
+}
+
 fn read_rows(
     mut file: Separated,
-    columns: &[usize],
+    places: &Places<'_>,
     kinds: &[ColumnKind],
-    targets: &[usize],
     wanted: &TableColumns,
     table: &mut Table,
     account: &mut Account,
 ) -> Result<()> {
     let path = file.path().to_owned();
     let names = file.names.clone();
+    let Places { features: columns, targets, weight } = *places;
     // The first unknown category and its column.
     let mut unknown: Option<(String, usize)> = None;
     // Missing values, where they are an error: how many, and the first.
@@ -223,6 +258,12 @@ fn read_rows(
                 ));
             }
             table.targets.push(field.to_owned());
+        }
+        if let Some(i) = weight {
+            table.weights.push(weight_of(&path, line, field_of(&path, line, fields, i)?)?);
+        }
+        if wanted.keep_rows {
+            table.rows_as_read.push(line_of_fields(&path, line, fields)?);
         }
         table.lines.push(line);
     }
@@ -444,7 +485,8 @@ pub(super) fn is_missing(field: &str) -> bool {
 
 /// Whether a field is a number as people write it: with thousands, a decimal comma, a currency, per cent.
 fn is_written_number(field: &str) -> bool {
-    const SIGNS: &str = ",.'%+-$€£¥ \u{a0}\u{202f}";
+    // The last three are the minus that word processors write, and two dashes.
+    const SIGNS: &str = ",.'%+-$€£¥ \u{a0}\u{202f}\u{2212}\u{2013}\u{2012}";
     let digits = field.chars().filter(char::is_ascii_digit).count();
     digits > 0 && field.chars().all(|c| c.is_ascii_digit() || SIGNS.contains(c))
 }

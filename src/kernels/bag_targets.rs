@@ -14,16 +14,20 @@ kernel! {
     params: {
         /// Rows of the batch.
         rows: u32,
-        /// Ids of a row.
+        /// Ids of a row; of ragged rows, of the longest at most.
         length: u32,
         /// Outputs of the model: every id is below.
         outputs: u32,
         /// 1: shares of a row's words; 0: 1 for every word that stands in it.
         counts: u32,
+        /// 1: rows have different lengths, and lie between `starts`.
+        ragged: u32,
     },
     bindings: {
-        /// `[rows, length]`
+        /// `[rows, length]`; of ragged rows one behind the other.
         ids: read u32,
+        /// `[rows + 1]`: where each ragged row begins, and where the last ends; at least 1 word that nobody reads else.
+        starts: read u32,
         /// `[rows, outputs]`; zero before.
         targets: write f32,
     },
@@ -35,10 +39,13 @@ kernel! {
     benches: [("256 bags of 20 words", [256, 20, 20_000, 2])],
 }
 
-fn reference<T: Real>(p: &Params, ids: &[u32], targets: &mut [T]) {
+fn reference<T: Real>(p: &Params, ids: &[u32], starts: &[u32], targets: &mut [T]) {
     let (length, outputs) = (p.length as usize, p.outputs as usize);
-    let rows = ids.chunks_exact(length).zip(targets.chunks_exact_mut(outputs));
-    for (ids, targets) in rows.take(p.rows as usize) {
+    for (row, targets) in targets.chunks_exact_mut(outputs).take(p.rows as usize).enumerate() {
+        let ids = match p.ragged {
+            1 => &ids[starts[row] as usize..starts[row + 1] as usize],
+            _ => &ids[row * length..][..length],
+        };
         let words = || ids.iter().filter(|&&id| id >= FIRST_WORD);
         let share = T::ONE / T::from_usize(words().count().max(1));
         for &id in words() {
@@ -54,14 +61,19 @@ fn reference<T: Real>(p: &Params, ids: &[u32], targets: &mut [T]) {
 #[cfg(feature = "unstable")]
 fn case(c: &mut Case, [rows, length, outputs, code]: Sizes) -> Dispatch {
     c.moves(3 * rows * length);
-    let bindings =
-        Bindings { ids: c.ids(rows * length, outputs), targets: c.zeros(rows * outputs) };
+    let starts = super::embedding_bag::starts(c, rows, length);
+    let bindings = Bindings {
+        ids: c.ids(rows * length, outputs),
+        starts: c.words(starts),
+        targets: c.zeros(rows * outputs),
+    };
     c.expect(bindings.targets, EXACT);
     let params = Params {
         rows: rows as u32,
         length: length as u32,
         outputs: outputs as u32,
         counts: (code % 2) as u32,
+        ragged: ((rows + code) / 2 % 2) as u32,
     };
     dispatch(params, bindings)
 }

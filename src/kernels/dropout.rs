@@ -12,6 +12,8 @@ kernel! {
     params: {
         /// Elements.
         count: u32,
+        /// Number of the first in the step's batch, where that is taken in parts.
+        first: u32,
         /// An element is kept when its random bits reach this, [`super::random::drop_threshold`].
         threshold: u32,
         /// 1 / (1 - rate).
@@ -44,7 +46,7 @@ fn reference<T: Real>(p: &Params, state: &[u32], input: &[T], output: &mut [T]) 
             #[inline(always)]
             || {
                 let pairs = outputs.iter_mut().zip(&input[first..]);
-                for ((output, &input), i) in pairs.zip(first as u32..) {
+                for ((output, &input), i) in pairs.zip(p.first + first as u32..) {
                     let kept = random_bits(p.seed, p.stream, step, i) >= p.threshold;
                     *output = if kept { input * scale } else { T::ZERO };
                 }
@@ -66,6 +68,7 @@ fn case(c: &mut Case, [a, b, rate, _]: Sizes) -> Dispatch {
     };
     let params = Params {
         count: count as u32,
+        first: (rate * 50.0) as u32,
         threshold: super::random::drop_threshold(rate),
         scale: (1.0 / (1.0 - rate)) as f32,
         seed: c.rng.random(),

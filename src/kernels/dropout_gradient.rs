@@ -12,6 +12,8 @@ kernel! {
     params: {
         /// Elements.
         count: u32,
+        /// Number of the first in the step's batch, where that is taken in parts.
+        first: u32,
         /// As in [`super::dropout`].
         threshold: u32,
         /// 1 / (1 - rate).
@@ -52,7 +54,7 @@ fn reference<T: Real>(p: &Params, state: &[u32], input: &[T], d_output: &[T], d_
             #[inline(always)]
             || {
                 let pairs = gradients.iter_mut().zip(&d_output[first..]);
-                for ((gradient, &d), i) in pairs.zip(first as u32..) {
+                for ((gradient, &d), i) in pairs.zip(p.first + first as u32..) {
                     let kept = random_bits(p.seed, p.stream, step, i) >= p.threshold;
                     *gradient = if kept { d * scale } else { T::ZERO };
                 }
@@ -76,6 +78,7 @@ fn case(c: &mut Case, [a, b, rate, code]: Sizes) -> Dispatch {
     };
     let params = Params {
         count: count as u32,
+        first: (rate * 50.0) as u32,
         threshold: super::random::drop_threshold(rate),
         scale: (1.0 / (1.0 - rate)) as f32,
         seed: c.rng.random(),

@@ -18,7 +18,7 @@ kernel! {
     params: {
         /// Rows of the batch.
         rows: u32,
-        /// Ids of a row.
+        /// Ids of a row; of ragged rows, of the longest at most.
         length: u32,
         /// Width of the table.
         units: u32,
@@ -36,10 +36,14 @@ kernel! {
         ends: u32,
         /// 1: there is a bias.
         bias: u32,
+        /// 1: rows have different lengths, and lie between `starts`.
+        ragged: u32,
     },
     bindings: {
-        /// `[rows, length]`
+        /// `[rows, length]`; of ragged rows one behind the other.
         ids: read u32,
+        /// `[rows + 1]`: where each ragged row begins, and where the last ends; at least 1 word that nobody reads else.
+        starts: read u32,
         /// `[table_rows, units]`
         table: read f32 as Item,
         /// `[units]`
@@ -70,13 +74,17 @@ kernel! {
 fn reference<T: Real>(
     p: &Params,
     ids: &[u32],
+    starts: &[u32],
     table: &[T],
     bias: &[T],
     output: &mut [T],
     scales: &mut [T],
 ) {
     let (rows, length, units) = (p.rows as usize, p.length as usize, p.units as usize);
-    let ids = &ids[..rows * length];
+    let ids_of = |row: usize| match p.ragged {
+        1 => &ids[starts[row] as usize..starts[row + 1] as usize],
+        _ => &ids[row * length..][..length],
+    };
     let scale = |ids: &[u32]| {
         let count = T::from_usize(ids.iter().filter(|&&id| id != 0).count().max(1));
         match p.mode {
@@ -87,12 +95,13 @@ fn reference<T: Real>(
     };
     let activation = Activation::from_code(p.activation);
     if p.ends == 1 {
-        scales.iter_mut().zip(ids.chunks_exact(length)).for_each(|(to, ids)| *to = scale(ids));
+        (0..rows).for_each(|row| scales[row] = scale(ids_of(row)));
     }
     let scales = &*scales;
-    for_costly_rows(&mut output[..rows * units], units, units * length, |first, outputs| {
+    let cost = if p.ragged == 1 { starts[rows] as usize / rows.max(1) + 1 } else { length };
+    for_costly_rows(&mut output[..rows * units], units, units * cost, |first, outputs| {
         for (row, sums) in (first..).zip(outputs.chunks_exact_mut(units)) {
-            let ids = &ids[row * length..][..length];
+            let ids = ids_of(row);
             super::vectorised(
                 #[inline(always)]
                 || {
@@ -128,8 +137,11 @@ fn case(c: &mut Case, [rows, length, units, code]: Sizes) -> Dispatch {
     let table = if c.is_bench() { 20_000 } else { 97 };
     let [first, held] = c.piece(table, code);
     let ends = code % 4 != 2;
+    let ragged = !c.is_bench() && (rows + code) % 2 == 1;
+    let starts = starts(c, rows, length);
     let bindings = Bindings {
         ids: c.ids(rows * length, table),
+        starts: c.words(starts),
         table: c.random(held * units, 1.0),
         bias: c.random(units, 1.0),
         output: c.random(rows * units, 1.0),
@@ -147,6 +159,19 @@ fn case(c: &mut Case, [rows, length, units, code]: Sizes) -> Dispatch {
         adds: (first > 0) as u32,
         ends: ends as u32,
         bias: (code / 2 % 2) as u32,
+        ragged: ragged as u32,
     };
     dispatch(params, bindings)
+}
+
+/// Where ragged rows of at most `length` ids each begin.
+#[cfg(feature = "unstable")]
+pub(super) fn starts(c: &mut Case, rows: usize, length: usize) -> Vec<u32> {
+    let mut at = 0;
+    let mut starts = vec![0];
+    for length in c.draw_words(rows, length + 1) {
+        at += length;
+        starts.push(at);
+    }
+    starts
 }

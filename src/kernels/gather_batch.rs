@@ -19,6 +19,8 @@ macro_rules! gather {
                 input_width: u32,
                 /// Elements of a target row; 0 where there are no targets.
                 target_width: u32,
+                /// 1 opens a step; 0 takes another part of the batch of the step before.
+                opens: u32,
             },
             bindings: {
                 /// The counters.
@@ -88,7 +90,7 @@ pub mod ids {
         batch_inputs: &mut [u32],
         batch_targets: &mut [T],
     ) {
-        let rows = open(state, order, p.rows);
+        let rows = open(state, order, [p.rows, p.opens]);
         copy_rows(rows, inputs, batch_inputs, p.input_width);
         copy_rows(rows, targets, batch_targets, p.target_width);
     }
@@ -109,7 +111,8 @@ pub mod ids {
         c.expect(bindings.batch_inputs, 0.0);
         c.expect(bindings.state, 0.0);
         let (rows, input_width, target_width) = (rows as u32, width as u32, targets as u32);
-        dispatch(Params { rows, input_width, target_width }, bindings)
+        let opens = (skip % 3 > 0) as u32;
+        dispatch(Params { rows, input_width, target_width, opens }, bindings)
     }
 }
 
@@ -134,7 +137,7 @@ pub mod matrix {
         batch_inputs: &mut [T],
         batch_targets: &mut [T],
     ) {
-        let rows = open(state, order, p.rows);
+        let rows = open(state, order, [p.rows, p.opens]);
         copy_rows(rows, inputs, batch_inputs, p.input_width);
         copy_rows(rows, targets, batch_targets, p.target_width);
     }
@@ -155,13 +158,14 @@ pub mod matrix {
         };
         c.expect(bindings.state, 0.0);
         let (rows, input_width, target_width) = (rows as u32, width as u32, targets as u32);
-        dispatch(Params { rows, input_width, target_width }, bindings)
+        let opens = (skip % 3 > 0) as u32;
+        dispatch(Params { rows, input_width, target_width, opens }, bindings)
     }
 }
 
 /// Opens the step; returns the row numbers of its batch.
-fn open<'a>(state: &mut [u32], order: &'a [u32], rows: u32) -> &'a [u32] {
-    state[BATCH_STEP] = state[STEP] + 1;
+fn open<'a>(state: &mut [u32], order: &'a [u32], [rows, opens]: [u32; 2]) -> &'a [u32] {
+    state[BATCH_STEP] = state[STEP] + opens;
     state[BATCH_SLOT] = state[SLOT];
     &order[state[CURSOR] as usize..][..rows as usize]
 }

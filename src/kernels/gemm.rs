@@ -193,48 +193,71 @@ fn few_rows<T: Real>(p: &Product<'_, T>, c: &mut [T], c_stride: usize, finish: F
     let [m, n, k] = p.size;
     let [rs, cs] = p.b_strides;
     let a = |i: usize| &p.a[i * p.a_strides[0]..][..k];
-    let block = |columns: Range<usize>| -> [[T; BLOCK]; FEW] {
+    let is_fused = super::simd::form() != super::simd::Form::Baseline;
+    // Elements of C that are complete but for `finish`.
+    let block = |c: &[T], columns: Range<usize>| -> [[T; BLOCK]; FEW] {
+        let begun = |i: usize, j: usize, sum: T| match p.begin {
+            Begin::Zero => sum,
+            Begin::Accumulate => c[i * c_stride + j] + sum,
+            Begin::Row(row) => row[j] + sum,
+        };
         let mut sums = [[T::ZERO; BLOCK]; FEW];
         super::vectorised(
             #[inline(always)]
             || {
                 for (i, sums) in sums[..m].iter_mut().enumerate() {
                     let sums = &mut sums[..columns.len()];
-                    if cs == 1 {
-                        for (d, &a) in a(i).iter().enumerate() {
-                            let b = &p.b[d * rs + columns.start..][..columns.len()];
-                            sums.iter_mut().zip(b).for_each(|(sum, &b)| *sum += a * b);
-                        }
-                    } else {
+                    if cs != 1 {
                         for (sum, j) in sums.iter_mut().zip(columns.clone()) {
-                            *sum = super::dot(a(i), &p.b[j * cs..][..k]);
+                            *sum = begun(i, j, super::dot(a(i), &p.b[j * cs..][..k]));
                         }
+                        continue;
+                    }
+                    // In the order and the rounding of tiles, so that an answer does not depend on how many rows
+                    // were asked for.
+                    let shape = Shape::new(k, 1);
+                    for part in 0..shape.parts {
+                        let mut of_part = [T::ZERO; BLOCK];
+                        let of_part = &mut of_part[..columns.len()];
+                        let from = part * shape.depth;
+                        let a = &a(i)[from..from + shape.depth_of(part, k)];
+                        for (d, &a) in a.iter().enumerate() {
+                            let b = &p.b[(from + d) * rs + columns.start..][..columns.len()];
+                            let terms = of_part.iter_mut().zip(b);
+                            match is_fused {
+                                true => terms.for_each(|(sum, &b)| *sum = a.mul_add(b, *sum)),
+                                false => terms.for_each(|(sum, &b)| *sum += a * b),
+                            }
+                        }
+                        let sums = sums.iter_mut().zip(&*of_part).zip(columns.clone());
+                        sums.for_each(|((sum, &of_part), j)| {
+                            *sum = if part == 0 { begun(i, j, of_part) } else { *sum + of_part };
+                        });
                     }
                 }
             },
         );
         sums
     };
-    let mut write = |columns: Range<usize>, sums: &[[T; BLOCK]; FEW]| {
+    let write = |c: &mut [T], columns: Range<usize>, sums: &[[T; BLOCK]; FEW]| {
         for (i, sums) in sums[..m].iter().enumerate() {
             let c = &mut c[i * c_stride..][columns.clone()];
-            for ((c, &sum), j) in c.iter_mut().zip(sums).zip(columns.clone()) {
-                *c = match p.begin {
-                    Begin::Zero => sum,
-                    Begin::Accumulate => *c + sum,
-                    Begin::Row(row) => row[j] + sum,
-                };
-            }
+            c.copy_from_slice(&sums[..columns.len()]);
             finish(i, columns.start, c);
         }
     };
     let cut = |i: usize| i * BLOCK..n.min((i + 1) * BLOCK);
     let blocks = n.div_ceil(BLOCK);
     if m * n * k < THREADS_FROM {
-        return (0..blocks).for_each(|i| write(cut(i), &block(cut(i))));
+        for i in 0..blocks {
+            let sums = block(c, cut(i));
+            write(c, cut(i), &sums);
+        }
+        return;
     }
-    let sums: Vec<_> = (0..blocks).into_par_iter().map(|i| block(cut(i))).collect();
-    sums.iter().enumerate().for_each(|(i, sums)| write(cut(i), sums));
+    let before = &*c;
+    let sums: Vec<_> = (0..blocks).into_par_iter().map(|i| block(before, cut(i))).collect();
+    sums.iter().enumerate().for_each(|(i, sums)| write(c, cut(i), sums));
 }
 
 /// Whether the last element of a matrix of `[rows, columns]` with these strides lies within `len` elements. Sums
@@ -294,7 +317,7 @@ macro_rules! blocked {
                     // No way that depends on m: blocks of one product have the same bits, however they are cut.
                     return match n <= THIN && k >= THIN && p.a_strides[1] == 1 {
                         true => thin_rows(p, c, c_stride, finish),
-                        false => pulp::Arch::new().dispatch(Whole { p, c, c_stride, finish, alone }),
+                        false => crate::kernels::simd::arch().dispatch(Whole { p, c, c_stride, finish, alone }),
                     };
                 }
                 if n <= THIN && k >= THIN && p.a_strides[1] == 1 {
@@ -306,7 +329,8 @@ macro_rules! blocked {
                 if m <= FEW && n > THIN && p.a_strides[1] == 1 && p.b_strides.contains(&1) {
                     return few_rows(p, c, c_stride, finish);
                 }
-                pulp::Arch::new().dispatch(Whole { p, c, c_stride, finish, alone });
+                let work = Whole { p, c, c_stride, finish, alone };
+                crate::kernels::simd::arch().dispatch(work);
             }
 
             struct Whole<'a, 'b> {

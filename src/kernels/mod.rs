@@ -9,12 +9,15 @@
 #[macro_use]
 mod define;
 mod elementwise_loss;
+mod weighted_loss;
 #[cfg(feature = "unstable")]
 pub mod case;
 mod gemm;
 mod pooling;
 mod real;
+pub mod simd;
 
+pub mod accumulate;
 pub mod activate;
 pub mod activation;
 pub mod adam;
@@ -47,6 +50,7 @@ pub mod embedding_stamp;
 pub mod embedding_update;
 pub mod fill;
 pub mod gather_batch;
+pub mod gather_ids;
 pub mod gelu;
 pub mod gelu_gradient;
 pub mod global_average_pool;
@@ -93,6 +97,10 @@ pub mod upsample_bilinear;
 pub mod upsample_bilinear_gradient;
 pub mod upsample_nearest;
 pub mod upsample_nearest_gradient;
+pub mod weigh_targets;
+pub mod weighted_binary_crossentropy;
+pub mod weighted_huber;
+pub mod weighted_mse;
 pub mod word_samples;
 
 pub use activation::Activation;
@@ -102,11 +110,13 @@ pub use define::{
 };
 pub use gemm::{Begin, Finish, Product};
 pub use real::{
-    Real, dot, for_costly_pairs, for_costly_rows, for_rows, for_stretches, sum, sum_rows, vectorised,
+    Real, dot, for_costly_pairs, for_costly_rows, for_rows, for_stretches, sum, sum_rows,
 };
+pub use simd::vectorised;
 
 /// Every kernel: what tests and benches walk through. A new kernel adds its line here.
 pub static ALL: &[&Kernel] = &[
+    &accumulate::KERNEL,
     &activate::KERNEL,
     &adam::KERNEL,
     &augment::KERNEL,
@@ -138,6 +148,7 @@ pub static ALL: &[&Kernel] = &[
     &fill::KERNEL,
     &gather_batch::ids::KERNEL,
     &gather_batch::matrix::KERNEL,
+    &gather_ids::KERNEL,
     &gelu::KERNEL,
     &gelu_gradient::KERNEL,
     &global_average_pool::KERNEL,
@@ -182,5 +193,9 @@ pub static ALL: &[&Kernel] = &[
     &upsample_bilinear_gradient::KERNEL,
     &upsample_nearest::KERNEL,
     &upsample_nearest_gradient::KERNEL,
+    &weigh_targets::KERNEL,
+    &weighted_binary_crossentropy::KERNEL,
+    &weighted_huber::KERNEL,
+    &weighted_mse::KERNEL,
     &word_samples::KERNEL,
 ];

@@ -17,8 +17,14 @@ kernel! {
         targets: u32,
         /// Workgroups, [`groups`].
         groups: u32,
-        /// Words of the stream that the step takes.
+        /// Words of the stream that the step takes; 0 where other pieces of the table follow.
         words: u32,
+        /// First row of the table that the binding holds.
+        first: u32,
+        /// Rows that it holds.
+        rows: u32,
+        /// 1 to add to the sums of the pieces before.
+        adds: u32,
     },
     bindings: {
         /// The counters.
@@ -77,7 +83,9 @@ fn reference<T: Real>(
                 for (s, row) in (first..).zip(rows.chunks_exact_mut(targets)) {
                     let h = &hidden[s * units..][..units];
                     for (factor, &id) in row.iter_mut().zip(&ids[s * targets..]) {
-                        *factor = dot(h, &table[id as usize * units..][..units]);
+                        if let Some(at) = place(p, id) {
+                            *factor = dot(h, &table[at..][..units]);
+                        }
                     }
                 }
             },
@@ -86,19 +94,23 @@ fn reference<T: Real>(
     let history = &mut history[(state[BATCH_SLOT] * p.groups * 2) as usize..];
     let groups = ids.chunks(256 * targets).zip(factors.chunks_mut(256 * targets));
     for ((ids, factors), totals) in groups.zip(history.chunks_exact_mut(2)) {
-        totals.fill(T::ZERO);
+        if p.adds == 0 {
+            totals.fill(T::ZERO);
+        }
         let samples = ids.chunks_exact(targets).zip(factors.chunks_exact_mut(targets));
         for (ids, factors) in samples {
             for (t, (&id, factor)) in ids.iter().zip(factors).enumerate() {
-                let product = *factor;
-                let y = if t == 0 { T::ONE } else { T::ZERO };
-                *factor = if id == 0 { T::ZERO } else { product.sigmoid() - y };
-                if id != 0 {
+                if id == 0 {
+                    *factor = T::ZERO;
+                } else if place(p, id).is_some() {
+                    let product = *factor;
+                    let y = if t == 0 { T::ONE } else { T::ZERO };
+                    *factor = product.sigmoid() - y;
                     totals[0] +=
                         product.max(T::ZERO) - product * y + (-product.abs()).exp().ln_1p();
                 }
             }
-            if ids[0] != 0 {
+            if ids[0] != 0 && p.adds == 0 {
                 totals[1] += T::ONE;
             }
         }
@@ -109,10 +121,13 @@ fn reference<T: Real>(
             #[inline(always)]
             || {
                 for (s, row) in (first..).zip(rows.chunks_exact_mut(units)) {
-                    row.fill(T::ZERO);
+                    if p.adds == 0 {
+                        row.fill(T::ZERO);
+                    }
                     let factors = &factors[s * targets..][..targets];
                     for (&factor, &id) in factors.iter().zip(&ids[s * targets..]) {
-                        let vector = &table[id as usize * units..][..units];
+                        let Some(at) = place(p, id).filter(|_| id != 0) else { continue };
+                        let vector = &table[at..][..units];
                         row.iter_mut().zip(vector).for_each(|(d, &value)| *d += factor * value);
                     }
                 }
@@ -122,28 +137,45 @@ fn reference<T: Real>(
     advance(state, p.words);
 }
 
+/// Where the row of an id begins, if the binding holds it.
+fn place(p: &Params, id: u32) -> Option<usize> {
+    let row = id.wrapping_sub(p.first);
+    (row < p.rows).then_some(row as usize * p.units as usize)
+}
+
 /// Tests and benches: see `case.rs`.
 #[cfg(feature = "unstable")]
 fn case(c: &mut Case, [samples, units, rows, targets]: Sizes) -> Dispatch {
     c.moves(samples * (2 * units + targets * (units + 2)));
     let groups = groups(samples);
     let slot = 3;
+    // Tests hold a piece of the table, often not the first.
+    let (first, held, adds) = match c.is_bench() {
+        true => (0, rows, 0),
+        false => (rows / 3, rows - rows / 3 - rows / 4, targets % 2),
+    };
     let bindings = Bindings {
         state: c.state(5, slot),
         hidden: c.random(samples * units, 1.0),
         ids: c.ids(samples * targets, rows),
-        table: c.random(rows * units, 1.0),
-        factors: c.output(samples * targets, summed(units)),
-        d_hidden: c.output(samples * units, summed(targets * units)),
-        history: c.output((slot as usize + 1) * groups * 2, summed(256 * targets)),
+        table: c.random(held * units, 1.0),
+        factors: c.random(samples * targets, 1.0),
+        d_hidden: c.random(samples * units, 1.0),
+        history: c.random((slot as usize + 1) * groups * 2, 1.0),
     };
     c.expect(bindings.state, 0.0);
+    c.expect(bindings.factors, summed(units));
+    c.expect(bindings.d_hidden, summed(targets * units));
+    c.expect(bindings.history, summed(256 * targets));
     let params = Params {
         samples: samples as u32,
         units: units as u32,
         targets: targets as u32,
         groups: groups as u32,
         words: 7,
+        first: first as u32,
+        rows: held as u32,
+        adds: adds as u32,
     };
     dispatch(params, bindings)
 }

@@ -25,6 +25,8 @@ kernel! {
         rows: u32,
         /// Elements of a row.
         width: u32,
+        /// Number of the first element in the step's batch, where that is taken in parts.
+        first: u32,
         /// [`GAUSSIAN`], [`SALT_PEPPER`] or [`MASK`].
         kind: u32,
         /// 1: a row's noise depends on its number in the data set alone, not on the step.
@@ -70,7 +72,7 @@ fn reference<T: Real>(p: &Params, state: &[u32], order: &[u32], input: &[T], out
             let row = first + i;
             let (step, start) = match p.fixed {
                 1 => (rows[row] + state[BASE], 0),
-                _ => (state[BATCH_STEP], (row * width) as u32),
+                _ => (state[BATCH_STEP], p.first + (row * width) as u32),
             };
             add(p, step, start, &input[row * width..][..width], output);
         }
@@ -130,6 +132,7 @@ fn case(c: &mut Case, [rows, width, amount, code]: Sizes) -> Dispatch {
     let params = Params {
         rows: rows as u32,
         width: width as u32,
+        first: 5 * code as u32,
         kind: (code % 3) as u32,
         fixed: (code / 3 % 2) as u32,
         threshold: super::random::drop_threshold(share),

@@ -9,6 +9,7 @@ use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 
 use super::gemm::{Finish, Product};
+use super::vectorised;
 
 /// A real number of the references.
 pub trait Real:
@@ -365,13 +366,6 @@ pub fn for_stretches<T: Send>(
     use rayon::prelude::*;
     let pairs = out.par_chunks_mut(stretch).zip(used.par_chunks_exact_mut(2));
     pairs.enumerate().for_each(|(i, (out, totals))| work(i * stretch, out, totals));
-}
-
-/// Runs a loop compiled for the widest vectors that this processor has. Mark the closure
-/// `#[inline(always)]`: one that is called and not inlined is compiled for the oldest processor.
-#[inline(always)]
-pub fn vectorised<R>(work: impl FnOnce() -> R) -> R {
-    pulp::Arch::new().dispatch(work)
 }
 
 /// `out` = the sum of `rows` `[.., out.len()]` over its rows, in their order: a bias's gradient, and the sum of

@@ -79,6 +79,10 @@ impl Describe for Dense {
         Some(self.units)
     }
 
+    fn with_activation(&self, activation: Activation) -> Option<Layer> {
+        Some(Layer::dense(self.units, activation))
+    }
+
     fn lower(&self, inputs: &[ValueId], to: &mut Lowering<'_>) -> ValueId {
         let operation = Affine {
             units: self.units,

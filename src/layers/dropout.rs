@@ -41,6 +41,10 @@ impl Describe for Dropout {
         values(inputs[0])
     }
 
+    fn at_rest(&self) -> Option<Layer> {
+        Some(Layer::dropout(0.0))
+    }
+
     fn lower(&self, inputs: &[ValueId], to: &mut Lowering<'_>) -> ValueId {
         if self.rate == 0.0 {
             return inputs[0];
@@ -65,6 +69,7 @@ impl Operation for Drop {
     fn forward(&self, at: &At<'_>, step: &mut Step<'_>) -> kernels::Activation {
         let params = dropout::Params {
             count: at.output.len as u32,
+            first: (step.first * at.shape.width()) as u32,
             threshold: random::drop_threshold(self.rate),
             scale: (1.0 / (1.0 - self.rate)) as f32,
             seed: random::fold_seed(step.space.seed),
@@ -79,6 +84,7 @@ impl Operation for Drop {
         let Some(d_input) = d_inputs[0] else { return };
         let params = dropout_gradient::Params {
             count: d_output.len as u32,
+            first: (step.first * at.shape.width()) as u32,
             threshold: random::drop_threshold(self.rate),
             scale: (1.0 / (1.0 - self.rate)) as f32,
             seed: random::fold_seed(step.space.seed),

@@ -117,6 +117,10 @@ impl Describe for EmbeddingBag {
         Some(EmbeddingBag { rows, ..*self }.into())
     }
 
+    fn with_activation(&self, activation: Activation) -> Option<Layer> {
+        Some(EmbeddingBag { activation, ..*self }.into())
+    }
+
     fn lower(&self, inputs: &[ValueId], to: &mut Lowering<'_>) -> ValueId {
         let operation = Bag {
             rows: self.rows,
@@ -157,10 +161,11 @@ impl Operation for Bag {
         let pieces = step.pieces(at.layer);
         let bias = pieces.iter().find(|piece| piece.bias).map(|piece| step.weights(piece));
         let tables: Vec<&Piece> = pieces.iter().filter(|piece| piece.rows > 0).collect();
+        let (length, starts, ragged) = step.rows_of_ids(at.inputs[0].shape.width());
         for (n, piece) in tables.iter().enumerate() {
             let params = embedding_bag::Params {
                 rows: step.rows as u32,
-                length: at.inputs[0].shape.width() as u32,
+                length,
                 units: self.units as u32,
                 first: piece.first as u32,
                 table_rows: piece.rows as u32,
@@ -169,9 +174,11 @@ impl Operation for Bag {
                 adds: (n > 0) as u32,
                 ends: (n + 1 == tables.len()) as u32,
                 bias: bias.is_some() as u32,
+                ragged,
             };
             let bindings = embedding_bag::Bindings {
                 ids: step.space.batch_inputs,
+                starts,
                 table: step.weights(piece),
                 bias: bias.unwrap_or(step.space.nothing),
                 output: at.output,
@@ -185,7 +192,7 @@ impl Operation for Bag {
     fn backward(&self, at: &At<'_>, d_output: Span, _: &[Option<Span>], step: &mut Step<'_>) {
         let length = at.inputs[0].shape.width();
         let of = GradientOf::Bags { d_output, scales: at.scratch, length };
-        table_gradient(at.layer, step.rows * length, self.rows, self.units, of, step);
+        table_gradient(at.layer, step.positions(length), self.rows, self.units, of, step);
         for piece in step.pieces(at.layer).iter().filter(|piece| piece.bias) {
             gradient_of_piece(piece, self.units, 0, step.space.nothing, d_output, step);
         }

@@ -74,6 +74,16 @@ pub(crate) trait Describe {
         None
     }
 
+    /// The same with another activation, for layers that have one.
+    fn with_activation(&self, _activation: Activation) -> Option<Layer> {
+        None
+    }
+
+    /// The same as it is outside of training, for layers that differ in it.
+    fn at_rest(&self) -> Option<Layer> {
+        None
+    }
+
     /// Length of the vectors that it gives, for layers that choose it.
     fn units(&self) -> Option<usize> {
         None

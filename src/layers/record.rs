@@ -3,7 +3,7 @@
 use super::plan::Purpose;
 use super::table::{Lazy, TableBuffers};
 use super::{Group, Shape};
-use crate::kernels::{Activation, Dispatch, Span};
+use crate::kernels::{Activation, Dispatch, Span, accumulate};
 use crate::optimizers::{Clipping, Decayed, Optimizer, Update};
 
 /// Parameters that share one buffer of weights, one of gradients and one of each moment.
@@ -44,6 +44,8 @@ pub(crate) struct Places {
     pub pieces: Vec<Vec<Piece>>,
     /// The buffer that gradients share, where they do: a piece is updated as soon as it has its gradient.
     pub shared_gradients: Option<Span>,
+    /// Whether a batch is taken in parts: a piece's gradient is then added to its segment's from the shared buffer.
+    pub accumulates: bool,
     /// The first layers, this many, keep their weights.
     pub frozen: usize,
 }
@@ -83,6 +85,8 @@ pub(crate) struct Workspace {
     pub nothing: Span,
     /// `[batch, width]`: the batch's ids, or its features.
     pub batch_inputs: Span,
+    /// Where the rows of a batch lie, where they have different lengths.
+    pub ragged: Option<Ragged>,
     /// Gradients of a layer's weights that are computed in parts, and parts of moments.
     pub gradient_parts: Span,
     pub places: Places,
@@ -94,11 +98,30 @@ pub(crate) struct Workspace {
     pub seed: u64,
 }
 
+/// A batch of rows of ids of different lengths, one behind the other in `batch_inputs`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ragged {
+    /// `[batch, 2]`: where each row begins in the data set, and how many ids it has.
+    pub spans: Span,
+    /// `[batch + 1]`: where each row begins in the batch, and where the last ends.
+    pub starts: Span,
+    /// `[words]`: the row of each id.
+    pub row_of_id: Span,
+    /// Ids of the longest row.
+    pub longest: usize,
+}
+
 /// One step under recording.
 pub(crate) struct Step<'a> {
     pub space: &'a Workspace,
-    /// Rows of the batch.
+    /// Rows of the batch, or of the part of it that is under way.
     pub rows: usize,
+    /// Ids of the batch that the step has room for, where rows have different lengths; padding is behind the last.
+    pub words: Option<usize>,
+    /// The first of them in the batch.
+    pub first: usize,
+    /// Rows of the whole batch.
+    pub batch: usize,
     pub purpose: Purpose,
     pub dispatches: Vec<Dispatch>,
 }
@@ -133,6 +156,21 @@ impl<'a> Step<'a> {
         self.dispatches.push(dispatch);
     }
 
+    /// Ids of the batch, padding among them, of rows of `length` where they have one length.
+    pub fn positions(&self, length: usize) -> usize {
+        self.words.unwrap_or(self.rows * length)
+    }
+
+    /// How kernels find the ids of a row of `length`: that length or the longest row's, where rows begin, and 1 where
+    /// they have different lengths.
+    pub fn rows_of_ids(&self, length: usize) -> (u32, Span, u32) {
+        match &self.space.ragged {
+            Some(ragged) => (ragged.longest as u32, ragged.starts, 1),
+            // Ids are read as ids, and none of these.
+            None => (length as u32, self.space.batch_inputs, 0),
+        }
+    }
+
     /// The pieces of a layer's weights.
     pub fn pieces(&self, layer: usize) -> &'a [Piece] {
         &self.space.places.pieces[layer]
@@ -154,15 +192,32 @@ impl<'a> Step<'a> {
     /// Where gradients share a buffer, records the update of a piece that has its own there.
     pub fn update_piece(&mut self, piece: &Piece) {
         if let Some(shared) = self.space.places.shared_gradients {
+            if self.space.places.accumulates {
+                return self.accumulate(piece, shared.part(0, piece.len));
+            }
             // Kernels take four at a time. Pieces are padded to more, in the shared buffer too.
             let gradients = shared.part(0, piece.len.next_multiple_of(4));
             self.update(piece.segment, piece.offset, gradients);
         }
     }
 
-    /// Records the optimizer on every segment with gradients of its own.
+    /// Records that a part's gradient of a piece goes to the batch's.
+    fn accumulate(&mut self, piece: &Piece, values: Span) {
+        let Some(sums) = self.space.places.segments[piece.segment].gradients else { return };
+        let params = accumulate::Params {
+            count: values.len as u32,
+            scale: self.rows as f32 / self.batch as f32,
+            adds: (self.first > 0) as u32,
+        };
+        let sums = sums.part(piece.offset, piece.len);
+        self.push(accumulate::dispatch(params, accumulate::Bindings { values, sums }));
+    }
+
+    /// Records the optimizer on every segment with gradients of its own, once the whole batch has given its part.
     pub fn update_all(&mut self) {
-        if self.space.places.shared_gradients.is_some() {
+        let places = &self.space.places;
+        let is_whole = self.first + self.rows == self.batch;
+        if places.shared_gradients.is_some() && !places.accumulates || !is_whole {
             return;
         }
         let segments = self.space.places.segments.iter().enumerate();

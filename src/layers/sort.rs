@@ -46,13 +46,25 @@ impl Sort {
         rows: usize,
         step: &mut Vec<Dispatch>,
     ) -> [Span; 2] {
+        self.record_with(ids, None, count, rows, step)
+    }
+
+    /// As [`Sort::record`], with what `places` has of each id instead of its position.
+    pub fn record_with(
+        &self,
+        ids: Span,
+        places: Option<Span>,
+        count: u32,
+        rows: usize,
+        step: &mut Vec<Dispatch>,
+    ) -> [Span; 2] {
         let (counts, totals) = (self.counts, self.totals);
         // The pairs go from a to b and back; the first pass reads the batch itself.
-        let (mut keys, mut values) = (ids, self.values[1]);
+        let (mut keys, mut values) = (ids, places.unwrap_or(self.values[1]));
         for pass in 0..Self::passes(rows) {
             let shift = 8 * pass;
             let to = (pass % 2) as usize;
-            let first = (pass == 0) as u32;
+            let first = (pass == 0 && places.is_none()) as u32;
             step.push(radix_count::dispatch(
                 radix_count::Params { count, shift },
                 radix_count::Bindings { keys, counts },

@@ -158,8 +158,10 @@ impl Lazy {
 pub(crate) fn replay_batch(length: usize, step: &mut Step<'_>) {
     let space = step.space;
     let (Some(lazy), Some(table)) = (&space.lazy, &space.table) else { return };
-    let (ids, positions) = (space.batch_inputs, step.rows * length);
-    let [sorted_ids, _] = table.sort.record(ids, positions as u32, lazy.rows, &mut step.dispatches);
+    let (ids, positions) = (space.batch_inputs, step.positions(length));
+    let places = space.ragged.map(|ragged| ragged.row_of_id);
+    let (count, to) = (positions as u32, &mut step.dispatches);
+    let [sorted_ids, _] = table.sort.record_with(ids, places, count, lazy.rows, to);
     for piece in step.pieces(lazy.layer).iter().filter(|piece| piece.rows > 0) {
         let replay = lazy.replay(piece, &space.places, positions, sorted_ids, space.state, false);
         step.dispatches.extend(replay);
@@ -207,6 +209,9 @@ pub(super) fn table_gradient(
     }
     let pieces = step.pieces(layer).iter().filter(|piece| piece.rows > 0);
     let ([scales, d_output], length, outer) = of.parts(space.nothing);
+    // Ids of rows of different lengths are sorted with their rows: a bag of each.
+    let row_of_id = space.ragged.map(|ragged| ragged.row_of_id);
+    let length = if row_of_id.is_some() { length.min(1) } else { length };
     let (ids, positions, units) = (space.batch_inputs, positions as u32, units as u32);
     let Some(table) = &space.table else {
         for piece in pieces {
@@ -262,7 +267,7 @@ pub(super) fn table_gradient(
         step.push(embedding_stamp::dispatch(params, bindings));
         return;
     }
-    let sorted = table.sort.record(ids, positions, rows, &mut step.dispatches);
+    let sorted = table.sort.record_with(ids, row_of_id, positions, rows, &mut step.dispatches);
     for piece in pieces {
         let gradient = step.weight_gradient(piece);
         let params = fill::Params { count: gradient.len as u32, value: 0.0 };

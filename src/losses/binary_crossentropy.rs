@@ -2,7 +2,7 @@
 //! from logits: max(z, 0) - z y + ln(1 + e^-|z|).
 
 use super::{LossAt, Objective, Smoothing};
-use crate::kernels::{Dispatch, binary_crossentropy, small_steps};
+use crate::kernels::{Dispatch, binary_crossentropy, small_steps, weighted_binary_crossentropy};
 use crate::layers::Activation;
 
 pub(super) struct BinaryCrossentropy;
@@ -32,6 +32,19 @@ impl Objective for BinaryCrossentropy {
     fn record(&self, at: &LossAt) -> Option<Dispatch> {
         let LossAt { rows, outputs, groups, .. } = *at;
         let LossAt { state, logits, targets, d_logits, history, .. } = *at;
+        if let Some(weights) = at.weights {
+            return Some(weighted_binary_crossentropy::dispatch(
+                weighted_binary_crossentropy::Params { rows, outputs, groups },
+                weighted_binary_crossentropy::Bindings {
+                    state,
+                    logits,
+                    targets,
+                    weights,
+                    d_logits,
+                    history,
+                },
+            ));
+        }
         Some(binary_crossentropy::dispatch(
             binary_crossentropy::Params { rows, outputs, groups },
             binary_crossentropy::Bindings { state, logits, targets, d_logits, history },

@@ -1,7 +1,7 @@
 //! `categorical_crossentropy`: the mean over rows of -sum_j y_j ln p_j, p a softmax, by log-sum-exp. A row's
 //! target is the number of its class, or a distribution.
 
-use super::{LossAt, Objective, Smoothing};
+use super::{LossAt, Objective, Smoothing, Weighting};
 use crate::kernels::{Dispatch, categorical_crossentropy, small_steps};
 use crate::layers::Activation;
 
@@ -34,6 +34,10 @@ impl Objective for CategoricalCrossentropy {
 
     fn smoothing(&self) -> Option<Smoothing> {
         Some(Smoothing::Row)
+    }
+
+    fn weighting(&self) -> Weighting {
+        Weighting::Targets
     }
 
     fn record(&self, at: &LossAt) -> Option<Dispatch> {

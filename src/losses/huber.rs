@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Loss, LossAt, Objective};
-use crate::kernels::{Dispatch, huber};
+use crate::kernels::{Dispatch, huber, weighted_huber};
 use crate::layers::Activation;
 
 /// A square that turns into a line.
@@ -50,6 +50,12 @@ impl Objective for Huber {
         let LossAt { rows, outputs, groups, .. } = *at;
         let LossAt { state, logits, targets, d_logits, history, .. } = *at;
         let (activation, delta) = (at.activation.code(), self.delta);
+        if let Some(weights) = at.weights {
+            return Some(weighted_huber::dispatch(
+                weighted_huber::Params { rows, outputs, groups, activation, delta },
+                weighted_huber::Bindings { state, logits, targets, weights, d_logits, history },
+            ));
+        }
         Some(huber::dispatch(
             huber::Params { rows, outputs, groups, activation, delta },
             huber::Bindings { state, logits, targets, d_logits, history },

@@ -60,10 +60,24 @@ pub(crate) trait Objective {
     /// The kernel's launch; none for a loss whose models have a program of their own.
     fn record(&self, at: &LossAt) -> Option<Dispatch>;
 
+    /// Where the weights of rows go.
+    fn weighting(&self) -> Weighting {
+        Weighting::Kernel
+    }
+
     /// As `small_steps` knows it, if that kernel does.
     fn as_small(&self) -> Option<small_steps::Loss> {
         None
     }
+}
+
+/// How a loss is weighted by row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Weighting {
+    /// Its kernel takes them ([`LossAt::weights`]).
+    Kernel,
+    /// It is linear in its targets, which are multiplied by them.
+    Targets,
 }
 
 /// Over what a target's smoothed part is spread.
@@ -90,6 +104,8 @@ pub(crate) struct LossAt {
     pub logits: Span,
     /// `[rows, outputs]`, or `[rows]` class numbers.
     pub targets: Span,
+    /// `[rows]`: what each row's loss is multiplied by, where rows have weights.
+    pub weights: Option<Span>,
     /// `[rows, outputs]`
     pub d_logits: Span,
     /// `[slots, groups, 2]`

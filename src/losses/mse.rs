@@ -1,7 +1,7 @@
 //! `mse`: the mean of (p - y)^2 over rows and outputs, p the activated output.
 
 use super::{LossAt, Objective};
-use crate::kernels::{Dispatch, mse, small_steps};
+use crate::kernels::{Dispatch, mse, small_steps, weighted_mse};
 use crate::layers::Activation;
 
 pub(super) struct Mse;
@@ -18,8 +18,15 @@ impl Objective for Mse {
     fn record(&self, at: &LossAt) -> Option<Dispatch> {
         let LossAt { rows, outputs, groups, .. } = *at;
         let LossAt { state, logits, targets, d_logits, history, .. } = *at;
+        let activation = at.activation.code();
+        if let Some(weights) = at.weights {
+            return Some(weighted_mse::dispatch(
+                weighted_mse::Params { rows, outputs, groups, activation },
+                weighted_mse::Bindings { state, logits, targets, weights, d_logits, history },
+            ));
+        }
         Some(mse::dispatch(
-            mse::Params { rows, outputs, groups, activation: at.activation.code() },
+            mse::Params { rows, outputs, groups, activation },
             mse::Bindings { state, logits, targets, d_logits, history },
         ))
     }

@@ -24,7 +24,7 @@ fn ratio(part: usize, whole: usize) -> f64 {
 
 impl Counts {
     /// No rows yet. `multilabel`: a row has any number of the classes.
-    pub(super) fn new(classes: usize, multilabel: bool) -> Counts {
+    pub(crate) fn new(classes: usize, multilabel: bool) -> Counts {
         let zeros = vec![0; classes];
         Counts {
             right: zeros.clone(),
@@ -57,7 +57,7 @@ impl Counts {
     }
 
     /// A row of labels: `(truth, answer)` of each.
-    pub(super) fn add_labels(&mut self, labels: impl Iterator<Item = (bool, bool)>) {
+    pub(crate) fn add_labels(&mut self, labels: impl Iterator<Item = (bool, bool)>) {
         let mut all = true;
         for (label, (truth, answer)) in labels.enumerate() {
             self.support[label] += truth as usize;

@@ -10,7 +10,8 @@ use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 
 use super::seal::{Array, Seal, check, seal};
-use super::{Input, Kind, Model, Noise, Parameter, Preprocessor, Source};
+use super::storage::{Stored, StoredTable, beside, pack, plain, unpack};
+use super::{Input, Kind, Model, Noise, Parameter, Preprocessor, Source, Storage};
 use crate::error::{Error, Result};
 use crate::files::write_whole;
 use crate::layers::Layer;
@@ -19,8 +20,11 @@ use crate::losses::Loss;
 /// The metadata's key. One key holds all, so that the file's bytes do not depend on a map's order.
 const KEY: &str = "wgslearn";
 
-/// Version of the description; a reader takes its own and older ones.
-const VERSION: u32 = 2;
+/// Version of the description; a reader takes its own and older ones. A model that an older reader understands is
+/// written as it was then.
+const VERSION: u32 = 3;
+/// That of models that give each row one answer, and whose arrays lie as they are.
+const BEFORE: u32 = 2;
 
 /// Everything beside the weights.
 #[derive(Serialize, Deserialize)]
@@ -34,8 +38,13 @@ struct Description {
     layers: Vec<Layer>,
     loss: Loss,
     labels: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    thresholds: Vec<f32>,
     #[serde(rename = "encoder")]
     preprocessor: Preprocessor,
+    /// Tables that do not lie as they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tables: Vec<StoredTable>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     code: Option<usize>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,6 +70,15 @@ impl Model {
     /// [`Error::Model`] when its parts do not go together ([`Model::validate`]) or a weight is NaN or infinite, [`Error::File`] when the file cannot be
     /// written; one that was there stays as it was.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.save_as(path, Storage::F32)
+    }
+
+    /// Writes the model with the table of its first layer, if it has one, stored in another precision: see [`Storage`].
+    /// What is read again has that precision's values.
+    ///
+    /// # Errors
+    /// As [`Model::save`].
+    pub fn save_as(&self, path: impl AsRef<Path>, storage: Storage) -> Result<()> {
         let path = path.as_ref();
         self.validate()?;
         for parameter in &self.parameters {
@@ -71,13 +89,21 @@ impl Model {
                 )));
             }
         }
+        let has_table = self.layers.first().is_some_and(|layer| layer.table_rows().is_some());
+        let table = self.parameters.first().filter(|_| has_table);
+        let packed = table.and_then(|table| pack(table, storage));
         let description = Description {
-            version: VERSION,
+            version: match (self.kind(), &packed) {
+                (Kind::MultiLabel, _) | (_, Some(_)) => VERSION,
+                _ => BEFORE,
+            },
+            tables: packed.iter().map(|(table, _)| table.clone()).collect(),
             kind: Some(self.kind()),
             input: self.input,
             layers: self.layers.clone(),
             loss: self.loss,
             labels: self.labels.clone(),
+            thresholds: self.thresholds.clone(),
             preprocessor: self.preprocessor.clone(),
             code: self.latent_layer,
             noise: self.noise,
@@ -87,21 +113,19 @@ impl Model {
         let broken =
             |message: String| Error::Model(format!("the model cannot be written: {message}"));
         let json = serde_json::to_string(&description).map_err(|e| broken(e.to_string()))?;
-        let mut arrays: Vec<Array<'_>> = self
-            .parameters
+        let as_they_are = &self.parameters[packed.is_some() as usize..];
+        let mut stored: Vec<Stored<'_>> =
+            packed.into_iter().flat_map(|(_, stored)| stored).collect();
+        stored.extend(as_they_are.iter().map(plain));
+        let mut arrays: Vec<Array<'_>> = stored
             .iter()
-            .map(|parameter| Array {
-                name: &parameter.name,
-                shape: &parameter.shape,
-                bytes: bytemuck::cast_slice(&parameter.values),
-            })
+            .map(|array| Array { name: &array.name, shape: &array.shape, bytes: &array.bytes })
             .collect();
         let json = seal(&json, &mut arrays);
         let mut tensors = Vec::new();
-        for parameter in &self.parameters {
-            let bytes = bytemuck::cast_slice(&parameter.values);
-            let view = TensorView::new(Dtype::F32, parameter.shape.clone(), bytes);
-            tensors.push((parameter.name.as_str(), view.map_err(|e| broken(e.to_string()))?));
+        for array in &stored {
+            let view = TensorView::new(array.kind, array.shape.clone(), &array.bytes);
+            tensors.push((array.name.as_str(), view.map_err(|e| broken(e.to_string()))?));
         }
         let metadata = HashMap::from([(KEY.to_owned(), json)]);
         let bytes =
@@ -149,10 +173,11 @@ impl Model {
         let description: Description =
             serde_json::from_str(json).map_err(|e| broken(&e.to_string()))?;
         let Description { kind, input, layers, loss, labels, preprocessor, .. } = description;
-        let Description { code, noise, source, .. } = description;
+        let Description { code, noise, source, thresholds, .. } = description;
         let mut model = Model::with_parameters(input, layers, loss, weights)
             .map_err(|e| broken(&e.to_string()))?;
         (model.labels, model.preprocessor) = (labels, preprocessor);
+        model.thresholds = thresholds;
         (model.latent_layer, model.noise, model.source) = (code, noise, source);
         // Older files do not say it.
         model.kind = Some(kind.unwrap_or_else(|| model.inferred_kind()));
@@ -192,18 +217,38 @@ fn read_tensors(path: &Path, bytes: &[u8]) -> Result<Vec<Parameter>> {
             ));
         }
     }
-    let read = |(name, view): (String, TensorView<'_>)| {
+    let tables: Vec<StoredTable> = json
+        .and_then(|json| serde_json::from_str::<Tables>(json).ok())
+        .map_or_else(Vec::new, |described| described.tables);
+    let mut parameters = Vec::new();
+    for table in &tables {
+        let unpacked = unpack(table, |name| tensors.tensor(name).ok());
+        parameters.push(unpacked.map_err(|message| Error::data(path, message))?);
+    }
+    for (name, view) in tensors.tensors() {
+        if tables.iter().any(|table| table.name == name || beside(table).contains(&name)) {
+            continue;
+        }
         if view.dtype() != Dtype::F32 {
             return Err(Error::data(
                 path,
                 format!("{name} has the type {:?}; save weights as float32", view.dtype()),
             ));
         }
-        let values: Vec<f32> = bytemuck::pod_collect_to_vec(view.data());
-        match values.iter().position(|value| !value.is_finite()) {
-            Some(i) => Err(Error::data(path, format!("{name} holds {} at {i}", values[i]))),
-            None => Ok(Parameter { name, shape: view.shape().to_vec(), values }),
+        let (shape, values) = (view.shape().to_vec(), bytemuck::pod_collect_to_vec(view.data()));
+        parameters.push(Parameter { name, shape, values });
+    }
+    for Parameter { name, values, .. } in &parameters {
+        if let Some(i) = values.iter().position(|value| !value.is_finite()) {
+            return Err(Error::data(path, format!("{name} holds {} at {i}", values[i])));
         }
-    };
-    tensors.tensors().into_iter().map(read).collect()
+    }
+    Ok(parameters)
+}
+
+/// Only the tables of a description.
+#[derive(Deserialize)]
+struct Tables {
+    #[serde(default)]
+    tables: Vec<StoredTable>,
 }

@@ -5,6 +5,7 @@ mod file;
 mod kind;
 mod noise;
 pub(crate) mod seal;
+mod storage;
 mod summary;
 mod validate;
 
@@ -19,6 +20,7 @@ pub use crate::losses::Loss;
 pub use file::read_weights;
 pub use kind::Kind;
 pub use noise::{Noise, NoiseKind};
+pub use storage::Storage;
 
 use crate::data::{ImageEncoder, TableEncoder};
 use crate::error::{Error, Result};
@@ -87,6 +89,9 @@ pub struct Source {
     pub targets: Option<PathBuf>,
     /// Column or key of the text, for texts.
     pub text_column: String,
+    /// What stands between the labels of a row, where there are several in one field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_separator: Option<String>,
 }
 
 fn lossy<S: serde::Serializer>(
@@ -156,6 +161,9 @@ pub struct Model {
     pub preprocessor: Preprocessor,
     /// Names of the classes, for a classifier: two of them with one output, else one an output.
     pub labels: Vec<String>,
+    /// For a model of several labels a row: the probability from which on a label is answered, one for all or one a
+    /// label; 0.5 where it is empty.
+    pub thresholds: Vec<f32>,
     /// Layers of the encoder, for an autoencoder: what they give is the code.
     pub latent_layer: Option<usize>,
     /// What the inputs are disturbed by in training, for a model that learns to undo it.
@@ -237,6 +245,7 @@ impl Model {
             parameters: Vec::new(),
             preprocessor: Preprocessor::None,
             labels: Vec::new(),
+            thresholds: Vec::new(),
             latent_layer: None,
             noise: None,
             source: None,
@@ -281,6 +290,7 @@ impl Model {
             layers: self.layers.clone(),
             preprocessor: Preprocessor::None,
             labels: Vec::new(),
+            thresholds: Vec::new(),
             source: None,
             ..*self
         }
@@ -316,6 +326,7 @@ impl Model {
         Some(Model {
             preprocessor: Preprocessor::Text(encoder),
             labels: self.labels.clone(),
+            thresholds: self.thresholds.clone(),
             latent_layer: self.latent_layer,
             noise: self.noise,
             source: self.source.clone(),
@@ -336,6 +347,31 @@ impl Model {
         let longest = encoder.longest(texts);
         let longer = (longest > encoder.length()).then(|| self.for_words(longest)).flatten();
         longer.map_or(std::borrow::Cow::Borrowed(self), std::borrow::Cow::Owned)
+    }
+
+    /// The model with another table in its first layer, and without dropout and the last activation: it gives scores.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the first layer has no such table.
+    pub(crate) fn as_scores(&self, table: Parameter) -> Result<Model> {
+        let rows = table.shape.first().copied().unwrap_or(0);
+        let mut layers = self.layers.clone();
+        for (i, layer) in layers.iter_mut().enumerate() {
+            if i == 0 {
+                *layer = layer.clone().with_table_rows(rows);
+            }
+            let at_rest = layer.describe().at_rest();
+            *layer = at_rest.unwrap_or_else(|| layer.clone());
+        }
+        if let Some(last) = layers.last_mut() {
+            let linear = last.describe().with_activation(Activation::Linear);
+            *last = linear.unwrap_or_else(|| last.clone());
+        }
+        let mut weights = self.parameters.clone();
+        if let Some(first) = weights.first_mut() {
+            *first = table;
+        }
+        Model::with_parameters(self.input, layers, Loss::Mse, weights)
     }
 
     /// Whether it was trained to give something else than it reads.

@@ -91,6 +91,7 @@ impl Noise {
         noise::Params {
             rows,
             width,
+            first: 0,
             kind: match self.kind {
                 NoiseKind::Gaussian => noise::GAUSSIAN,
                 NoiseKind::SaltPepper => noise::SALT_PEPPER,

@@ -80,7 +80,9 @@ impl Model {
             "parameters": self.parameter_count(),
             "trainable_parameters": self.trainable_count(),
             "loss": self.loss.name(),
+            "kind": self.kind(),
             "labels": self.labels,
+            "thresholds": self.thresholds,
         })
     }
 }

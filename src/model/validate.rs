@@ -1,7 +1,7 @@
 //! Whether the parts of a model go together: layers, preprocessor, labels, latent layer. A changed byte in a model file
 //! can then give an error, never a panic or a wrong answer.
 
-use super::{Model, Preprocessor};
+use super::{Activation, Kind, Model, Preprocessor};
 use crate::data::ColumnKind;
 use crate::error::{Error, Result};
 
@@ -16,6 +16,23 @@ impl Model {
         let labels = self.labels.len();
         if labels != 0 && labels != outputs && !(labels == 2 && outputs == 1) {
             return wrong(format!("{labels} labels do not go with {outputs} outputs"));
+        }
+        let several = self.kind() == Kind::MultiLabel;
+        if several && (labels != outputs || self.output_activation() != Activation::Sigmoid) {
+            return wrong(format!(
+                "a model of several labels a row has a sigmoid output for each, not {outputs} outputs with {:?} for {labels} labels",
+                self.output_activation()
+            ));
+        }
+        let thresholds = self.thresholds.len();
+        if thresholds > 0 && (!several || (thresholds != 1 && thresholds != labels)) {
+            return wrong(format!(
+                "{thresholds} thresholds do not go with a {} of {labels} labels",
+                self.kind()
+            ));
+        }
+        if let Some(threshold) = self.thresholds.iter().find(|t| !(0.0..=1.0).contains(*t)) {
+            return wrong(format!("a threshold is {threshold}, but a probability is from 0 to 1"));
         }
         if let Some(latent) = self.latent_layer
             && (latent == 0 || latent > self.layers.len())
@@ -75,7 +92,7 @@ impl Model {
                 for (mean, deviation) in scales.chain(table.target_scale).chain(targets) {
                     if !(mean.is_finite() && deviation.is_finite() && deviation > 0.0) {
                         return wrong(format!(
-                            "a column has the mean {mean} and the deviation {deviation}, which scale nothing"
+                            "a column has the mean {mean:e} and the deviation {deviation:e}, which scale nothing"
                         ));
                     }
                 }

@@ -159,12 +159,17 @@ impl ClassificationReport {
 }
 
 impl std::fmt::Display for ClassificationReport {
+    /// As scikit-learn prints it; of more than 100 classes the scores of the 100 most frequent ones.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let names: Vec<String> = self
-            .labels
-            .iter()
-            .map(|label| shortened(&printable_field(label), LONGEST_LABEL).into_owned())
-            .collect();
+        let mut classes: Vec<usize> = (0..self.labels.len()).collect();
+        if classes.len() > MOST_OF_MATRIX {
+            classes.sort_by_key(|&class| std::cmp::Reverse(self.classes[class].support));
+            classes.truncate(MOST_OF_MATRIX);
+        }
+        let name = |&class: &usize| {
+            shortened(&printable_field(&self.labels[class]), LONGEST_LABEL).into_owned()
+        };
+        let names: Vec<String> = classes.iter().map(name).collect();
         let longest = names.iter().map(|name| name.chars().count()).max();
         let width = longest.unwrap_or(0).max("weighted avg".len());
         writeln!(
@@ -176,8 +181,12 @@ impl std::fmt::Display for ClassificationReport {
             let Scores { precision, recall, f1, support } = s;
             writeln!(f, "{name:>width$}  {precision:>9.2} {recall:>9.2} {f1:>9.2} {support:>9}")
         };
-        for (name, scores) in names.iter().zip(&self.classes) {
-            row(f, name, scores)?;
+        for (name, &class) in names.iter().zip(&classes) {
+            row(f, name, &self.classes[class])?;
+        }
+        if self.labels.len() > classes.len() {
+            let rest = self.labels.len() - classes.len();
+            writeln!(f, "{:>width$}  ({rest} classes that are less frequent)", "...")?;
         }
         let rows = self.weighted_average.support;
         writeln!(
@@ -261,6 +270,10 @@ weighted avg       0.70      0.60      0.61         5
         let text = report.confusion_text();
         assert!(text.contains("2  0 -> 1") && text.contains("1  5 -> 7"), "{text}");
         assert!(text.len() < 200, "{text}");
+        // As many lines as a person reads.
+        let text = report.to_string();
+        assert!(text.contains("(1900 classes that are less frequent)"), "{text}");
+        assert_eq!(text.lines().count(), 107);
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod classification;
 mod drawing;
 #[cfg(feature = "pictures")]
 mod grid;
+mod labels;
 mod linear;
 mod pca;
 #[cfg(feature = "pictures")]
@@ -26,10 +27,11 @@ mod tiles;
 #[cfg(not(feature = "pictures"))]
 mod undrawn;
 
-pub use classification::ClassificationReport;
+pub use classification::{ClassificationReport, Confused, Scores};
 pub use drawing::{Cloud, GridGroup, GridRow, PlotFormat, ScalingPanel, Tile};
 #[cfg(feature = "pictures")]
 pub use grid::grid_png;
+pub use labels::{AtK, LabelReport, best_thresholds};
 pub use pca::Pca;
 #[cfg(feature = "pictures")]
 pub use plot::{history_plot, history_text};

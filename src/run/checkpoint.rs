@@ -1,12 +1,14 @@
 //! A run kept between steps in one safetensors file, so that a killed run goes on to the same bits: weights and moments
 //! as arrays named `ROLE/NUMBER/PARAMETER`, the rest in the metadata, with a checksum. The one before is kept too, as
-//! `NAME.previous`, and `.NAME.lock` is locked as long as a run uses them.
+//! `NAME.previous`, and `.NAME.lock` is locked as long as a run uses them. A thread writes the file while the run goes
+//! on; the last is waited for.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use safetensors::SafeTensors;
@@ -17,17 +19,17 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::config::{OutputConfig, RunConfig};
 use super::load::Loaded;
+use super::lock::{Lock, Taken};
 use super::observer::RunObserver;
 use crate::backend::{Device, DeviceKind};
 use crate::data::{Dataset, Inputs, Targets};
-use crate::error::{Error, Result};
+use crate::error::{DeviceFault, Error, Result};
 use crate::files::write_whole;
 use crate::model::seal::{Array, Seal, check, seal};
 use crate::model::{Model, Parameter};
-use crate::optimizers::Schedule;
 use crate::train::{
-    Checkpoint, Divergence, EpochReport, History, Metrics, Next, Observer, OnNan, Role,
-    SessionState, Sums, Trainer,
+    Checkpoint, Divergence, EpochReport, History, Metrics, Next, Observer, OnNan, Recovered, Role,
+    SessionState, Sums, WordStream,
 };
 
 /// The metadata's key.
@@ -43,7 +45,7 @@ const WITHIN: Duration = Duration::from_secs(60);
 
 /// What a run is, as far as its bits depend on it: only the same run goes on from a checkpoint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Identity {
+pub(super) struct Identity {
     /// The settings, but those that change no bit: where files lie and what is written, and the number of epochs.
     settings: Value,
     training: Rows,
@@ -74,6 +76,8 @@ struct Description {
     step: u64,
     learning_rate: f64,
     rollbacks: usize,
+    #[serde(default)]
+    micro_batch: Option<usize>,
     history: History,
     best: Option<(usize, Metrics)>,
 }
@@ -88,13 +92,17 @@ struct Version {
 pub(super) struct CheckpointObserver<'a> {
     /// Where the run is kept, and what it is.
     files: Option<(Files, Identity)>,
+    /// What writes the last checkpoint, and when it was begun.
+    writer: Option<JoinHandle<(Result<()>, Duration)>>,
+    /// Whether one was begun.
+    has_begun: bool,
     epochs: usize,
     /// Whether the learning rate depends on how many epochs there are.
     has_schedule: bool,
     /// The time between writes that was asked for.
     every: Option<Duration>,
     written: Instant,
-    /// How long a write took.
+    /// How long it took to take and write one.
     cost: Duration,
     /// Whether an epoch ended since the last offer of a checkpoint.
     at_end: bool,
@@ -107,9 +115,8 @@ pub(super) struct CheckpointObserver<'a> {
 struct Files {
     path: PathBuf,
     previous: PathBuf,
-    lock: PathBuf,
-    /// Locked while the run goes on; none where the file system has no locks.
-    locked: Option<File>,
+    /// Held while the run goes on; none where the file system has no locks.
+    _lock: Option<Lock>,
 }
 
 impl Files {
@@ -123,19 +130,16 @@ impl Files {
             path.with_file_name(other)
         };
         let (previous, lock) = (with("", ".previous"), with(".", ".lock"));
-        let locked = match File::create(&lock) {
-            Ok(file) => match file.try_lock() {
-                Ok(()) => Some(file),
-                Err(std::fs::TryLockError::WouldBlock) => {
-                    return Err(Error::usage(format!(
-                        "another run is using the checkpoint {}; wait for its end, or name another file",
-                        path.display()
-                    )));
-                }
-                Err(std::fs::TryLockError::Error(_)) => None,
-            },
+        let lock = match Lock::take(lock) {
+            Taken::Own(lock) => Some(lock),
+            Taken::Busy => {
+                return Err(Error::usage(format!(
+                    "another run is using the checkpoint {}; wait for its end, or name another file",
+                    path.display()
+                )));
+            }
             // A folder that cannot be written to is said when a checkpoint is.
-            Err(_) => None,
+            Taken::Unknown => None,
         };
         // What is no checkpoint is not replaced by one.
         if previous.exists() && !is_checkpoint(&previous) {
@@ -144,15 +148,7 @@ impl Files {
                 previous.display()
             )));
         }
-        Ok(Files { path: path.to_owned(), previous, lock, locked })
-    }
-}
-
-impl Drop for Files {
-    fn drop(&mut self) {
-        if self.locked.is_some() {
-            let _ = std::fs::remove_file(&self.lock);
-        }
+        Ok(Files { path: path.to_owned(), previous, _lock: lock })
     }
 }
 
@@ -173,12 +169,57 @@ pub(super) fn rolled_back(why: &Divergence, to: usize, learning_rate: f64) -> St
 }
 
 impl Identity {
-    fn new(
+    /// Of a run that trains a model.
+    pub(super) fn new(
         config: &RunConfig,
         loaded: &Loaded,
         model: &Model,
         device: &Device,
     ) -> Result<Identity> {
+        let mut hash = Xxh3::new();
+        for parameter in model.parameters() {
+            hash.update(bytemuck::cast_slice(&parameter.values));
+        }
+        Ok(Identity {
+            settings: Identity::settings(config)?,
+            training: Rows::of(&loaded.training),
+            validation: loaded.validation.as_ref().map(Rows::of),
+            first_weights: format!("{:032x}", hash.digest128()),
+            device: Identity::device(device),
+        })
+    }
+
+    /// Of a run of word vectors, whose first ones the seed says.
+    pub(super) fn of_words(
+        config: &RunConfig,
+        stream: &WordStream,
+        device: &Device,
+    ) -> Result<Identity> {
+        let mut hash = Xxh3::new();
+        hash.update(bytemuck::cast_slice(&stream.tokens));
+        hash.update(bytemuck::cast_slice(&stream.counts));
+        Ok(Identity {
+            settings: Identity::settings(config)?,
+            training: Rows {
+                rows: stream.tokens.len(),
+                hash: format!("{:032x}", hash.digest128()),
+            },
+            validation: None,
+            first_weights: String::new(),
+            device: Identity::device(device),
+        })
+    }
+
+    /// The bits do not depend on how many threads compute them.
+    fn device(device: &Device) -> String {
+        match device.kind() {
+            DeviceKind::Cpu => "the CPU backend".into(),
+            DeviceKind::Gpu => device.name(),
+        }
+    }
+
+    /// The settings that bits depend on.
+    fn settings(config: &RunConfig) -> Result<Value> {
         let mut same = config.clone();
         // Where files lie changes no bit; what they hold is hashed.
         same.output = OutputConfig {
@@ -198,23 +239,8 @@ impl Identity {
         // More epochs can be asked for, and what happens at NaN has not happened.
         (same.training.epochs, same.training.min_steps) = (0, 0);
         same.training.on_nan = OnNan::Stop;
-        let settings = serde_json::to_value(&same)
-            .map_err(|e| Error::Training(format!("the run cannot be described: {e}")))?;
-        let mut hash = Xxh3::new();
-        for parameter in model.parameters() {
-            hash.update(bytemuck::cast_slice(&parameter.values));
-        }
-        Ok(Identity {
-            settings,
-            training: Rows::of(&loaded.training),
-            validation: loaded.validation.as_ref().map(Rows::of),
-            first_weights: format!("{:032x}", hash.digest128()),
-            // The bits do not depend on how many threads compute them.
-            device: match device.kind() {
-                DeviceKind::Cpu => "the CPU backend".into(),
-                DeviceKind::Gpu => device.name(),
-            },
-        })
+        serde_json::to_value(&same)
+            .map_err(|e| Error::Training(format!("the run cannot be described: {e}")))
     }
 
     /// In what this run differs from that of a checkpoint, as words; nothing where it does not.
@@ -275,6 +301,11 @@ impl Rows {
                 hash.update(&width(*length));
                 hash.update(bytemuck::cast_slice(values));
             }
+            Inputs::Ragged { values, ends, length } => {
+                hash.update(&width(*length));
+                ends.iter().for_each(|&end| hash.update(&width(end)));
+                hash.update(bytemuck::cast_slice(values));
+            }
             Inputs::Matrix { values, features } => {
                 hash.update(&width(*features));
                 hash.update(bytemuck::cast_slice(values));
@@ -284,29 +315,31 @@ impl Rows {
             hash.update(&width(*targets));
             hash.update(bytemuck::cast_slice(values));
         }
+        hash.update(bytemuck::cast_slice(dataset.weights()));
         Rows { rows: dataset.rows(), hash: format!("{:032x}", hash.digest128()) }
     }
 }
 
 impl<'a> CheckpointObserver<'a> {
+    /// For a run of `epochs` epochs, whose learning rate may depend on how many there are. `identity` is asked for where
+    /// a checkpoint is.
     pub(super) fn new(
         config: &RunConfig,
-        loaded: &Loaded,
-        model: &Model,
-        trainer: &Trainer,
-        device: &Device,
+        epochs: usize,
+        has_schedule: bool,
+        identity: impl FnOnce() -> Result<Identity>,
         observer: &'a mut dyn RunObserver,
     ) -> Result<CheckpointObserver<'a>> {
         let path = config.output.checkpoint.as_deref();
         Ok(CheckpointObserver {
             files: match path {
-                Some(path) => {
-                    Some((Files::open(path)?, Identity::new(config, loaded, model, device)?))
-                }
+                Some(path) => Some((Files::open(path)?, identity()?)),
                 None => None,
             },
-            epochs: trainer.epochs,
-            has_schedule: trainer.schedule != Schedule::Constant,
+            writer: None,
+            has_begun: false,
+            epochs,
+            has_schedule,
             every: config.output.checkpoint_every.map(Into::into),
             written: Instant::now(),
             cost: Duration::ZERO,
@@ -317,13 +350,22 @@ impl<'a> CheckpointObserver<'a> {
     }
 
     /// Removes the checkpoint of a run that is done.
-    pub(super) fn done(&self) -> Result<()> {
+    pub(super) fn done(&mut self) -> Result<()> {
+        self.wait();
         let Some((files, _)) = &self.files else { return Ok(()) };
         for path in [&files.path, &files.previous] {
             if path.exists() {
                 std::fs::remove_file(path).map_err(|e| Error::file("remove", path, e))?;
             }
         }
+        Ok(())
+    }
+
+    /// Says why the run is another from here on, which keeps no checkpoints.
+    pub(super) fn give_up(&mut self, why: &str) -> Result<()> {
+        self.done()?;
+        self.files = None;
+        self.observer.warn(why);
         Ok(())
     }
 
@@ -410,66 +452,21 @@ impl<'a> CheckpointObserver<'a> {
         }
         let state = SessionState { step: found.step, arrays };
         let Description { epoch, done, history, best, learning_rate, rollbacks, .. } = found;
-        Ok((Checkpoint { epoch, done, history, best, learning_rate, rollbacks, state }, said))
+        let micro_batch = found.micro_batch;
+        let checkpoint =
+            Checkpoint { epoch, done, history, best, learning_rate, rollbacks, micro_batch, state };
+        Ok((checkpoint, said))
     }
 
-    /// Writes a checkpoint over the one before the last.
-    fn write(&self, files: &Files, run: &Identity, checkpoint: Checkpoint) -> Result<()> {
-        let Checkpoint { epoch, done, history, best, learning_rate, rollbacks, state } = checkpoint;
-        let broken = |message: String| Error::Training(message);
-        let description = Description {
-            version: VERSION,
-            made_by: env!("CARGO_PKG_VERSION").into(),
-            run: run.clone(),
-            epochs: self.epochs,
-            epoch,
-            done,
-            step: state.step,
-            learning_rate,
-            rollbacks,
-            history,
-            best,
-        };
-        let json = serde_json::to_string(&description).map_err(|e| broken(e.to_string()))?;
-        let mut named = Vec::new();
-        for (role, parameters) in &state.arrays {
-            for (number, parameter) in parameters.iter().enumerate() {
-                let name = format!("{}/{number}/{}", role.name(), parameter.name);
-                named.push((name, parameter));
-            }
-        }
-        let mut arrays: Vec<Array<'_>> = named
-            .iter()
-            .map(|(name, parameter)| Array {
-                name,
-                shape: &parameter.shape,
-                bytes: bytemuck::cast_slice(&parameter.values),
-            })
-            .collect();
-        let json = seal(&json, &mut arrays);
-        let mut tensors = Vec::new();
-        for (name, parameter) in &named {
-            let bytes = bytemuck::cast_slice(&parameter.values);
-            let view = TensorView::new(Dtype::F32, parameter.shape.clone(), bytes);
-            tensors.push((name, view.map_err(|e| broken(e.to_string()))?));
-        }
-        let metadata = HashMap::from([(KEY.to_owned(), json)]);
-        let bytes =
-            safetensors::serialize(tensors, Some(metadata)).map_err(|e| broken(e.to_string()))?;
-        // A run that is killed between the two finds the one before.
-        if files.path.is_file() {
-            std::fs::rename(&files.path, &files.previous)
-                .map_err(|e| Error::file("rename", &files.path, e))?;
-        }
-        write_whole(&files.path, &bytes)
-    }
-
-    /// Takes a checkpoint and writes it; where it cannot be written, the run goes on.
-    fn keep(&mut self, take: &mut dyn FnMut() -> Result<Checkpoint>) -> Result<()> {
-        let Some((files, run)) = &self.files else { return Ok(()) };
-        let started = Instant::now();
-        let checkpoint = take()?;
-        match self.write(files, run, checkpoint) {
+    /// Waits for what is being written, and says where it failed.
+    fn wait(&mut self) {
+        let Some(writer) = self.writer.take() else { return };
+        let written = writer.join().unwrap_or_else(|_| {
+            let failed = Error::Training("the thread that writes checkpoints failed".into());
+            (Err(failed), Duration::ZERO)
+        });
+        self.cost += written.1;
+        match written.0 {
             Ok(()) => self.failure = None,
             Err(error) => {
                 let message = error.to_string();
@@ -481,10 +478,93 @@ impl<'a> CheckpointObserver<'a> {
                 self.failure = Some(message);
             }
         }
+    }
+
+    /// Takes a checkpoint and has it written, while the run goes on.
+    fn keep(&mut self, take: &mut dyn FnMut() -> Result<Checkpoint>) -> Result<()> {
+        self.wait();
+        let Some((files, run)) = &self.files else { return Ok(()) };
+        let started = Instant::now();
+        let checkpoint = take()?;
         self.cost = started.elapsed();
+        let (path, previous) = (files.path.clone(), files.previous.clone());
+        let (run, epochs) = (run.clone(), self.epochs);
+        let work = move || {
+            let started = Instant::now();
+            let written = write(&path, &previous, &run, epochs, checkpoint);
+            (written, started.elapsed())
+        };
+        // Where there is no thread to be had, the run waits.
+        self.writer = std::thread::Builder::new().name("checkpoint".into()).spawn(work).ok();
+        self.has_begun = true;
         self.written = Instant::now();
         Ok(())
     }
+}
+
+impl Drop for CheckpointObserver<'_> {
+    // A run that ends by an error has its last checkpoint whole.
+    fn drop(&mut self) {
+        self.wait();
+    }
+}
+
+/// Writes a checkpoint over the one before the last.
+fn write(
+    path: &Path,
+    previous: &Path,
+    run: &Identity,
+    epochs: usize,
+    checkpoint: Checkpoint,
+) -> Result<()> {
+    let Checkpoint { epoch, done, history, best, learning_rate, rollbacks, micro_batch, state } =
+        checkpoint;
+    let broken = |message: String| Error::Training(message);
+    let description = Description {
+        version: VERSION,
+        made_by: env!("CARGO_PKG_VERSION").into(),
+        run: run.clone(),
+        epochs,
+        epoch,
+        done,
+        step: state.step,
+        learning_rate,
+        rollbacks,
+        micro_batch,
+        history,
+        best,
+    };
+    let json = serde_json::to_string(&description).map_err(|e| broken(e.to_string()))?;
+    let mut named = Vec::new();
+    for (role, parameters) in &state.arrays {
+        for (number, parameter) in parameters.iter().enumerate() {
+            let name = format!("{}/{number}/{}", role.name(), parameter.name);
+            named.push((name, parameter));
+        }
+    }
+    let mut arrays: Vec<Array<'_>> = named
+        .iter()
+        .map(|(name, parameter)| Array {
+            name,
+            shape: &parameter.shape,
+            bytes: bytemuck::cast_slice(&parameter.values),
+        })
+        .collect();
+    let json = seal(&json, &mut arrays);
+    let mut tensors = Vec::new();
+    for (name, parameter) in &named {
+        let bytes = bytemuck::cast_slice(&parameter.values);
+        let view = TensorView::new(Dtype::F32, parameter.shape.clone(), bytes);
+        tensors.push((name, view.map_err(|e| broken(e.to_string()))?));
+    }
+    let metadata = HashMap::from([(KEY.to_owned(), json)]);
+    let bytes =
+        safetensors::serialize(tensors, Some(metadata)).map_err(|e| broken(e.to_string()))?;
+    // A run that is killed between the two finds the one before.
+    if path.is_file() {
+        std::fs::rename(path, previous).map_err(|e| Error::file("rename", path, e))?;
+    }
+    write_whole(path, &bytes)
 }
 
 impl Observer for CheckpointObserver<'_> {
@@ -500,6 +580,10 @@ impl Observer for CheckpointObserver<'_> {
 
     fn rolled_back(&mut self, why: &Divergence, to: usize, learning_rate: f64) {
         self.observer.warn(&rolled_back(why, to, learning_rate));
+    }
+
+    fn device_failed(&mut self, why: &DeviceFault, answer: Recovered) {
+        self.observer.warn(&format!("{}; {answer}", why.what()));
     }
 
     fn resume(&mut self) -> Result<Option<Checkpoint>> {
@@ -536,14 +620,17 @@ impl Observer for CheckpointObserver<'_> {
             (None, true) => AT_END.max(20 * self.cost),
             (None, false) => WITHIN.max(20 * self.cost),
         };
-        let is_first = at_end && !files.path.exists() && self.failure.is_none();
-        match self.written.elapsed() >= least || is_first {
+        let is_first = at_end && !self.has_begun && !files.path.exists();
+        let is_due = self.written.elapsed() >= least || is_first;
+        match is_due && self.writer.as_ref().is_none_or(JoinHandle::is_finished) {
             true => self.keep(take),
             false => Ok(()),
         }
     }
 
     fn last_checkpoint(&mut self, take: &mut dyn FnMut() -> Result<Checkpoint>) -> Result<()> {
-        self.keep(take)
+        self.keep(take)?;
+        self.wait();
+        Ok(())
     }
 }

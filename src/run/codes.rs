@@ -448,7 +448,7 @@ fn not_numbers() -> Error {
 fn matrix(inputs: &Inputs) -> &[f32] {
     match inputs {
         Inputs::Matrix { values, .. } => values,
-        Inputs::Ids { .. } => &[],
+        Inputs::Ids { .. } | Inputs::Ragged { .. } => &[],
     }
 }
 

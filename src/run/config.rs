@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::defaults::Defaults;
+use super::load::weights::ClassWeights;
 use super::outputs::{check_extension, resolved};
 use super::setting::{GivenOptimizer, Range, RunKind, Setting, SettingType};
 pub use super::settings::{
     DataConfig, Every, ModelConfig, OutputConfig, Pool, RunConfig, Settings, TrainingConfig,
-    WordsConfig,
+    TuneThreshold, WordsConfig,
 };
 use super::settings::{OPTIMIZER, hyperparameters};
 use crate::data::TextColumns;
@@ -126,8 +127,11 @@ impl DataConfig {
         TextColumns {
             text: self.text_column.clone(),
             label: labelled.then(|| self.label_column.clone()),
+            weight: self.weight_column.clone().filter(|_| labelled),
             format: self.format,
             no_header: self.no_header,
+            multi_label: self.multi_label,
+            label_separator: self.label_separator.clone(),
             keep_blank: false,
         }
     }
@@ -142,6 +146,7 @@ impl DataConfig {
             format: self.format,
             no_header: self.no_header,
             keep_blank: false,
+            ..TextColumns::default()
         }
     }
 }
@@ -196,6 +201,26 @@ impl RunConfig {
         let mut values = Vec::new();
         self.each(&mut |row, value| values.push((row, value.json())));
         values
+    }
+
+    /// As [`RunConfig::to_toml`], for a file at `path`: in another folder than the current one, paths are written whole,
+    /// since those in a file are relative to it.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the current folder cannot be told.
+    pub fn to_toml_at(&self, path: &Path) -> Result<String> {
+        let mut config = self.clone();
+        if path.parent().is_some_and(|folder| !folder.as_os_str().is_empty()) {
+            let data = &mut config.data;
+            let output = &mut config.output;
+            let optional =
+                [&mut data.validation, &mut output.model, &mut output.history, &mut output.plot];
+            for path in std::iter::once(&mut data.train).chain(optional.into_iter().flatten()) {
+                let whole = std::path::absolute(&*path);
+                *path = whole.map_err(|e| Error::file("find", &*path, e))?;
+            }
+        }
+        Ok(config.to_toml())
     }
 
     /// The whole run as a TOML file, which gives the same run when it is read in the same folder.
@@ -296,6 +321,31 @@ impl RunConfig {
             return Err(Error::usage(format!(
                 "{name} is to be watched, but there are no rows to validate on; give a validation split or file"
             )));
+        }
+        if let (Some(_), Some(_)) = (data.folds, &self.model.from) {
+            return refuse(
+                "folds are given, but a model that is trained on by from may know the rows that would be held out; leave one of them out",
+            );
+        }
+        if self.training.tune_threshold != TuneThreshold::No {
+            if self.training.threshold.is_some() {
+                return refuse(
+                    "threshold and tune_threshold are both given, but a threshold is either fixed or found on the validation rows; leave one of them out",
+                );
+            }
+            if !has_validation {
+                return refuse(
+                    "thresholds are to be tuned, but there are no rows to validate on; give a validation split or file",
+                );
+            }
+        }
+        if let Some(weights) = &self.training.class_weight {
+            ClassWeights::parse(weights)?;
+        }
+        if data.label_separator.as_deref() == Some("") {
+            return refuse(
+                "the label separator is empty, but something stands between labels; name it, such as ;",
+            );
         }
         if self.training.patience > 0 && !has_validation {
             return Err(Error::usage(format!(
@@ -426,7 +476,7 @@ impl RunConfig {
     }
 
     /// Files that the run writes.
-    fn outputs(&self) -> impl Iterator<Item = (&'static str, &PathBuf)> {
+    pub(super) fn outputs(&self) -> impl Iterator<Item = (&'static str, &PathBuf)> {
         let output = &self.output;
         [
             ("model", &output.model),
@@ -552,6 +602,7 @@ impl RunConfig {
         Trainer {
             epochs: training.epochs.max(training.min_steps.div_ceil(steps_of_epoch)),
             batch_size: training.batch_size,
+            micro_batch: training.micro_batch,
             shuffle: training.shuffle,
             seed: training.seed,
             optimizer,

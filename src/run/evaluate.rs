@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use super::load::{Labelled, load_for};
-use super::mistakes::{Mistake, mistakes as mistakes_of, mistakes_png};
+use super::mistakes::{PictureMistake, mistakes as mistakes_of, mistakes_png};
 use crate::backend::Device;
 use crate::data::{Account, Dataset, TextColumns};
 use crate::error::Result;
-use crate::model::{Loss, Model, Preprocessor};
-use crate::report::{ClassificationReport, RegressionReport};
+use crate::model::{Kind, Loss, Model, Preprocessor};
+use crate::report::{ClassificationReport, LabelReport, RegressionReport};
 use crate::train::Metrics;
 
 /// What an evaluation found.
@@ -20,10 +20,12 @@ pub struct Evaluation {
     pub metrics: Metrics,
     /// For classifiers.
     pub classification: Option<ClassificationReport>,
+    /// For classifiers that give a row any number of labels.
+    pub labels: Option<LabelReport>,
     /// For regressions, in the target's own unit.
     pub regression: Option<RegressionReport>,
     /// The most confident mistakes, worst first, of a classifier of pictures.
-    pub mistakes: Vec<Mistake>,
+    pub mistakes: Vec<PictureMistake>,
     /// What became of the file's rows.
     pub account: Account,
 }
@@ -35,6 +37,26 @@ impl Evaluation {
     /// [`Error::Usage`](crate::Error::Usage) where there are none.
     pub fn mistakes_png(&self, model: &Model) -> Result<Vec<u8>> {
         mistakes_png(model, &self.mistakes)
+    }
+
+    /// Its figures by name: the loss, what a classifier's rows say (averages over classes are macro averages), or a
+    /// regression's, in the target's own unit.
+    pub fn figures(&self) -> Vec<(&'static str, f64)> {
+        let mut figures = vec![("loss", self.metrics.loss)];
+        if let Some(report) = &self.classification {
+            let average = &report.macro_average;
+            figures.extend([
+                ("accuracy", report.accuracy),
+                ("precision_macro", average.precision),
+                ("recall_macro", average.recall),
+                ("f1_macro", average.f1),
+            ]);
+        }
+        if let Some(report) = &self.regression {
+            figures.extend([("mse", report.mse), ("rmse", report.rmse), ("mae", report.mae)]);
+            figures.extend(report.r2.map(|r2| ("r2", r2)));
+        }
+        figures
     }
 }
 
@@ -50,13 +72,13 @@ pub fn evaluate(
     skip_unknown: bool,
     device: &Device,
 ) -> Result<Evaluation> {
-    let Labelled { model, dataset, names, account } =
-        load_for(model, path, targets, columns, skip_unknown)?;
-    evaluate_on(&model, &dataset, &names, account, device)
+    let Labelled { model, dataset, account, texts, .. } =
+        load_for(model, path, targets, columns, skip_unknown, false)?;
+    evaluate_rows(&model, &dataset, &texts, account, device)
 }
 
-/// Evaluates `model` on rows that were read; `names` are those of pictures' files.
-pub(super) fn evaluate_on(
+/// Evaluates a model on rows that it reads as they are; `names` are those of pictures' files.
+pub(super) fn evaluate_rows(
     model: &Model,
     dataset: &Dataset,
     names: &[String],
@@ -66,8 +88,13 @@ pub(super) fn evaluate_on(
     let metrics = model.evaluate(dataset, device)?;
     let outputs = model.predict(dataset.inputs(), device)?;
     let truth = dataset.target_values();
+    let several = model.kind() == Kind::MultiLabel;
+    let labels = several.then(|| {
+        LabelReport::new(&outputs, truth, &model.labels, |label, p| model.answers(label, p))
+    });
+    let labels = labels.transpose()?;
     let mut mistakes = Vec::new();
-    let classification = (!model.labels.is_empty()).then(|| {
+    let classification = (!several && !model.labels.is_empty()).then(|| {
         let answers: Vec<usize> = outputs.chunks_exact(model.outputs()).map(class_of).collect();
         let truth: Vec<usize> = truth.iter().map(|&class| class as usize).collect();
         mistakes = mistakes_of(model, dataset.inputs(), names, &outputs, &truth, &answers);
@@ -83,7 +110,8 @@ pub(super) fn evaluate_on(
         RegressionReport::new(&truth, &answers, model.outputs())
     });
     let regression = regression.transpose()?;
-    Ok(Evaluation { rows: dataset.rows(), metrics, classification, regression, mistakes, account })
+    let rows = dataset.rows();
+    Ok(Evaluation { rows, metrics, classification, labels, regression, mistakes, account })
 }
 
 /// The class that a row of outputs answers: above a half with one output, else the largest.

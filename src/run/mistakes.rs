@@ -15,7 +15,7 @@ const COLUMNS: usize = 8;
 /// A picture that was answered wrongly.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
-pub struct Mistake {
+pub struct PictureMistake {
     /// Its row, from 0.
     pub row: usize,
     /// The name of its file, where it has one.
@@ -41,7 +41,7 @@ pub(super) fn mistakes(
     outputs: &[f32],
     truth: &[usize],
     answers: &[usize],
-) -> Vec<Mistake> {
+) -> Vec<PictureMistake> {
     let (Preprocessor::Image(_), Inputs::Matrix { values, features }) =
         (&model.preprocessor, inputs)
     else {
@@ -57,7 +57,7 @@ pub(super) fn mistakes(
         (0..truth.len()).filter(|&row| truth[row] != answers[row]).collect();
     wrong.sort_by(|&a, &b| probability(b).total_cmp(&probability(a)).then(a.cmp(&b)));
     let label = |class: usize| model.labels.get(class).cloned().unwrap_or_default();
-    let mistake = |&row: &usize| Mistake {
+    let mistake = |&row: &usize| PictureMistake {
         row,
         name: names.get(row).cloned(),
         truth: label(truth[row]),
@@ -73,7 +73,7 @@ pub(super) fn mistakes(
 ///
 /// # Errors
 /// [`Error::Usage`] where there are none, or the model reads no pictures.
-pub(super) fn mistakes_png(model: &Model, mistakes: &[Mistake]) -> Result<Vec<u8>> {
+pub(super) fn mistakes_png(model: &Model, mistakes: &[PictureMistake]) -> Result<Vec<u8>> {
     let shape = match &model.preprocessor {
         Preprocessor::Image(encoder) => encoder.input,
         _ => ImageShape { width: 0, height: 0, channels: 1 },
@@ -81,11 +81,11 @@ pub(super) fn mistakes_png(model: &Model, mistakes: &[Mistake]) -> Result<Vec<u8
     if mistakes.is_empty() || shape.is_empty() {
         return Err(Error::usage("there is no picture with a wrong answer to draw"));
     }
-    let tiles: Vec<Tile<'_>> = mistakes.iter().map(Mistake::tile).collect();
+    let tiles: Vec<Tile<'_>> = mistakes.iter().map(PictureMistake::tile).collect();
     tiles_png(shape, &tiles, COLUMNS)
 }
 
-impl Mistake {
+impl PictureMistake {
     fn tile(&self) -> Tile<'_> {
         let name = || format!("row {}", self.row);
         Tile {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::folds::FoldFigures;
 use super::load::Loaded;
 use crate::data::Account;
 use crate::error::Result;
@@ -25,6 +26,9 @@ pub trait RunObserver {
 
     /// Called after every epoch.
     fn epoch(&mut self, _report: EpochReport) {}
+
+    /// Called when the model without fold `number`, from 1, of `of` was tested on it.
+    fn fold(&mut self, _number: usize, _of: usize, _figures: &FoldFigures) {}
 
     /// Something that the user should know and that does not end the run.
     fn warn(&mut self, _message: &str) {}

@@ -2,70 +2,14 @@
 
 use std::path::Path;
 
-use serde::Serialize;
-
-use super::evaluate::class_of;
+use super::answers::{Answer, AnswerOptions, answers_pictures};
 use super::load::read_rows_as;
 use super::load::texts::{cut_texts, unknown_rows};
 use crate::backend::Device;
 use crate::data::{Account, Inputs, NAMED, TextColumns, read_examples, unknown_categories};
 use crate::error::{Error, Result};
 use crate::model::{Input, Model, Preprocessor};
-use crate::printable::printable_field;
 use crate::train::Predictor;
-
-/// The answer for one row.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Answer {
-    /// The name of the picture's file, for a classifier of pictures.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// The class, for a classifier.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub label: Option<String>,
-    /// Its probability.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub probability: Option<f32>,
-    /// The outputs: for a classifier the probability of each class, for others the values.
-    pub outputs: Vec<f64>,
-    /// Whether no word of the text was known, so that the answer rests on the bias alone; of a table's row, whether
-    /// it holds a category that the model does not know and that counts as missing.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub unknown: bool,
-    /// Words that were cut off, being more than the model reads.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub cut: usize,
-}
-
-fn is_zero(count: &usize) -> bool {
-    *count == 0
-}
-
-impl Answer {
-    fn new(model: &Model, outputs: &[f32]) -> Answer {
-        let (unknown, cut) = (false, 0);
-        if model.labels.is_empty() {
-            let outputs = match &model.preprocessor {
-                Preprocessor::Table(encoder) => encoder.decode_targets(outputs),
-                _ => outputs.iter().map(|&value| value as f64).collect(),
-            };
-            return Answer { name: None, label: None, probability: None, outputs, unknown, cut };
-        }
-        let probabilities = match outputs {
-            [one] => vec![1.0 - one, *one],
-            several => several.to_vec(),
-        };
-        let class = class_of(outputs);
-        Answer {
-            name: None,
-            label: model.labels.get(class).cloned(),
-            probability: probabilities.get(class).copied(),
-            outputs: probabilities.iter().map(|&p| p as f64).collect(),
-            unknown,
-            cut,
-        }
-    }
-}
 
 /// Rows of one kind: how many, and the lines of the first few.
 #[derive(Debug, Default)]
@@ -83,22 +27,6 @@ impl Counted {
     }
 }
 
-impl std::fmt::Display for Answer {
-    /// Label and probability, or the values, with tabs between; before them the name, where there is one.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if let Some(name) = &self.name {
-            write!(f, "{}\t", printable_field(name))?;
-        }
-        if let (Some(label), Some(probability)) = (&self.label, self.probability) {
-            return write!(f, "{}\t{probability:.4}", printable_field(label));
-        }
-        for (i, output) in self.outputs.iter().enumerate() {
-            write!(f, "{}{output}", if i > 0 { "\t" } else { "" })?;
-        }
-        Ok(())
-    }
-}
-
 /// Answers texts, or rows of numbers, as they come. Longer texts than those of training are read whole
 /// where the model's layers read any length.
 #[derive(Debug)]
@@ -106,6 +34,7 @@ pub struct LinePredictor {
     model: Model,
     device: Device,
     predictor: Predictor,
+    options: AnswerOptions,
     /// For texts longer than the model's, up to its own length.
     longer: Option<(Model, Predictor)>,
     /// For a table with a line of names: where each of the model's columns is.
@@ -122,10 +51,24 @@ impl LinePredictor {
     /// # Errors
     /// [`Error::Device`] when the device cannot hold it.
     pub fn new(model: &Model, device: &Device) -> Result<LinePredictor> {
+        LinePredictor::with_options(model, device, &AnswerOptions::new())
+    }
+
+    /// Puts `model` on `device`, to answer as `options` say.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when the options do not go with the model, [`Error::Device`] when the device cannot hold it.
+    pub fn with_options(
+        model: &Model,
+        device: &Device,
+        options: &AnswerOptions,
+    ) -> Result<LinePredictor> {
+        options.check(model)?;
         Ok(LinePredictor {
             model: model.clone(),
             device: device.clone(),
             predictor: Predictor::new(model, device)?,
+            options: options.clone(),
             longer: None,
             places: None,
             unknown: Counted::default(),
@@ -159,7 +102,7 @@ impl LinePredictor {
     /// [`Error::Data`] names the line of what is no row.
     pub fn answer(&mut self, lines: &[String], source: &str, first: u64) -> Result<Vec<Answer>> {
         let numbers: Vec<u64> = (first..).take(lines.len()).collect();
-        let answers = match (&self.model.preprocessor, self.model.input()) {
+        let mut answers = match (&self.model.preprocessor, self.model.input()) {
             (Preprocessor::Text(_), _) => self.answer_texts(lines, source),
             (Preprocessor::Table(_), _) => self.answer_table(lines, &numbers, source),
             (_, Input::Ids { length }) => {
@@ -185,8 +128,19 @@ impl LinePredictor {
             }
         }?;
         // A line of names, the first, has no answer.
-        self.count(&answers, &numbers[numbers.len() - answers.len()..]);
+        let named = numbers.len() - answers.len();
+        self.count(&answers, &numbers[named..]);
+        self.put_texts(&mut answers, &lines[named..]);
         Ok(answers)
+    }
+
+    /// Puts the rows beside their answers, where that is asked for.
+    fn put_texts(&self, answers: &mut [Answer], texts: &[String]) {
+        if self.options.with_text {
+            for (answer, text) in answers.iter_mut().zip(texts) {
+                answer.text = Some(text.clone());
+            }
+        }
     }
 
     /// Counts answers for the warnings; `lines` are those of their rows.
@@ -228,7 +182,8 @@ impl LinePredictor {
             cut.iter().zip(encoded).zip(outputs.chunks_exact(model.outputs()))
         {
             let (unknown, cut) = (encoded.known == 0, encoded.cut);
-            answers[row] = Answer { unknown, cut, ..Answer::new(&self.model, outputs) };
+            answers[row] =
+                Answer { unknown, cut, ..Answer::new(&self.model, outputs, &self.options) };
         }
         Ok(answers)
     }
@@ -306,7 +261,7 @@ impl LinePredictor {
     fn answers(&mut self, inputs: &Inputs, source: &str) -> Result<Vec<Answer>> {
         let outputs = self.predictor.predict(inputs, source)?;
         let rows = outputs.chunks_exact(self.model.outputs());
-        Ok(rows.map(|row| Answer::new(&self.model, row)).collect())
+        Ok(rows.map(|row| Answer::new(&self.model, row, &self.options)).collect())
     }
 }
 
@@ -355,35 +310,44 @@ fn parse_row(line: &str, width: usize, source: &str, number: u64) -> Result<Vec<
 /// what became of the file's rows.
 ///
 /// # Errors
-/// Whatever reading or running meets.
+/// [`Error::Usage`] when the options do not go with the model; whatever reading or running meets.
 pub fn predict_file(
     model: &Model,
     path: &Path,
     columns: &TextColumns,
+    options: &AnswerOptions,
     device: &Device,
     each: &mut dyn FnMut(&Answer) -> Result<()>,
 ) -> Result<Account> {
     let source = path.display().to_string();
-    let mut predictor = LinePredictor::new(model, device)?;
+    let mut predictor = LinePredictor::with_options(model, device, options)?;
     if let Preprocessor::Text(_) = model.preprocessor {
         let columns = TextColumns { label: None, keep_blank: true, ..columns.clone() };
         let examples = read_examples(path, &columns)?;
         let mut account = examples.account.clone();
         for (texts, lines) in examples.texts.chunks(4096).zip(examples.lines.chunks(4096)) {
-            let answers = predictor.answer_texts(texts, &source)?;
+            let mut answers = predictor.answer_texts(texts, &source)?;
             predictor.count(&answers, lines);
+            predictor.put_texts(&mut answers, texts);
             answers.iter().try_for_each(&mut *each)?;
         }
         predictor.warnings().into_iter().for_each(|sentence| account.warn(sentence));
         return Ok(account);
     }
-    let rows = read_rows_as(model, path, columns)?;
+    let rows = read_rows_as(model, path, columns, options.with_text)?;
+    let texts = if rows.texts.is_empty() { &rows.names } else { &rows.texts };
+    if options.with_text && texts.is_empty() {
+        return Err(Error::usage(format!(
+            "{source}: the rows of an array have no text that could stand beside their answers"
+        )));
+    }
     let mut answers = predictor.answers(&rows.inputs, &source)?;
     mark_unknown(&mut answers, rows.unknown.iter().copied());
-    if !model.labels.is_empty() {
-        for (answer, name) in answers.iter_mut().zip(rows.names) {
-            answer.name = Some(name);
-        }
+    match answers_pictures(model) {
+        true => answers.iter_mut().zip(texts).for_each(|(answer, name)| {
+            answer.name = Some(name.clone());
+        }),
+        false => predictor.put_texts(&mut answers, texts),
     }
     answers.iter().try_for_each(each)?;
     Ok(rows.account)

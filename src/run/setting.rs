@@ -422,6 +422,7 @@ macro_rules! choices {
 choices!(
     super::networks::Network,
     super::settings::Pool,
+    super::settings::TuneThreshold,
     BagMode,
     Format,
     Missing,

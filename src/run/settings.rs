@@ -30,6 +30,19 @@ pub enum Pool {
     Flatten,
 }
 
+/// Whether a model of several labels a row gets thresholds that are found on the validation rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TuneThreshold {
+    /// None: a label is answered from 0.5 on, or from the threshold that is given.
+    #[default]
+    No,
+    /// One for all labels.
+    One,
+    /// One for each label.
+    Each,
+}
+
 /// A time: 30s, 5m, 2h.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -162,6 +175,10 @@ settings! {
         /// and more, none of fewer. Every class keeps its part of both.
         validation_split: Option<f64> = |of| of.validation_split,
             range(Range::Below(0.0, 1.0), called("PART", data(MODELS, "validation-split")));
+        /// Cut the rows into this many folds and train once without each, to tell how good such a model is on rows that it
+        /// has not seen: every row is tested once, every class has its part of each fold. The model itself is then
+        /// trained on all rows.
+        folds: Option<usize> = |_| None, whole(2, MANY, called("K", data(&[Text, Table], "folds")));
         /// Column or key of the text.
         text_column: String = |_| "text".into(), called("COLUMN", data(WITH_WORDS, "text-column"));
         /// Column or key of the pictures' paths, relative to the folder of the file that lists them; told from the
@@ -169,6 +186,13 @@ settings! {
         path_column: Option<String> = |_| None, called("COLUMN", data(&[Images], "path-column"));
         /// Column or key of the label.
         label_column: String = |_| "label".into(), called("COLUMN", data(&[Text, Images], "label-column"));
+        /// What stands between the labels of a text, in a column of a .csv or .tsv file: a text may then have any number.
+        label_separator: Option<String> = |_| None, called("TEXT", data(&[Text], "label-separator"));
+        /// A text may have any number of labels, also where none has more than one. Lines with several words that begin
+        /// with __label__, and lists in JSON, say so themselves.
+        multi_label: bool = |_| false, data(&[Text], "multi-label");
+        /// Column or key of a row's weight, from 0 on: what its loss is multiplied by in training.
+        weight_column: Option<String> = |_| None, called("COLUMN", data(&[Text, Table], "weight-column"));
         /// The array of a .npz file that holds several.
         array: Option<String> = |_| None,
             called("NAME", data(&[Images, Autoencoder, Translate, Arrays], "array"));
@@ -213,7 +237,8 @@ settings! {
         /// Buckets that n-grams are hashed into.
         ngram_buckets: usize = |_| TextOptions::default().ngram_buckets,
             whole(1, MOST_IDS, called("IDS", text(OF_TEXTS, "ngram-buckets")));
-        /// Words of a row at most; 0 for those of the longest text, at most 400.
+        /// Words of a row at most; 0 for whole texts and, where a layer reads one length (a flatten), for those of the longest
+        /// text, at most 400.
         max_length: usize = |_| TextOptions::default().max_length,
             whole(0, MOST_WORDS, called("WORDS", text(OF_TEXTS, "max-length")));
         /// Where short rows are filled with 0.
@@ -298,6 +323,15 @@ settings! {
         /// Part of each label that is spread evenly over the classes in training, where the loss is a cross-entropy.
         label_smoothing: f64 = |_| 0.0,
             range(Range::Below(0.0, 1.0), called("PART", training(MODELS, "label-smoothing")));
+        /// Weights of classes: balanced (rows / (classes x rows of the class)), or by label, such as spam=3,ham=1; labels
+        /// that are not named weigh 1. What a row's loss is multiplied by in training; an evaluation does not weigh.
+        class_weight: Option<String> = |_| None, called("WEIGHTS", training(&[Text, Table], "class-weight"));
+        /// Probability from which on a label is answered, where a text may have several; 0.5 if not given.
+        threshold: Option<f64> = |_| None,
+            range(Range::Between(0.0, 1.0), called("P", training(&[Text], "threshold")));
+        /// Find that threshold on the validation rows, so that F1 is best: one for all labels (one), or one for each
+        /// label (each).
+        tune_threshold: TuneThreshold = |_| TuneThreshold::No, training(&[Text], "tune-threshold");
         /// Passes over the data, at most.
         epochs: usize = |of| of.epochs, whole(1, 1 << 20, called("EPOCHS", training(ALL, "epochs")));
         /// Steps at least: small data get more epochs until there are as many. 0 where epochs are given.
@@ -306,6 +340,11 @@ settings! {
         /// Rows of a step.
         batch_size: usize = |of| of.batch_size,
             whole(1, 1 << 24, called("ROWS", training(MODELS, "batch-size")));
+        /// Rows of a step that are on the device at once: the gradients of a step's parts are added up, for the result of
+        /// the whole step in less memory. Not given: all of them, or half as many as long as the device has too little
+        /// memory.
+        micro_batch: Option<usize> = |_| None,
+            whole(1, 1 << 24, called("ROWS", training(MODELS, "micro-batch")));
         /// Take the rows of each epoch in an order of its own; with the flag, in the file's order.
         shuffle: bool = |_| true, Spec { negated: true, ..training(MODELS, "no-shuffle") };
         /// Seed of weights, order, dropout, noise and the validation split.
@@ -366,11 +405,11 @@ settings! {
         /// .png file.
         mistakes: Option<PathBuf> = |_| None, output(&[Images], "mistakes");
         /// Keep the run here, between steps, and the checkpoint before as FILE.previous: a run that finds the file goes on
-        /// from it, to the same bits, and removes both at its end.
-        checkpoint: Option<PathBuf> = |_| None, output(MODELS, "checkpoint");
+        /// from it, to the same bits, and removes both at its end. They are written while the run goes on.
+        checkpoint: Option<PathBuf> = |_| None, output(ALL, "checkpoint");
         /// Time between checkpoints, 30s, 5m or 2h: within an epoch too. Not given: after an epoch, and every minute
-        /// within one, with at most a twentieth of the time for writing.
-        checkpoint_every: Option<Every> = |_| None, called("TIME", output(MODELS, "checkpoint-every"));
+        /// within one, with at most a twentieth of the time for it.
+        checkpoint_every: Option<Every> = |_| None, called("TIME", output(ALL, "checkpoint-every"));
     }
 }
 

@@ -4,21 +4,25 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::checkpoint::CheckpointObserver;
-use super::config::{ModelConfig, Pool, RunConfig};
-use super::evaluate::{Evaluation, evaluate_on};
+use super::checkpoint::{CheckpointObserver, Identity};
+use super::config::{ModelConfig, Pool, RunConfig, TuneThreshold};
+use super::evaluate::{Evaluation, evaluate_rows};
+use super::folds::Folds;
 use super::load::{Given, Loaded, Task, load_given};
+use super::lock::take_outputs;
 use super::networks::{self, Network};
 use super::observer::{Closures, RunObserver};
+use super::room::{check_files, check_room};
 use super::setting::RunKind;
 use crate::backend::Device;
-use crate::data::{Account, ImageEncoder, Inputs, Targets};
+use crate::data::{Account, Dataset, ImageEncoder, Inputs, Targets};
 use crate::error::{Error, Result};
 use crate::files::write_whole;
 use crate::model::{
     Activation, Input, Kind, Layer, Loss, Model, Noise, NoiseKind, Preprocessor, Source,
     read_weights,
 };
+use crate::optimizers::Schedule;
 use crate::report::{self, PlotFormat};
 use crate::train::{End, EpochReport, Fitted, History, Trainer};
 
@@ -42,6 +46,8 @@ pub struct Outcome {
     pub epoch: usize,
     /// What the model answers on the test rows or, without any, on the validation rows; for classifiers of pictures.
     pub evaluation: Option<Evaluation>,
+    /// What models trained on other rows answered to each fold, where folds were asked for.
+    pub folds: Option<Folds>,
 }
 
 /// Runs a training run on `device`: reads the data, trains, writes the files that it names.
@@ -78,7 +84,12 @@ pub fn train_observed(
     observer: &mut dyn RunObserver,
 ) -> Result<Outcome> {
     config.check()?;
-    let (loaded, mut model, frozen_layers) = match &config.model.from {
+    check_files(config)?;
+    let _locks = take_outputs(config.outputs().filter(|(name, _)| *name != "checkpoint"))?;
+    if let Some(folds) = config.data.folds {
+        return super::folds::train_folds(config, folds, device, observer);
+    }
+    let (loaded, model, frozen_layers) = match &config.model.from {
         Some(path) => {
             let (loaded, model) = load_for_model(config, path)?;
             (loaded, model, 0)
@@ -91,6 +102,18 @@ pub fn train_observed(
             (loaded, model, frozen_layers)
         }
     };
+    train_loaded(config, loaded, model, frozen_layers, device, observer)
+}
+
+/// Trains a model on data that were read for it, and writes the files that the run names.
+fn train_loaded(
+    config: &RunConfig,
+    loaded: Loaded,
+    mut model: Model,
+    frozen_layers: usize,
+    device: &Device,
+    observer: &mut dyn RunObserver,
+) -> Result<Outcome> {
     let (rows, validates) = (loaded.training.rows(), loaded.validation.is_some());
     let augment = match (config.augment()?, &loaded.preprocessor) {
         (None, _) => None,
@@ -103,18 +126,28 @@ pub fn train_observed(
     };
     let trainer = config.trainer(model.input(), rows, validates);
     let trainer = Trainer { frozen_layers, augment, ..trainer };
+    check_thresholds(config, &model, &loaded)?;
     observer.begin(&model, &loaded, &trainer)?;
     let validation = loaded.validation.as_ref();
-    let mut keeper = CheckpointObserver::new(config, &loaded, &model, &trainer, device, observer)?;
+    check_room(config, &model, &trainer, device)?;
+    let mut keeper = CheckpointObserver::new(
+        config,
+        trainer.epochs,
+        trainer.schedule != Schedule::Constant,
+        || Identity::new(config, &loaded, &model, device),
+        observer,
+    )?;
     let fitted =
         trainer.fit_to_end(&mut model, &loaded.training, validation, device, &mut keeper)?;
     let Fitted { history, end, step, epoch, .. } = fitted;
     if step > 0 {
+        tune_thresholds(config, &mut model, validation, device)?;
         write_results(config, &model, &history)?;
     }
     if end == End::Done {
         keeper.done()?;
     }
+    drop(keeper);
     let evaluation = match (step, config.kind) {
         (1.., RunKind::Images) => evaluated(config, &loaded, &model, device, observer)?,
         _ => None,
@@ -128,6 +161,7 @@ pub fn train_observed(
         step,
         epoch,
         evaluation,
+        folds: None,
     })
 }
 
@@ -141,12 +175,12 @@ fn evaluated(
 ) -> Result<Option<Evaluation>> {
     let found = match (&loaded.test, &loaded.validation) {
         (Some(test), _) => {
-            evaluate_on(model, &test.dataset, &test.names, test.account.clone(), device)?
+            evaluate_rows(model, &test.dataset, &test.names, test.account.clone(), device)?
         }
         (None, Some(validation)) => {
             let source = config.data.validation.as_ref().unwrap_or(&config.data.train);
             let account = Account::of_rows(source, validation.rows());
-            evaluate_on(model, validation, &[], account, device)?
+            evaluate_rows(model, validation, &[], account, device)?
         }
         (None, None) => return Ok(None),
     };
@@ -160,6 +194,53 @@ fn evaluated(
         }
     }
     Ok(Some(found))
+}
+
+/// Trains a fresh model on data that were read.
+pub(super) fn train_fresh(
+    config: &RunConfig,
+    loaded: Loaded,
+    device: &Device,
+    observer: &mut dyn RunObserver,
+) -> Result<Outcome> {
+    let (model, frozen_layers) = build(config, &loaded, None, device)?;
+    train_loaded(config, loaded, model, frozen_layers, device, observer)
+}
+
+/// Refuses what asks for labels, where a text has one.
+fn check_thresholds(config: &RunConfig, model: &Model, loaded: &Loaded) -> Result<()> {
+    let training = &config.training;
+    let tunes = training.tune_threshold != TuneThreshold::No;
+    if (tunes || training.threshold.is_some()) && model.kind() != Kind::MultiLabel {
+        return Err(Error::usage(
+            "a threshold is given or to be tuned, but each text has one label, which is the most probable; thresholds are for texts of several labels",
+        ));
+    }
+    if tunes && loaded.validation.is_none() {
+        return Err(Error::usage(
+            "thresholds are to be tuned, but no rows are set apart to validate on; give a validation split or file",
+        ));
+    }
+    Ok(())
+}
+
+/// Finds the thresholds of a model of several labels on the validation rows, where the run asks for it.
+fn tune_thresholds(
+    config: &RunConfig,
+    model: &mut Model,
+    validation: Option<&Dataset>,
+    device: &Device,
+) -> Result<()> {
+    let (Some(validation), true) =
+        (validation, config.training.tune_threshold != TuneThreshold::No)
+    else {
+        return Ok(());
+    };
+    let outputs = model.predict(validation.inputs(), device)?;
+    let each = config.training.tune_threshold == TuneThreshold::Each;
+    let (truth, labels) = (validation.target_values(), model.labels.len());
+    model.thresholds = report::best_thresholds(&outputs, truth, labels, each, Model::THRESHOLD);
+    Ok(())
 }
 
 /// Writes the files that a run names.
@@ -256,15 +337,17 @@ fn build(
         return Err(Error::Model("a model needs at least one layer".into()));
     };
     let activation = last.activation();
-    let names_classes = !loaded.labels.is_empty();
     let units = Model::width_of(loaded.input(), &layers)?;
     let wanted = match (loaded.task, activation) {
         (Task::Binary, Activation::Sigmoid) => 1,
-        (Task::Binary | Task::Classes, _) => loaded.labels.len(),
+        (Task::Binary | Task::Classes | Task::Labels, _) => loaded.labels.len(),
         (Task::Regression, _) => loaded.training.target_width(),
         (Task::Given, _) => units,
     };
+    let names_classes = !loaded.labels.is_empty();
+    let several = loaded.task == Task::Labels;
     if units != wanted
+        || several && activation != Activation::Sigmoid
         || names_classes && !matches!(activation, Activation::Sigmoid | Activation::Softmax)
     {
         return Err(Error::Model(format!(
@@ -275,6 +358,7 @@ fn build(
             },
             match (names_classes, wanted) {
                 (true, 1) => "sigmoid",
+                (true, _) if several => "sigmoid",
                 (true, _) => "softmax",
                 (false, _) => "linear",
             },
@@ -301,8 +385,14 @@ fn build(
         path: config.data.train.clone(),
         targets: config.data.targets.clone().filter(|path| *path != config.data.train),
         text_column: config.data.text_column.clone(),
+        label_separator: config.data.label_separator.clone(),
     });
     model.labels = loaded.labels.clone();
+    if several {
+        model.set_kind(Kind::MultiLabel);
+        model.thresholds =
+            config.training.threshold.map(|threshold| threshold as f32).into_iter().collect();
+    }
     model.preprocessor = loaded.preprocessor.clone();
     if let Preprocessor::Text(_) = loaded.preprocessor {
         zero_unseen_rows(&mut model, loaded.training.inputs())?;
@@ -496,7 +586,9 @@ fn noise_for(config: &RunConfig, loaded: &Loaded) -> Result<Option<Noise>> {
 /// Sets the embedding's rows to zero whose ids no training row has. No gradient reaches them,
 /// so a fresh row would stay noise: what an unseen word or n-gram would add to a mean.
 fn zero_unseen_rows(model: &mut Model, inputs: &Inputs) -> Result<()> {
-    let (Inputs::Ids { values: ids, .. }, Some(rows)) = (inputs, model.embedding_rows()) else {
+    let (Inputs::Ids { values: ids, .. } | Inputs::Ragged { values: ids, .. }, Some(rows)) =
+        (inputs, model.embedding_rows())
+    else {
         return Ok(());
     };
     let mut seen = vec![false; rows];
@@ -558,6 +650,7 @@ fn default_layers(config: &ModelConfig, loaded: &Loaded) -> Result<Vec<Layer>> {
 fn output_layer(loaded: &Loaded) -> Layer {
     match loaded.task {
         Task::Binary => Layer::dense(1, Activation::Sigmoid),
+        Task::Labels => Layer::dense(loaded.labels.len(), Activation::Sigmoid),
         Task::Classes => Layer::dense(loaded.labels.len(), Activation::Softmax),
         Task::Regression => Layer::dense(loaded.training.target_width(), Activation::Linear),
         Task::Given => Layer::dense(loaded.training.target_width(), output_for(loaded)),

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::load::{encode_rows, layout_for};
 use crate::backend::Device;
-use crate::data::{Inputs, TextColumns, read_examples};
+use crate::data::{TextColumns, read_examples};
 use crate::error::{Error, Result, did_you_mean};
 use crate::files::write_whole;
 use crate::kernels::dot;
@@ -176,8 +177,9 @@ pub fn similar(
         return Err(Error::Model("the model reads no texts".into()));
     };
     let part = whole.encoder_part()?;
-    let (values, encoded) = encoder.encode_all(&all);
-    let codes = part.predict(&Inputs::Ids { values, length: encoder.width() }, device)?;
+    let layout = layout_for(&part, encoder, &all);
+    let (inputs, encoded) = encode_rows(encoder, layout, &all);
+    let codes = part.predict(&inputs, device)?;
     let (codes, asked) = codes.split_at(examples.texts.len() * part.outputs());
     // The code of a text without a known word is the bias alone, near to whatever is near that.
     let known: Vec<usize> =

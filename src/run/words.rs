@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use super::checkpoint::{CheckpointObserver, Identity};
 use super::config::RunConfig;
+use super::lock::take_outputs;
 use super::observer::{Closures, RunObserver};
+use super::room::check_room_for_words;
 use crate::backend::Device;
 use crate::data::{Account, read_examples};
 use crate::error::{Error, Result};
 use crate::model::{Input, Layer, Loss, Model, Preprocessor, Source};
 use crate::text::{TextEncoder, TextOptions};
-use crate::train::{
-    Divergence, End, EpochReport, Fitted, History, Next, Observer, WordStream, WordTrainer,
-};
+use crate::train::{End, EpochReport, Fitted, History, WordStream, WordTrainer};
 
 /// What a run of word vectors made.
 #[derive(Clone, Debug)]
@@ -28,24 +29,6 @@ pub struct WordsOutcome {
     pub step: u64,
     /// The epoch of that step.
     pub epoch: usize,
-}
-
-/// A run's observer as the trainer's.
-struct Watching<'a>(&'a mut dyn RunObserver);
-
-impl Observer for Watching<'_> {
-    fn epoch(&mut self, report: EpochReport) -> Next {
-        self.0.epoch(report);
-        Next::Continue
-    }
-
-    fn interrupted(&mut self) -> bool {
-        self.0.interrupted()
-    }
-
-    fn rolled_back(&mut self, why: &Divergence, to: usize, learning_rate: f64) {
-        self.0.warn(&super::checkpoint::rolled_back(why, to, learning_rate));
-    }
 }
 
 /// Trains word vectors and writes them as a model: an embedding and the mean over a text's words, so
@@ -79,6 +62,7 @@ pub fn train_words_observed(
     observer: &mut dyn RunObserver,
 ) -> Result<WordsOutcome> {
     config.check()?;
+    let _locks = take_outputs(config.outputs().filter(|(name, _)| *name != "checkpoint"))?;
     let (data, trainer) = (&config.data, config.word_trainer());
     let examples = read_examples(&data.train, &data.texts(false))?;
     let options = TextOptions {
@@ -107,15 +91,18 @@ pub fn train_words_observed(
     }
     observer.begin_words(encoder.rows() - encoder.first_word() as usize, words, &examples.account);
     let stream = WordStream { tokens, counts, first_word: encoder.first_word() };
-    let (table, fitted) = match trainer.fit_to_end(&stream, device, &mut Watching(observer)) {
+    check_room_for_words(config, stream.counts.len() * trainer.units, device)?;
+    let identity = || Identity::of_words(config, &stream, device);
+    let mut keeper = CheckpointObserver::new(config, trainer.epochs, false, identity, observer)?;
+    let (table, fitted) = match trainer.fit_to_end(&stream, device, &mut keeper) {
         // Of a small text subsampling leaves nothing.
         Err(Error::Training(_)) if trainer.subsample > 0.0 => {
-            observer.warn(&format!(
+            keeper.give_up(&format!(
                 "subsample {} left no two words to learn from, so all words were trained on (subsample 0)",
                 trainer.subsample
-            ));
+            ))?;
             let trainer = WordTrainer { subsample: 0.0, ..trainer };
-            trainer.fit_to_end(&stream, device, &mut Watching(observer))?
+            trainer.fit_to_end(&stream, device, &mut keeper)?
         }
         found => found?,
     };
@@ -133,9 +120,13 @@ pub fn train_words_observed(
         path: data.train.clone(),
         targets: None,
         text_column: data.text_column.clone(),
+        label_separator: None,
     });
     if let Some(path) = config.output.model.as_ref().filter(|_| step > 0) {
         model.save(path)?;
+    }
+    if end == End::Done {
+        keeper.done()?;
     }
     Ok(WordsOutcome { model, history, end, step, epoch })
 }

@@ -5,6 +5,7 @@
 //! A row holds a document's words and then its n-grams, cut and padded to one width.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use foldhash::fast::FixedState;
 use rayon::prelude::*;
@@ -217,10 +218,11 @@ impl TextEncoder {
         }
     }
 
+    /// Words of a row at most, as the settings of a run have it.
+    pub(crate) const MOST_WORDS: usize = 1 << 20;
+
     /// Says what is out of range in an encoder that was read from a file.
     pub(crate) fn check(&self) -> std::result::Result<(), String> {
-        /// As the settings of a run have it.
-        const MOST_WORDS: usize = 1 << 20;
         const MOST_NGRAM: usize = 1 << 10;
         const MOST_IDS: usize = 1 << 30;
         let Stored { length, word_ngrams, ngram_buckets, .. } = self.stored;
@@ -228,7 +230,7 @@ impl TextEncoder {
             value if (low..=high).contains(&value) => Ok(()),
             _ => Err(format!("{name} is {value}, but must be from {low} to {high}")),
         };
-        within("the length of a row", length, 1, MOST_WORDS)?;
+        within("the length of a row", length, 1, Self::MOST_WORDS)?;
         within("word_ngrams", word_ngrams, 1, MOST_NGRAM)?;
         if word_ngrams > 1 {
             within("ngram_buckets", ngram_buckets, 1, MOST_IDS)?;
@@ -311,7 +313,81 @@ impl TextEncoder {
         (rows, encoded)
     }
 
+    /// As [`TextEncoder::encode_all`], of rows as long as their texts, without padding: the ids, where each row ends, and
+    /// what became of each one's words.
+    pub(crate) fn encode_ragged<T: AsRef<str> + Sync>(
+        &self,
+        texts: &[T],
+    ) -> (Vec<u32>, Vec<usize>, Vec<Encoded>) {
+        let parts: Vec<(Vec<u32>, Vec<usize>, Vec<Encoded>)> = texts
+            .par_chunks(STRETCH)
+            .map(|texts| {
+                let (mut scratch, mut rows) = (Scratch::default(), Vec::new());
+                let (mut ends, mut encoded) = (Vec::new(), Vec::new());
+                for text in texts {
+                    encoded.push(self.encode_row(text.as_ref(), false, &mut scratch, &mut rows));
+                    ends.push(rows.len());
+                }
+                (rows, ends, encoded)
+            })
+            .collect();
+        let (mut rows, mut ends, mut encoded) = (Vec::new(), Vec::new(), Vec::new());
+        for (part, own, some) in parts {
+            ends.extend(own.iter().map(|end| rows.len() + end));
+            rows.extend_from_slice(&part);
+            encoded.extend_from_slice(&some);
+        }
+        (rows, ends, encoded)
+    }
+
+    /// Words of the longest of these texts, and of all together.
+    pub(crate) fn measure<T: AsRef<str> + Sync>(texts: &[T]) -> (usize, usize) {
+        let measure = |texts: &[T]| {
+            let (mut lowered, mut longest, mut all) = (String::new(), 0, 0);
+            for text in texts {
+                let mut words = 0;
+                for_each_word(text.as_ref(), &mut lowered, |_| words += 1);
+                (longest, all) = (longest.max(words), all + words);
+            }
+            (longest, all)
+        };
+        let join = |a: (usize, usize), b: (usize, usize)| (a.0.max(b.0), a.1 + b.1);
+        texts.par_chunks(STRETCH).map(measure).reduce(|| (0, 0), join)
+    }
+
+    /// The words of a document that its row holds, and for each id of the row which of them it is of: one word, or
+    /// those of an n-gram; none for padding.
+    pub(crate) fn owners(&self, text: &str) -> (Vec<String>, Vec<Option<Range<usize>>>) {
+        let Stored { length, word_ngrams, padding, truncation, .. } = self.stored;
+        let mut words = Vec::new();
+        for_each_word(text, &mut String::new(), |word| words.push(word.to_owned()));
+        match truncation {
+            Side::Pre => drop(words.drain(..words.len().saturating_sub(length))),
+            Side::Post => words.truncate(length),
+        }
+        let grams = |n: usize| (0..(words.len() + 1).saturating_sub(n)).map(move |i| i..i + n);
+        let owners: Vec<Range<usize>> = (1..=word_ngrams).flat_map(grams).collect();
+        // Padded as the ids are.
+        let mut places = Vec::with_capacity(self.width());
+        let numbers: Vec<u32> = (1..=owners.len() as u32).collect();
+        pad(&numbers, self.width(), padding, truncation, &mut places);
+        let owner = |&place: &u32| Some(owners.get((place as usize).checked_sub(1)?)?.clone());
+        let owners = places.iter().map(owner).collect();
+        (words, owners)
+    }
+
     fn encode_in(&self, text: &str, scratch: &mut Scratch, row: &mut Vec<u32>) -> Encoded {
+        self.encode_row(text, true, scratch, row)
+    }
+
+    /// Appends a row of ids, filled with padding to the encoder's width (`fill`) or as long as it is.
+    fn encode_row(
+        &self,
+        text: &str,
+        fill: bool,
+        scratch: &mut Scratch,
+        row: &mut Vec<u32>,
+    ) -> Encoded {
         let Stored { length, word_ngrams, ngram_buckets, padding, truncation, .. } = self.stored;
         let Scratch { lowered, ids, words, ends, joined } = scratch;
         ids.clear();
@@ -340,7 +416,7 @@ impl TextEncoder {
         let known = ids[range.clone()].iter().filter(is_known).count();
         let encoded = Encoded { words: count, known, cut };
         if word_ngrams == 1 {
-            pad(ids, length, padding, truncation, row);
+            pad(ids, if fill { length } else { count - cut }, padding, truncation, row);
             return encoded;
         }
         let start = |i: usize| i.checked_sub(1).map_or(0, |before| ends[before]);
@@ -351,7 +427,7 @@ impl TextEncoder {
         for n in 2..=word_ngrams {
             ids.extend(words.windows(n).map(|w| first + ngram_bucket(w, ngram_buckets, joined)));
         }
-        pad(ids, self.width(), padding, truncation, row);
+        pad(ids, if fill { self.width() } else { ids.len() }, padding, truncation, row);
         encoded
     }
 }

@@ -2,13 +2,13 @@
 //! upload of its rows.
 
 use crate::backend::Executor;
-use crate::data::{Dataset, Inputs, Rows, Targets, check_ids_of};
+use crate::data::{Dataset, Inputs, Rows, Targets, check_ids_in, check_ids_of};
 use crate::error::{Error, Result};
 use crate::kernels::Span;
 use crate::layers::plan::Purpose;
 use crate::losses::Loss;
 use crate::model::{Input, Model};
-use crate::program::RoutineId;
+use crate::program::{RoutineId, Run};
 
 /// A data set's place on the device, and the routines that take batches from it.
 #[derive(Clone, Debug)]
@@ -21,14 +21,132 @@ pub(super) struct Feed {
     /// Rows of the data set.
     pub rows: usize,
     pub batch: usize,
+    /// Rows of a batch that are taken at once; their gradients are added up.
+    pub part: usize,
+    /// Whether `targets` holds a weight behind those of each row.
+    pub weighted: bool,
     /// A step over `batch` rows.
     pub full: Option<RoutineId>,
     /// A step over the rows that are left, `rows % batch`.
     pub tail: Option<RoutineId>,
+    /// Steps over fewer rows than `batch`, the fewest first: what one row costs is not what a batch costs.
+    pub fewer: Vec<(usize, RoutineId)>,
     /// In place of both, up to `Recording::steps_at_once` steps over whatever rows come next.
     pub whole: Option<RoutineId>,
     /// Groups of a history slot.
     pub groups: usize,
+    /// Where rows have different lengths, what takes the place of `full` and `tail`.
+    pub ragged: Option<RaggedFeed>,
+}
+
+/// The routines of a feed of rows of different lengths.
+#[derive(Clone, Debug)]
+pub(super) struct RaggedFeed {
+    /// `[resident, 2]`: where each row begins in `inputs`, and how many ids it has.
+    pub spans: Span,
+    /// By the ids that a batch has room for, ascending.
+    pub sizes: Vec<RaggedSize>,
+}
+
+/// The routines for batches of at most so many ids.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RaggedSize {
+    pub words: usize,
+    pub full: Option<RoutineId>,
+    pub tail: Option<RoutineId>,
+}
+
+/// What is known of rows of different lengths.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct RaggedSpec {
+    /// Ids of the data set.
+    pub held: usize,
+    /// Ids of the longest row.
+    pub longest: usize,
+    /// Ids of a batch: of the shortest rows, and of the longest.
+    pub batch: [usize; 2],
+}
+
+impl RaggedSpec {
+    /// Sizes that batches are recorded for, at most.
+    const MOST_SIZES: usize = 24;
+
+    pub fn of(inputs: &Inputs, batch: usize) -> Option<RaggedSpec> {
+        let Inputs::Ragged { values, ends, .. } = inputs else { return None };
+        let mut lengths: Vec<usize> = (0..ends.len()).map(|row| inputs.span(row).len()).collect();
+        lengths.sort_unstable();
+        let tail = match lengths.len() % batch.max(1) {
+            0 => batch,
+            tail => tail,
+        };
+        let longest = lengths.last().copied().unwrap_or(0);
+        let most = lengths.iter().rev().take(batch).sum();
+        Some(RaggedSpec {
+            held: values.len(),
+            longest,
+            batch: [lengths.iter().take(tail).sum(), most],
+        })
+    }
+
+    /// The ids that batches are recorded for, ascending, a quarter more each: a batch takes the first that has room for
+    /// it, so that a step costs at most a quarter more than its ids, and a ninth in the mean.
+    pub fn sizes(&self) -> Vec<usize> {
+        let [least, most] = self.batch;
+        let mut sizes = vec![most.max(1)];
+        while let Some(&last) = sizes.last()
+            && last > least.max(1)
+            && sizes.len() < Self::MOST_SIZES
+        {
+            sizes.push(last * 4 / 5);
+        }
+        sizes.retain(|&size| size > 0);
+        sizes.reverse();
+        sizes
+    }
+}
+
+impl Feed {
+    /// The runs of `repeats` equal parts of `rows` of a ragged data set: each batch by the smallest routine that has room
+    /// for it.
+    pub fn ragged_runs(
+        &self,
+        ragged: &RaggedFeed,
+        inputs: &Inputs,
+        rows: &[u32],
+        repeats: usize,
+    ) -> Result<Vec<Run>> {
+        let mut runs: Vec<Run> = Vec::new();
+        let part = (rows.len() / repeats.max(1)).max(1);
+        for batch in rows.chunks_exact(part).flat_map(|part| part.chunks(self.batch)) {
+            let words: usize = batch.iter().map(|&row| inputs.span(row as usize).len()).sum();
+            let at = ragged.sizes.partition_point(|size| size.words < words);
+            let size = ragged.sizes.get(at);
+            let routine = size.and_then(|size| match batch.len() {
+                rows if rows == self.batch => size.full,
+                rows if rows == self.rows % self.batch => size.tail,
+                _ => None,
+            });
+            let Some(routine) = routine else {
+                return Err(Error::usage(format!(
+                    "{} rows of {words} ids are no batch of this data set; give whole batches of {} or a whole epoch, each row once",
+                    batch.len(),
+                    self.batch
+                )));
+            };
+            match runs.last_mut() {
+                Some(run) if run.routine.0 == routine.0 => run.times += 1,
+                _ => runs.push(Run { routine, times: 1 }),
+            }
+        }
+        Ok(runs)
+    }
+}
+
+impl Feed {
+    /// Slots of the history that a batch of `rows` writes: one for each of its parts.
+    pub fn slots(&self, rows: usize) -> usize {
+        rows.div_ceil(self.part)
+    }
 }
 
 /// What a feed needs to know of a data set.
@@ -38,10 +156,19 @@ pub(super) struct FeedSpec {
     pub batch: usize,
     /// Targets of a row; `None` where the targets are the inputs.
     pub target_width: Option<usize>,
+    /// Whether rows have weights, which stand behind their targets.
+    pub weighted: bool,
     pub purpose: Purpose,
+    /// Where rows have different lengths.
+    pub ragged: Option<RaggedSpec>,
 }
 
 impl FeedSpec {
+    /// Columns that are gathered beside the inputs: the targets and, behind them, the weight.
+    pub fn gathered(&self) -> Option<usize> {
+        self.target_width.map(|width| width + self.weighted as usize)
+    }
+
     /// Checks that a data set goes with a model.
     ///
     /// # Errors
@@ -61,7 +188,10 @@ impl FeedSpec {
                 model.input().width()
             )));
         }
-        check_rows(model, read.as_rows(), source)?;
+        match read {
+            Inputs::Ragged { .. } => check_ragged(model, read, source)?,
+            _ => check_rows(model, read.as_rows(), source)?,
+        }
         let loss = model.loss();
         if loss == Loss::NegativeSampling {
             return Err(Error::Model(
@@ -70,21 +200,26 @@ impl FeedSpec {
         }
         let outputs = model.outputs();
         let (rows, batch) = (dataset.rows(), batch.min(dataset.rows()));
-        if let (Inputs::Ids { .. }, Targets::Inputs) = (dataset.inputs(), dataset.targets()) {
+        let ragged = RaggedSpec::of(read, batch);
+        let reads_ids = matches!(model.input(), Input::Ids { .. });
+        if let (true, Targets::Inputs) = (reads_ids, dataset.targets()) {
             if !loss.has_accuracy() || model.embedding_rows() != Some(outputs) {
                 return Err(Error::Model(format!(
                     "a model that gives its ids back has as many outputs as its table has rows, with softmax or sigmoid; this one has {outputs} outputs and the loss {}",
                     loss.name()
                 )));
             }
-            return Ok(FeedSpec { rows, batch, target_width: None, purpose });
+            let (target_width, weighted) = (None, false);
+            return Ok(FeedSpec { rows, batch, target_width, weighted, purpose, ragged });
         }
         check_targets(model, dataset)?;
         let target_width = match dataset.targets() {
             Targets::Inputs => None,
             Targets::Values { width, .. } => Some(*width),
         };
-        Ok(FeedSpec { rows, batch, target_width, purpose })
+        // An evaluation is of the rows as they are.
+        let weighted = purpose == Purpose::Training && !dataset.weights().is_empty();
+        Ok(FeedSpec { rows, batch, target_width, weighted, purpose, ragged })
     }
 }
 
@@ -119,6 +254,19 @@ fn check_targets(model: &Model, dataset: &Dataset) -> Result<()> {
     Ok(())
 }
 
+/// Checks that rows of different lengths are what a model reads.
+pub(super) fn check_ragged(model: &Model, inputs: &Inputs, source: &str) -> Result<()> {
+    if !super::fuse::reads_bags(model) {
+        return Err(Error::Model(format!(
+            "{source} has rows of different lengths, but the model reads rows of one: only a bag, or a mean over an embedding, has none"
+        )));
+    }
+    match model.embedding_rows() {
+        Some(rows) => check_ids_in(inputs, rows, source),
+        None => Ok(()),
+    }
+}
+
 /// Checks that rows are what a model reads.
 pub(super) fn check_rows(model: &Model, rows: Rows<'_>, source: &str) -> Result<()> {
     let width = model.input().width();
@@ -146,11 +294,19 @@ pub(super) fn upload_all(
     feed: &Feed,
     executor: &mut dyn Executor,
 ) -> Result<()> {
-    write_rows(dataset.inputs().as_rows(), feed.inputs, executor)?;
-    match feed.targets {
-        Some(targets) => executor.write_f32(targets, dataset.target_values()),
-        None => Ok(()),
+    write_inputs(dataset.inputs(), feed, executor)?;
+    let Some(targets) = feed.targets else { return Ok(()) };
+    if !feed.weighted {
+        return executor.write_f32(targets, dataset.target_values());
     }
+    // The weight of a row behind its targets.
+    let rows = dataset.target_values().chunks_exact(dataset.target_width());
+    let mut values = Vec::with_capacity(dataset.rows() * (dataset.target_width() + 1));
+    for (row, &weight) in rows.zip(dataset.weights()) {
+        values.extend_from_slice(row);
+        values.push(weight);
+    }
+    executor.write_f32(targets, &values)
 }
 
 /// Writes these rows of a data set to its feed.
@@ -162,6 +318,24 @@ pub(super) fn upload(
 ) -> Result<()> {
     let rows: Vec<usize> = rows.iter().map(|&row| row as usize).collect();
     upload_all(&dataset.take(&rows), feed, executor)
+}
+
+/// Writes rows, ragged or not, to a feed.
+pub(super) fn write_inputs(
+    inputs: &Inputs,
+    feed: &Feed,
+    executor: &mut dyn Executor,
+) -> Result<()> {
+    if let Some(ragged) = &feed.ragged {
+        let spans = (0..inputs.rows()).map(|row| inputs.span(row));
+        let spans: Vec<u32> =
+            spans.flat_map(|span| [span.start as u32, span.len() as u32]).collect();
+        executor.write_u32(ragged.spans, &spans)?;
+        if inputs.as_rows().is_empty() {
+            return Ok(());
+        }
+    }
+    write_rows(inputs.as_rows(), feed.inputs, executor)
 }
 
 /// Writes rows to the start of a span.

@@ -1,8 +1,9 @@
 //! Fusions: rewrites of a plan, each of which gives the same result (to rounding) by fewer or cheaper
 //! dispatches. They are decided here, once; a recorder walks what is left.
 
-use crate::layers::plan::Plan;
+use crate::layers::plan::{INPUT, Plan};
 use crate::layers::{Affine, Apply, Bag, BagMode, Gather, MeanOverIds, OuterTable};
+use crate::model::{Input, Model};
 
 /// Which fusions a run may use. All pay where they apply; for comparisons each can be turned off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +113,18 @@ pub(super) fn bags(plan: &mut Plan) {
     plan.nodes[table].operation = Box::new(Bag { rows, units, mode: BagMode::Mean, activation });
     plan.nodes[table].output = plan.nodes[mean].output;
     plan.nodes.remove(mean);
+}
+
+/// Whether a model reads ids through a bag alone, in all purposes: then its rows may have any length.
+pub(crate) fn reads_bags(model: &Model) -> bool {
+    let mut plan = Plan::lower(model.layer_shapes()[0], model.layers(), &model.layer_names());
+    bags(&mut plan);
+    matches!(model.input(), Input::Ids { .. }) && has_bag(&plan)
+}
+
+/// Whether a bag is all that reads the input.
+pub(super) fn has_bag(plan: &Plan) -> bool {
+    plan.operation::<Bag>(0).is_some() && plan.readers(INPUT) == [0]
 }
 
 /// A table whose one reader is the dense layer of one unit that ends the plan becomes one operation with

@@ -42,13 +42,15 @@ impl Memory {
         let trains = purpose == Purpose::Training;
         let batch = batch.max(1);
         let target_width = trains.then(|| model.outputs());
-        let feeds = [FeedSpec { rows: batch, batch, target_width, purpose }];
+        let (rows, weighted, ragged) = (batch, false, None);
+        let feeds = [FeedSpec { rows, batch, target_width, weighted, purpose, ragged }];
         let record = |fusions: Fusions| {
             record(&Request {
                 model,
                 feeds: &feeds,
                 optimizer: trains.then_some(trainer.optimizer),
                 clip: trainer.clip.filter(|_| trains),
+                micro_batch: trainer.micro_batch.filter(|_| trains),
                 label_smoothing: if trains { trainer.label_smoothing } else { 0.0 },
                 augment: trainer.augment,
                 seed: trainer.seed,
@@ -57,6 +59,7 @@ impl Memory {
                 fusions,
                 // As much as any device binds.
                 max_binding: 1 << 29,
+                fewer_rows: &[],
             })
         };
         let own = record(trainer.fusions)?;

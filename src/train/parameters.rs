@@ -2,7 +2,7 @@
 //! of a model and pieces of an arena.
 
 use super::record::{Recording, Request, record};
-use crate::backend::{Device, Executor};
+use crate::backend::{Device, DeviceKind, Executor};
 use crate::error::{Error, Result};
 use crate::kernels::Span;
 use crate::kernels::state::TABLE_ROWS;
@@ -89,6 +89,7 @@ pub(super) fn build_inference(
         feeds,
         optimizer: None,
         clip: None,
+        micro_batch: None,
         label_smoothing: 0.0,
         augment: None,
         seed,
@@ -96,6 +97,11 @@ pub(super) fn build_inference(
         frozen: 0,
         fusions: Fusions::ALL,
         max_binding: device.max_binding_elements(),
+        // On an adapter a launch costs more than the rows of a batch, and each routine takes time to prepare.
+        fewer_rows: match device.kind() {
+            DeviceKind::Cpu => &[1, 8],
+            DeviceKind::Gpu => &[],
+        },
     };
     build(&request, |program| device.prepare(program))
 }

@@ -31,6 +31,8 @@ pub(super) struct PlaceRequest<'a> {
     pub one_arena: bool,
     /// Whether the optimizer needs all gradients before it updates any weight.
     pub whole_gradients: bool,
+    /// Whether a batch is taken in parts, whose gradients are added up.
+    pub accumulates: bool,
     pub keep_best: bool,
     /// Arrays of moments.
     pub moments: usize,
@@ -121,8 +123,8 @@ pub(super) fn place(program: &mut Program, request: &PlaceRequest<'_>) -> Result
     };
     let large = limit.min(SHARED_FROM);
     let shares = request.trains
-        && !request.whole_gradients
-        && total(&|learns| learns == Learns::AsAWhole) > large;
+        && (request.accumulates
+            || !request.whole_gradients && total(&|learns| learns == Learns::AsAWhole) > large);
     let keeps_best = request.keep_best && total(&|learns| learns != Learns::Never) <= large;
     let learning = pieces.iter().skip(request.frozen).flatten();
     let largest = learning
@@ -142,14 +144,14 @@ pub(super) fn place(program: &mut Program, request: &PlaceRequest<'_>) -> Result
             moments: (1..=moments).map(|m| arena.part(m * len, len)).collect(),
             best,
         }];
-        return Ok(Places { segments, pieces, shared_gradients: None, frozen });
+        return Ok(Places { segments, pieces, shared_gradients: None, accumulates: false, frozen });
     }
     let mut segments = Vec::new();
     for (i, (len, learns)) in lengths.into_iter().enumerate() {
         let mut reals = |name: String| program.buffer(name, Element::F32, len);
         segments.push(Segment {
             weights: reals(format!("weights {i}")),
-            gradients: (learns == Learns::AsAWhole && !shares)
+            gradients: (learns == Learns::AsAWhole && (!shares || request.accumulates))
                 .then(|| reals(format!("gradients {i}"))),
             moments: match learns {
                 Learns::ByRow | Learns::AsAWhole => {
@@ -161,7 +163,7 @@ pub(super) fn place(program: &mut Program, request: &PlaceRequest<'_>) -> Result
                 .then(|| reals(format!("best weights {i}"))),
         });
     }
-    Ok(Places { segments, pieces, shared_gradients, frozen })
+    Ok(Places { segments, pieces, shared_gradients, accumulates: request.accumulates, frozen })
 }
 
 /// Cuts a layer's rows of `units` elements into pieces of at most `limit` elements: (first row,

@@ -1,6 +1,6 @@
 //! From inputs to outputs, in chunks of any number of rows.
 
-use super::feed::{FeedSpec, check_rows, write_rows};
+use super::feed::{FeedSpec, RaggedSpec, check_ragged, check_rows, write_inputs, write_rows};
 use super::parameters::build_inference;
 use super::record::Recording;
 use super::session::reset_counters;
@@ -14,6 +14,9 @@ use crate::program::Run;
 
 /// Rows that go to the device at once.
 const CHUNK: usize = 4096;
+
+/// Rows of different lengths that a model is recorded for at once.
+const RAGGED_CHUNK: usize = 1 << 16;
 
 /// A model ready to answer on a device. It can be sent to another thread; each thread that answers has its own.
 ///
@@ -51,7 +54,14 @@ impl Predictor {
         let widest = model.layer_shapes().iter().map(|shape| shape.width()).max().unwrap_or(1);
         let batch = ((1 << 20) / widest.max(1)).clamp(1, 256);
         let rows = CHUNK.min(batch * 16).next_multiple_of(batch);
-        let feeds = [FeedSpec { rows, batch, target_width: None, purpose: Purpose::Prediction }];
+        let feeds = [FeedSpec {
+            rows,
+            batch,
+            target_width: None,
+            weighted: false,
+            purpose: Purpose::Prediction,
+            ragged: None,
+        }];
         let (recording, executor) = build_inference(model, &feeds, 0, device)?;
         Ok(Predictor { model: model.skeleton(), recording, executor })
     }
@@ -64,6 +74,11 @@ impl Predictor {
     /// is outside the embedding or a feature is no finite number, [`Error::Device`] when the device fails.
     pub fn predict(&mut self, inputs: &Inputs, source: &str) -> Result<Vec<f32>> {
         let width = self.model.input().width();
+        if inputs.is_ragged() {
+            return Err(Error::Model(format!(
+                "{source} has rows of different lengths, but this predictor reads rows of {width}; pad them, or take Model::predict"
+            )));
+        }
         if inputs.as_rows().is_empty() {
             return Ok(Vec::new());
         }
@@ -105,17 +120,66 @@ impl Predictor {
             let (first, count) = (n * feed.resident, outputs.len() / units);
             let part = rows.part(first * width..(first + count) * width);
             write_rows(part, feed.inputs, self.executor.as_mut())?;
-            // The last batch is filled up with the first row; its outputs there are not read.
-            let batches = count.div_ceil(feed.batch);
+            // The last batch is of as few rows as a routine has, filled up with the first row; its outputs there are
+            // not read.
+            let (whole, rest) = (count / feed.batch, count % feed.batch);
+            let fewer = feed.fewer.iter().find(|(rows, _)| (1..=*rows).contains(&rest));
+            let (last, filled) = match (rest, fewer) {
+                (0, _) => (None, 0),
+                (_, Some(&(rows, routine))) => (Some(Run { routine, times: 1 }), rows),
+                (_, None) => (Some(Run { routine, times: 1 }), feed.batch),
+            };
             let mut order: Vec<u32> = (0..count as u32).collect();
-            order.resize(batches * feed.batch, 0);
+            order.resize(whole * feed.batch + filled, 0);
             self.executor.write_u32(feed.order, &order)?;
             reset_counters(&self.recording, 0, self.executor.as_mut())?;
-            self.executor.run(&[Run { routine, times: batches }])?;
+            let runs = [(whole > 0).then_some(Run { routine, times: whole }), last];
+            for run in runs.into_iter().flatten() {
+                self.executor.run(&[run])?;
+            }
             outputs.copy_from_slice(&self.executor.read_f32(store.part(0, outputs.len()))?);
         }
         Ok(())
     }
+}
+
+/// The outputs for rows of different lengths, in chunks.
+fn predict_ragged(model: &Model, inputs: &Inputs, device: &Device) -> Result<Vec<f32>> {
+    check_ragged(model, inputs, "the inputs")?;
+    let (count, units) = (inputs.rows(), model.outputs());
+    let mut outputs = Vec::with_capacity(count * units);
+    let rows: Vec<usize> = (0..count).collect();
+    for rows in rows.chunks(RAGGED_CHUNK) {
+        let part = inputs.take(rows);
+        let batch = ((1 << 20) / units.max(1)).clamp(1, 256).min(rows.len());
+        let feeds = [FeedSpec {
+            rows: rows.len(),
+            batch,
+            target_width: None,
+            weighted: false,
+            purpose: Purpose::Prediction,
+            ragged: RaggedSpec::of(&part, batch),
+        }];
+        let (recording, mut executor) = build_inference(model, &feeds, 0, device)?;
+        let feed = &recording.feeds[0];
+        let (Some(ragged), Some(store)) = (&feed.ragged, recording.store) else {
+            return Err(Error::Model("the model was recorded without a prediction".into()));
+        };
+        let mut first = 0;
+        while first < rows.len() {
+            let count = feed.resident.min(rows.len() - first);
+            let resident: Vec<usize> = (first..first + count).collect();
+            let resident = part.take(&resident);
+            write_inputs(&resident, feed, executor.as_mut())?;
+            let order: Vec<u32> = (0..count as u32).collect();
+            executor.write_u32(feed.order, &order)?;
+            reset_counters(&recording, 0, executor.as_mut())?;
+            executor.run(&feed.ragged_runs(ragged, &resident, &order, 1)?)?;
+            outputs.extend(executor.read_f32(store.part(0, count * units))?);
+            first += count;
+        }
+    }
+    Ok(outputs)
 }
 
 impl Model {
@@ -124,7 +188,10 @@ impl Model {
     /// # Errors
     /// As [`Predictor::predict`].
     pub fn predict(&self, inputs: &Inputs, device: &Device) -> Result<Vec<f32>> {
-        Predictor::new(self, device)?.predict(inputs, "the inputs")
+        match inputs.is_ragged() {
+            true => predict_ragged(self, inputs, device),
+            false => Predictor::new(self, device)?.predict(inputs, "the inputs"),
+        }
     }
 
     /// Mean loss and accuracy over a data set.

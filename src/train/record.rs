@@ -6,7 +6,7 @@
 
 use super::Role;
 use super::augment::Augment;
-use super::feed::{Feed, FeedSpec};
+use super::feed::{Feed, FeedSpec, RaggedFeed, RaggedSize, RaggedSpec};
 use super::fuse::{self, Fusions};
 use super::lifetimes::{self, Held};
 use super::place::{PlaceRequest, place};
@@ -15,9 +15,9 @@ use crate::error::{Error, Result};
 use crate::kernels::{self, *};
 use crate::layers::Activation;
 use crate::layers::plan::{INPUT, Plan, Purpose, ValueId};
-use crate::layers::record::{At, Places, Seen, Step, Workspace};
+use crate::layers::record::{At, Places, Ragged, Seen, Step, Workspace};
 use crate::layers::table::{Lazy, TableBuffers, replay_batch};
-use crate::losses::{Loss, LossAt, Smoothing};
+use crate::losses::{Loss, LossAt, Smoothing, Weighting};
 use crate::model::{Input, Model};
 use crate::optimizers::{Clip, Clipping, Optimizer};
 use crate::program::Program;
@@ -83,6 +83,8 @@ pub(super) struct Request<'a> {
     /// Required where a feed trains.
     pub optimizer: Option<Optimizer>,
     pub clip: Option<Clip>,
+    /// Rows of a training batch that are taken at once, where that is not all.
+    pub micro_batch: Option<usize>,
     /// From 0 to below 1: see [`super::Trainer::label_smoothing`].
     pub label_smoothing: f64,
     /// How a batch's pictures are moved in training.
@@ -93,12 +95,38 @@ pub(super) struct Request<'a> {
     pub frozen: usize,
     pub fusions: Fusions,
     pub max_binding: usize,
+    /// Numbers of rows below a batch's for which a prediction has routines of their own.
+    pub fewer_rows: &'static [usize],
 }
 
 impl Request<'_> {
     /// Whether something reads gradients between backward pass and update.
     pub fn needs_gradients(&self) -> bool {
-        self.clip.is_some()
+        self.clip.is_some() || self.accumulates()
+    }
+
+    /// Rows of a feed's batch that are taken at once.
+    fn part(&self, feed: &FeedSpec) -> usize {
+        // Rows of different lengths are taken whole: their batches have the size of their ids.
+        let micro_batch = self.micro_batch.filter(|_| feed.ragged.is_none());
+        match (feed.purpose, micro_batch) {
+            (Purpose::Training, Some(rows)) => rows.clamp(1, feed.batch.max(1)),
+            _ => feed.batch,
+        }
+    }
+
+    /// Whether a training batch is taken in parts.
+    fn accumulates(&self) -> bool {
+        self.feeds.iter().any(|feed| self.part(feed) < feed.batch)
+    }
+
+    /// Elements of a batch's inputs at most.
+    fn words(&self, batch: usize) -> usize {
+        let ragged = self.feeds.iter().filter_map(|feed| feed.ragged);
+        match ragged.map(|of| of.batch[1].max(1)).max() {
+            Some(most) => most,
+            None => batch * self.model.input().width(),
+        }
     }
 
     /// The first layer's table where its rows can be updated only where a batch names them: the optimizer's
@@ -106,13 +134,18 @@ impl Request<'_> {
     fn lazy_table(&self, table: Option<(usize, usize)>, batch: usize) -> Option<(usize, usize)> {
         let (rows, units) = table?;
         self.optimizer.as_ref()?.as_exact_adam()?;
-        let positions = batch * self.model.input().width();
+        let ragged = self.feeds.iter().find_map(|feed| feed.ragged);
+        // Those of most batches, and those that there must be room for.
+        let (positions, most) = match ragged {
+            Some(of) => (batch * of.held / self.feeds[0].rows.max(1), self.words(batch)),
+            None => (self.words(batch), self.words(batch)),
+        };
         let can = self.fusions.lazy_rows
             && self.frozen == 0
             && !self.needs_gradients()
-            && !embedding_gradient::is_direct(positions, rows, units)
+            && (ragged.is_some() || !embedding_gradient::is_direct(positions, rows, units))
             && positions <= 4 * rows
-            && (positions * units).max(rows) <= self.max_binding;
+            && (most * units).max(rows) <= self.max_binding;
         can.then_some((rows, units))
     }
 }
@@ -129,6 +162,17 @@ pub(super) fn record(request: &Request<'_>) -> Result<Recording> {
     Ok(recorder.recording)
 }
 
+/// What a batch's rows with weights are parted into.
+#[derive(Clone, Copy)]
+struct Weighted {
+    /// `[batch, target width]`
+    targets: Span,
+    /// `[batch]`
+    weights: Span,
+    /// `[batch, outputs]`: targets times weights, for a loss that is weighted by them.
+    products: Span,
+}
+
 struct Recorder<'a> {
     request: &'a Request<'a>,
     plan: Plan,
@@ -137,6 +181,8 @@ struct Recorder<'a> {
     smoothed_targets: Option<Span>,
     /// The pictures of a training batch, moved, where the run asks for it.
     moved_inputs: Option<Span>,
+    /// The targets and the weights of weighted rows, apart, and the targets times the weights.
+    weighted: Option<Weighted>,
     /// The inputs with noise, where the model has any.
     noisy_inputs: Option<Span>,
     /// Where values lie in training, and in steps for other purposes.
@@ -152,12 +198,20 @@ impl<'a> Recorder<'a> {
         let mut program = Program::default();
         let training = request.feeds.iter().find(|feed| feed.purpose == Purpose::Training);
         let trains = training.is_some();
-        let batch = request.feeds.iter().map(|feed| feed.batch).max().unwrap_or(1);
+        let batch = request.feeds.iter().map(|feed| request.part(feed)).max().unwrap_or(1);
         let outputs = model.outputs();
 
         let mut plan = Plan::lower(shapes[0], model.layers(), &names);
         if request.fusions.bags {
             fuse::bags(&mut plan);
+        }
+        let is_ragged = request.feeds.iter().any(|feed| feed.ragged.is_some());
+        if is_ragged
+            && (!fuse::has_bag(&plan) || request.feeds.iter().any(|feed| feed.ragged.is_none()))
+        {
+            return Err(Error::Model(
+                "rows of different lengths are read through a bag, or a mean over an embedding, and by all data sets of a run or by none; pad them to one length".into(),
+            ));
         }
         if request.fusions.activations {
             fuse::activations(&mut plan);
@@ -170,7 +224,7 @@ impl<'a> Recorder<'a> {
         let state = program.buffer("state", Element::U32, words);
         let schedule = program.buffer("schedule", Element::F32, MAX_SLOTS);
         let rates = program.buffer("rates", Element::F32, MAX_SLOTS);
-        let groups = |feed: &FeedSpec| model.loss().objective().groups(feed.batch, outputs);
+        let groups = |feed: &FeedSpec| model.loss().objective().groups(request.part(feed), outputs);
         let widest = request.feeds.iter().map(groups).max().unwrap_or(1);
         let history = program.buffer("history", Element::F32, MAX_SLOTS * widest * 2);
         // As large as the widest item that a kernel may declare.
@@ -195,6 +249,7 @@ impl<'a> Recorder<'a> {
                 frozen: request.frozen,
                 lazy: lazy.map(|_| 0),
                 one_arena: small.is_some(),
+                accumulates: trains && request.accumulates(),
                 whole_gradients: matches!(request.clip, Some(Clip::Norm(_))),
                 keep_best: request.keep_best,
                 moments: request.optimizer.map_or(0, |optimizer| optimizer.moments()),
@@ -202,8 +257,17 @@ impl<'a> Recorder<'a> {
         )?;
 
         let length = model.input().width();
-        let batch_inputs = program.buffer("batch inputs", element(model.input()), batch * length);
-        let target_width = |feed: &FeedSpec| match (feed.target_width, model.input()) {
+        let positions = request.words(batch);
+        let batch_inputs = program.buffer("batch inputs", element(model.input()), positions);
+        let longest =
+            request.feeds.iter().filter_map(|feed| feed.ragged).map(|of| of.longest).max();
+        let ragged = longest.map(|longest| Ragged {
+            spans: program.buffer("batch spans", Element::U32, 2 * batch),
+            starts: program.buffer("batch starts", Element::U32, batch + 1),
+            row_of_id: program.buffer("batch rows", Element::U32, positions),
+            longest,
+        });
+        let target_width = |feed: &FeedSpec| match (feed.gathered(), model.input()) {
             (Some(width), _) => width,
             (None, Input::Ids { .. }) if feed.purpose != Purpose::Prediction => outputs,
             (None, _) => 0,
@@ -223,12 +287,12 @@ impl<'a> Recorder<'a> {
             let tables = places.pieces[0].iter().filter(|piece| piece.rows > 0).count();
             trains
                 && (lazy.is_some()
+                    || is_ragged
                     || tables > 1
-                    || !embedding_gradient::is_direct(batch * length, rows, units))
+                    || !embedding_gradient::is_direct(positions, rows, units))
         };
-        let sorted = table
-            .filter(sorts)
-            .map(|(_, units)| TableBuffers::new(&mut program, batch * length, units));
+        let sorted =
+            table.filter(sorts).map(|(_, units)| TableBuffers::new(&mut program, positions, units));
         if let (true, Some(_), None) =
             (request.fusions.outer_tables, sorted, places.shared_gradients)
             && places.pieces.last().is_some_and(|pieces| pieces.len() == 1)
@@ -237,7 +301,6 @@ impl<'a> Recorder<'a> {
         }
         let lazy = match (lazy, &sorted, request.optimizer.and_then(|o| o.as_exact_adam())) {
             (Some((rows, units)), Some(table), Some(rule)) => {
-                let positions = batch * length;
                 let shared = (table, &places, state);
                 Some(Lazy::new(&mut program, (0, rows, units), positions, rule, shared)?)
             }
@@ -266,6 +329,20 @@ impl<'a> Recorder<'a> {
         let smooths = trains && request.label_smoothing > 0.0;
         let smoothed_targets =
             smooths.then(|| program.buffer("smoothed targets", Element::F32, batch * outputs));
+        let weighted = training.filter(|feed| feed.weighted).map(|feed| {
+            let width = feed.target_width.unwrap_or(0);
+            let mut buffer =
+                |name: &str, width: usize| program.buffer(name, Element::F32, batch * width);
+            let products = match model.loss().objective().weighting() {
+                Weighting::Kernel => nothing,
+                Weighting::Targets => buffer("weighted targets", outputs),
+            };
+            Weighted {
+                targets: buffer("targets without weights", width),
+                weights: buffer("weights of rows", 1),
+                products,
+            }
+        });
         let gradient_parts = program.buffer("gradient parts", Element::F32, parts_len);
         let space = Workspace {
             state,
@@ -273,6 +350,7 @@ impl<'a> Recorder<'a> {
             rates,
             nothing,
             batch_inputs,
+            ragged,
             gradient_parts,
             places,
             table: sorted,
@@ -298,6 +376,7 @@ impl<'a> Recorder<'a> {
             batch_targets,
             smoothed_targets,
             moved_inputs,
+            weighted,
             noisy_inputs,
             held,
             small,
@@ -308,12 +387,16 @@ impl<'a> Recorder<'a> {
     fn add_feed(&mut self, spec: FeedSpec) -> Result<()> {
         let model = self.request.model;
         let (width, outputs) = (model.input().width(), model.outputs());
-        let widest = width.max(spec.target_width.unwrap_or(0)).max(match spec.purpose {
+        let width = spec.ragged.map_or(width, |of| of.longest.max(2));
+        let widest = width.max(spec.gathered().unwrap_or(0)).max(match spec.purpose {
             Purpose::Prediction => outputs,
             _ => 1,
         });
         // What does not fit in one binding is streamed, in whole batches.
-        let resident = match self.request.max_binding / widest {
+        let max_binding = self.request.max_binding;
+        let held = spec.ragged.map_or(usize::MAX, |of| of.held);
+        let resident = match max_binding / widest {
+            _ if held.max(spec.rows * 2) <= max_binding => spec.rows,
             fit if fit >= spec.rows => spec.rows,
             fit => (fit / spec.batch).max(1) * spec.batch,
         };
@@ -324,9 +407,14 @@ impl<'a> Recorder<'a> {
             Purpose::Prediction => "prediction",
         };
         let element = element(model.input());
-        let inputs = program.buffer(format!("{purpose} inputs"), element, resident * width);
+        let elements = (resident * width).min(held.max(1));
+        let inputs = program.buffer(format!("{purpose} inputs"), element, elements);
+        let ragged = spec.ragged.map(|_| RaggedFeed {
+            spans: program.buffer(format!("{purpose} spans"), Element::U32, resident * 2),
+            sizes: Vec::new(),
+        });
         let targets = spec
-            .target_width
+            .gathered()
             .map(|w| program.buffer(format!("{purpose} targets"), Element::F32, resident * w));
         let order_rows = resident.max(ORDER_ROWS.min(self.request.max_binding));
         let order = program.buffer(format!("{purpose} order"), Element::U32, order_rows);
@@ -340,10 +428,14 @@ impl<'a> Recorder<'a> {
             resident,
             rows: spec.rows,
             batch: spec.batch,
+            part: self.request.part(&spec),
+            weighted: spec.weighted,
             full: None,
             tail: None,
+            fewer: Vec::new(),
             whole: None,
-            groups: model.loss().objective().groups(spec.batch, outputs),
+            groups: model.loss().objective().groups(self.request.part(&spec), outputs),
+            ragged,
         };
         let small = self.small.take_if(|_| spec.purpose == Purpose::Training);
         if let Some(small) = small {
@@ -353,23 +445,102 @@ impl<'a> Recorder<'a> {
             self.recording.feeds.push(feed);
             return Ok(());
         }
+        if let Some(of) = spec.ragged {
+            self.add_ragged(&mut feed, spec, of, purpose)?;
+            self.recording.feeds.push(feed);
+            return Ok(());
+        }
         if spec.rows >= spec.batch {
-            let step = self.step(&feed, spec, spec.batch)?;
+            let step = self.step(&feed, spec, spec.batch, None)?;
             feed.full = Some(self.recording.program.add_routine(purpose, step)?);
         }
         if !spec.rows.is_multiple_of(spec.batch) {
-            let step = self.step(&feed, spec, spec.rows % spec.batch)?;
+            let step = self.step(&feed, spec, spec.rows % spec.batch, None)?;
             feed.tail = Some(self.recording.program.add_routine(format!("{purpose} tail"), step)?);
+        }
+        if spec.purpose == Purpose::Prediction {
+            for &rows in self.request.fewer_rows.iter().filter(|&&rows| rows < spec.batch) {
+                let step = self.step(&feed, spec, rows, None)?;
+                let name = format!("{purpose} of {rows}");
+                feed.fewer.push((rows, self.recording.program.add_short_routine(name, step)?));
+            }
         }
         self.recording.feeds.push(feed);
         Ok(())
     }
 
-    /// One step over `rows` rows.
-    fn step(&self, feed: &Feed, spec: FeedSpec, rows: usize) -> Result<Vec<Dispatch>> {
+    /// The routines of a data set whose rows have different lengths: by the ids of a batch.
+    fn add_ragged(
+        &mut self,
+        feed: &mut Feed,
+        spec: FeedSpec,
+        of: RaggedSpec,
+        purpose: &str,
+    ) -> Result<()> {
+        let tail = spec.rows % spec.batch;
+        for words in of.sizes() {
+            let mut size = RaggedSize { words, full: None, tail: None };
+            for rows in [spec.batch, tail].into_iter().filter(|&rows| rows > 0) {
+                let step = self.step(feed, spec, rows, Some(words))?;
+                let name = format!("{purpose} of {rows} rows, {words} ids");
+                let routine = self.recording.program.add_routine(name, step)?;
+                match rows == spec.batch {
+                    true => size.full = Some(routine),
+                    false => size.tail = Some(routine),
+                }
+            }
+            if let Some(ragged) = &mut feed.ragged {
+                ragged.sizes.push(size);
+            }
+            // What is profiled: a batch of the usual size.
+            if feed.full.is_none() || words * spec.rows <= 2 * of.held * spec.batch {
+                feed.full = size.full;
+            }
+        }
+        Ok(())
+    }
+
+    /// One step over `batch` rows, `feed.part` at a time; with `words`, over as many ids of rows of different lengths, at
+    /// once.
+    fn step(
+        &self,
+        feed: &Feed,
+        spec: FeedSpec,
+        batch: usize,
+        words: Option<usize>,
+    ) -> Result<Vec<Dispatch>> {
+        let mut dispatches = Vec::new();
+        for first in (0..batch).step_by(feed.part) {
+            let rows = feed.part.min(batch - first);
+            dispatches.extend(self.part(feed, spec, (batch, words), first, rows)?);
+        }
+        Ok(dispatches)
+    }
+
+    /// The `rows` rows from `first` on of a step over `batch`.
+    fn part(
+        &self,
+        feed: &Feed,
+        spec: FeedSpec,
+        (batch, words): (usize, Option<usize>),
+        first: usize,
+        rows: usize,
+    ) -> Result<Vec<Dispatch>> {
         let (space, purpose) = (&self.recording.space, spec.purpose);
-        let mut step = Step { space, rows, purpose, dispatches: Vec::new() };
-        step.push(self.gather(feed, spec, rows));
+        let mut step = Step { space, rows, first, batch, words, purpose, dispatches: Vec::new() };
+        step.push(self.gather(feed, spec, rows, first == 0));
+        if let (Some(words), Some(ragged)) = (words, &space.ragged) {
+            let (rows, words) = (rows as u32, words as u32);
+            let params = gather_ids::Params { rows, words, longest: ragged.longest as u32 };
+            let bindings = gather_ids::Bindings {
+                spans: ragged.spans,
+                values: feed.inputs,
+                ids: space.batch_inputs,
+                row_of_id: ragged.row_of_id,
+                starts: ragged.starts,
+            };
+            step.push(gather_ids::dispatch(params, bindings));
+        }
         if purpose == Purpose::Training {
             replay_batch(self.request.model.input().width(), &mut step);
         }
@@ -390,18 +561,22 @@ impl<'a> Recorder<'a> {
         Ok(step.dispatches)
     }
 
-    fn gather(&self, feed: &Feed, spec: FeedSpec, rows: usize) -> Dispatch {
+    fn gather(&self, feed: &Feed, spec: FeedSpec, rows: usize, opens: bool) -> Dispatch {
         let space = &self.recording.space;
-        let input_width = self.request.model.input().width() as u32;
-        let target_width = spec.target_width.unwrap_or(0) as u32;
-        let (state, order, inputs) = (space.state, feed.order, feed.inputs);
+        let mut input_width = self.request.model.input().width() as u32;
+        let target_width = spec.gathered().unwrap_or(0) as u32;
+        let (state, order, mut inputs) = (space.state, feed.order, feed.inputs);
         let targets = feed.targets.unwrap_or(space.nothing);
-        let (batch_inputs, batch_targets) = (space.batch_inputs, self.batch_targets);
-        let rows = rows as u32;
+        let (mut batch_inputs, batch_targets) = (space.batch_inputs, self.batch_targets);
+        if let (Some(own), Some(ragged)) = (&feed.ragged, &space.ragged) {
+            // Where the rows are: their ids come next.
+            (inputs, batch_inputs, input_width) = (own.spans, ragged.spans, 2);
+        }
+        let (rows, opens) = (rows as u32, opens as u32);
         macro_rules! dispatch {
             ($kernel:ident) => {
                 gather_batch::$kernel::dispatch(
-                    gather_batch::$kernel::Params { rows, input_width, target_width },
+                    gather_batch::$kernel::Params { rows, input_width, target_width, opens },
                     gather_batch::$kernel::Bindings {
                         state,
                         order,
@@ -442,7 +617,8 @@ impl<'a> Recorder<'a> {
         }
         let fixed = step.purpose == Purpose::Evaluation;
         let width = model.input().width() as u32;
-        let params = noise.params(step.rows as u32, width, fixed, self.request.seed);
+        let mut params = noise.params(step.rows as u32, width, fixed, self.request.seed);
+        params.first = step.first as u32 * width;
         let (state, order) = (step.space.state, feed.order);
         step.push(noise::dispatch(params, noise::Bindings { state, order, input, output }));
         output
@@ -568,18 +744,25 @@ impl<'a> Recorder<'a> {
                 let targets = self.batch_targets.part(0, rows * outputs);
                 let params = fill::Params { count: targets.len as u32, value: 0.0 };
                 step.push(fill::dispatch(params, fill::Bindings { values: targets }));
+                let (length, starts, ragged) = step.rows_of_ids(length);
                 let params = bag_targets::Params {
                     rows: rows as u32,
-                    length: length as u32,
+                    length,
                     outputs: outputs as u32,
                     counts: (model.loss() == Loss::CategoricalCrossentropy) as u32,
+                    ragged,
                 };
-                let bindings = bag_targets::Bindings { ids: step.space.batch_inputs, targets };
+                let ids = step.space.batch_inputs;
+                let bindings = bag_targets::Bindings { ids, starts, targets };
                 step.push(bag_targets::dispatch(params, bindings));
                 targets
             }
         };
         let mut targets = targets;
+        let weighted = self.weighted.filter(|_| spec.weighted);
+        if let (Some(weighted), Some(width)) = (weighted, spec.target_width) {
+            targets = self.part_weights(weighted, width, step);
+        }
         let mut sparse = objective.takes_classes() && spec.target_width == Some(1);
         if let (Some(smoothed), Purpose::Training) = (self.smoothed_targets, step.purpose) {
             let smoothed = smoothed.part(0, rows * outputs);
@@ -594,6 +777,21 @@ impl<'a> Recorder<'a> {
             step.push(smooth_targets::dispatch(params, bindings));
             (targets, sparse) = (smoothed, false);
         }
+        let mut weights = weighted.map(|weighted| weighted.weights.part(0, rows));
+        if let (Some(weighted), Weighting::Targets) = (weighted, objective.weighting()) {
+            let products = weighted.products.part(0, rows * outputs);
+            let params = weigh_targets::Params {
+                rows: rows as u32,
+                outputs: outputs as u32,
+                sparse: sparse as u32,
+                least: weigh_targets::LEAST,
+            };
+            let weights_of_rows = weighted.weights.part(0, rows);
+            let bindings =
+                weigh_targets::Bindings { targets, weights: weights_of_rows, weighted: products };
+            step.push(weigh_targets::dispatch(params, bindings));
+            (targets, sparse, weights) = (products, false, None);
+        }
         let at = LossAt {
             rows: rows as u32,
             outputs: outputs as u32,
@@ -603,6 +801,7 @@ impl<'a> Recorder<'a> {
             state: step.space.state,
             logits,
             targets,
+            weights,
             d_logits,
             history: self.recording.history,
         };
@@ -614,6 +813,28 @@ impl<'a> Recorder<'a> {
         };
         step.push(dispatch);
         Ok(d_logits)
+    }
+
+    /// Parts a batch's targets from the weights behind them; returns the targets.
+    fn part_weights(&self, weighted: Weighted, width: usize, step: &mut Step<'_>) -> Span {
+        let (rows, stride) = (step.rows, width as u32 + 1);
+        let gathered = self.batch_targets.part(0, rows * (width + 1));
+        let mut take = |first: usize, width: usize, to: Span| {
+            let to = to.part(0, rows * width);
+            let params = take_columns::Params {
+                rows: rows as u32,
+                width: width as u32,
+                stride,
+                first: first as u32,
+                activation: kernels::Activation::Linear.code(),
+            };
+            let input = gathered.part(0, rows * width);
+            let bindings = take_columns::Bindings { input, d_output: gathered, d_input: to };
+            step.push(take_columns::dispatch(params, bindings));
+            to
+        };
+        take(width, 1, weighted.weights);
+        take(0, width, weighted.targets)
     }
 
     /// Records what a prediction keeps.

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use super::feed::{Feed, FeedSpec, upload, upload_all, write_rows};
+use super::feed::{Feed, FeedSpec, upload, upload_all, write_inputs, write_rows};
 use super::pace::Pace;
 use super::parameters::{
     Role, build, build_inference, find_non_finite, read_parameters, write_parameters,
@@ -108,8 +108,18 @@ impl<'a> Session<'a> {
         trainer.check(model)?;
         let mut feeds =
             vec![FeedSpec::new(model, training, trainer.batch_size, Purpose::Training)?];
+        if let Some(rows) = trainer.micro_batch
+            && feeds[0].batch.div_ceil(rows) > MAX_SLOTS
+        {
+            return Err(Error::usage(format!(
+                "micro_batch is {rows}, which cuts a batch of {} rows into {} parts, but there can be {MAX_SLOTS} at most",
+                feeds[0].batch,
+                feeds[0].batch.div_ceil(rows)
+            )));
+        }
         if let Some(dataset) = validation {
             let batch = trainer.batch_size.max(evaluation_batch(model));
+            let batch = trainer.micro_batch.map_or(batch, |rows| rows.min(batch));
             feeds.push(FeedSpec::new(model, dataset, batch, Purpose::Evaluation)?);
             if trainer.monitor.is_some() {
                 feeds.push(FeedSpec {
@@ -143,6 +153,7 @@ impl<'a> Session<'a> {
             feeds: &feeds,
             optimizer: Some(trainer.optimizer),
             clip: trainer.clip,
+            micro_batch: trainer.micro_batch,
             label_smoothing: trainer.label_smoothing,
             augment: trainer.augment,
             seed: trainer.seed,
@@ -150,6 +161,7 @@ impl<'a> Session<'a> {
             frozen: trainer.frozen_layers,
             fusions: trainer.fusions,
             max_binding,
+            fewer_rows: &[],
         };
         let (recording, executor) = build(&request, prepare)?;
         let per_epoch = training.rows().div_ceil(feeds[0].batch) as u64;
@@ -207,7 +219,9 @@ impl<'a> Session<'a> {
         if feed.resident < feed.rows {
             return 0;
         }
-        (MAX_SLOTS / feed.rows.div_ceil(feed.batch)).min(feed.order.len / feed.rows)
+        let slots =
+            feed.rows / feed.batch * feed.slots(feed.batch) + feed.slots(feed.rows % feed.batch);
+        (MAX_SLOTS / slots).min(feed.order.len / feed.rows)
     }
 
     /// Trains whole epochs, numbered from 0, and returns the mean loss and accuracy of each.
@@ -315,15 +329,26 @@ impl<'a> Session<'a> {
         let mut first = 0;
         while first < dataset.rows() {
             let rows = feed.resident.min(dataset.rows() - first);
-            let part = dataset.inputs().as_rows().part(first * width..(first + rows) * width);
-            write_rows(part, feed.inputs, self.executor.as_mut())?;
             let order: Vec<u32> = (0..rows as u32).collect();
-            self.executor.write_u32(feed.order, &order)?;
-            reset_counters(&self.recording, 0, self.executor.as_mut())?;
             let full = feed.full.map(|routine| Run { routine, times: rows / feed.batch });
             let tail = feed.tail.filter(|_| rows % feed.batch > 0);
             let tail = tail.map(|routine| Run { routine, times: 1 });
-            let runs: Vec<Run> = full.into_iter().chain(tail).collect();
+            let mut runs: Vec<Run> = full.into_iter().chain(tail).collect();
+            match &feed.ragged {
+                Some(ragged) => {
+                    let part: Vec<usize> = (first..first + rows).collect();
+                    let part = dataset.inputs().take(&part);
+                    write_inputs(&part, &feed, self.executor.as_mut())?;
+                    runs = feed.ragged_runs(ragged, &part, &order, 1)?;
+                }
+                None => {
+                    let part = first * width..(first + rows) * width;
+                    let part = dataset.inputs().as_rows().part(part);
+                    write_rows(part, feed.inputs, self.executor.as_mut())?;
+                }
+            }
+            self.executor.write_u32(feed.order, &order)?;
+            reset_counters(&self.recording, 0, self.executor.as_mut())?;
             self.executor.run(&runs)?;
             outputs.extend(self.executor.read_f32(store.part(0, rows * self.model.outputs()))?);
             first += rows;
@@ -357,9 +382,19 @@ impl<'a> Session<'a> {
         self.trainer.optimizer.learning_rate()
     }
 
+    /// Rows of a step that are on the device at once, where these are not all.
+    pub(super) fn micro_batch(&self) -> Option<usize> {
+        self.trainer.micro_batch
+    }
+
     /// Optimizer steps of the first epochs.
     pub(super) fn steps_through(&self, epochs: usize) -> u64 {
         self.per_epoch * epochs as u64
+    }
+
+    /// Takes the mean loss of a run's first batch, where it is known.
+    pub(super) fn set_first_loss(&mut self, loss: Option<f64>) {
+        self.first_loss = loss;
     }
 
     /// Mean loss of the first batch that was trained.
@@ -599,29 +634,42 @@ impl<'a> Session<'a> {
 
         let part = rows.len() / repeats;
         let (full, tail) = (part / feed.batch, part % feed.batch);
-        let slots = (full + (tail > 0) as usize) * repeats;
+        let steps = (full + (tail > 0) as usize) * repeats;
+        // The rows of each step, and the slots of the history that its parts write.
+        let batches: Vec<(usize, usize)> = (0..steps)
+            .map(|i| match (i + 1) % (steps / repeats) {
+                0 if tail > 0 => (tail, feed.slots(tail)),
+                _ => (feed.batch, feed.slots(feed.batch)),
+            })
+            .collect();
+        let slots: usize = batches.iter().map(|(_, slots)| slots).sum();
         if purpose == Purpose::Training {
             let optimizer = self.trainer.optimizer;
-            let steps = self.step + 1..self.step + 1 + slots as u64;
             let rate =
                 |step| optimizer.learning_rate() * self.trainer.schedule.factor(step, self.steps);
+            let by_slot = |value: &dyn Fn(u64) -> f64| -> Vec<f32> {
+                let steps = batches.iter().zip(self.step + 1..);
+                steps.flat_map(|(&(_, slots), step)| vec![value(step) as f32; slots]).collect()
+            };
             if optimizer.reads_rates() {
-                let rates: Vec<f32> = steps.clone().map(|step| rate(step) as f32).collect();
-                self.executor.write_f32(self.recording.space.rates, &rates)?;
+                self.executor.write_f32(self.recording.space.rates, &by_slot(&rate))?;
             }
-            let rates: Vec<f32> =
-                steps.map(|step| optimizer.step_size(rate(step), step) as f32).collect();
+            let rates = by_slot(&|step| optimizer.step_size(rate(step), step));
             self.write_rates(&rates)?;
         }
         reset_counters(&self.recording, self.step, self.executor.as_mut())?;
 
         let mut runs = Vec::new();
+        if let Some(ragged) = &feed.ragged {
+            runs = feed.ragged_runs(ragged, dataset.inputs(), rows, repeats)?;
+        }
         if let Some(routine) = feed.whole {
             let ends = self.recording.space.state.part(LAST_SLOT, 2);
             self.executor.write_u32(ends, &[slots as u32, part as u32])?;
-            runs.push(Run { routine, times: slots.div_ceil(self.recording.steps_at_once) });
+            runs.push(Run { routine, times: steps.div_ceil(self.recording.steps_at_once) });
         }
-        for _ in 0..if feed.whole.is_some() { 0 } else { repeats } {
+        let is_told = feed.whole.is_some() || feed.ragged.is_some();
+        for _ in 0..if is_told { 0 } else { repeats } {
             runs.extend(feed.full.map(|routine| Run { routine, times: full }));
             if tail > 0 {
                 let Some(routine) = feed.tail.filter(|_| tail == feed.rows % feed.batch) else {
@@ -635,7 +683,7 @@ impl<'a> Session<'a> {
         }
         self.executor.run(&runs)?;
         if purpose == Purpose::Training {
-            self.step += slots as u64;
+            self.step += steps as u64;
         }
 
         let history = self.recording.history.part(0, slots * feed.groups * 2);
@@ -645,35 +693,31 @@ impl<'a> Session<'a> {
             let sum: f64 = entries.iter().step_by(2).map(|&loss| loss as f64).sum();
             sum / (rows * elements) as f64
         };
-        if let (Some(batches), Purpose::Training) = (&mut self.batches, purpose) {
-            for (i, entries) in entries.chunks_exact(feed.groups * 2).enumerate() {
-                let rows = match (i + 1) % (slots / repeats) {
-                    0 if tail > 0 => tail,
-                    _ => feed.batch,
-                };
-                let step = self.step + 1 + i as u64 - slots as u64;
-                batches.push(BatchReport { step, rows, loss: mean_loss(entries, rows) });
-            }
-        }
-        if purpose == Purpose::Training && self.first_loss.is_none() {
-            let first = &entries[..entries.len().min(feed.groups * 2)];
-            self.first_loss = Some(mean_loss(first, feed.batch.min(part).max(1)));
-        }
         let mut found = Vec::new();
-        let (mut sums, mut slot) = (before, 0);
-        for entries in entries.chunks_exact(entries.len() / repeats) {
-            sums.rows += part;
-            for entries in entries.chunks_exact(feed.groups * 2) {
-                for entry in entries.chunks_exact(2) {
-                    sums.loss += entry[0] as f64;
-                    sums.right += entry[1] as f64;
+        let (mut sums, mut rest) = (before, &entries[..]);
+        for (i, &(rows, slots)) in batches.iter().enumerate() {
+            let (entries, behind) = rest.split_at(slots * feed.groups * 2);
+            rest = behind;
+            if purpose == Purpose::Training {
+                let step = self.step + 1 + i as u64 - steps as u64;
+                if self.first_loss.is_none() {
+                    self.first_loss = Some(mean_loss(entries, rows));
                 }
-                slot += 1;
-                if !sums.loss.is_finite() {
-                    return Err(self.diverged(purpose, sums.loss, (slots - slot) as u64));
+                if let Some(batches) = &mut self.batches {
+                    batches.push(BatchReport { step, rows, loss: mean_loss(entries, rows) });
                 }
             }
-            found.push(std::mem::take(&mut sums));
+            sums.rows += rows;
+            for entry in entries.chunks_exact(2) {
+                sums.loss += entry[0] as f64;
+                sums.right += entry[1] as f64;
+            }
+            if !sums.loss.is_finite() {
+                return Err(self.diverged(purpose, sums.loss, (steps - 1 - i) as u64));
+            }
+            if (i + 1) % (steps / repeats) == 0 {
+                found.push(std::mem::take(&mut sums));
+            }
         }
         Ok(found)
     }
@@ -735,9 +779,10 @@ impl<'a> Session<'a> {
 
 /// Rows of a window at most. Whole batches, so that windows do not change which rows share one.
 fn window_rows(feed: &Feed) -> usize {
+    let most = (MAX_SLOTS / feed.slots(feed.batch)).max(1) * feed.batch;
     match feed.resident >= feed.rows {
-        true => MAX_SLOTS * feed.batch,
-        false => feed.resident.min(MAX_SLOTS * feed.batch),
+        true => most,
+        false => feed.resident.min(most),
     }
 }
 

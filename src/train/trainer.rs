@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::recovery::Recovery;
 use super::{
-    Augment, BatchReport, EpochReport, Fusions, History, Metrics, Monitor, Role, Session,
-    SessionState, Sums,
+    Augment, BatchReport, EpochReport, Fusions, History, Metrics, Monitor, Recovered, Role,
+    Session, SessionState, Sums,
 };
 use crate::backend::Device;
 use crate::data::Dataset;
-use crate::error::{Divergence, Error, Result};
+use crate::error::{DeviceFault, Divergence, Error, Result};
 use crate::model::{Model, Parameter};
 use crate::optimizers::{Clip, Optimizer, Schedule};
 
@@ -60,6 +61,10 @@ pub struct Trainer {
     pub monitor: Option<Monitor>,
     /// The first layers, this many, keep their weights.
     pub frozen_layers: usize,
+    /// Rows of a step that are on the device at once; the gradients of a step's parts are added up, so that the optimizer
+    /// and clipping see the whole batch's: the same result, to f32's rounding, in less memory. None: all rows at once,
+    /// or, where the device has no memory for these, half as many.
+    pub micro_batch: Option<usize>,
     /// Which fusions it may use.
     pub fusions: Fusions,
     /// What happens when a loss or a weight becomes NaN or infinite.
@@ -81,6 +86,7 @@ impl Default for Trainer {
             early_stopping: None,
             monitor: None,
             frozen_layers: 0,
+            micro_batch: None,
             fusions: Fusions::ALL,
             on_nan: OnNan::Stop,
         }
@@ -208,6 +214,10 @@ pub trait Observer {
 
     /// Called when a run went back to the end of epoch `to` (0: its start), and goes on at this learning rate.
     fn rolled_back(&mut self, _why: &Divergence, _to: usize, _learning_rate: f64) {}
+
+    /// Called when the device failed and the run goes on all the same. Epochs and batches that were reported are done
+    /// again without being reported again.
+    fn device_failed(&mut self, _why: &DeviceFault, _answer: Recovered) {}
 }
 
 impl<F: FnMut(EpochReport)> Observer for F {
@@ -232,6 +242,8 @@ pub struct Checkpoint {
     pub learning_rate: f64,
     /// How often it went back for NaN.
     pub rollbacks: usize,
+    /// Rows of a step that are on the device at once, where these are not all.
+    pub micro_batch: Option<usize>,
     /// Weights, moments and step.
     pub state: SessionState,
 }
@@ -272,9 +284,12 @@ pub struct Fitted {
     pub step: u64,
     /// The epoch of that step, from 1; 0 where there is none.
     pub epoch: usize,
+    /// Time that went into copies of the state, which a lost device is answered by.
+    pub copying: Duration,
 }
 
 /// Where a run is.
+#[derive(Default)]
 struct Place {
     epoch: usize,
     done: Sums,
@@ -283,12 +298,26 @@ struct Place {
     rollbacks: usize,
     /// Weights that are known to be good, with their step and epoch: where none of them are validated.
     kept: Kept,
+    /// The mean loss of the run's first batch.
+    first_loss: Option<f64>,
     /// What a rollback goes back to.
     good: Option<Checkpoint>,
     /// How many epochs share a read-back: one where each is validated, else what fits between two reports.
     at_once: usize,
     /// When a checkpoint was last offered.
-    offered: Instant,
+    offered: Option<Instant>,
+    /// What was reported, so that it is not again where a run goes on from a copy of its state.
+    reported: Reported,
+}
+
+/// What an observer was told.
+#[derive(Default)]
+pub(super) struct Reported {
+    /// Epochs, with the answers of those behind the copy.
+    pub epochs: usize,
+    pub answers: Vec<(usize, Next)>,
+    /// The step of the last batch.
+    pub batch: u64,
 }
 
 /// Good weights on the host.
@@ -314,7 +343,7 @@ enum Flow {
 const LARGE: usize = 1 << 25;
 
 /// Time between offers of a checkpoint within an epoch.
-const OFFER: Duration = Duration::from_secs(1);
+pub(super) const OFFER: Duration = Duration::from_secs(1);
 
 /// Time between reports when epochs are so short that several share a submission.
 const REPORT: Duration = Duration::from_millis(200);
@@ -333,6 +362,11 @@ impl Trainer {
                 "label_smoothing is {}, but must be from 0 to below 1",
                 self.label_smoothing
             )));
+        }
+        if self.micro_batch == Some(0) {
+            return Err(Error::usage(
+                "micro_batch is 0, but a part of a step needs at least one row",
+            ));
         }
         self.clip.map_or(Ok(()), |clip| clip.check())?;
         self.optimizer.check()
@@ -405,42 +439,88 @@ impl Trainer {
         device: &Device,
         observer: &mut dyn Observer,
     ) -> Result<Fitted> {
-        let mut session = Session::new(model, self, training, validation, device)?;
-        self.run(&mut session, model, training.rows(), observer)
+        let resumed = observer.resume()?;
+        let mut trainer = self.clone();
+        if let Some(checkpoint) = &resumed {
+            trainer.micro_batch = checkpoint.micro_batch;
+        }
+        let arrays = 1 + self.optimizer.moments() + self.early_stopping.is_some() as usize;
+        let bytes = 4 * (model.parameter_count() * arrays) as u64;
+        let mut recovery = Recovery::new(device, bytes);
+        if let Some(checkpoint) = resumed {
+            recovery.snapshot = Some(checkpoint);
+        }
+        let mut place = Place { at_once: 1, ..Place::default() };
+        let rows = training.rows();
+        loop {
+            let attempt = Session::new(model, &trainer, training, validation, device).and_then(
+                |mut session| {
+                    trainer.run(&mut session, &mut place, model, rows, &mut recovery, observer)
+                },
+            );
+            match attempt {
+                Ok(fitted) => return Ok(Fitted { copying: recovery.spent, ..fitted }),
+                Err(error) => {
+                    let batch = Some(trainer.batch_size.min(rows));
+                    recovery.answer(error, &mut trainer.micro_batch, batch, observer)?;
+                }
+            }
+        }
     }
 
-    /// Runs a session's epochs.
+    /// Runs a session from the last copy of the run's state, or from its start, to the end.
     fn run(
         &self,
         session: &mut Session<'_>,
+        place: &mut Place,
         model: &mut Model,
         rows: usize,
+        recovery: &mut Recovery<'_>,
         observer: &mut dyn Observer,
     ) -> Result<Fitted> {
-        let mut place = Place {
-            epoch: 0,
-            done: Sums::default(),
-            history: History::default(),
-            best: None,
-            rollbacks: 0,
-            kept: Kept::default(),
-            good: None,
-            at_once: 1,
-            offered: Instant::now(),
-        };
         let on_device = session.keeps_best_on_device();
-        if let Some(mut checkpoint) = observer.resume()? {
-            if !on_device {
-                let arrays = &mut checkpoint.state.arrays;
-                if let Some(i) = arrays.iter().position(|(role, _)| *role == Role::BestWeights) {
-                    model.set_parameters(arrays.swap_remove(i).1)?;
+        place.offered = Some(Instant::now());
+        let from = recovery.snapshot.clone();
+        if !recovery.is_on() && from.is_some() {
+            (recovery.snapshot, recovery.can_restart) = (None, false);
+        }
+        session.set_first_loss(place.first_loss);
+        match from {
+            Some(mut checkpoint) => {
+                if !on_device {
+                    let arrays = &mut checkpoint.state.arrays;
+                    if let Some(i) = arrays.iter().position(|(role, _)| *role == Role::BestWeights)
+                    {
+                        model.set_parameters(arrays.swap_remove(i).1)?;
+                    }
+                }
+                place.go_to(checkpoint, session)?;
+                if place.kept.parameters.is_none() && place.kept.step == 0 {
+                    // Weights of a checkpoint are as good as those that it was made of.
+                    self.keep(place, session, model)?;
                 }
             }
-            place.go_to(checkpoint, session)?;
-            // Weights of a checkpoint are as good as those that it was made of.
-            self.keep(&mut place, session, model)?;
+            None => {
+                let start = Checkpoint {
+                    epoch: 0,
+                    done: Sums::default(),
+                    history: History::default(),
+                    best: None,
+                    learning_rate: self.optimizer.learning_rate(),
+                    rollbacks: 0,
+                    micro_batch: self.micro_batch,
+                    state: SessionState { step: 0, arrays: Vec::new() },
+                };
+                place.go_to(start, session)?;
+                // The weights of a large model are replaced by better ones as it is trained.
+                match (model.parameter_count() > LARGE, recovery.is_on()) {
+                    (true, true) => recovery.keep(|| place.take(session, None))?,
+                    (true, false) => recovery.can_restart = false,
+                    (false, _) => {}
+                }
+            }
         }
-        if self.on_nan == OnNan::Rollback {
+        if self.on_nan == OnNan::Rollback && place.good.is_none() {
             place.good = Some(place.take(session, None)?);
         }
         let follow = observer.follow();
@@ -451,7 +531,7 @@ impl Trainer {
             if is_over {
                 break End::Done;
             }
-            match self.round(&mut place, session, model, rows, follow, observer) {
+            match self.round(place, session, model, rows, follow, recovery, observer) {
                 Ok(Flow::GoesOn) => {}
                 Ok(Flow::Stops) => break End::Done,
                 Ok(Flow::Interrupted) => break End::Interrupted,
@@ -462,8 +542,12 @@ impl Trainer {
                     };
                     let (to, rate) = (good.epoch, session.learning_rate() / 2.0);
                     let (best, rollbacks) = (place.best, place.rollbacks + 1);
-                    place.go_to(Checkpoint { best, rollbacks, ..good }, session)?;
-                    session.set_learning_rate(rate)?;
+                    let good = Checkpoint { best, rollbacks, learning_rate: rate, ..good };
+                    recovery.keep_known(&good);
+                    // These epochs are others than those before.
+                    place.reported =
+                        Reported { epochs: to, batch: good.state.step, answers: Vec::new() };
+                    place.go_to(good, session)?;
                     session.take_batches();
                     observer.rolled_back(&why, to, rate);
                 }
@@ -491,7 +575,8 @@ impl Trainer {
                 (session.steps_done(), place.epoch + (place.done.rows > 0) as usize)
             }
         };
-        Ok(Fitted { history: place.history, end, step, epoch })
+        let history = std::mem::take(&mut place.history);
+        Ok(Fitted { history, end, step, epoch, copying: Duration::ZERO })
     }
 
     /// Runs to the end of the next epoch, or of the next few that share a read-back.
@@ -502,6 +587,7 @@ impl Trainer {
         model: &mut Model,
         rows: usize,
         follow: Follow,
+        recovery: &mut Recovery<'_>,
         observer: &mut dyn Observer,
     ) -> Result<Flow> {
         let on_device = session.keeps_best_on_device();
@@ -515,12 +601,17 @@ impl Trainer {
             let best = &*model;
             let whole = session.train_rest(place.epoch, &mut done, &mut |session, done| {
                 place.done = done;
-                session.take_batches().into_iter().for_each(|report| observer.batch(report));
+                place.first_loss = session.first_loss();
+                place.reported.batches(session.take_batches(), observer);
                 if observer.interrupted() {
                     return Ok(false);
                 }
-                if place.offered.elapsed() >= OFFER {
-                    place.offered = Instant::now();
+                if recovery.is_due() {
+                    recovery.keep(|| place.take(session, (!on_device).then_some(best)))?;
+                    place.reported.forget(place.epoch);
+                }
+                if place.offered.is_none_or(|offered| offered.elapsed() >= OFFER) {
+                    place.offered = Some(Instant::now());
                     observer.checkpoint(&mut || {
                         session.check_weights()?;
                         place.take(session, (!on_device).then_some(best))
@@ -543,21 +634,21 @@ impl Trainer {
         let seconds = started.elapsed().as_secs_f64();
         let trained = rows * (end - place.epoch) - begun;
         let samples_per_second = trained as f64 / seconds.max(1e-9);
-        session.take_batches().into_iter().for_each(|report| observer.batch(report));
+        place.reported.batches(session.take_batches(), observer);
         let mut flow = Flow::GoesOn;
         for training in metrics {
             place.epoch += 1;
             place.history.push(training, validation, monitored.clone());
             let epochs = self.epochs;
-            let next = observer.epoch(EpochReport {
+            let report = EpochReport {
                 epoch: place.epoch,
                 epochs,
                 training,
                 validation,
                 monitored: monitored.as_ref().map(|(_, value)| *value),
                 samples_per_second,
-            });
-            match next {
+            };
+            match place.reported.epoch(report, observer) {
                 Next::Continue => {}
                 Next::LearningRate(rate) => session.set_learning_rate(rate)?,
                 Next::Stop => flow = Flow::Stops,
@@ -583,8 +674,12 @@ impl Trainer {
         if self.on_nan == OnNan::Rollback {
             place.good = Some(place.take(session, None)?);
         }
-        place.offered = Instant::now();
+        place.offered = Some(Instant::now());
         let best = (!on_device).then_some(&*model);
+        if recovery.is_due() {
+            recovery.keep(|| place.take(session, best))?;
+            place.reported.forget(place.epoch);
+        }
         let interrupted = observer.interrupted();
         let is_last = place.epoch >= self.epochs || flow == Flow::Stops;
         let mut take = || place.take(session, best);
@@ -656,6 +751,7 @@ impl Place {
             best: self.best,
             learning_rate: session.learning_rate(),
             rollbacks: self.rollbacks,
+            micro_batch: session.micro_batch(),
             state,
         })
     }
@@ -668,5 +764,35 @@ impl Place {
         (self.history, self.best) = (checkpoint.history, checkpoint.best);
         self.rollbacks = checkpoint.rollbacks;
         Ok(())
+    }
+}
+
+impl Reported {
+    /// Forgets the answers of epochs up to one that a copy holds.
+    pub fn forget(&mut self, epoch: usize) {
+        self.answers.retain(|(at, _)| *at > epoch);
+    }
+
+    /// Reports an epoch, unless it was; returns what is next.
+    pub fn epoch(&mut self, report: EpochReport, observer: &mut dyn Observer) -> Next {
+        let epoch = report.epoch;
+        if epoch <= self.epochs {
+            let known = self.answers.iter().find(|(at, _)| *at == epoch);
+            return known.map_or(Next::Continue, |&(_, next)| next);
+        }
+        self.epochs = epoch;
+        let next = observer.epoch(report);
+        self.answers.push((epoch, next));
+        next
+    }
+
+    /// Reports batches that were not.
+    pub fn batches(&mut self, reports: Vec<BatchReport>, observer: &mut dyn Observer) {
+        for report in reports {
+            if report.step > self.batch {
+                self.batch = report.step;
+                observer.batch(report);
+            }
+        }
     }
 }

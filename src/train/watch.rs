@@ -52,7 +52,8 @@ impl Monitor {
 
     /// The metric of a data set's `outputs`, `[rows, width]`; NaN where the metric answers so.
     pub(super) fn compute(&self, outputs: &[f32], width: usize, dataset: &Dataset) -> Result<f64> {
-        if let (Inputs::Ids { .. }, Targets::Inputs) = (dataset.inputs(), dataset.targets()) {
+        let is_ids = !matches!(dataset.inputs(), Inputs::Matrix { .. });
+        if let (true, Targets::Inputs) = (is_ids, dataset.targets()) {
             return Err(Error::usage(format!(
                 "{} is to be watched, but an autoencoder of texts has no targets that a metric compares; watch the loss",
                 self.name()

@@ -4,20 +4,22 @@
 //! of the two tables that the samples name, and no others. A thread drops frequent words from the
 //! stream of the next epoch (word2vec's subsampling) while the device works on this one.
 
-use std::sync::mpsc::sync_channel;
+use std::thread::ScopedJoinHandle;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
 use super::pace::Pace;
 use super::record::MAX_SLOTS;
-use super::trainer::{End, Fitted, Next, Observer, OnNan};
-use super::{EpochReport, History, Metrics};
+use super::recovery::Recovery;
+use super::trainer::{Checkpoint, End, Fitted, Next, OFFER, Observer, OnNan, Reported};
+use super::{EpochReport, History, Metrics, Role, SessionState, Sums};
 use crate::backend::{Device, Executor};
 use crate::error::{Divergence, Error, Result, not_finite};
 use crate::kernels::random::{fold_seed, random_bits};
 use crate::kernels::*;
 use crate::layers::sort::Sort;
+use crate::model::Parameter;
 use crate::program::{Program, RoutineId, Run};
 
 /// What predicts what.
@@ -158,8 +160,9 @@ impl WordTrainer {
     }
 
     /// As [`WordTrainer::fit`], watched by `observer`, and a run that is interrupted or whose numbers become NaN is no
-    /// error: the vectors are then the last good ones, and the answer says of which step. Of the observer's methods
-    /// those of checkpoints and batches are not called.
+    /// error: the vectors are then the last good ones, and the answer says of which step. A checkpoint's `done` counts
+    /// steps of the epoch as its rows and samples as its right answers, and its parameters are the vectors of words and
+    /// of targets and the sums of their squares. Batches are not reported.
     ///
     /// # Errors
     /// As [`WordTrainer::fit`], but for [`Error::Diverged`].
@@ -170,111 +173,167 @@ impl WordTrainer {
         observer: &mut dyn Observer,
     ) -> Result<(Vec<f32>, Fitted)> {
         self.check(stream)?;
+        let bytes = 16 * (stream.counts.len() * self.units) as u64;
+        let mut recovery = Recovery::new(device, bytes);
+        let mut place = Place::default();
+        let mut start = observer.resume()?;
+        if let Some(start) = &start {
+            recovery.keep_known(start);
+        }
+        let end = loop {
+            let attempt =
+                self.attempt(stream, device, start.take(), &mut place, &mut recovery, observer);
+            match attempt {
+                Ok(end) => break end,
+                Err(Error::Diverged(why)) => {
+                    let most = OnNan::MOST_ROLLBACKS;
+                    let can = self.on_nan == OnNan::Rollback && place.rollbacks < most;
+                    let Some(mut state) = place.before.take().filter(|_| can) else {
+                        break End::Diverged(why);
+                    };
+                    state.learning_rate = place.learning_rate / 2.0;
+                    state.rollbacks = place.rollbacks + 1;
+                    recovery.keep_known(&state);
+                    place.reported =
+                        Reported { epochs: state.epoch, batch: 0, answers: Vec::new() };
+                    observer.rolled_back(&why, state.epoch, state.learning_rate);
+                    start = Some(state);
+                }
+                Err(error) => {
+                    recovery.answer(error, &mut None, None, observer)?;
+                    start.clone_from(&recovery.snapshot);
+                }
+            }
+        };
+        let (mut table, epoch, step) = place.good;
+        let words = self.units * stream.first_word as usize;
+        table.iter_mut().take(words).for_each(|value| *value = 0.0);
+        let (history, copying) = (place.history, recovery.spent);
+        Ok((table, Fitted { history, end, step, epoch, copying }))
+    }
+
+    /// Trains from a state, or from the start, to the end.
+    fn attempt(
+        &self,
+        stream: &WordStream,
+        device: &Device,
+        start: Option<Checkpoint>,
+        place: &mut Place,
+        recovery: &mut Recovery<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<End> {
         let mut trainer = *self;
-        let mut recording = trainer.record(stream, device)?;
+        if let Some(start) = &start {
+            trainer.learning_rate = start.learning_rate;
+        }
+        let recording = trainer.record(stream, device.max_binding_elements())?;
         let mut executor = device.prepare(&recording.program)?;
-        self.write_start(stream, &recording, executor.as_mut())?;
-        let mut history = History::default();
-        let mut end = End::Done;
-        // The vectors at the end of the last good epoch, with its number and its last step.
-        let mut good = (Vec::new(), 0, 0);
-        let (sender, receiver) = sync_channel(1);
-        std::thread::scope(|scope| -> Result<()> {
-            // Dropped on the way out, so that a failure does not leave the sender waiting.
-            let receiver = receiver;
-            scope.spawn(move || {
-                for epoch in 0..self.epochs as u32 {
-                    // Nobody listens any more only where training has ended.
-                    if sender.send(self.subsampled(stream, epoch)).is_err() {
-                        return;
-                    }
-                }
-            });
-            let mut step = 0;
-            let mut rollbacks = 0;
-            let mut pairs = 0.0;
-            let mut state = match self.on_nan {
-                OnNan::Rollback => Some(recording.state(executor.as_mut())?),
-                OnNan::Stop => None,
-            };
-            for (epoch, tokens) in receiver.iter().enumerate() {
-                let started = Instant::now();
-                let first = step;
-                let [loss, samples] = loop {
-                    let found = trainer
-                        .epoch(&recording, executor.as_mut(), &tokens, &mut step, epoch, observer)
-                        .and_then(|sums| {
-                            // What an interrupted epoch leaves is looked at too.
-                            check_vectors(recording.table, executor.as_mut(), step, epoch).map(
-                                |table| {
-                                    good = (table, epoch + 1, step as u64);
-                                    sums
-                                },
-                            )
-                        });
-                    match (found, &state) {
-                        (Ok(Some(sums)), _) => break sums,
-                        (Ok(None), _) => {
-                            end = End::Interrupted;
-                            return Ok(());
-                        }
-                        (Err(Error::Diverged(why)), Some(state))
-                            if rollbacks < OnNan::MOST_ROLLBACKS =>
-                        {
-                            rollbacks += 1;
-                            step = first;
-                            // The rate is a parameter of the program.
-                            trainer.learning_rate /= 2.0;
-                            recording = trainer.record(stream, device)?;
-                            executor = device.prepare(&recording.program)?;
-                            self.write_start(stream, &recording, executor.as_mut())?;
-                            for (span, values) in recording.vectors().into_iter().zip(state) {
-                                executor.write_f32(span, values)?;
-                            }
-                            observer.rolled_back(&why, epoch, trainer.learning_rate);
-                        }
-                        (Err(Error::Diverged(why)), _) => {
-                            end = End::Diverged(why);
-                            return Ok(());
-                        }
-                        (Err(error), _) => return Err(error),
-                    }
+        let executor = executor.as_mut();
+        trainer.write_start(stream, &recording, executor)?;
+        (place.epoch, place.done, place.step, place.rollbacks) = (0, Sums::default(), 0, 0);
+        place.history = History::default();
+        place.learning_rate = trainer.learning_rate;
+        if let Some(start) = start {
+            recording.restore(&start.state, executor)?;
+            (place.epoch, place.done) = (start.epoch, start.done);
+            (place.step, place.rollbacks) = (start.state.step as u32, start.rollbacks);
+            place.history = start.history;
+            if place.good.0.is_empty() && place.step > 0 {
+                place.good =
+                    (recording.read_table(executor)?, place.epoch.max(1), place.step as u64);
+            }
+        }
+        if self.on_nan == OnNan::Rollback && place.before.is_none() {
+            place.before = Some(place.take(&recording, executor)?);
+        }
+        std::thread::scope(|scope| {
+            // The words of the next epoch are drawn while the device works on this one.
+            let mut next: Option<(usize, ScopedJoinHandle<'_, Vec<u32>>)> = None;
+            while place.epoch < self.epochs {
+                let epoch = place.epoch;
+                let tokens = match next.take().filter(|(of, _)| *of == epoch) {
+                    Some((_, drawing)) => drawing.join().map_err(|_| {
+                        Error::Training("the thread that draws an epoch's words failed".into())
+                    })?,
+                    None => self.subsampled(stream, epoch as u32),
                 };
-                if let Some(state) = &mut state {
-                    *state = recording.state(executor.as_mut())?;
+                if epoch + 1 < self.epochs {
+                    let draw = move || self.subsampled(stream, epoch as u32 + 1);
+                    next = Some((epoch + 1, scope.spawn(draw)));
                 }
-                pairs += samples;
-                if epoch + 1 == self.epochs && pairs == 0.0 {
+                let started = Instant::now();
+                let mut offered = Instant::now();
+                let is_whole = trainer.epoch(
+                    &recording,
+                    executor,
+                    &tokens,
+                    place,
+                    &mut |place, executor| {
+                        if observer.interrupted() {
+                            return Ok(false);
+                        }
+                        if recovery.is_due() {
+                            recovery.keep(|| place.take(&recording, executor))?;
+                            place.reported.forget(place.epoch);
+                        }
+                        if offered.elapsed() >= OFFER {
+                            offered = Instant::now();
+                            observer.checkpoint(&mut || {
+                                place.check(&recording, executor)?;
+                                place.take(&recording, executor)
+                            })?;
+                        }
+                        Ok(true)
+                    },
+                )?;
+                // What an interrupted epoch leaves is looked at too.
+                let table = place.check(&recording, executor)?;
+                place.good = (table, epoch + 1, place.step as u64);
+                if !is_whole {
+                    observer.last_checkpoint(&mut || place.take(&recording, executor))?;
+                    return Ok(End::Interrupted);
+                }
+                let Sums { loss, right: samples, .. } = std::mem::take(&mut place.done);
+                place.epoch += 1;
+                let training = Metrics { loss: loss / samples.max(1.0), accuracy: None };
+                place.history.push(training, None, None);
+                // A loss is 0 where nothing was there to learn.
+                if place.epoch == self.epochs && place.history.loss.iter().all(|&loss| loss == 0.0)
+                {
                     return Err(Error::Training(format!(
                         "no pair of words was left to train on in {} epochs: subsample is {}, which drops nearly all words of a text this short; give subsample 0, more text, or a lower min_count",
                         self.epochs, self.subsample
                     )));
                 }
-                let training = Metrics { loss: loss / samples.max(1.0), accuracy: None };
-                history.push(training, None, None);
-                let next = observer.epoch(EpochReport {
-                    epoch: epoch + 1,
+                if self.on_nan == OnNan::Rollback {
+                    place.before = Some(place.take(&recording, executor)?);
+                }
+                let report = EpochReport {
+                    epoch: place.epoch,
                     epochs: self.epochs,
                     training,
                     validation: None,
                     monitored: None,
                     samples_per_second: stream.tokens.len() as f64
                         / started.elapsed().as_secs_f64().max(1e-9),
-                });
-                if next == Next::Stop {
+                };
+                if place.reported.epoch(report, observer) == Next::Stop {
                     break;
                 }
-                if epoch + 1 < self.epochs && observer.interrupted() {
-                    end = End::Interrupted;
-                    break;
+                if recovery.is_due() {
+                    recovery.keep(|| place.take(&recording, executor))?;
+                    place.reported.forget(place.epoch);
                 }
+                let is_last = place.epoch >= self.epochs;
+                let mut take = || place.take(&recording, executor);
+                if !is_last && observer.interrupted() {
+                    observer.last_checkpoint(&mut take)?;
+                    return Ok(End::Interrupted);
+                }
+                observer.checkpoint(&mut take)?;
             }
-            Ok(())
-        })?;
-        let (mut table, epoch, step) = good;
-        let words = self.units * stream.first_word as usize;
-        table.iter_mut().take(words).for_each(|value| *value = 0.0);
-        Ok((table, Fitted { history, end, step, epoch }))
+            Ok(End::Done)
+        })
     }
 
     /// The stream without the words that subsampling drops in this epoch: a word of frequency f
@@ -297,46 +356,50 @@ impl WordTrainer {
         stream.tokens.iter().enumerate().filter_map(keeps).collect()
     }
 
-    /// Runs one epoch; returns the sum of the losses and the samples that counted, none where it was interrupted.
+    /// Runs what is left of an epoch; between two looks, `goes_on` is asked. Returns whether the epoch is done.
     fn epoch(
         &self,
         recording: &Recording,
         executor: &mut dyn Executor,
         tokens: &[u32],
-        step: &mut u32,
-        epoch: usize,
-        observer: &mut dyn Observer,
-    ) -> Result<Option<[f64; 2]>> {
-        let mut totals = [0.0; 2];
+        place: &mut Place,
+        goes_on: &mut dyn FnMut(&mut Place, &mut dyn Executor) -> Result<bool>,
+    ) -> Result<bool> {
         let mut pace = Pace::new();
+        // Steps of the epoch up to the piece's begin.
+        let mut before = 0;
         // A place is left for the 0 that ends a piece's last sentence.
         for piece in tokens.chunks(recording.tokens.len - 1) {
-            // Behind the piece are no words, as far as its last step looks: not what an epoch before left there.
             let steps = piece.len().div_ceil(self.words_per_step);
+            let mut first = place.done.rows.saturating_sub(before).min(steps);
+            before += steps;
+            if first == steps {
+                continue;
+            }
+            // Behind the piece are no words, as far as its last step looks: not what an epoch before left there.
             let looks = steps * self.words_per_step + self.window + 1;
             let mut padded = piece.to_vec();
             padded.resize(looks.min(recording.tokens.len), 0);
             executor.write_u32(recording.tokens, &padded)?;
-            let mut first = 0;
             while first < steps {
                 let started = Instant::now();
                 let times = pace.steps().min(steps - first);
                 let cursor = (first * self.words_per_step) as u32;
                 let counters = recording.state.part(state::CURSOR, 3);
-                executor.write_u32(counters, &[cursor, *step, 0])?;
+                executor.write_u32(counters, &[cursor, place.step, 0])?;
                 executor.run(&[Run { routine: RoutineId(0), times }])?;
                 let groups = recording.history.len / MAX_SLOTS;
                 let entries = executor.read_f32(recording.history.part(0, times * groups))?;
                 for entries in entries.chunks_exact(groups) {
-                    *step += 1;
+                    place.step += 1;
+                    place.done.rows += 1;
                     for entry in entries.chunks_exact(2) {
-                        totals[0] += entry[0] as f64;
-                        totals[1] += entry[1] as f64;
+                        place.done.loss += entry[0] as f64;
+                        place.done.right += entry[1] as f64;
                     }
-                    if !totals[0].is_finite() {
-                        let what = format!("the loss became {}", not_finite(totals[0]));
-                        let step = *step as u64;
-                        let epoch = epoch + 1;
+                    if !place.done.loss.is_finite() {
+                        let what = format!("the loss became {}", not_finite(place.done.loss));
+                        let (step, epoch) = (place.step as u64, place.epoch + 1);
                         return Err(Error::Diverged(Divergence {
                             what,
                             step,
@@ -347,12 +410,12 @@ impl WordTrainer {
                 }
                 first += times;
                 pace.took(started.elapsed());
-                if first < steps && observer.interrupted() {
-                    return Ok(None);
+                if first < steps && !goes_on(place, executor)? {
+                    return Ok(false);
                 }
             }
         }
-        Ok(Some(totals))
+        Ok(true)
     }
 
     /// Writes the first vectors, uniform in +-0.5 / units as word2vec's (those of targets are
@@ -363,32 +426,29 @@ impl WordTrainer {
         recording: &Recording,
         executor: &mut dyn Executor,
     ) -> Result<()> {
-        let (len, units) = (recording.table.len, self.units);
+        let units = self.units;
         let seed = fold_seed(self.seed);
         let draw = |i: usize| {
             let bits = random_bits(seed, SUBSAMPLING, u32::MAX, i as u32);
             ((bits >> 8) as f32 / 16_777_216.0 - 0.5) / units as f32
         };
-        executor.write_f32(recording.table, &(0..len).map(draw).collect::<Vec<f32>>())?;
-        let squares = vec![FIRST_SQUARE; len];
-        for span in recording.squares {
-            executor.write_f32(span, &squares)?;
+        for piece in &recording.pieces {
+            let first = piece.first * units;
+            let drawn: Vec<f32> = (first..first + piece.table.len).map(draw).collect();
+            executor.write_f32(piece.table, &drawn)?;
+            let squares = vec![FIRST_SQUARE; piece.table.len];
+            for span in piece.squares {
+                executor.write_f32(span, &squares)?;
+            }
         }
         let (thresholds, others) = alias_table(&stream.counts[stream.first_word as usize..]);
         executor.write_u32(recording.thresholds, &thresholds)?;
         executor.write_u32(recording.others, &others)
     }
 
-    /// Records one step.
-    fn record(&self, stream: &WordStream, device: &Device) -> Result<Recording> {
+    /// Records one step. A table that is larger than a binding lies in pieces of rows.
+    fn record(&self, stream: &WordStream, max_binding: usize) -> Result<Recording> {
         let (rows, units) = (stream.counts.len(), self.units);
-        if rows * units > device.max_binding_elements() {
-            return Err(Error::Device(format!(
-                "the vectors of {rows} words take {} MB, and one binding of this device holds {} MB; give a higher min_count, fewer units, or use the device cpu",
-                rows * units * 4 / 1_000_000,
-                device.max_binding_elements() * 4 / 1_000_000
-            )));
-        }
         let [per_word, bag] = self.shape();
         let (samples, targets) = (self.words_per_step * per_word, self.negatives + 1);
         let words = rows - stream.first_word as usize;
@@ -397,17 +457,27 @@ impl WordTrainer {
         let mut make = |name: &str, element, len| program.buffer(name, element, len);
         let state = make("state", Element::U32, state::WORDS);
         let history = make("history", Element::F32, MAX_SLOTS * groups * 2);
-        let tokens = make("words", Element::U32, RESIDENT.min(stream.tokens.len() + 1));
+        let tokens =
+            make("words", Element::U32, RESIDENT.min(stream.tokens.len() + 1).min(max_binding));
         let thresholds = make("alias thresholds", Element::U32, words);
         let others = make("alias others", Element::U32, words);
         let bags = make("bags", Element::U32, samples * bag);
         let ids = make("targets", Element::U32, samples * targets);
-        let table = make("vectors", Element::F32, rows * units);
-        let target_table = make("target vectors", Element::F32, rows * units);
-        let squares = [
-            make("squares", Element::F32, rows * units),
-            make("target squares", Element::F32, rows * units),
-        ];
+        let most = (max_binding / units).max(1).min(rows);
+        let pieces: Vec<Piece> = (0..rows)
+            .step_by(most)
+            .map(|first| {
+                let rows = most.min(rows - first);
+                let mut make = |name: &str| make(name, Element::F32, rows * units);
+                Piece {
+                    first,
+                    rows,
+                    table: make("vectors"),
+                    targets: make("target vectors"),
+                    squares: [make("squares"), make("target squares")],
+                }
+            })
+            .collect();
         let hidden = make("hidden", Element::F32, samples * units);
         let d_hidden = make("hidden gradient", Element::F32, samples * units);
         let scales = make("bag scales", Element::F32, samples);
@@ -431,59 +501,85 @@ impl WordTrainer {
             },
             word_samples::Bindings { state, tokens, thresholds, others, bags, targets: ids },
         )];
-        step.push(embedding_bag::dispatch(
-            embedding_bag::Params {
-                rows: samples,
-                length: bag as u32,
-                units,
-                first: 0,
-                table_rows: rows as u32,
-                mode: embedding_bag::MEAN,
-                activation: Activation::Linear.code(),
-                adds: 0,
-                ends: 1,
-                bias: 0,
-            },
-            embedding_bag::Bindings { ids: bags, table, bias, output: hidden, scales },
-        ));
-        step.push(negative_sampling::dispatch(
-            negative_sampling::Params {
-                samples,
-                units,
-                targets: targets as u32,
-                groups: groups as u32,
-                words: self.words_per_step as u32,
-            },
-            negative_sampling::Bindings {
-                state,
-                hidden,
-                ids,
-                table: target_table,
-                factors,
-                d_hidden,
-                history,
-            },
-        ));
+        for (i, piece) in pieces.iter().enumerate() {
+            step.push(embedding_bag::dispatch(
+                embedding_bag::Params {
+                    rows: samples,
+                    length: bag as u32,
+                    units,
+                    first: piece.first as u32,
+                    table_rows: piece.rows as u32,
+                    mode: embedding_bag::MEAN,
+                    activation: Activation::Linear.code(),
+                    adds: (i > 0) as u32,
+                    ends: (i + 1 == pieces.len()) as u32,
+                    bias: 0,
+                    ragged: 0,
+                },
+                embedding_bag::Bindings {
+                    ids: bags,
+                    starts: bags,
+                    table: piece.table,
+                    bias,
+                    output: hidden,
+                    scales,
+                },
+            ));
+        }
+        for (i, piece) in pieces.iter().enumerate() {
+            let is_last = i + 1 == pieces.len();
+            step.push(negative_sampling::dispatch(
+                negative_sampling::Params {
+                    samples,
+                    units,
+                    targets: targets as u32,
+                    groups: groups as u32,
+                    words: if is_last { self.words_per_step as u32 } else { 0 },
+                    first: piece.first as u32,
+                    rows: piece.rows as u32,
+                    adds: (i > 0) as u32,
+                },
+                negative_sampling::Bindings {
+                    state,
+                    hidden,
+                    ids,
+                    table: piece.targets,
+                    factors,
+                    d_hidden,
+                    history,
+                },
+            ));
+        }
         // The targets first: their gradient is of the vectors as they were.
         let rate = self.learning_rate as f32;
         let sides = [
-            (ids, targets as u32, 0, hidden, factors, target_table, squares[1]),
-            (bags, bag as u32, 1, d_hidden, scales, table, squares[0]),
+            (ids, targets as u32, 0, hidden, factors, 1),
+            (bags, bag as u32, 1, d_hidden, scales, 0),
         ];
-        for (ids, length, by_row, vectors, factors, table, squares) in sides {
+        for (ids, length, by_row, vectors, factors, side) in sides {
             let positions = samples * length;
             let [sorted_ids, sorted_positions] = sort.record(ids, positions, rows, &mut step);
-            step.push(embedding_update::dispatch(
-                embedding_update::Params { positions, units, length, by_row, rate },
-                embedding_update::Bindings {
-                    sorted_ids,
-                    sorted_positions,
-                    vectors,
-                    factors,
-                    table,
-                    squares,
-                },
-            ));
+            for piece in &pieces {
+                step.push(embedding_update::dispatch(
+                    embedding_update::Params {
+                        positions,
+                        units,
+                        length,
+                        by_row,
+                        first: piece.first as u32,
+                        rows: piece.rows as u32,
+                        rate,
+                    },
+                    embedding_update::Bindings {
+                        sorted_ids,
+                        sorted_positions,
+                        vectors,
+                        factors,
+                        table: [piece.table, piece.targets][side],
+                        squares: piece.squares[side],
+                    },
+                ));
+            }
         }
         program.add_routine("words", step)?;
         Ok(Recording {
@@ -493,11 +589,20 @@ impl WordTrainer {
             tokens,
             thresholds,
             others,
-            table,
-            target_table,
-            squares,
+            pieces,
+            units: self.units,
         })
     }
+}
+
+/// Some rows of the two tables, with the sums of the squares of each.
+struct Piece {
+    /// The first row.
+    first: usize,
+    rows: usize,
+    table: Span,
+    targets: Span,
+    squares: [Span; 2],
 }
 
 /// A step of word vectors.
@@ -508,39 +613,122 @@ struct Recording {
     tokens: Span,
     thresholds: Span,
     others: Span,
-    table: Span,
-    target_table: Span,
-    squares: [Span; 2],
+    pieces: Vec<Piece>,
+    units: usize,
 }
+
+/// What a state holds: the tables as weights, the sums of their squares as first moments.
+const STATE: [(Role, &str); 4] = [
+    (Role::Weights, "embedding.weight"),
+    (Role::Weights, "targets.weight"),
+    (Role::FirstMoments, "embedding.weight"),
+    (Role::FirstMoments, "targets.weight"),
+];
 
 impl Recording {
-    /// Both tables and the sums of their squares: what a step changes.
-    fn vectors(&self) -> [Span; 4] {
-        [self.table, self.target_table, self.squares[0], self.squares[1]]
+    /// Where an entry of [`STATE`] lies, piece by piece.
+    fn spans(&self, entry: usize) -> impl Iterator<Item = Span> {
+        let of = move |p: &Piece| [p.table, p.targets, p.squares[0], p.squares[1]][entry];
+        self.pieces.iter().map(of)
     }
 
-    /// Their values.
-    fn state(&self, executor: &mut dyn Executor) -> Result<Vec<Vec<f32>>> {
-        self.vectors().into_iter().map(|span| executor.read_f32(span)).collect()
+    fn read(&self, entry: usize, executor: &mut dyn Executor) -> Result<Vec<f32>> {
+        let mut values = Vec::with_capacity(self.spans(entry).map(|span| span.len).sum());
+        for span in self.spans(entry) {
+            values.extend(executor.read_f32(span)?);
+        }
+        Ok(values)
+    }
+
+    /// The vectors of words.
+    fn read_table(&self, executor: &mut dyn Executor) -> Result<Vec<f32>> {
+        self.read(0, executor)
+    }
+
+    /// All that a step changes.
+    fn state(&self, step: u32, executor: &mut dyn Executor) -> Result<SessionState> {
+        let mut arrays: Vec<(Role, Vec<Parameter>)> = Vec::new();
+        for (entry, (role, name)) in STATE.into_iter().enumerate() {
+            let values = self.read(entry, executor)?;
+            let shape = vec![values.len() / self.units, self.units];
+            let parameter = Parameter { name: name.into(), shape, values };
+            match arrays.last_mut().filter(|(last, _)| *last == role) {
+                Some((_, parameters)) => parameters.push(parameter),
+                None => arrays.push((role, vec![parameter])),
+            }
+        }
+        Ok(SessionState { step: step as u64, arrays })
+    }
+
+    /// Writes a state.
+    fn restore(&self, state: &SessionState, executor: &mut dyn Executor) -> Result<()> {
+        let parameters: Vec<(Role, &Parameter)> =
+            state.arrays.iter().flat_map(|(role, all)| all.iter().map(|p| (*role, p))).collect();
+        let fits = parameters.len() == STATE.len()
+            && parameters.iter().zip(STATE).enumerate().all(|(entry, (found, wanted))| {
+                let len: usize = self.spans(entry).map(|span| span.len).sum();
+                (found.0, found.1.name.as_str()) == wanted && found.1.values.len() == len
+            });
+        if !fits {
+            return Err(Error::Model("the saved vectors are those of another run".into()));
+        }
+        for (entry, (_, parameter)) in parameters.into_iter().enumerate() {
+            let mut rest = &parameter.values[..];
+            for span in self.spans(entry) {
+                let (values, behind) = rest.split_at(span.len);
+                executor.write_f32(span, values)?;
+                rest = behind;
+            }
+        }
+        Ok(())
     }
 }
 
-/// Reads the vectors and holds them against NaN and infinity.
-fn check_vectors(
-    table: Span,
-    executor: &mut dyn Executor,
-    step: u32,
+/// Where a run is.
+#[derive(Default)]
+struct Place {
+    /// Epochs done.
     epoch: usize,
-) -> Result<Vec<f32>> {
-    let table = executor.read_f32(table)?;
-    match table.iter().position(|value| !value.is_finite()) {
-        None => Ok(table),
-        Some(i) => Err(Error::Diverged(Divergence {
-            what: "a vector became NaN or infinite".into(),
-            step: step as u64,
-            epoch: epoch + 1,
-            parameter: Some(format!("embedding.weight holds {} at {i}", table[i])),
-        })),
+    /// Of the next: steps as rows, the sum of the losses, and samples that counted as right answers.
+    done: Sums,
+    step: u32,
+    learning_rate: f64,
+    rollbacks: usize,
+    history: History,
+    /// The vectors at the end of the last good epoch, with its number and its last step.
+    good: (Vec<f32>, usize, u64),
+    /// What a rollback goes back to.
+    before: Option<Checkpoint>,
+    reported: Reported,
+}
+
+impl Place {
+    /// A checkpoint of the run as it is.
+    fn take(&self, recording: &Recording, executor: &mut dyn Executor) -> Result<Checkpoint> {
+        Ok(Checkpoint {
+            epoch: self.epoch,
+            done: self.done,
+            history: self.history.clone(),
+            best: None,
+            learning_rate: self.learning_rate,
+            rollbacks: self.rollbacks,
+            micro_batch: None,
+            state: recording.state(self.step, executor)?,
+        })
+    }
+
+    /// Reads the vectors and holds them against NaN and infinity.
+    fn check(&self, recording: &Recording, executor: &mut dyn Executor) -> Result<Vec<f32>> {
+        let table = recording.read_table(executor)?;
+        match table.iter().position(|value| !value.is_finite()) {
+            None => Ok(table),
+            Some(i) => Err(Error::Diverged(Divergence {
+                what: "a vector became NaN or infinite".into(),
+                step: self.step as u64,
+                epoch: self.epoch + 1,
+                parameter: Some(format!("embedding.weight holds {} at {i}", table[i])),
+            })),
+        }
     }
 }
 
@@ -617,21 +805,20 @@ mod tests {
                 WordTrainer { method, units: 8, words_per_step: 64, ..WordTrainer::default() };
             let samples = |before: &[u32]| {
                 let device = Device::cpu();
-                let recording = trainer.record(&stream, &device).expect("a program");
+                let most = device.max_binding_elements();
+                let recording = trainer.record(&stream, most).expect("a program");
                 let mut executor = device.prepare(&recording.program).expect("memory");
                 trainer.write_start(&stream, &recording, executor.as_mut()).expect("a start");
-                let mut step = 0;
-                let mut nobody = |_: EpochReport| {};
                 let executor = executor.as_mut();
-                trainer
-                    .epoch(&recording, executor, before, &mut step, 0, &mut nobody)
-                    .expect("an epoch");
+                let mut place = Place::default();
+                let goes_on = &mut |_: &mut Place, _: &mut dyn Executor| Ok(true);
+                trainer.epoch(&recording, executor, before, &mut place, goes_on).expect("an epoch");
                 // The same draws, whatever was before.
-                let mut step = 100;
-                let found = trainer
-                    .epoch(&recording, executor, &tokens[..330], &mut step, 1, &mut nobody)
+                let mut place = Place { step: 100, epoch: 1, ..Place::default() };
+                trainer
+                    .epoch(&recording, executor, &tokens[..330], &mut place, goes_on)
                     .expect("a shorter epoch");
-                found.map(|[_, samples]| samples)
+                place.done.right
             };
             assert_eq!(samples(&tokens), samples(&tokens[..10]), "{method:?}");
         }

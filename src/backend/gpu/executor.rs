@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::super::{Executor, HostTime, Timing, median};
 use super::adapter::Gpu;
@@ -14,6 +14,9 @@ use super::variants::Variants;
 use crate::error::{Error, Result};
 use crate::kernels::{Element, Span};
 use crate::program::{Program, RoutineId, Run};
+
+/// What a program's buffers hold, for messages.
+const WHAT: &str = "the model, its optimizer and its batch";
 
 /// Bytes that are written to a device at once.
 const WRITE: usize = 32 << 20;
@@ -57,6 +60,7 @@ impl GpuExecutor {
                 )));
             }
         }
+        gpu.check()?;
         let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let buffers: Vec<wgpu::Buffer> = program
             .buffers
@@ -94,11 +98,7 @@ impl GpuExecutor {
             mapped_at_creation: false,
         });
         if let Some(error) = pollster::block_on(scope.pop()) {
-            return Err(Error::Device(format!(
-                "the model and its batch need {} MB, more than {} has free ({error}); take a smaller batch or model, or the device cpu",
-                program.bytes() / 1_000_000,
-                gpu.info.name
-            )));
+            return Err(gpu.caught(error, WHAT, program.bytes()));
         }
         gpu.queue.write_buffer(&params, 0, &bytes);
 
@@ -143,7 +143,7 @@ impl GpuExecutor {
             // What was written waits in memory of its own until it is submitted.
             self.unsubmitted += piece.len();
             if self.unsubmitted >= WRITE {
-                gpu.queue.submit([]);
+                gpu.submit(None);
                 gpu.wait()?;
                 self.unsubmitted = 0;
             }
@@ -191,10 +191,18 @@ impl GpuExecutor {
             if let Some(clock) = clock {
                 clock.resolve(1, &mut encoder);
             }
+            let expected = packed
+                .iter()
+                .map(|run| match self.seconds[run.routine.0] {
+                    0.0 => None,
+                    each => Some(each * run.times as f64),
+                })
+                .sum::<Option<f64>>()
+                .map(Duration::from_secs_f64);
             let is_new = packed.iter().any(|run| self.seconds[run.routine.0] == 0.0);
-            let index = gpu.queue.submit([encoder.finish()]);
+            let index = gpu.submit(Some(encoder.finish()));
             self.host_time.recording += started.elapsed().as_secs_f64();
-            under_way.push_back(UnderWay { index, started, packed });
+            under_way.push_back(UnderWay { index, started, packed, expected });
             let most = if is_new || clock.is_some() || queue.is_empty() { 0 } else { 1 };
             while under_way.len() > most {
                 let Some(oldest) = under_way.pop_front() else { break };
@@ -215,7 +223,8 @@ impl GpuExecutor {
         last_done: &mut Option<Instant>,
     ) -> Result<()> {
         let waiting = Instant::now();
-        gpu.wait_for(Some(submission.index))?;
+        // It may wait for the one before it.
+        gpu.wait_for(Some(submission.index), submission.expected.map(|expected| 2 * expected))?;
         let done = Instant::now();
         self.host_time.waiting += (done - waiting).as_secs_f64();
         let since = last_done.map_or(submission.started, |last| last.max(submission.started));
@@ -236,6 +245,8 @@ struct UnderWay {
     /// When its recording began.
     started: Instant,
     packed: Vec<Run>,
+    /// How long it should take by itself, where that is known.
+    expected: Option<Duration>,
 }
 
 impl Executor for GpuExecutor {
@@ -270,7 +281,7 @@ impl Executor for GpuExecutor {
             to.offset as u64 * 4,
             from.len as u64 * 4,
         );
-        gpu.queue.submit([encoder.finish()]);
+        gpu.submit(Some(encoder.finish()));
         gpu.check()
     }
 
@@ -316,7 +327,7 @@ impl Executor for GpuExecutor {
                         .record(&mut encoder.begin_compute_pass(&descriptor));
                 }
                 clock.resolve(some.len() as u32, &mut encoder);
-                gpu.queue.submit([encoder.finish()]);
+                gpu.submit(Some(encoder.finish()));
                 gpu.wait()?;
                 for (&i, taken) in some.iter().zip(clock.seconds(gpu, &mut self.staging, some.len())?) {
                     seconds[i].push(taken);

@@ -12,6 +12,8 @@ mod submission;
 mod transfer;
 mod variants;
 
-pub(super) use adapter::{adapters, class, rank};
+pub(super) use adapter::{adapters, class, key, rank};
+#[cfg(feature = "unstable")]
+pub(super) use adapter::{NEEDED, computes, passed_over};
 pub use executor::GpuExecutor;
 pub(super) use pipelines::Pipelines;

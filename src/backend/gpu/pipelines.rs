@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use super::super::cache;
 use super::super::tuner::Tuner;
-use super::adapter::{Gpu, is_checked};
+use super::super::faults::Faults;
+use super::adapter::{Gpu, adapters, is_checked};
 use crate::error::{Error, Result};
 use crate::kernels::{Access, Kernel};
 
@@ -14,7 +15,7 @@ use crate::kernels::{Access, Kernel};
 #[derive(Debug)]
 pub struct Pipelines {
     pub gpu: Gpu,
-    pub tuner: Tuner,
+    pub tuner: Arc<Tuner>,
     /// Compiled pipelines from earlier runs, where the adapter gives them out.
     cache: Option<(wgpu::PipelineCache, String)>,
     /// By kernel (its address) and variant.
@@ -23,11 +24,34 @@ pub struct Pipelines {
 
 impl Pipelines {
     /// Opens an adapter.
-    pub fn open(adapter: wgpu::Adapter) -> Result<Pipelines> {
-        let gpu = Gpu::open(adapter)?;
-        let tuner = Tuner::new(&gpu.info);
+    pub fn open(adapter: wgpu::Adapter, faults: Arc<Faults>) -> Result<Pipelines> {
+        let gpu = Gpu::open(adapter, faults)?;
+        let tuner = Arc::new(Tuner::new(&gpu.info));
+        Ok(Pipelines::of(gpu, tuner))
+    }
+
+    /// A new device of the same adapter, in place of one that is gone; the same variants are the fastest on it.
+    pub fn reopen(&self) -> Result<Pipelines> {
+        let same = |info: &wgpu::AdapterInfo| {
+            let key = |of: &wgpu::AdapterInfo| {
+                (of.vendor, of.device, of.backend, of.name.clone(), of.driver_info.clone())
+            };
+            key(info) == key(&self.gpu.info)
+        };
+        let mut found = adapters().into_iter().filter(|adapter| same(&adapter.get_info()));
+        let Some(adapter) = found.next() else {
+            return Err(Error::Device(format!(
+                "{} was lost and is not there any more; run again when it is, or on another device",
+                self.gpu.info.name
+            )));
+        };
+        let gpu = Gpu::open(adapter, self.gpu.faults.clone())?;
+        Ok(Pipelines::of(gpu, self.tuner.clone()))
+    }
+
+    fn of(gpu: Gpu, tuner: Arc<Tuner>) -> Pipelines {
         let cache = open_cache(&gpu.device, &gpu.info);
-        Ok(Pipelines { gpu, tuner, cache, made: Mutex::default() })
+        Pipelines { gpu, tuner, cache, made: Mutex::default() }
     }
 
     /// The pipeline of a kernel's variant, made at its first use.
@@ -132,6 +156,7 @@ impl Pipelines {
             cache: self.cache.as_ref().map(|(cache, _)| cache),
         });
         if let Some(error) = pollster::block_on(scope.pop()) {
+            self.gpu.check()?;
             return Err(Error::Device(format!(
                 "the shader {} ({}) does not compile on {}: {error}",
                 kernel.name, kernel.variants[variant].name, self.gpu.info.name
@@ -144,6 +169,7 @@ impl Pipelines {
 impl Drop for Pipelines {
     fn drop(&mut self) {
         if let Some((cache, file)) = &self.cache
+            && !self.gpu.health.is_gone()
             && let Some(bytes) = cache.get_data()
             && cache::read(file).is_none_or(|known| known != bytes)
         {

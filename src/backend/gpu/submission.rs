@@ -77,7 +77,7 @@ impl Prepared {
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         self.record(&mut encoder.begin_compute_pass(&Default::default()));
         let started = Instant::now();
-        gpu.queue.submit([encoder.finish()]);
+        gpu.submit(Some(encoder.finish()));
         gpu.wait()?;
         Ok(started.elapsed().as_secs_f64())
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::adapter::Gpu;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// The buffer that is mapped; grown when needed.
 #[derive(Debug, Default)]
@@ -38,7 +38,9 @@ impl Staging {
             let Some(staging) = &self.buffer else { return Ok(elements) };
             let mut encoder = gpu.device.create_command_encoder(&Default::default());
             encoder.copy_buffer_to_buffer(source, offset + start, staging, 0, size);
-            gpu.queue.submit([encoder.finish()]);
+            gpu.submit(Some(encoder.finish()));
+            // A buffer of a device that is gone cannot be mapped.
+            gpu.check()?;
             let slice = staging.slice(..size);
             // The callback may run in another thread's poll of the same device, so it is waited
             // for by itself.
@@ -55,9 +57,11 @@ impl Staging {
                     Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => break false,
                 }
             };
-            let view = slice.get_mapped_range().ok().filter(|_| is_mapped).ok_or_else(|| {
-                Error::Device(format!("{} did not give its results back", gpu.info.name))
-            })?;
+            gpu.check()?;
+            if !is_mapped {
+                return Err(gpu.internal("it did not give its results back".into()));
+            }
+            let view = slice.get_mapped_range().map_err(|error| gpu.internal(error.to_string()))?;
             elements.extend_from_slice(&bytemuck::pod_collect_to_vec(&view));
             drop(view);
             staging.unmap();

@@ -96,7 +96,7 @@ impl Variants<'_> {
                 encoder.clear_buffer(&self.buffers[span.buffer.0], offset, Some(size));
             }
         }
-        gpu.queue.submit([encoder.finish()]);
+        gpu.submit(Some(encoder.finish()));
         gpu.check()
     }
 }
@@ -146,7 +146,7 @@ impl Stopwatch for DeviceStopwatch<'_> {
         }
         drop(pass);
         clock.resolve(1, &mut encoder);
-        gpu.queue.submit([encoder.finish()]);
+        gpu.submit(Some(encoder.finish()));
         gpu.wait()?;
         Ok(clock.seconds(gpu, &mut self.staging, 1)?.iter().sum())
     }

@@ -1,21 +1,9 @@
 //! Every kernel by itself: time, rate, the device's measured limit, and the ratio.
 
-use std::time::Instant;
-
-use crate::backend::{Device, load};
+use crate::backend::{Ceilings, Device, measure};
 use crate::error::Result;
 use crate::kernels::case::{Case, Sizes};
-use crate::kernels::{ALL, Element, Kernel, peak_fma};
-use crate::program::{Program, RoutineId};
-
-/// What a device can do at most, measured.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Bytes read and written by a large copy, a second.
-    pub gigabytes_per_second: f64,
-    /// Multiply-adds in registers, counted as two operations each.
-    pub gigaflops: f64,
-}
+use crate::kernels::{ALL, Kernel};
 
 /// One line of results.
 #[derive(Clone, Debug)]
@@ -69,7 +57,7 @@ impl std::fmt::Display for KernelLine {
 pub fn kernels(
     device: &Device,
     filter: &str,
-    limits: &Limits,
+    limits: &Ceilings,
     each: &mut dyn FnMut(&KernelLine) -> Result<()>,
 ) -> Result<()> {
     for (kernel, size, sizes) in cases().filter(|(kernel, ..)| kernel.name.contains(filter)) {
@@ -86,57 +74,6 @@ pub fn kernels(
     Ok(())
 }
 
-/// Seconds of one run of a case, by the device's clock where it has one: the median of rounds of a
-/// tenth of a second.
-///
-/// # Errors
-/// [`crate::Error::Device`] when the device fails.
-pub fn measure(case: &Case, device: &Device) -> Result<f64> {
-    let program = Program::of_case(case)?;
-    let mut executor = device.prepare(&program)?;
-    load(case, executor.as_mut())?;
-    let mut run =
-        |times: usize| -> Result<f64> { Ok(executor.time(RoutineId(0), times)? / times as f64) };
-    run(1)?;
-    let once = run(1)?;
-    let times = ((0.1 / once.max(1e-8)) as usize).clamp(1, 9_000);
-    run(times)?;
-    let mut rounds = (0..5).map(|_| run(times)).collect::<Result<Vec<f64>>>()?;
-    rounds.sort_by(f64::total_cmp);
-    Ok(rounds[2])
-}
-
-impl Limits {
-    /// Measures a device: a copy of 64 MiB between buffers, and the kernel `peak_fma`.
-    ///
-    /// # Errors
-    /// [`crate::Error::Device`] when the device fails.
-    pub fn measure(device: &Device) -> Result<Limits> {
-        let len = 16 << 20;
-        let mut program = Program::default();
-        let from = program.buffer("from", Element::F32, len);
-        let to = program.buffer("to", Element::F32, len);
-        let mut executor = device.prepare(&program)?;
-        let mut copies = |times: usize| -> Result<f64> {
-            let started = Instant::now();
-            for _ in 0..times {
-                executor.copy(from, to)?;
-            }
-            executor.read_f32(to.part(0, 1))?;
-            Ok(started.elapsed().as_secs_f64() / times as f64)
-        };
-        copies(2)?;
-        let best = (0..5).map(|_| copies(4)).collect::<Result<Vec<f64>>>()?;
-        let seconds = best.into_iter().fold(f64::MAX, f64::min);
-        let (_, sizes) = peak_fma::KERNEL.benches[0];
-        let case = Case::of_bench(&peak_fma::KERNEL, sizes);
-        Ok(Limits {
-            gigabytes_per_second: (len * 8) as f64 / seconds / 1e9,
-            gigaflops: case.flops / measure(&case, device)? / 1e9,
-        })
-    }
-}
-
 /// Every kernel at the sizes that it lists, and what to say of them.
 fn cases() -> impl Iterator<Item = (&'static Kernel, &'static str, Sizes)> {
     ALL.iter().flat_map(|kernel| kernel.benches.iter().map(|&(size, sizes)| (*kernel, size, sizes)))
@@ -145,6 +82,7 @@ fn cases() -> impl Iterator<Item = (&'static Kernel, &'static str, Sizes)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::program::Program;
 
     #[test]
     fn every_kernel_has_a_bench_that_records_what_it_is_made_of() {

@@ -7,7 +7,7 @@ mod training;
 use clap::{Args, Subcommand};
 
 use super::{note, print};
-use crate::backend::{Device, DeviceKind};
+use crate::backend::{Ceilings, Device, DeviceKind};
 use crate::report::{PlotFormat, scaling_plot};
 use crate::run::check_extension;
 use training::Workload;
@@ -125,7 +125,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
                 .map_err(|error| crate::Error::Training(error.to_string()))
             })?,
             What::Kernels { filter } => {
-                let limits = kernels::Limits::measure(device)?;
+                let limits = Ceilings::measure(device)?;
                 if !options.json {
                     print(format_args!(
                         "{name}: copy {:.1} GB/s, multiply-add {:.1} GFLOP/s",

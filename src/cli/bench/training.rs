@@ -19,8 +19,7 @@ use std::time::Instant;
 use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
 
-use super::kernels::measure;
-use crate::backend::Device;
+use crate::backend::{Device, measure};
 use crate::data::{Dataset, Inputs, Targets};
 use crate::error::{Error, Result};
 use crate::kernels::case::Case;

@@ -32,12 +32,13 @@ pub(super) fn load_arrays(config: &RunConfig) -> Result<Loaded> {
     };
     let embedding_rows = match training.inputs() {
         Inputs::Ids { values, .. } => values.iter().max().map_or(0, |&id| id as usize + 1),
-        Inputs::Matrix { .. } => 0,
+        Inputs::Ragged { .. } | Inputs::Matrix { .. } => 0,
     };
     Ok(Loaded {
         training,
         validation,
         test: None,
+        held_out: None,
         preprocessor: Preprocessor::None,
         labels: Vec::new(),
         task: Task::Given,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::Task;
-use crate::data::{NAMED, lines_as_words, numbers_as_words};
+use crate::data::{Account, NAMED, lines_as_words, numbers_as_words};
 use crate::error::{Error, Result, did_you_mean};
 use crate::run::config::DataConfig;
 
@@ -141,6 +141,11 @@ pub(super) fn classes(
     })
 }
 
+/// The class that a label is, in any spelling of its number.
+pub(super) fn number_of(label: &str, labels: &[String]) -> Option<usize> {
+    labels.iter().position(|known| key(known) == key(label))
+}
+
 /// Class numbers of labels.
 pub(super) fn class_targets(
     path: &Path,
@@ -169,6 +174,86 @@ pub(super) fn class_targets(
         })
     };
     labels.iter().enumerate().map(number).collect()
+}
+
+/// The labels of a file whose texts may have any number of them.
+pub(super) fn set_labels(
+    path: &Path,
+    sets: &[Vec<String>],
+    account: &mut Account,
+) -> Result<Vec<String>> {
+    // By key: the shortest spelling, rows.
+    let mut seen: BTreeMap<Cow<str>, (&str, usize)> = BTreeMap::new();
+    for label in sets.iter().flatten() {
+        let (spelling, rows) = seen.entry(key(label)).or_insert((label, 0));
+        *rows += 1;
+        if label.len() < spelling.len() {
+            *spelling = label;
+        }
+    }
+    if seen.values().all(|(_, rows)| *rows == sets.len()) {
+        return Err(Error::data(
+            path,
+            match seen.len() {
+                0 => "no row has a label, so there is nothing to learn".to_owned(),
+                _ => "every row has every label, so there is nothing to learn".to_owned(),
+            },
+        ));
+    }
+    let cells = sets.len().saturating_mul(seen.len());
+    if cells > MOST_CELLS {
+        return Err(Error::data(
+            path,
+            format!(
+                "{} rows with {} labels make {cells} answers to learn from, but at most {MOST_CELLS} are held; leave rare labels out",
+                sets.len(),
+                seen.len()
+            ),
+        ));
+    }
+    let single = seen.values().filter(|(_, rows)| *rows == 1).count();
+    if single > 0 {
+        let appear = if single == 1 { "label appears" } else { "labels appear" };
+        account.warn(format!("{single} of {} {appear} in one row only", seen.len()));
+    }
+    Ok(sorted_labels(seen.values().map(|(spelling, _)| *spelling)))
+}
+
+/// Rows times labels at most: each is a number of four bytes.
+const MOST_CELLS: usize = 1 << 30;
+
+/// For each row and label whether the row has it, 1 or 0: `[rows, labels]`. Labels that are none of the model's are left
+/// out, which the account says.
+pub(super) fn set_targets(
+    sets: &[Vec<String>],
+    lines: &[u64],
+    known: &[String],
+    account: &mut Account,
+) -> Vec<f32> {
+    let numbers: HashMap<Cow<str>, usize> =
+        known.iter().enumerate().map(|(i, label)| (key(label), i)).collect();
+    let mut targets = vec![0.0; sets.len() * known.len()];
+    let (mut unknown, mut first) = (Vec::new(), None);
+    for (row, (set, &line)) in sets.iter().zip(lines).enumerate() {
+        for label in set {
+            match numbers.get(&key(label)) {
+                Some(&at) => targets[row * known.len() + at] = 1.0,
+                None => {
+                    first.get_or_insert(label);
+                    unknown.push(line);
+                }
+            }
+        }
+    }
+    if let Some(label) = first {
+        let are = if unknown.len() == 1 { "1 label is none" } else { "labels are none" };
+        let count = if unknown.len() == 1 { String::new() } else { format!("{} ", unknown.len()) };
+        account.warn(format!(
+            "{count}{are} of the model's ({}; the first is \"{label}\"): they are left out, the rows stay",
+            lines_as_words(&unknown, unknown.len())
+        ));
+    }
+    targets
 }
 
 pub(super) fn class_task(labels: &[String]) -> Task {

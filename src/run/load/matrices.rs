@@ -109,6 +109,12 @@ impl Rows {
         let image = image.or(flat);
         let (mut values, mut width) = (array.values, array.width);
         let Some(found) = image else {
+            if array.shape.len() > 2 {
+                account.warn(format!(
+                    "its axes {:?} are no pictures': they are read as rows of {width} numbers",
+                    array.shape
+                ));
+            }
             return Ok(Rows {
                 values: Values::Array(values),
                 width,
@@ -118,7 +124,8 @@ impl Rows {
                 divisor: Some(1.0),
             });
         };
-        let divisor = divisor_of(&values, array.is_integer, reading, &mut account);
+        let kind = (array.is_integer, array.is_byte);
+        let divisor = divisor_of(&values, kind, reading, &mut account);
         if divisor != 1.0 {
             values.iter_mut().for_each(|value| *value /= divisor);
         }
@@ -228,7 +235,12 @@ fn image_of(array: &Array, path: &Path) -> Result<Option<ImageShape>> {
 }
 
 /// What an array's values are divided by to lie from 0 to 1, told once where it is not 1 or the type's own.
-fn divisor_of(values: &[f64], is_integer: bool, reading: &Reading, account: &mut Account) -> f64 {
+fn divisor_of(
+    values: &[f64],
+    (is_integer, is_byte): (bool, bool),
+    reading: &Reading,
+    account: &mut Account,
+) -> f64 {
     let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
     for &value in values {
         (low, high) = (low.min(value), high.max(value));
@@ -253,8 +265,15 @@ fn divisor_of(values: &[f64], is_integer: bool, reading: &Reading, account: &mut
         return told;
     }
     match reading.divisor {
-        // Trained on an array: its scale is the model's.
-        Some(divisor) if divisor == told || told == 1.0 && is_integer => divisor,
+        // Trained on an array: its scale is the model's. Values that lie within it may be dark, but for bytes, which
+        // are no 16-bit pictures, and for reals up to 1.
+        Some(divisor)
+            if divisor == told
+                || told == 1.0 && is_integer
+                || low >= 0.0 && high > 1.0 && high <= divisor && !(is_byte && divisor > 255.0) =>
+        {
+            divisor
+        }
         Some(divisor) => {
             account.warn(format!(
                 "its values reach from {low} to {high}, but the model's images were divided by {divisor}; they are divided by {told}"

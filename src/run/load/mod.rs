@@ -8,6 +8,7 @@ mod pictures;
 mod split;
 mod tables;
 pub(super) mod texts;
+pub(super) mod weights;
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -17,18 +18,21 @@ use self::matrices::{
     Reading, Rows, autoencoder_dataset, check_image, check_width, load_rows_and_targets,
 };
 use self::pictures::{load_pictures, pictures_for};
+pub(super) use self::split::Fold;
 use self::split::Split;
 use self::tables::{columns_for, encode_table, load_table};
-use self::texts::{Unknown, encode_texts, load_texts};
+pub(super) use self::texts::encode_rows;
+use self::texts::{Layout, Unknown, encode_texts, load_texts};
 use super::config::RunConfig;
 use super::setting::RunKind;
 use crate::data::{
-    Account, ByteSource, Content, Dataset, Examples, Format, Inputs, Targets, TextColumns,
-    column_names_of, content, read_columns, read_examples, read_npy,
+    Account, ByteSource, Content, Dataset, Examples, Format, Inputs, Table, TableColumns, Targets,
+    TextColumns, column_names_of, content, read_columns, read_examples, read_npy,
 };
 use crate::error::{Error, Result};
-use crate::model::{Input, Model, Preprocessor};
+use crate::model::{Input, Kind, Model, Preprocessor};
 use crate::text::TextEncoder;
+use crate::train::reads_bags;
 
 pub use self::matrices::read_targets;
 pub(super) use self::pictures::labels_beside;
@@ -40,6 +44,8 @@ pub enum Task {
     Binary,
     /// One of several labels.
     Classes,
+    /// Any number of labels.
+    Labels,
     /// Numbers.
     Regression,
     /// Whatever the targets are; the layers say.
@@ -55,6 +61,8 @@ pub struct Loaded {
     pub validation: Option<Dataset>,
     /// Rows to test on, once the model is trained.
     pub test: Option<Tested>,
+    /// Rows of the fold that is held out, where there are folds.
+    pub(super) held_out: Option<Dataset>,
     /// What turns raw data into inputs.
     pub preprocessor: Preprocessor,
     /// Names of the classes.
@@ -88,6 +96,7 @@ impl Loaded {
             training,
             validation,
             test: None,
+            held_out: None,
             preprocessor: encoder,
             labels,
             task,
@@ -99,7 +108,9 @@ impl Loaded {
     /// What a model reads.
     pub fn input(&self) -> Input {
         match self.training.inputs() {
-            Inputs::Ids { length, .. } => Input::Ids { length: *length },
+            Inputs::Ids { length, .. } | Inputs::Ragged { length, .. } => {
+                Input::Ids { length: *length }
+            }
             Inputs::Matrix { features, .. } => Input::Matrix { features: *features },
         }
     }
@@ -123,6 +134,11 @@ impl<'m> Given<'m> {
             Given::Nothing => None,
             Given::Encoder(model) | Given::Whole(model) => Some(&model.preprocessor),
         }
+    }
+
+    /// Whether the model that is trained on gives a row any number of labels.
+    fn is_multi_label(self) -> bool {
+        matches!(self, Given::Whole(model) if model.kind() == Kind::MultiLabel)
     }
 
     /// The classes of a classifier that is trained on.
@@ -158,13 +174,20 @@ pub(super) fn load_given(config: &RunConfig, given: Given) -> Result<Loaded> {
         }
         (Content::Array, None) => set_apart(config, load_arrays(config)?),
         // Read once: a pipe gives its bytes once.
-        _ => {
-            let source = ByteSource::read(&data.train)?;
-            match is_table(config, &source)? {
-                true => load_table(config, &source, given),
-                false => load_texts(config, &source, given),
-            }
-        }
+        _ => load_source(config, &ByteSource::read(&data.train)?, given, None),
+    }
+}
+
+/// As [`load_given`] of texts or a table that were read before, with a fold of their rows held out.
+pub(super) fn load_source(
+    config: &RunConfig,
+    source: &ByteSource,
+    given: Given,
+    fold: Option<Fold>,
+) -> Result<Loaded> {
+    match is_table(config, source)? {
+        true => load_table(config, source, given, fold),
+        false => load_texts(config, source, given, fold),
     }
 }
 
@@ -209,6 +232,8 @@ pub struct NamedRows {
     pub inputs: Inputs,
     /// File names, for a folder of pictures.
     pub names: Vec<String>,
+    /// A table's rows as they stand in the file, where they are asked for.
+    pub texts: Vec<String>,
     /// Rows, from 0, of texts of which no word is known, or of a table with a category that is not.
     pub unknown: Vec<usize>,
     /// What an array's values were divided by, to be undone in answers; none for what is no array of images.
@@ -224,20 +249,26 @@ pub struct NamedRows {
 /// # Errors
 /// As [`load`].
 pub fn read_rows(model: &Model, path: &Path, text_column: &str) -> Result<NamedRows> {
-    read_rows_as(model, path, &TextColumns::of_texts(text_column))
+    read_rows_as(model, path, &TextColumns::of_texts(text_column), false)
 }
 
-/// [`read_rows`] of a file whose format or header is said.
-pub(super) fn read_rows_as(model: &Model, path: &Path, columns: &TextColumns) -> Result<NamedRows> {
+/// [`read_rows`] of a file whose format or header is said; a table's rows as they stand too, where `with_text`.
+pub(super) fn read_rows_as(
+    model: &Model,
+    path: &Path,
+    columns: &TextColumns,
+    with_text: bool,
+) -> Result<NamedRows> {
     let named = |inputs: Inputs, names: Vec<String>| {
         let account = Account::of_rows(path, inputs.rows());
-        NamedRows { inputs, names, unknown: Vec::new(), divisor: None, account }.checked(path)
+        let (texts, unknown) = (Vec::new(), Vec::new());
+        NamedRows { inputs, names, texts, unknown, divisor: None, account }.checked(path)
     };
     match &model.preprocessor {
         Preprocessor::Text(encoder) => {
             let columns = TextColumns { label: None, keep_blank: true, ..columns.clone() };
             let examples = read_examples(path, &columns)?;
-            named_texts(encoder, &examples, path)
+            named_texts(encoder, Layout::Padded, &examples, path)
         }
         Preprocessor::Image(encoder) => {
             let mut rows = Rows::read(path, &Reading::of(encoder))?;
@@ -253,10 +284,11 @@ pub(super) fn read_rows_as(model: &Model, path: &Path, columns: &TextColumns) ->
             named(dataset.into_inputs(), Vec::new())
         }
         Preprocessor::Table(encoder) => {
-            let table = read_columns(path, &columns_for(encoder, None, columns))?;
+            let wanted = columns_for(encoder, None, columns);
+            let table = read_columns(path, &TableColumns { keep_rows: with_text, ..wanted })?;
             let inputs = encoder.inputs(&table);
-            let (account, unknown) = (table.account, table.unknown);
-            Ok(NamedRows { account, unknown, ..named(inputs, Vec::new())? })
+            let (account, unknown, texts) = (table.account, table.unknown, table.rows_as_read);
+            Ok(NamedRows { account, unknown, texts, ..named(inputs, Vec::new())? })
         }
         Preprocessor::None => {
             let reads_ids = matches!(model.input(), Input::Ids { .. });
@@ -281,17 +313,35 @@ pub fn read_texts<'m>(
     let Preprocessor::Text(encoder) = &model.preprocessor else {
         return Err(Error::Model("the model reads no texts".into()));
     };
-    let rows = named_texts(encoder, &examples, path)?;
+    let layout = layout_for(&model, encoder, &examples.texts);
+    let rows = named_texts(encoder, layout, &examples, path)?;
     Ok((model, rows))
 }
 
-fn named_texts(encoder: &TextEncoder, examples: &Examples, path: &Path) -> Result<NamedRows> {
-    let (values, encoded) = encoder.encode_all(&examples.texts);
+/// How the rows of texts lie that a model shall answer.
+pub(super) fn layout_for<T: AsRef<str> + Sync>(
+    model: &Model,
+    encoder: &TextEncoder,
+    texts: &[T],
+) -> Layout {
+    match reads_bags(model) {
+        true => Layout::of(encoder, texts),
+        false => Layout::Padded,
+    }
+}
+
+fn named_texts(
+    encoder: &TextEncoder,
+    layout: Layout,
+    examples: &Examples,
+    path: &Path,
+) -> Result<NamedRows> {
+    let (inputs, encoded) = encode_rows(encoder, layout, &examples.texts);
     let unknown = (0..encoded.len()).filter(|&row| encoded[row].known == 0).collect();
     let mut account = examples.account.clone();
     texts::warn_of_cut(encoder, &encoded, &examples.lines, &mut account);
-    let inputs = Inputs::Ids { values, length: encoder.width() };
-    NamedRows { inputs, names: Vec::new(), unknown, divisor: None, account }.checked(path)
+    let (names, texts) = (Vec::new(), Vec::new());
+    NamedRows { inputs, names, texts, unknown, divisor: None, account }.checked(path)
 }
 
 impl NamedRows {
@@ -309,13 +359,16 @@ pub(super) struct Labelled<'m> {
     pub model: Cow<'m, Model>,
     /// Rows with targets.
     pub dataset: Dataset,
-    /// Names of their files, for pictures.
-    pub names: Vec<String>,
     /// What became of the file's rows.
     pub account: Account,
+    /// Where each row is in the file, from 1; empty for an array's.
+    pub lines: Vec<u64>,
+    /// The rows as they stand: texts, lines of a table where they are asked for, names of pictures.
+    pub texts: Vec<String>,
 }
 
-/// Reads a file through what a model learned: with targets, to evaluate it.
+/// Reads a file through what a model learned: with targets, to evaluate it. `keep_rows` asks for a table's rows as they
+/// stand.
 ///
 /// # Errors
 /// As [`load`].
@@ -325,34 +378,49 @@ pub(super) fn load_for<'m>(
     targets: Option<&Path>,
     columns: &TextColumns,
     skip_unknown: bool,
+    keep_rows: bool,
 ) -> Result<Labelled<'m>> {
     if model.latent_layer.is_some() {
         return load_for_autoencoder(model, path, targets, &columns.text);
     }
     match &model.preprocessor {
         Preprocessor::Text(_) => {
-            let examples = read_examples(path, columns)?;
+            let several = model.kind() == Kind::MultiLabel;
+            let separator = model.source.as_ref().and_then(|source| source.label_separator.clone());
+            let columns = TextColumns {
+                multi_label: several,
+                label_separator: columns.label_separator.clone().or(separator),
+                ..columns.clone()
+            };
+            let examples = read_examples(path, &columns)?;
+            if !several {
+                texts::refuse_several(path, &examples)?;
+            }
             let mut account = examples.account.clone();
             let model = model.for_texts(&examples.texts);
             let Preprocessor::Text(encoder) = &model.preprocessor else {
                 return Err(Error::Model("the model reads no texts".into()));
             };
             let unknown = if skip_unknown { Unknown::LeftOut } else { Unknown::Kept };
-            let dataset =
-                encode_texts(encoder, &model.labels, examples, path, unknown, &mut account)?;
-            Ok(Labelled { model, dataset, names: Vec::new(), account })
+            let (layout, labels) = (layout_for(&model, encoder, &examples.texts), &model.labels);
+            let (dataset, examples) =
+                encode_texts(encoder, layout, labels, examples, path, unknown, &mut account)?;
+            let Examples { lines, texts, .. } = examples;
+            Ok(Labelled { model, dataset, account, lines, texts })
         }
         Preprocessor::Table(encoder) => {
             let target = Some(encoder.target.as_str()).filter(|name| !name.is_empty());
-            let table = read_columns(path, &columns_for(encoder, target, columns))?;
+            let wanted = columns_for(encoder, target, columns);
+            let table = read_columns(path, &TableColumns { keep_rows, ..wanted })?;
             let dataset = encode_table(encoder, &model.labels, &table, path)?;
-            let (model, names) = (Cow::Borrowed(model), Vec::new());
-            Ok(Labelled { model, dataset, names, account: table.account })
+            let Table { account, lines, rows_as_read: texts, .. } = table;
+            Ok(Labelled { model: Cow::Borrowed(model), dataset, account, lines, texts })
         }
         Preprocessor::Image(encoder) if !model.labels.is_empty() => {
             let Tested { dataset, names, account } =
                 pictures_for(model, encoder, path, targets, columns)?;
-            Ok(Labelled { model: Cow::Borrowed(model), dataset, names, account })
+            let (lines, texts) = (Vec::new(), names);
+            Ok(Labelled { model: Cow::Borrowed(model), dataset, account, lines, texts })
         }
         Preprocessor::Image(_) | Preprocessor::None => {
             let Some(targets) = targets else {
@@ -363,7 +431,8 @@ pub(super) fn load_for<'m>(
             let reads_ids = matches!(model.input(), Input::Ids { .. });
             let dataset = array_dataset(path, targets, Some(reads_ids), None)?;
             let account = Account::of_rows(path, dataset.rows());
-            Ok(Labelled { model: Cow::Borrowed(model), dataset, names: Vec::new(), account })
+            let (lines, texts) = (Vec::new(), Vec::new());
+            Ok(Labelled { model: Cow::Borrowed(model), dataset, account, lines, texts })
         }
     }
 }
@@ -391,5 +460,5 @@ fn load_for_autoencoder<'m>(
         )),
         None => Dataset::new(rows.inputs, Targets::Inputs, source),
     }?;
-    Ok(Labelled { model, dataset, names: Vec::new(), account })
+    Ok(Labelled { model, dataset, account, lines: Vec::new(), texts: rows.names })
 }

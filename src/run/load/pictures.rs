@@ -415,6 +415,7 @@ pub(super) fn load_pictures(config: &RunConfig, given: Given) -> Result<Loaded> 
         training,
         validation,
         test,
+        held_out: None,
         task: class_task(&labels),
         preprocessor,
         labels,

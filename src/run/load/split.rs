@@ -12,16 +12,76 @@ const PART: f64 = 0.1;
 /// missed in training.
 const ENOUGH_ROWS: usize = 2000;
 
+/// The stream of random numbers that folds are drawn from: epochs have the first, the validation split the last.
+const FOLDS: u64 = u64::MAX - 1;
+
 /// Row numbers, each once, in the order of the file.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Split {
     /// Rows to train on.
     pub training: Vec<usize>,
     /// Rows to validate on; none where there is no split.
     pub validation: Vec<usize>,
+    /// Rows of the fold that is held out, to test on; none where there are no folds.
+    pub held_out: Vec<usize>,
+}
+
+/// One of `of` parts of the rows, held out to test a model that is trained on the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::run) struct Fold {
+    /// Which, from 0.
+    pub index: usize,
+    /// How many there are, at least 2.
+    pub of: usize,
+}
+
+impl Fold {
+    /// The rows of this fold and those of the others, each in the order of the file. The rows of a class are dealt out
+    /// one by one, in an order drawn by `seed`, and the next class's where those end: of each class, as of all rows,
+    /// two folds differ by one row at most.
+    fn part(self, rows: usize, classes: Option<&[f32]>, seed: u64) -> [Vec<usize>; 2] {
+        let mut order: Vec<usize> =
+            permutation(rows, seed, FOLDS).iter().map(|&row| row as usize).collect();
+        if let Some(classes) = classes {
+            order.sort_by(|&a, &b| classes[a].total_cmp(&classes[b]));
+        }
+        let mut is_held_out = vec![false; rows];
+        order.iter().skip(self.index).step_by(self.of).for_each(|&row| is_held_out[row] = true);
+        let (held_out, rest) = (0..rows).partition(|&row| is_held_out[row]);
+        [held_out, rest]
+    }
 }
 
 impl Split {
+    /// As [`Split::draw`], with the rows of a fold held out before.
+    ///
+    /// # Errors
+    /// As [`Split::draw`].
+    pub fn draw_without(
+        fold: Option<Fold>,
+        config: &RunConfig,
+        rows: usize,
+        classes: Option<&[f32]>,
+        account: &mut Account,
+    ) -> Result<Split> {
+        let Some(fold) = fold else { return Split::draw(config, rows, classes, account) };
+        let [held_out, rest] = fold.part(rows, classes, config.training.seed);
+        let classes: Option<Vec<f32>> =
+            classes.map(|classes| rest.iter().map(|&row| classes[row]).collect());
+        let split = Split::draw(config, rest.len(), classes.as_deref(), account)?;
+        let of_rest = |rows: Vec<usize>| rows.into_iter().map(|row| rest[row]).collect();
+        Ok(Split {
+            training: of_rest(split.training),
+            validation: of_rest(split.validation),
+            held_out,
+        })
+    }
+
+    /// Whether every row is trained on.
+    pub fn is_whole(&self) -> bool {
+        self.validation.is_empty() && self.held_out.is_empty()
+    }
+
     /// Draws the split that a run asks for of `rows` rows. With `classes`, the number of each row's
     /// class, every class keeps its part of both, and at least one row to train on.
     ///
@@ -34,7 +94,7 @@ impl Split {
         account: &mut Account,
     ) -> Result<Split> {
         let data = &config.data;
-        let whole = Split { training: (0..rows).collect(), validation: Vec::new() };
+        let whole = Split { training: (0..rows).collect(), ..Split::default() };
         let part = match data.validation_split {
             _ if data.validation.is_some() => return Ok(whole),
             Some(part) => part,
@@ -61,7 +121,11 @@ impl Split {
         let mut split = match classes {
             None => {
                 let order: Vec<usize> = order.collect();
-                Split { training: order[count..].to_vec(), validation: order[..count].to_vec() }
+                Split {
+                    training: order[count..].to_vec(),
+                    validation: order[..count].to_vec(),
+                    ..Split::default()
+                }
             }
             Some(classes) => stratified(order, classes, part, count),
         };
@@ -75,10 +139,9 @@ impl Split {
         Ok(split)
     }
 
-    /// The parts of `items` that are trained and validated on.
-    pub fn of<'i, T>(&self, items: &'i [T]) -> [Vec<&'i T>; 2] {
-        let part = |rows: &[usize]| rows.iter().filter_map(|&row| items.get(row)).collect();
-        [part(&self.training), part(&self.validation)]
+    /// Those of `items` that are trained on.
+    pub fn training_of<'i, T>(&self, items: &'i [T]) -> Vec<&'i T> {
+        self.training.iter().filter_map(|&row| items.get(row)).collect()
     }
 }
 
@@ -106,7 +169,7 @@ fn stratified(
             left -= 1;
         }
     }
-    let mut split = Split { training: Vec::new(), validation: Vec::new() };
+    let mut split = Split::default();
     for row in order {
         let take = &mut takes[number(row)];
         if *take > 0 {
@@ -122,6 +185,31 @@ fn stratified(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn folds_hold_out_every_row_once_and_every_class_evenly() {
+        let classes: Vec<f32> = (0..47).map(|i| (i % 7 / 3) as f32).collect();
+        for classes in [Some(&classes[..]), None] {
+            let mut times = [0; 47];
+            for index in 0..5 {
+                let [held_out, rest] = Fold { index, of: 5 }.part(47, classes, 3);
+                assert!((9..=10).contains(&held_out.len()) && held_out.len() + rest.len() == 47);
+                held_out.iter().for_each(|&row| times[row] += 1);
+                for class in [0.0, 1.0, 2.0] {
+                    let Some(classes) = classes else { continue };
+                    let of = |rows: &mut dyn Iterator<Item = usize>| {
+                        rows.filter(|&row| classes[row] == class).count()
+                    };
+                    let (own, all) = (of(&mut held_out.iter().copied()), of(&mut (0..47)));
+                    assert!(own == all / 5 || own == all.div_ceil(5), "{own} of {all}");
+                }
+            }
+            assert_eq!(times, [1; 47]);
+        }
+        let drawn = |seed| Fold { index: 0, of: 5 }.part(47, None, seed);
+        assert_eq!(drawn(1), drawn(1));
+        assert_ne!(drawn(1), drawn(2));
+    }
 
     #[test]
     fn every_class_keeps_its_part_of_both() {

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::labels::{Places, class_targets, class_task, classes};
-use super::split::Split;
+use super::split::{Fold, Split};
+use super::weights::weigh;
 use super::{Given, Loaded, Task};
 use crate::data::{
     Account, ByteSource, Dataset, Table, TableColumns, TableEncoder, TableTask, Targets,
@@ -13,7 +14,12 @@ use crate::error::{Error, Result};
 use crate::model::Preprocessor;
 use crate::run::config::RunConfig;
 
-pub(super) fn load_table(config: &RunConfig, source: &ByteSource, given: Given) -> Result<Loaded> {
+pub(super) fn load_table(
+    config: &RunConfig,
+    source: &ByteSource,
+    given: Given,
+    fold: Option<Fold>,
+) -> Result<Loaded> {
     let data = &config.data;
     let path = &data.train;
     let target = data.target_column.as_deref();
@@ -37,6 +43,8 @@ pub(super) fn load_table(config: &RunConfig, source: &ByteSource, given: Given) 
         format: data.format,
         no_header: data.no_header,
         missing: data.missing,
+        weight: data.weight_column.as_deref(),
+        keep_rows: false,
     };
     let table = read_columns_of(source, &columns)?;
     let mut account = table.account.clone();
@@ -66,7 +74,8 @@ pub(super) fn load_table(config: &RunConfig, source: &ByteSource, given: Given) 
         }
         _ => (Vec::new(), None),
     };
-    let split = Split::draw(config, table.rows(), class_of_row.as_deref(), &mut account)?;
+    let (rows, classes) = (table.rows(), class_of_row.as_deref());
+    let split = Split::draw_without(fold, config, rows, classes, &mut account)?;
     let encoder = TableEncoder::fit(&table, numbers.as_deref(), Some(&split.training))
         .with_missing(&table, data.missing, &split.training);
     // A pretrained encoder reads through its own scales.
@@ -87,22 +96,37 @@ pub(super) fn load_table(config: &RunConfig, source: &ByteSource, given: Given) 
         None if split.validation.is_empty() => None,
         None => Some(all.take(&split.validation)),
         Some(path) => {
-            let wanted =
-                TableColumns { features: Some(&encoder), drop: &[], categories: &[], ..columns };
+            let wanted = TableColumns {
+                features: Some(&encoder),
+                drop: &[],
+                categories: &[],
+                weight: None,
+                ..columns
+            };
             let table = read_columns(path, &wanted)?;
             let dataset = encode_table(&encoder, &labels, &table, path)?;
             accounts.push(table.account);
             Some(dataset)
         }
     };
-    let training = match split.validation.is_empty() {
-        true => all,
-        false => all.take(&split.training),
+    let held_out = (!split.held_out.is_empty()).then(|| all.take(&split.held_out));
+    let (training, row_weights) = match split.is_whole() {
+        true => (all, table.weights),
+        false => {
+            let weights = |rows: &[usize]| match table.weights.is_empty() {
+                true => Vec::new(),
+                false => rows.iter().map(|&row| table.weights[row]).collect(),
+            };
+            (all.take(&split.training), weights(&split.training))
+        }
     };
+    let class_weight = config.training.class_weight.as_deref();
+    let training = weigh(training, row_weights, class_weight, &labels, false)?;
     Ok(Loaded {
         training,
         validation,
         test: None,
+        held_out,
         task: match task {
             Some(TableTask::Classes) => class_task(&labels),
             Some(TableTask::Regression) => Task::Regression,
@@ -123,6 +147,18 @@ pub(super) fn check_scales(
     account: &mut Account,
 ) -> Result<()> {
     let names = encoder.feature_names();
+    for (name, (mean, deviation)) in names.iter().zip(encoder.means.iter().zip(&encoder.deviations))
+    {
+        // The square of what is so large is infinite.
+        if !(mean.is_finite() && deviation.is_finite() && *deviation > 0.0) {
+            return Err(Error::data(
+                path,
+                format!(
+                    "column \"{name}\" holds numbers too large to be scaled (mean {mean:e}, deviation {deviation:e}); give it in a larger unit, or leave it out with drop"
+                ),
+            ));
+        }
+    }
     if encoder.constant.len() == names.len() {
         return Err(Error::data(
             path,

@@ -1,17 +1,20 @@
 //! Texts: a run's, where vocabulary and labels are learned from the training rows, and a model's.
 
+use std::borrow::Cow;
 use std::path::Path;
 
-use super::labels::{Places, class_targets, class_task, classes};
-use super::split::Split;
+use super::labels::{Places, class_targets, class_task, classes, set_labels, set_targets};
+use super::split::{Fold, Split};
+use super::weights::weigh;
 use super::{Given, Loaded, Task};
 use crate::data::{
-    Account, ByteSource, Dataset, Examples, Inputs, Targets, lines_as_words, read_examples,
-    read_examples_of,
+    Account, ByteSource, Dataset, Examples, Inputs, Targets, TextColumns, lines_as_words,
+    read_examples, read_examples_of,
 };
 use crate::error::{Error, Result};
+use crate::layers::Layer;
 use crate::model::Preprocessor;
-use crate::run::config::RunConfig;
+use crate::run::config::{Pool, RunConfig};
 use crate::text::{Encoded, TextEncoder};
 
 /// What becomes of texts of which no word is known.
@@ -23,60 +26,152 @@ pub(super) enum Unknown {
     LeftOut,
     /// They stay, and it is said that the answer to them rests on the bias alone.
     Kept,
+    /// They stay, also where no other does: rows of a fold, whose vocabulary is that of the others.
+    HeldOut,
 }
 
-pub(super) fn load_texts(config: &RunConfig, source: &ByteSource, given: Given) -> Result<Loaded> {
+/// How rows of ids lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::run) enum Layout {
+    /// Each as wide as the encoder's rows, with padding.
+    Padded,
+    /// Each as long as its text: a step costs what its words cost. For models that read any length.
+    Ragged {
+        /// Ids of a row as the model's input says them.
+        width: usize,
+    },
+}
+
+/// Padded rows of at most so many times their words stay padded. Few are wasted, and what is trained on them has the
+/// bits that it always had.
+const MOST_PADDING: usize = 4;
+
+impl Layout {
+    /// The layout of texts for a model that reads any length, through this encoder.
+    pub fn of<T: AsRef<str> + Sync>(encoder: &TextEncoder, texts: &[T]) -> Layout {
+        let (longest, words) = TextEncoder::measure(texts);
+        let padded = encoder.length().saturating_mul(texts.len());
+        match longest > encoder.length() || padded > words.saturating_mul(MOST_PADDING) {
+            true => Layout::Ragged { width: encoder.width() },
+            false => Layout::Padded,
+        }
+    }
+}
+
+/// Whether the model that a run makes reads texts of any length: a bag or a mean pool, behind which nothing remembers
+/// places.
+fn reads_any_length(config: &RunConfig) -> bool {
+    let model = &config.model;
+    match &model.layers {
+        None => config.builds_autoencoder() || model.pool == Pool::Mean,
+        Some(layers) => {
+            let by_name = layers.iter().any(|layer| layer.from().is_some());
+            let starts = match &layers[..] {
+                [Layer::EmbeddingBag(_), ..] => true,
+                [Layer::Embedding(_), Layer::MeanPool(_), ..] => true,
+                _ => false,
+            };
+            starts && !by_name
+        }
+    }
+}
+
+pub(super) fn load_texts(
+    config: &RunConfig,
+    source: &ByteSource,
+    given: Given,
+    fold: Option<Fold>,
+) -> Result<Loaded> {
     let data = &config.data;
     let path = &data.train;
     // An autoencoder's texts need no labels.
-    let columns = data.texts(!config.is_autoencoder());
+    let mut columns = data.texts(!config.is_autoencoder());
+    columns.multi_label |= given.is_multi_label();
     let examples = read_examples_of(source, &columns)?;
     let mut account = examples.account.clone();
     let known = match given.preprocessor() {
         Some(Preprocessor::Text(encoder)) => Some(encoder),
         _ => None,
     };
-    let labels = match config.is_autoencoder() {
-        true => Vec::new(),
-        false => {
-            let known = known.and(given.labels());
+    let known_labels = known.and(given.labels());
+    if known_labels.is_some() && !given.is_multi_label() {
+        refuse_several(path, &examples)?;
+    }
+    let several = !examples.label_sets.is_empty();
+    let labels = match (config.is_autoencoder(), several, known_labels) {
+        (true, ..) => Vec::new(),
+        (false, false, known) => {
             classes(path, &examples.labels, Places::Lines(&examples.lines), data, known)?
         }
+        (false, true, Some(known)) => known.to_vec(),
+        (false, true, None) => set_labels(path, &examples.label_sets, &mut account)?,
     };
-    let classes = match labels.is_empty() {
+    columns.multi_label |= several;
+    let classes = match labels.is_empty() || several {
         true => None,
         false => {
             Some(class_targets(path, &examples.labels, Places::Lines(&examples.lines), &labels)?)
         }
     };
-    let split = Split::draw(config, examples.texts.len(), classes.as_deref(), &mut account)?;
-    let [training_texts, _] = split.of(&examples.texts);
+    let rows = examples.texts.len();
+    let split = Split::draw_without(fold, config, rows, classes.as_deref(), &mut account)?;
+    let training_texts = split.training_of(&examples.texts);
     let encoder = match known {
         Some(encoder) => encoder.clone(),
         None => TextEncoder::fit(&training_texts, &config.text)?,
     };
+    // A bag and a mean have no length: texts are read whole, unless a length is asked for. A model that was trained
+    // before reads as it does.
+    let (mut layout, mut reader) = (Layout::Padded, Cow::Borrowed(&encoder));
+    if known.is_none() && reads_any_length(config) {
+        layout = Layout::of(&encoder, &training_texts);
+        if layout != Layout::Padded && config.text.max_length == 0 {
+            reader = Cow::Owned(encoder.with_length(TextEncoder::MOST_WORDS));
+        }
+    }
+    let reader = reader.as_ref();
     drop(training_texts);
     let unknown = if data.skip_unknown { Unknown::LeftOut } else { Unknown::Refused };
-    let [training, validation] = part(examples, &split);
-    let training = encode_texts(&encoder, &labels, training, path, unknown, &mut account)?;
+    let [training, validation, held_out] = part(examples, &split);
+    let (training, kept) =
+        encode_texts(reader, layout, &labels, training, path, unknown, &mut account)?;
+    let class_weight = config.training.class_weight.as_deref();
+    let training = weigh(training, kept.weights, class_weight, &labels, several)?;
     let mut accounts = vec![account];
     let unknown = if data.skip_unknown { Unknown::LeftOut } else { Unknown::Kept };
     let validation = match &data.validation {
         None if validation.texts.is_empty() => None,
-        None => Some(encode_texts(&encoder, &labels, validation, path, unknown, &mut accounts[0])?),
+        None => Some(
+            encode_texts(reader, layout, &labels, validation, path, unknown, &mut accounts[0])?.0,
+        ),
         Some(path) => {
+            // An evaluation does not weigh.
+            let columns = TextColumns { weight: None, ..columns };
             let examples = read_examples(path, &columns)?;
             let mut account = examples.account.clone();
-            let dataset = encode_texts(&encoder, &labels, examples, path, unknown, &mut account)?;
+            let (dataset, _) =
+                encode_texts(reader, layout, &labels, examples, path, unknown, &mut account)?;
             accounts.push(account);
             Some(dataset)
+        }
+    };
+    let held_out = match held_out.texts.is_empty() {
+        true => None,
+        false => {
+            let (unknown, account) = (Unknown::HeldOut, &mut Account::default());
+            Some(encode_texts(reader, layout, &labels, held_out, path, unknown, account)?.0)
         }
     };
     Ok(Loaded {
         training,
         validation,
         test: None,
-        task: if labels.is_empty() { Task::Given } else { class_task(&labels) },
+        held_out,
+        task: match labels.is_empty() {
+            true => Task::Given,
+            false if several => Task::Labels,
+            false => class_task(&labels),
+        },
         // Rows that an autoencoder gives back, one an id, are read four at a time.
         embedding_rows: match config.is_autoencoder() {
             true => encoder.rows().next_multiple_of(4),
@@ -88,34 +183,40 @@ pub(super) fn load_texts(config: &RunConfig, source: &ByteSource, given: Given) 
     })
 }
 
-/// The training and the validation part of examples.
-fn part(examples: Examples, split: &Split) -> [Examples; 2] {
-    if split.validation.is_empty() {
-        return [examples, Examples::default()];
+/// The parts of examples that are trained on, validated on, and held out.
+fn part(examples: Examples, split: &Split) -> [Examples; 3] {
+    if split.is_whole() {
+        return [examples, Examples::default(), Examples::default()];
     }
-    let mut is_validation = vec![false; examples.texts.len()];
-    split.validation.iter().for_each(|&row| is_validation[row] = true);
-    let mut parts = [Examples::default(), Examples::default()];
+    let mut place = vec![0; examples.texts.len()];
+    split.validation.iter().for_each(|&row| place[row] = 1);
+    split.held_out.iter().for_each(|&row| place[row] = 2);
+    let mut parts = [Examples::default(), Examples::default(), Examples::default()];
     let mut labels = examples.labels.into_iter();
-    for ((text, line), at) in examples.texts.into_iter().zip(examples.lines).zip(is_validation) {
-        let part = &mut parts[at as usize];
+    let mut sets = examples.label_sets.into_iter();
+    let mut weights = examples.weights.into_iter();
+    for ((text, line), at) in examples.texts.into_iter().zip(examples.lines).zip(place) {
+        let part = &mut parts[at];
         part.texts.push(text);
         part.lines.push(line);
         part.labels.extend(labels.next());
+        part.label_sets.extend(sets.next());
+        part.weights.extend(weights.next());
     }
     parts
 }
 
+/// Texts as rows of ids with their targets, and those of them that are kept.
 pub(super) fn encode_texts(
     encoder: &TextEncoder,
+    layout: Layout,
     labels: &[String],
     mut examples: Examples,
     path: &Path,
     unknown: Unknown,
     account: &mut Account,
-) -> Result<Dataset> {
-    let width = encoder.width();
-    let (mut values, encoded) = encoder.encode_all(&examples.texts);
+) -> Result<(Dataset, Examples)> {
+    let (mut inputs, encoded) = encode_rows(encoder, layout, &examples.texts);
     let is_unknown: Vec<bool> = encoded.iter().map(|encoded| encoded.known == 0).collect();
     let lines: Vec<u64> = examples
         .lines
@@ -141,11 +242,14 @@ pub(super) fn encode_texts(
             ));
         }
         Unknown::LeftOut => {
-            let rows = values.chunks_exact(width).zip(&is_unknown).filter(|(_, is)| !**is);
-            values = rows.flat_map(|(row, _)| row).copied().collect();
+            let kept: Vec<usize> = (0..is_unknown.len()).filter(|&row| !is_unknown[row]).collect();
+            inputs = inputs.take(&kept);
             lines.iter().for_each(|&line| account.without("no known word", line));
             keep(&mut examples.labels, &is_unknown);
+            keep(&mut examples.label_sets, &is_unknown);
             keep(&mut examples.lines, &is_unknown);
+            keep(&mut examples.weights, &is_unknown);
+            keep(&mut examples.texts, &is_unknown);
         }
         Unknown::Kept if lines.len() == examples.texts.len() => {
             return Err(Error::data(
@@ -153,15 +257,56 @@ pub(super) fn encode_texts(
                 "no row has a known word: is it in the language, and the column, that the model was trained on? Texts written without spaces are one word each",
             ));
         }
+        Unknown::HeldOut => {}
         Unknown::Kept => account.warn(unknown_rows(&lines, lines.len())),
     }
-    let inputs = Inputs::Ids { values, length: width };
     let source = path.display().to_string();
     if labels.is_empty() {
-        return Dataset::new(inputs, Targets::Inputs, source);
+        return Ok((Dataset::new(inputs, Targets::Inputs, source)?, examples));
     }
-    let targets = class_targets(path, &examples.labels, Places::Lines(&examples.lines), labels)?;
-    Dataset::new(inputs, Targets::Values { values: targets, width: 1 }, source)
+    let (values, width) = match examples.label_sets.is_empty() {
+        true => (class_targets(path, &examples.labels, Places::Lines(&examples.lines), labels)?, 1),
+        false => {
+            let Examples { label_sets, lines, .. } = &examples;
+            (set_targets(label_sets, lines, labels, account), labels.len())
+        }
+    };
+    let dataset = Dataset::new(inputs, Targets::Values { values, width }, source)?;
+    Ok((dataset, examples))
+}
+
+/// Refuses texts of several labels, or of none, for a model that answers one.
+pub(super) fn refuse_several(path: &Path, examples: &Examples) -> Result<()> {
+    let sets = examples.label_sets.iter().zip(&examples.lines);
+    match sets.into_iter().find(|(set, _)| set.len() != 1) {
+        None => Ok(()),
+        Some((set, &line)) => Err(Error::line(
+            path,
+            line,
+            format!(
+                "the row has {} labels, but the model gives each text one; train a model on such rows, or give each one label",
+                set.len()
+            ),
+        )),
+    }
+}
+
+/// The rows of texts, and what became of each one's words.
+pub(in crate::run) fn encode_rows<T: AsRef<str> + Sync>(
+    encoder: &TextEncoder,
+    layout: Layout,
+    texts: &[T],
+) -> (Inputs, Vec<Encoded>) {
+    match layout {
+        Layout::Padded => {
+            let (values, encoded) = encoder.encode_all(texts);
+            (Inputs::Ids { values, length: encoder.width() }, encoded)
+        }
+        Layout::Ragged { width } => {
+            let (values, ends, encoded) = encoder.encode_ragged(texts);
+            (Inputs::Ragged { values, ends, length: width }, encoded)
+        }
+    }
 }
 
 /// Says of the texts that are longer than the rows that an encoder makes.

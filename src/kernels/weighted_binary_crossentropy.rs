@@ -1,0 +1,37 @@
+//! Binary cross-entropy from logits with a weight for each row: see [`super::binary_crossentropy`] and
+//! `weighted_loss.rs`.
+
+use super::Real;
+#[cfg(feature = "unstable")]
+use super::case::*;
+use super::weighted_loss::{WeightedElements, weighted_loss};
+
+weighted_loss! {
+    name: "weighted_binary_crossentropy",
+    params: {},
+    source: [wgsl!("binary_crossentropy.wgsl")],
+    reference: reference,
+    case: { logits: 40.0, targets: |c, count| c.classes(count, 2), },
+    benches: [("256 x 784", [256, 784, 1, 0])],
+}
+
+#[allow(clippy::too_many_arguments)]
+fn reference<T: Real>(
+    p: &Params,
+    state: &mut [u32],
+    logits: &[T],
+    targets: &[T],
+    weights: &[T],
+    d_logits: &mut [T],
+    history: &mut [T],
+) {
+    let size = [p.rows, p.outputs, p.groups];
+    let half = T::from_f32(0.5);
+    WeightedElements { size, state, logits, targets, weights, d_logits, history }.of_terms(
+        1.0,
+        |z, y| {
+            let loss = z.max(T::ZERO) - z * y + (-z.abs()).exp().ln_1p();
+            (loss, z.sigmoid() - y, (z > T::ZERO) == (y > half))
+        },
+    );
+}

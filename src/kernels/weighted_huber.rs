@@ -1,0 +1,53 @@
+//! Huber's loss with a weight for each row: see [`super::huber`] and `weighted_loss.rs`.
+
+#[cfg(feature = "unstable")]
+use super::case::*;
+use super::weighted_loss::{WeightedElements, weighted_loss};
+use super::{Activation, Real};
+
+weighted_loss! {
+    name: "weighted_huber",
+    params: {
+        /// [`super::Activation::code`] of the output.
+        activation: u32 = |slot| (slot % 4) as u32,
+        /// Where the square turns into a line.
+        delta: f32 = |_| 0.75,
+    },
+    source: [wgsl!("shared/activation.wgsl"), wgsl!("huber.wgsl")],
+    reference: reference,
+    case: { logits: 3.0, targets: |c, count| c.random(count, 1.0), },
+    benches: [("256 x 784", [256, 784, 1, 0])],
+}
+
+#[allow(clippy::too_many_arguments)]
+fn reference<T: Real>(
+    p: &Params,
+    state: &mut [u32],
+    logits: &[T],
+    targets: &[T],
+    weights: &[T],
+    d_logits: &mut [T],
+    history: &mut [T],
+) {
+    let size = [p.rows, p.outputs, p.groups];
+    let (activation, delta) = (Activation::from_code(p.activation), T::from_f32(p.delta));
+    let half = T::from_f32(0.5);
+    WeightedElements { size, state, logits, targets, weights, d_logits, history }.of_terms(
+        1.0,
+        |z, y| {
+            let mut answer = [z];
+            activation.apply_all(&mut answer);
+            let e = answer[0] - y;
+            let far = e.abs();
+            let loss = if far > delta { delta * (far - half * delta) } else { half * e * e };
+            // Written so that a NaN stays one.
+            let mut derivative = [match () {
+                () if e > delta => delta,
+                () if e < -delta => -delta,
+                () => e,
+            }];
+            activation.scale_by_derivative(&mut derivative, &answer);
+            (loss, derivative[0], false)
+        },
+    );
+}

@@ -1,0 +1,43 @@
+//! Mean squared error with a weight for each row: see [`super::mse`] and `weighted_loss.rs`.
+
+#[cfg(feature = "unstable")]
+use super::case::*;
+use super::weighted_loss::{WeightedElements, weighted_loss};
+use super::{Activation, Real};
+
+weighted_loss! {
+    name: "weighted_mse",
+    params: {
+        /// [`super::Activation::code`] of the output.
+        activation: u32 = |slot| (slot % 4) as u32,
+    },
+    source: [wgsl!("shared/activation.wgsl"), wgsl!("mse.wgsl")],
+    reference: reference,
+    case: { logits: 3.0, targets: |c, count| c.random(count, 1.0), },
+    benches: [("256 x 784", [256, 784, 1, 0])],
+}
+
+#[allow(clippy::too_many_arguments)]
+fn reference<T: Real>(
+    p: &Params,
+    state: &mut [u32],
+    logits: &[T],
+    targets: &[T],
+    weights: &[T],
+    d_logits: &mut [T],
+    history: &mut [T],
+) {
+    let size = [p.rows, p.outputs, p.groups];
+    let activation = Activation::from_code(p.activation);
+    WeightedElements { size, state, logits, targets, weights, d_logits, history }.of_terms(
+        2.0,
+        |z, y| {
+            let mut answer = [z];
+            activation.apply_all(&mut answer);
+            let e = answer[0] - y;
+            let mut derivative = [e];
+            activation.scale_by_derivative(&mut derivative, &answer);
+            (e * e, derivative[0], false)
+        },
+    );
+}

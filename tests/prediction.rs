@@ -1,0 +1,67 @@
+//! Predictions: what an answer does not depend on.
+
+mod common;
+
+use wgslearn::{Activation, Device, Input, Layer, Loss, Model, Predictor, Rows};
+
+const ROWS: usize = 300;
+
+fn models() -> Vec<Model> {
+    let ids = Input::Ids { length: 13 };
+    let values = Input::Matrix { features: 700 };
+    let softmax = || Layer::dense(11, Activation::Softmax);
+    let relu = |units| Layer::dense(units, Activation::Relu);
+    let classes = Loss::CategoricalCrossentropy;
+    [
+        (ids, vec![Layer::embedding(90, 24), Layer::mean_pool(), relu(33), softmax()], classes),
+        (ids, vec![Layer::embedding(90, 61), Layer::flatten(), relu(330), softmax()], classes),
+        (values, vec![relu(341), Layer::layer_norm(), relu(9), relu(700)], Loss::Mse),
+        (values, vec![Layer::dense(1, Activation::Sigmoid)], Loss::BinaryCrossentropy),
+    ]
+    .into_iter()
+    .map(|(input, layers, loss)| Model::new(input, layers, loss, 7).expect("a model"))
+    .collect()
+}
+
+/// The outputs of the first `ROWS` rows, asked for `at_once` at a time.
+fn outputs(model: &Model, device: &Device, at_once: usize) -> Vec<f32> {
+    let width = model.input().width();
+    let ids: Vec<u32> = (0..ROWS * width).map(|i| (i * 7919 / 3 % 90) as u32).collect();
+    let values: Vec<f32> = ids.iter().map(|&id| id as f32 / 45.0 - 1.0).collect();
+    let mut predictor = Predictor::new(model, device).expect("a predictor");
+    let mut outputs = vec![0.0; ROWS * model.outputs()];
+    for (i, outputs) in outputs.chunks_mut(at_once * model.outputs()).enumerate() {
+        let first = i * at_once * width;
+        let end = first + outputs.len() / model.outputs() * width;
+        let rows = match model.input() {
+            Input::Ids { .. } => Rows::Ids(&ids[first..end]),
+            Input::Matrix { .. } => Rows::Matrix(&values[first..end]),
+        };
+        predictor.predict_into(rows, outputs).expect("answered");
+    }
+    outputs
+}
+
+/// One row, a few and a batch are routines of their own, and products of few rows a loop of their own.
+#[test]
+fn an_answer_has_the_same_bits_however_many_rows_are_asked_for() {
+    for (n, model) in models().iter().enumerate() {
+        let whole = outputs(model, &Device::cpu(), ROWS);
+        for at_once in [1, 2, 3, 7, 8, 9, 100, 264] {
+            let some = outputs(model, &Device::cpu(), at_once);
+            let differs = (0..whole.len()).find(|&i| some[i].to_bits() != whole[i].to_bits());
+            assert_eq!(differs, None, "model {n}, {at_once} rows at once");
+        }
+    }
+}
+
+#[test]
+fn an_adapter_answers_as_the_cpu_does() {
+    for model in models() {
+        let (wanted, found) =
+            (outputs(&model, &Device::cpu(), ROWS), outputs(&model, common::gpu(), 9));
+        let differs = (0..wanted.len())
+            .find(|&i| (wanted[i] - found[i]).abs() > 2e-5 * (1.0 + wanted[i].abs()));
+        assert_eq!(differs, None);
+    }
+}
