@@ -354,7 +354,7 @@ pub(super) fn load_rows_and_targets(config: &RunConfig, given: Given) -> Result<
     let (data, given) = (&config.data, given.preprocessor());
     let Some(target_path) = &data.targets else {
         return Err(Error::usage(
-            "images have no labels to learn: train an autoencoder of them (`wgslearn train autoencoder`), or name target images (`wgslearn train translate`)",
+            "images are no texts: train a classifier of them (`wgslearn train images`), an autoencoder (`wgslearn train autoencoder`), or name target images (`wgslearn train translate`)",
         ));
     };
     let of_run = Reading::of_run(config);
