@@ -27,8 +27,8 @@ fn store(part: u32, row: u32, column: u32, sum: f32) {
     let place = place_of(params.first_picture, row);
     let filters = params.groups * params.units;
     let pixel = (place.picture * params.target_height + place.line) * params.columns + place.column;
-    let filter = part * params.units + column;
-    let at = pixel * filters + filter;
+    let unit = part * params.units + column;
+    let at = pixel * filters + unit;
     let all = params.taps_y * params.taps_x * params.channels;
     var z = sum;
     if params.first_term > 0u {
@@ -39,7 +39,7 @@ fn store(part: u32, row: u32, column: u32, sum: f32) {
             z *= activation_derivative(params.activation, values[at]);
         } else {
             if params.bias == 1u {
-                z += weights[all * filters + filter];
+                z += weights[all * filters + unit];
             }
             z = activate(params.activation, z);
         }

@@ -12,7 +12,7 @@ fn group_of(part: u32) -> u32 {
     return part - quotient(part, params.groups) * params.groups;
 }
 
-fn first_picture(part: u32) -> u32 {
+fn picture_of(part: u32) -> u32 {
     return quotient(part, params.groups) * params.part_pictures;
 }
 
@@ -21,20 +21,20 @@ fn kernel_rows() -> u32 {
 }
 
 fn product_size(part: u32) -> vec3u {
-    let pictures = min(params.part_pictures, params.pictures - first_picture(part));
+    let pictures = min(params.part_pictures, params.pictures - picture_of(part));
     let places = pictures * params.lines * params.columns;
     return vec3u(kernel_rows() + params.bias, params.units, places);
 }
 
 fn load_a(part: u32, row: u32, k: u32) -> f32 {
-    let place = place_of(first_picture(part), k);
+    let place = place_of(picture_of(part), k);
     let element = patch_element(place, group_of(part), term_of(row));
-    let patch = select(0.0, source[element.at], element.inside);
-    return select(patch, 1.0, row == kernel_rows());
+    let found = select(0.0, source[element.at], element.inside);
+    return select(found, 1.0, row == kernel_rows());
 }
 
 fn load_b(part: u32, k: u32, column: u32) -> f32 {
-    let place = place_of(first_picture(part), k);
+    let place = place_of(picture_of(part), k);
     let pixel = (place.picture * params.target_height + place.line) * params.columns + place.column;
     return d_output[(pixel * params.groups + group_of(part)) * params.units + column];
 }

@@ -1,9 +1,12 @@
 // Negative sampling (Mikolov et al. 2013): for each sample, with h = hidden[s, :] and its targets t,
-// of which the first is right (y = 1) and the others are wrong (y = 0), loss
+// of which the first `positives` are right (y = 1) and the others are wrong (y = 0), loss
 // -sum_t ln sigmoid((2 y - 1) h . table[t, :]). Writes the derivative by each product,
 // factors[s, t] = sigmoid(h . table[t, :]) - y, and by h, d_hidden[s, :] = sum_t factors[s, t]
 // table[t, :]. Targets of 0, and samples whose first target is 0, count nothing. Workgroup g writes
 // history[slot, g] = (sum of losses, samples that count); the host adds the groups and divides.
+//
+// Of several right targets the wrong ones are shared: each counts `weight` times as often as there are right ones
+// (Ji et al. 2016).
 //
 // The binding holds `rows` rows of the table from `first` on: a table larger than a binding is taken in pieces, each
 // adding (`adds`) to the sums of those before. The last has the step's `words`, the others 0, and ends the step. One
@@ -24,6 +27,11 @@ fn main(
                 d_hidden[h + c] = 0.0;
             }
         }
+        var right = 0.0;
+        for (var t = 0u; t < params.positives; t++) {
+            right += select(0.0, 1.0, ids[first + t] != 0u);
+        }
+        let wrong = select(params.weight * right, 1.0, params.positives == 1u);
         for (var t = 0u; t < params.targets; t++) {
             let id = ids[first + t];
             if id == 0u {
@@ -39,15 +47,17 @@ fn main(
             for (var c = 0u; c < params.units; c++) {
                 product = fma(hidden[h + c], table[row + c], product);
             }
-            let y = select(0.0, 1.0, t == 0u);
-            let factor = sigmoid_f32(product) - y;
+            let is_right = t < params.positives;
+            let y = select(0.0, 1.0, is_right);
+            let weight = select(wrong, 1.0, is_right);
+            let factor = weight * (sigmoid_f32(product) - y);
             factors[first + t] = factor;
-            totals.x += max(product, 0.0) - product * y + ln_1p_f32(exp_f32(-abs(product)));
+            totals.x += weight * (max(product, 0.0) - product * y + ln_1p_f32(exp_f32(-abs(product))));
             for (var c = 0u; c < params.units; c++) {
                 d_hidden[h + c] = fma(factor, table[row + c], d_hidden[h + c]);
             }
         }
-        totals.y = select(0.0, 1.0, params.adds == 0u && ids[first] != 0u);
+        totals.y = select(0.0, right, params.adds == 0u);
     }
     totals = reduce(local, totals);
     if local == 0u {

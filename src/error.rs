@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::printable::printable_field;
+use crate::printable::{printable, printable_field};
 
 /// The library's result.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -40,8 +40,8 @@ pub enum Error {
     #[error("{}", printable_field(.0))]
     Model(String),
 
-    /// A device is missing, or too small for what it was asked.
-    #[error("{0}")]
+    /// A device is missing, or too small for what it was asked; a driver may say why in several lines.
+    #[error("{}", printable(.0))]
     Device(String),
 
     /// A device failed while it was used.
@@ -49,7 +49,7 @@ pub enum Error {
     Fault(DeviceFault),
 
     /// Training went wrong: there is nothing to train on, or nothing that can be learned.
-    #[error("{0}")]
+    #[error("{}", printable(.0))]
     Training(String),
 
     /// A loss or a weight became NaN or infinite.

@@ -173,7 +173,7 @@ fn word_vectors_go_on_from_a_lost_device_to_the_same_bits() {
         (0..4000).map(|i| if i % 19 == 18 { 0 } else { 2 + i * i % 89 }).collect();
     let mut counts = vec![0; 91];
     tokens.iter().for_each(|&id| counts[id as usize] += 1);
-    let stream = WordStream { tokens, counts, first_word: 2 };
+    let stream = WordStream { tokens, counts, first_word: 2, ..WordStream::default() };
     for method in [WordMethod::Skipgram, WordMethod::Cbow] {
         let trainer =
             WordTrainer { method, units: 12, words_per_step: 128, ..WordTrainer::default() };
@@ -198,7 +198,7 @@ fn words() -> WordStream {
         (0..6000).map(|i| if i % 19 == 18 { 0 } else { 2 + i * i % 1999 }).collect();
     let mut counts = vec![0; 2001];
     tokens.iter().for_each(|&id| counts[id as usize] += 1);
-    WordStream { tokens, counts, first_word: 2 }
+    WordStream { tokens, counts, first_word: 2, ..WordStream::default() }
 }
 
 #[test]
@@ -430,6 +430,17 @@ fn a_batch_in_parts_is_the_whole_batch_to_rounding() {
             }
         }
     }
+    // Rows of different lengths have no parts, which is said.
+    let mut run = runs().remove(0);
+    let Inputs::Ids { values, .. } = run.training.inputs() else { panic!("ids") };
+    let (rows, values) = (run.training.rows(), values.clone());
+    let inputs =
+        Inputs::Ragged { ends: (1..=rows).map(|row| 6 * row).collect(), values, length: 6 };
+    let targets = Targets::Values { values: run.training.target_values().to_vec(), width: 1 };
+    run.training = dataset(inputs, targets);
+    run.fit(&device, None).expect("a whole batch");
+    let error = run.fit(&device, Some(3)).expect_err("a part").to_string();
+    assert!(error.contains("micro_batch") && error.contains("different lengths"), "{error}");
     let error = runs()[0].fit(&device, Some(0)).expect_err("no rows").to_string();
     assert!(error.contains("micro_batch is 0"), "{error}");
 }

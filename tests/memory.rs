@@ -95,8 +95,8 @@ fn what_is_told_is_what_a_session_makes() {
     let told = Memory::of_training(&model, &trainer).expect("memory");
     // Targets are classes here, of one number a row; what is told is for as many as outputs.
     assert_eq!(told.bytes, made + 16 * 2 * 4);
-    assert!(told.values * 4 < told.unshared_values * 3, "{told:?}");
+    assert!(told.values * 6 < told.unshared_values * 5, "{told:?}");
     let prediction = Memory::of_prediction(&model, 16).expect("memory");
-    assert!(prediction.values * 3 < prediction.unshared_values, "{prediction:?}");
+    assert!(prediction.values * 3 < prediction.unshared_values * 2, "{prediction:?}");
     assert!(prediction.bytes < told.bytes);
 }

@@ -158,7 +158,12 @@ fn classes_are_whole_numbers_in_range() {
 
 #[test]
 fn words_that_are_not_counted_are_refused() {
-    let stream = WordStream { tokens: vec![2, 3, 9], counts: vec![0, 0, 1, 1], first_word: 2 };
+    let stream = WordStream {
+        tokens: vec![2, 3, 9],
+        counts: vec![0, 0, 1, 1],
+        first_word: 2,
+        ..WordStream::default()
+    };
     let fit = WordTrainer::default().fit(&stream, &Device::cpu(), &mut |_| {});
     refused(fit, &["place 2", "id 9"]);
 }

@@ -47,7 +47,7 @@ fn a_program_describes_a_run_as_the_command_line_does() {
     let mut settings = Settings::new(RunKind::Text, "reviews.csv");
     settings.training.epochs = Some(3);
     let config = settings.resolve().expect("complete");
-    assert_eq!((config.training.epochs, config.training.batch_size), (3, 64));
+    assert_eq!((config.training.epochs, config.training.batch_size), (3, None));
     assert_eq!(config.model.dropout, 0.5);
     // Without rows to validate on there is no patience.
     settings.data.validation_split = Some(0.0);

@@ -268,16 +268,30 @@ fn for_statements(block: &naga::Block, each: &mut dyn FnMut(&naga::Statement)) {
     }
 }
 
+/// SPIR-V 1.3, as wgpu has it for Vulkan 1.1, is also written to the folder that `WGSLEARN_SPIRV` names: `scripts/test-browser`
+/// has it validated.
 #[test]
 fn shaders_translate_for_vulkan_metal_and_dx12() {
+    let folder = std::env::var_os("WGSLEARN_SPIRV").map(std::path::PathBuf::from);
+    if let Some(folder) = &folder {
+        std::fs::create_dir_all(folder).expect("a folder");
+    }
+    let mut number = 0;
     for (kernel, variant, module) in modules() {
         let place = format!("{} ({variant})", kernel.name);
         let info = Validator::new(ValidationFlags::all(), capabilities(kernel, variant))
             .validate(&module)
             .unwrap_or_else(|error| panic!("{place}: {error:?}"));
-        let spirv = naga::back::spv::write_vec(&module, &info, &Default::default(), None)
+        let options = naga::back::spv::Options { lang_version: (1, 3), ..Default::default() };
+        let spirv = naga::back::spv::write_vec(&module, &info, &options, None)
             .unwrap_or_else(|error| panic!("{place}, SPIR-V: {error}"));
         assert_eq!(spirv.first(), Some(&0x0723_0203), "{place}: SPIR-V's magic number");
+        if let Some(folder) = &folder {
+            number += 1;
+            let file = folder.join(format!("{}.{variant}.{number}.spv", kernel.name));
+            let bytes: Vec<u8> = spirv.iter().flat_map(|word| word.to_le_bytes()).collect();
+            std::fs::write(file, bytes).expect("written");
+        }
         let options =
             naga::back::msl::Options { fake_missing_bindings: true, ..Default::default() };
         let (msl, _) = naga::back::msl::write_string(&module, &info, &options, &Default::default())

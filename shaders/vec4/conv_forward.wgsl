@@ -23,8 +23,8 @@ fn store(part: u32, row: u32, column_4: u32, sums: vec4f) {
     let place = place_of(params.first_picture, row);
     let units_4 = params.units / 4u;
     let pixel = (place.picture * params.target_height + place.line) * params.columns + place.column;
-    let filter_4 = part * units_4 + column_4;
-    let at = pixel * params.groups * units_4 + filter_4;
+    let unit_4 = part * units_4 + column_4;
+    let at = pixel * params.groups * units_4 + unit_4;
     let all = params.taps_y * params.taps_x * params.channels;
     var z = sums;
     if params.first_term > 0u {
@@ -36,7 +36,7 @@ fn store(part: u32, row: u32, column_4: u32, sums: vec4f) {
             z *= activation_derivative_4(params.activation, y);
         } else {
             if params.bias == 1u {
-                z += weights[all * params.groups * units_4 + filter_4];
+                z += weights[all * params.groups * units_4 + unit_4];
             }
             z = activate_4(params.activation, z);
         }

@@ -24,7 +24,7 @@ pub use faults::Fault;
 pub use device::{AdapterInfo, Device, DeviceKind, list_adapters, no_gpu_note};
 pub use gpu::GpuExecutor;
 #[cfg(feature = "unstable")]
-pub use measure::{Ceilings, measure, measure_within};
+pub use measure::{Ceilings, measure, measure_roughly, measure_variant};
 #[cfg(feature = "unstable")]
 pub use survey::{AdapterReport, survey_adapters};
 #[cfg(feature = "unstable")]

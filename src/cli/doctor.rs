@@ -48,7 +48,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
         print_adapters(&adapters)?;
     }
     let device = Device::open_unchecked(&options.device.device)?;
-    let ceilings = Ceilings::measure(&device)?;
+    let ceilings = Ceilings::roughly(&device)?;
     if !options.json {
         print(format_args!(
             "{}: copy {:.1} GB/s, multiply-add {:.1} GFLOP/s",

@@ -67,7 +67,8 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     };
     let targets = options.targets.as_deref();
     let found = evaluate(&model, &options.data, targets, &columns, options.skip_unknown, &device)?;
-    tell(&found.account, false);
+    // Its rows are in the object.
+    tell(&found.account, options.json);
     if let Some(path) = &options.mistakes {
         match found.mistakes.is_empty() && !model.labels.is_empty() {
             true => note(format_args!(

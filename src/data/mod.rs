@@ -15,6 +15,7 @@ mod separated;
 mod source;
 mod table;
 mod table_encoder;
+mod vectors;
 
 pub(crate) use account::NAMED;
 pub use account::{Account, LeftOut, lines_as_words, numbers_as_words};
@@ -38,3 +39,8 @@ pub(crate) use source::{ByteSource, extension, is_packed};
 pub use table::{Table, TableColumns, TableTask, column_names, read_columns, read_table};
 pub(crate) use table::{column_names_of, read_columns_of, unknown_categories};
 pub use table_encoder::{ColumnKind, Missing, TableEncoder, TargetColumn};
+pub(crate) use vectors::{
+    Architecture, FasttextArguments, FasttextFile, FasttextLoss, fasttext_bytes, is_fasttext,
+    read_word_vectors,
+};
+pub use vectors::{VectorFormat, WordVectorTable, words_beside, write_word_vectors};

@@ -376,6 +376,10 @@ impl<T: Real> Patches<'_, T> {
 
     /// Writes the rows of these places, `stride` elements apart; what lies between rows is left alone.
     pub fn pack(&self, places: Range<usize>, stride: usize, to: &mut [T]) {
+        // A phase may see no element of the kernel.
+        if self.terms() == 0 {
+            return;
+        }
         super::vectorised(
             #[inline(always)]
             || match (self.channels == self.source_channels && self.dilation[1] == 1, self.channels) {
@@ -444,6 +448,78 @@ impl<T: Real> Patches<'_, T> {
         }
     }
 
+    /// Whether a place's patches are so short runs of the source that terms are better packed one by one.
+    pub fn is_narrow(&self) -> bool {
+        self.channels <= 4
+    }
+
+    /// Writes the columns of these places, a term behind another, `stride` elements apart: for few channels, of which a line
+    /// of places makes longer runs than a place does.
+    pub fn pack_terms(&self, places: Range<usize>, stride: usize, to: &mut [T]) {
+        super::vectorised(
+            #[inline(always)]
+            || {
+                let mut place = places.start;
+                while place < places.end {
+                    let [picture, line, column] = self.place(place);
+                    let count = (self.places[1] - column).min(places.end - place);
+                    self.pack_line([picture, line], column..column + count, stride, &mut to[place - places.start..]);
+                    place += count;
+                }
+            },
+        );
+    }
+
+    /// Columns of one line.
+    #[inline(always)]
+    fn pack_line(&self, [picture, line]: [usize; 2], columns: Range<usize>, stride: usize, to: &mut [T]) {
+        let step = self.step[1] as usize * self.source_channels;
+        // The first column whose tap reads an element from `x` on.
+        let reaches = |x: isize| {
+            let column = (x + self.step[1] - 1).div_euclid(self.step[1]);
+            column.clamp(columns.start as isize, columns.end as isize) as usize
+        };
+        for tap_y in 0..self.taps[0] {
+            let start = self.line_of(picture, line, tap_y);
+            for tap_x in 0..self.taps[1] {
+                let offset = self.offset[1] + tap_x as isize * self.dilation[1];
+                let inside = reaches(-offset)..reaches(self.size[1] as isize - offset);
+                let tap = (tap_y * self.taps[1] + tap_x) * self.channels;
+                for channel in 0..self.channels {
+                    let to = &mut to[(tap + channel) * stride..][..columns.len()];
+                    let Some(start) = start.filter(|_| inside.start < inside.end) else {
+                        to.fill(T::ZERO);
+                        continue;
+                    };
+                    let (before, rest) = to.split_at_mut(inside.start - columns.start);
+                    let (to, behind) = rest.split_at_mut(inside.len());
+                    before.fill(T::ZERO);
+                    behind.fill(T::ZERO);
+                    let x = inside.start as isize * self.step[1] + offset;
+                    let from = start + x as usize * self.source_channels + self.first_channel + channel;
+                    if step == 1 {
+                        to.copy_from_slice(&self.source[from..][..inside.len()]);
+                    } else {
+                        let source = self.source[from..].iter().step_by(step);
+                        to.iter_mut().zip(source).for_each(|(to, &from)| *to = from);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Packs these places, by rows or, where that is better, by terms; returns the strides of the packed matrix (place, term).
+    /// `to` holds `stride_of` elements a place, of `most` places.
+    pub fn pack_either(&self, places: Range<usize>, most: usize, to: &mut [T]) -> [usize; 2] {
+        if self.is_narrow() {
+            self.pack_terms(places, most, to);
+            return [1, most];
+        }
+        let stride = stride_of::<T>(self.terms());
+        self.pack(places, stride, to);
+        [stride, 1]
+    }
+
     /// Tap by tap.
     #[inline(always)]
     fn pack_taps(&self, places: Range<usize>, stride: usize, to: &mut [T]) {
@@ -468,9 +544,10 @@ impl<T: Real> Patches<'_, T> {
     }
 }
 
-/// Places whose patches are packed at once: those of `terms` elements that stay in the second cache.
-pub(super) fn block_of<T>(terms: usize) -> usize {
-    ((384 << 10) / (size_of::<T>() * terms.max(1)) / 12 * 12).clamp(12, 1008)
+/// Places whose patches of `terms` elements are packed at once: those that stay in the second cache with their `width`
+/// results.
+pub(super) fn block_of<T>(terms: usize, width: usize) -> usize {
+    ((256 << 10) / (size_of::<T>() * (terms + width).max(1)) / 12 * 12).clamp(12, 504)
 }
 
 /// Elements from one packed row to the next: rows a multiple of 1 KiB apart would meet in the cache.

@@ -109,10 +109,11 @@ fn reference<T: Real>(p: &Params, source: &[T], weights: &[T], values: &[T], out
         let output = &mut output[first * filters..][..stretch * filters];
         let values = if p.derivative == 1 { &values[first * filters..] } else { values };
         let depthwise = p.groups > 1 && p.units == 1 && p.channels == 1;
-        let (block, stride) = (block_of::<T>(all), stride_of::<T>(all));
+        let (block, stride) = (block_of::<T>(all, filters), stride_of::<T>(all));
         for_blocks(output, filters, block, all * filters, |place, output| {
             let count = output.len() / filters;
-            let mut rows = vec![T::ZERO; if depthwise { 0 } else { block.min(count) * stride }];
+            let most = block.min(count).max(12);
+            let mut rows = vec![T::ZERO; if depthwise { 0 } else { most * stride }];
             for (i, output) in output.chunks_mut(block * filters).enumerate() {
                 let places = place + i * block..place + i * block + output.len() / filters;
                 if depthwise {
@@ -121,19 +122,24 @@ fn reference<T: Real>(p: &Params, source: &[T], weights: &[T], values: &[T], out
                 }
                 for group in 0..if depthwise { 0 } else { p.groups as usize } {
                     let patches = patches!(p, source, picture, group);
-                    patches.pack(places.clone(), stride, &mut rows);
+                    let [rs, cs] = patches.pack_either(places.clone(), most, &mut rows);
                     let product = Product {
                         size: [places.len(), units, terms],
-                        a: &rows[first_term..],
-                        a_strides: [stride, 1],
+                        a: &rows[first_term * cs..],
+                        a_strides: [rs, cs],
                         b: &kernel[first_term * filters + group * units..],
                         b_strides: [filters, 1],
-                        begin: if first_term > 0 { Begin::Accumulate } else { Begin::Zero },
+                        begin: match first_term {
+                            0 if is_last && !bias.is_empty() => Begin::Row(&bias[group * units..]),
+                            0 => Begin::Zero,
+                            _ => Begin::Accumulate,
+                        },
                     };
                     T::product_block(&product, &mut output[group * units..], filters);
                 }
                 if is_last {
                     let values = if p.derivative == 1 { &values[places.start * filters..] } else { values };
+                    let bias = if depthwise || first_term > 0 { bias } else { &[] };
                     conv::end(activation, p.derivative == 1, bias, values, output);
                 }
             }

@@ -150,7 +150,7 @@ fn reference<T: Real>(p: &Params, source: &[T], weights: &[T], values: &[T], out
     }
     let picture_len = p.target_height as usize * p.target_width as usize * width;
     let picture_values = |n: usize| if p.derivative == 1 { &values[n * picture_len..] } else { values };
-    let (block, stride) = (block_of::<T>(all), stride_of::<T>(all));
+    let (block, stride) = (block_of::<T>(all, width), stride_of::<T>(all));
     let [lines, columns] = [p.lines, p.columns].map(|n| n as usize);
     let is_dense = p.target_step_y == 1 && p.target_step_x == 1;
     // Some lines of the phase, in what begins with the first of them in a picture.
@@ -158,7 +158,7 @@ fn reference<T: Real>(p: &Params, source: &[T], weights: &[T], values: &[T], out
         let mut p = *p;
         (p.first_line, p.lines) = (first_line as u32, lines as u32);
         let patches = |group| patches!(p, source, first_picture, group);
-        let some = block.min(places);
+        let some = block.min(places).max(12);
         let mut rows = vec![T::ZERO; if depthwise { 0 } else { some * stride }];
         let mut sums = vec![T::ZERO; if is_dense { 0 } else { some * width }];
         for start in (0..places).step_by(block) {
@@ -180,11 +180,11 @@ fn reference<T: Real>(p: &Params, source: &[T], weights: &[T], values: &[T], out
                 conv::depthwise(&patches(0), block.clone(), kernel, |tap| p.element(tap), (first_term, terms), whole);
             }
             for group in 0..if depthwise { 0 } else { groups } {
-                patches(group).pack(block.clone(), stride, &mut rows);
+                let [rs, cs] = patches(group).pack_either(block.clone(), some, &mut rows);
                 let product = Product {
                     size: [block.len(), units, terms],
-                    a: &rows[first_term..],
-                    a_strides: [stride, 1],
+                    a: &rows[first_term * cs..],
+                    a_strides: [rs, cs],
                     b: &turned[group * all * units + first_term * units..],
                     b_strides: [units, 1],
                     begin: if first_term > 0 { Begin::Accumulate } else { Begin::Zero },

@@ -99,7 +99,7 @@ fn reference<T: Real>(p: &Params, source: &[T], d_output: &[T], gradient: &mut [
     let gradient = &mut gradient[p.first_part as usize * part_len..][..p.parts() as usize * part_len];
     let depthwise = groups > 1 && units == 1 && p.channels == 1;
     let size = terms + p.bias as usize;
-    let (block, stride) = (block_of::<T>(size), stride_of::<T>(size));
+    let (block, stride) = (block_of::<T>(size, units), stride_of::<T>(size));
     let [whole, band] = [p.target_height, p.lines].map(|lines| lines as usize * columns);
     let part_pictures = p.part_pictures as usize;
     let sum = |(part, gradient): (usize, &mut [T])| {
@@ -120,11 +120,21 @@ fn reference<T: Real>(p: &Params, source: &[T], d_output: &[T], gradient: &mut [
                 let places = place..stretch.min(place + block);
                 for group in 0..groups {
                     let patches = patches!(p, source, picture, group);
-                    patches.pack(places.clone(), stride, &mut rows);
+                    // By terms the ones are the last row, of as many places as a block has.
+                    let a_strides = match patches.is_narrow() {
+                        true => {
+                            patches.pack_terms(places.clone(), block, &mut rows);
+                            [block, 1]
+                        }
+                        false => {
+                            patches.pack(places.clone(), stride, &mut rows);
+                            [1, stride]
+                        }
+                    };
                     let product = Product {
                         size: [size, units, places.len()],
                         a: &rows,
-                        a_strides: [1, stride],
+                        a_strides,
                         b: &d_output[place * filters + group * units..],
                         b_strides: [filters, 1],
                         begin: if start + place > 0 { Begin::Accumulate } else { Begin::Zero },
@@ -149,7 +159,7 @@ fn case(c: &mut Case, sizes: Sizes) -> Dispatch {
     let bias = !sizes[1].is_multiple_of(3);
     let (launches, parts) = match c.is_bench() {
         true => conv.gradient_weights(true),
-        false => conv.gradient_weights_by(bias, 2, if sizes[0] % 2 == 0 { 20 } else { 1 << 16 }),
+        false => conv.gradient_weights_by(bias, 2, if sizes[0].is_multiple_of(2) { 20 } else { 1 << 16 }),
     };
     let params = launches[sizes[0] % launches.len()];
     let places = conv.pictures * conv.output[0] * conv.output[1];

@@ -348,7 +348,9 @@ macro_rules! blocked {
                 fn with_simd<S: Simd>(self, simd: S) {
                     let Whole { p, c, c_stride, finish, alone } = self;
                     let [m, n, k] = p.size;
-                    let (width, tile) = (2 * S::$lanes, rows_of_a_tile::<S>());
+                    // One vector where that holds all columns: of two, half would be computed in vain.
+                    let width = if n <= S::$lanes { S::$lanes } else { 2 * S::$lanes };
+                    let tile = rows_of_a_tile::<S>();
                     let c = Shared(c.as_mut_ptr());
                     let region =
                         Region { simd, p, c, c_stride, finish, shape: Shape::new(k, width) };
@@ -579,7 +581,7 @@ macro_rules! blocked {
                         && ((meet || cs >= 256) && columns.len() > 1 || columns.len() > 16);
                     if !packs {
                         let a = A { values: &p.a[work.from * cs..], layout: Layout::InPlace };
-                        return tiles(simd, work, a, rows, columns);
+                        return tiles_of_width(simd, work, a, rows, columns);
                     }
                     let count = rows.len();
                     with_packed(1, count * depth, |packed| {
@@ -608,7 +610,7 @@ macro_rules! blocked {
                         let whole = count / tile * tile;
                         let layout =
                             Layout::Packed { first: rows.start, whole, rest: count - whole };
-                        tiles(simd, work, A { values: packed, layout }, rows, columns);
+                        tiles_of_width(simd, work, A { values: packed, layout }, rows, columns);
                     });
                 }
             }
@@ -646,16 +648,31 @@ macro_rules! blocked {
                 }
             }
 
-            /// The tiles of a block.
+            /// The tiles of a block, of panels one vector wide or two.
             #[inline(always)]
-            fn tiles<S: Simd>(
+            fn tiles_of_width<S: Simd>(
                 simd: S,
                 work: &Work<'_>,
                 a: A<'_>,
                 rows: Range<usize>,
                 columns: Range<usize>,
             ) {
-                let (width, depth) = (2 * S::$lanes, work.depth);
+                match work.p.size[1] <= S::$lanes {
+                    true => tiles::<S, 1>(simd, work, a, rows, columns),
+                    false => tiles::<S, 2>(simd, work, a, rows, columns),
+                }
+            }
+
+            /// The tiles of a block, of panels V vectors wide.
+            #[inline(always)]
+            fn tiles<S: Simd, const V: usize>(
+                simd: S,
+                work: &Work<'_>,
+                a: A<'_>,
+                rows: Range<usize>,
+                columns: Range<usize>,
+            ) {
+                let (width, depth) = (V * S::$lanes, work.depth);
                 let n = work.p.size[1];
                 for panel in columns.clone() {
                     let b =
@@ -668,12 +685,12 @@ macro_rules! blocked {
                         let tile = Tile { work, a, strides, b, row, column };
                         // One instance for each number of rows, so that none is computed in vain.
                         row += match (size_of::<S::$vector>(), left) {
-                            (64, 12..) => tile.run::<S, 12>(simd),
-                            (_, 8..) if size_of::<S::$vector>() == 64 => tile.run::<S, 8>(simd),
-                            (_, 6..) => tile.run::<S, 6>(simd),
-                            (_, 4..) => tile.run::<S, 4>(simd),
-                            (_, 2..) => tile.run::<S, 2>(simd),
-                            _ => tile.run::<S, 1>(simd),
+                            (64, 12..) => tile.run::<S, 12, V>(simd),
+                            (_, 8..) if size_of::<S::$vector>() == 64 => tile.run::<S, 8, V>(simd),
+                            (_, 6..) => tile.run::<S, 6, V>(simd),
+                            (_, 4..) => tile.run::<S, 4, V>(simd),
+                            (_, 2..) => tile.run::<S, 2, V>(simd),
+                            _ => tile.run::<S, 1, V>(simd),
                         };
                     }
                 }
@@ -704,24 +721,25 @@ macro_rules! blocked {
             impl Tile<'_> {
                 /// R rows of a panel's width; returns R.
                 #[inline(always)]
-                fn run<S: Simd, const R: usize>(self, simd: S) -> usize {
+                fn run<S: Simd, const R: usize, const V: usize>(self, simd: S) -> usize {
                     let Tile { work, a, strides: [rs, cs], b, row, column } = self;
                     let (b, _) = S::as_simd(b);
                     let depth = work.depth;
                     assert!(depth == 0 || (R - 1) * rs + (depth - 1) * cs < a.len(), "a tile of A");
                     let zero = simd.$splat(0.0);
-                    let mut sums = [[zero; 2]; R];
-                    for (k, b) in b.chunks_exact(2).take(depth).enumerate() {
+                    let mut sums = [[zero; V]; R];
+                    for (k, b) in b.chunks_exact(V).take(depth).enumerate() {
                         for r in 0..R {
                             // SAFETY: r <= R - 1 and k <= depth - 1, so the assert above holds it.
                             #[allow(unsafe_code)]
                             let value = unsafe { *a.get_unchecked(r * rs + k * cs) };
                             let value = simd.$splat(value);
-                            sums[r][0] = simd.$mul_add(value, b[0], sums[r][0]);
-                            sums[r][1] = simd.$mul_add(value, b[1], sums[r][1]);
+                            for v in 0..V {
+                                sums[r][v] = simd.$mul_add(value, b[v], sums[r][v]);
+                            }
                         }
                     }
-                    let columns = (2 * S::$lanes).min(work.p.size[1] - column);
+                    let columns = (V * S::$lanes).min(work.p.size[1] - column);
                     for (r, sums) in sums.iter().enumerate() {
                         // SAFETY: this block's own rows and columns, within C by `product`'s asserts.
                         #[allow(unsafe_code)]
@@ -734,23 +752,25 @@ macro_rules! blocked {
                             Begin::Accumulate => Some(&[]),
                             Begin::Row(row) => Some(&row[column..][..columns]),
                         };
-                        if columns == 2 * S::$lanes {
+                        if columns == V * S::$lanes {
                             let (c, _) = S::as_mut_simd(c);
                             match first {
                                 None => c.copy_from_slice(sums),
                                 Some([]) => {
-                                    c[0] = simd.$add(c[0], sums[0]);
-                                    c[1] = simd.$add(c[1], sums[1]);
+                                    for v in 0..V {
+                                        c[v] = simd.$add(c[v], sums[v]);
+                                    }
                                 }
                                 Some(first) => {
                                     let (first, _) = S::as_simd(first);
-                                    c[0] = simd.$add(first[0], sums[0]);
-                                    c[1] = simd.$add(first[1], sums[1]);
+                                    for v in 0..V {
+                                        c[v] = simd.$add(first[v], sums[v]);
+                                    }
                                 }
                             }
                             continue;
                         }
-                        let sums: &[$T] = bytemuck::cast_slice(sums);
+                        let sums: &[$T] = bytemuck::cast_slice(&sums[..]);
                         match first {
                             None => c.copy_from_slice(&sums[..columns]),
                             Some([]) => c.iter_mut().zip(sums).for_each(|(c, &sum)| *c += sum),

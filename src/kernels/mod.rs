@@ -90,6 +90,7 @@ pub mod smooth_targets;
 pub mod softmax;
 pub mod state;
 pub mod store_rows;
+pub mod subword_rows;
 pub mod sum_parts;
 pub mod sum_squares;
 pub mod take_columns;
@@ -189,6 +190,7 @@ pub static ALL: &[&Kernel] = &[
     &sum_parts::KERNEL,
     &sum_squares::KERNEL,
     &take_columns::KERNEL,
+    &subword_rows::KERNEL,
     &upsample_bilinear::KERNEL,
     &upsample_bilinear_gradient::KERNEL,
     &upsample_nearest::KERNEL,

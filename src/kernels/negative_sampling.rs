@@ -13,7 +13,7 @@ kernel! {
         samples: u32,
         /// Width of the vectors.
         units: u32,
-        /// Targets of a sample: the right word and its negatives.
+        /// Targets of a sample: the right words and their negatives.
         targets: u32,
         /// Workgroups, [`groups`].
         groups: u32,
@@ -25,6 +25,10 @@ kernel! {
         rows: u32,
         /// 1 to add to the sums of the pieces before.
         adds: u32,
+        /// Right words of a sample.
+        positives: u32,
+        /// How much a wrong word counts for each of several right ones.
+        weight: f32,
     },
     bindings: {
         /// The counters.
@@ -47,7 +51,7 @@ kernel! {
         wgsl!("shared/history.wgsl"), wgsl!("shared/reduce.wgsl"), wgsl!("negative_sampling.wgsl"),
     ],
     workgroups: |p| [p.groups, 1, 1],
-    loop_iterations: |p| (2 * p.targets as u64 + 2) * (p.units as u64 + 2),
+    loop_iterations: |p| (2 * p.targets as u64 + 2) * (p.units as u64 + 2) + p.positives as u64,
     reference: reference,
     case: case,
     benches: [
@@ -99,19 +103,24 @@ fn reference<T: Real>(
         }
         let samples = ids.chunks_exact(targets).zip(factors.chunks_exact_mut(targets));
         for (ids, factors) in samples {
+            let positives = p.positives as usize;
+            let right = ids[..positives].iter().filter(|&&id| id != 0).count();
+            let right = T::from_f32(right as f32);
+            let wrong = if positives == 1 { T::ONE } else { T::from_f32(p.weight) * right };
             for (t, (&id, factor)) in ids.iter().zip(factors).enumerate() {
                 if id == 0 {
                     *factor = T::ZERO;
                 } else if place(p, id).is_some() {
                     let product = *factor;
-                    let y = if t == 0 { T::ONE } else { T::ZERO };
-                    *factor = product.sigmoid() - y;
-                    totals[0] +=
-                        product.max(T::ZERO) - product * y + (-product.abs()).exp().ln_1p();
+                    let (y, weight) =
+                        if t < positives { (T::ONE, T::ONE) } else { (T::ZERO, wrong) };
+                    *factor = weight * (product.sigmoid() - y);
+                    totals[0] += weight
+                        * (product.max(T::ZERO) - product * y + (-product.abs()).exp().ln_1p());
                 }
             }
-            if ids[0] != 0 && p.adds == 0 {
-                totals[1] += T::ONE;
+            if p.adds == 0 {
+                totals[1] += right;
             }
         }
     }
@@ -176,6 +185,8 @@ fn case(c: &mut Case, [samples, units, rows, targets]: Sizes) -> Dispatch {
         first: first as u32,
         rows: held as u32,
         adds: adds as u32,
+        positives: (targets / 2).max(1) as u32,
+        weight: 0.5,
     };
     dispatch(params, bindings)
 }

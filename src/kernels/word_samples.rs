@@ -24,6 +24,8 @@ kernel! {
         window: u32,
         /// Inputs of a sample: 1 for skip-gram, 2 window for CBOW.
         bag: u32,
+        /// Right words of a sample: 1, or for skip-gram by whole windows 2 window.
+        positives: u32,
         /// Negatives of a sample.
         negatives: u32,
         /// Words of the alias table.
@@ -44,7 +46,7 @@ kernel! {
         others: read u32,
         /// `[samples, bag]`
         bags: write u32,
-        /// `[samples, 1 + negatives]`
+        /// `[samples, positives + negatives]`
         targets: write u32,
     },
     source: &[
@@ -84,14 +86,25 @@ fn reference(
         }
         tokens[at]
     };
-    let (bag, each) = (p.bag as usize, p.negatives as usize + 1);
+    let (bag, positives) = (p.bag as usize, p.positives as usize);
+    let each = positives + p.negatives as usize;
     let samples = bags.chunks_exact_mut(bag).zip(targets.chunks_exact_mut(each));
     for (i, (bag, targets)) in (0..p.samples).zip(samples) {
         let place = (cursor + i / p.per_word) as usize;
         let word = tokens.get(place).copied().unwrap_or(0);
         let bits = random_bits(p.seed, 0, step, i);
         let mut target = word;
-        if let [input] = bag {
+        if positives > 1 {
+            let width = 1 + bits % p.window;
+            for (d, pair) in (1..=p.window).zip(targets[..positives].chunks_exact_mut(2)) {
+                let inside = word != 0 && d <= width;
+                let at = |to_right| if inside { word_at(place, d as usize, to_right) } else { 0 };
+                pair.copy_from_slice(&[at(false), at(true)]);
+            }
+            let found = targets[..positives].iter().any(|&target| target != 0);
+            target = if found { word } else { 0 };
+            bag[0] = target;
+        } else if let [input] = bag {
             let mut left = (bits >> 1) % (p.window * (p.window + 1) / 2);
             let mut distance = 1;
             while left > p.window - distance {
@@ -110,12 +123,15 @@ fn reference(
                 pair.copy_from_slice(&[at(false), at(true)]);
             }
         }
-        targets[0] = target;
-        for (n, negative) in (1..).zip(&mut targets[1..]) {
+        let (right, wrong) = targets.split_at_mut(positives);
+        if let [only] = right {
+            *only = target;
+        }
+        for (n, negative) in (1..).zip(wrong) {
             let at = random_bits(p.seed, 2 * n - 1, step, i) % p.words;
             let keeps = random_bits(p.seed, 2 * n, step, i) < thresholds[at as usize];
             let drawn = p.first_word + if keeps { at } else { others[at as usize] };
-            *negative = if target == 0 || drawn == target { 0 } else { drawn };
+            *negative = if target == 0 || right.contains(&drawn) { 0 } else { drawn };
         }
     }
 }
@@ -123,11 +139,14 @@ fn reference(
 /// Tests and benches: see `case.rs`.
 #[cfg(feature = "unstable")]
 fn case(c: &mut Case, [samples, tokens, words, window]: Sizes) -> Dispatch {
-    let [per_word, bag, negatives] = match c.is_bench() {
-        true => [6, 1, 5],
-        false => [window, if window % 2 == 0 { 1 } else { 2 * window }, window % 4],
+    let [per_word, bag, positives, negatives] = match (c.is_bench(), window % 3) {
+        (true, _) => [6, 1, 1, 5],
+        (false, 0) => [window, 1, 1, window % 4],
+        (false, 1) => [window, 2 * window, 1, window % 4],
+        (false, _) => [1, 1, 2 * window, window % 4],
     };
-    c.moves(samples * (1 + 3 * (1 + negatives)));
+    let each = positives + negatives;
+    c.moves(samples * (1 + 3 * each));
     let (thresholds, others) = (c.draw_words(words, 1 << 32), c.draw_words(words, words));
     let bindings = Bindings {
         state: c.state(2, 1),
@@ -135,7 +154,7 @@ fn case(c: &mut Case, [samples, tokens, words, window]: Sizes) -> Dispatch {
         thresholds: c.words(thresholds),
         others: c.words(others),
         bags: c.words(vec![9; samples * bag]),
-        targets: c.words(vec![9; samples * (1 + negatives)]),
+        targets: c.words(vec![9; samples * each]),
     };
     for span in [bindings.state, bindings.bags, bindings.targets] {
         c.expect(span, 0.0);
@@ -146,6 +165,7 @@ fn case(c: &mut Case, [samples, tokens, words, window]: Sizes) -> Dispatch {
         tokens: tokens as u32,
         window: window as u32,
         bag: bag as u32,
+        positives: positives as u32,
         negatives: negatives as u32,
         words: words as u32,
         first_word: 2,

@@ -90,6 +90,10 @@ impl Describe for BatchNorm {
         2
     }
 
+    fn mixes_rows(&self) -> bool {
+        true
+    }
+
     fn lower(&self, inputs: &[ValueId], to: &mut Lowering<'_>) -> ValueId {
         let (momentum, epsilon) = (self.momentum, self.epsilon);
         let operation = Normalise { momentum, epsilon, activation: Default::default() };

@@ -195,6 +195,14 @@ impl Operation for Transposed {
         of_batch(&self.back, rows).parts_len(false).max(bias)
     }
 
+    fn fuse(&mut self, activation: kernels::Activation) -> bool {
+        let is_free = self.activation == kernels::Activation::Linear;
+        if is_free {
+            self.activation = activation;
+        }
+        is_free
+    }
+
     fn forward(&self, at: &At<'_>, step: &mut Step<'_>) -> kernels::Activation {
         let linear = kernels::Activation::Linear;
         let fused = if at.gives_logits { linear } else { self.activation };

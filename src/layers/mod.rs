@@ -79,6 +79,11 @@ pub(crate) trait Describe {
         None
     }
 
+    /// Whether, in training, what a row gives depends on the other rows of its batch.
+    fn mixes_rows(&self) -> bool {
+        false
+    }
+
     /// The same as it is outside of training, for layers that differ in it.
     fn at_rest(&self) -> Option<Layer> {
         None

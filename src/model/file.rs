@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::seal::{Array, Seal, check, seal};
 use super::storage::{Stored, StoredTable, beside, pack, plain, unpack};
 use super::{Input, Kind, Model, Noise, Parameter, Preprocessor, Source, Storage};
+use crate::data::is_fasttext;
 use crate::error::{Error, Result};
 use crate::files::write_whole;
 use crate::layers::Layer;
@@ -133,13 +134,16 @@ impl Model {
         write_whole(path, &bytes)
     }
 
-    /// Reads a model.
+    /// Reads a model; one of fastText's (`.bin`) too.
     ///
     /// # Errors
     /// [`Error::File`] when the file cannot be read, [`Error::Data`] when it is cut short, is no
     /// model of wgslearn, or comes from a later version.
     pub fn load(path: impl AsRef<Path>) -> Result<Model> {
         let path = path.as_ref();
+        if is_fasttext(path) {
+            return super::fasttext::import(path);
+        }
         let bytes = std::fs::read(path).map_err(|e| Error::file("read", path, e))?;
         let broken = |message: &str| {
             Error::data(

@@ -1,6 +1,7 @@
 //! What a model is: layers and their shapes, weights and their initialisers, a loss, what turns
 //! raw data into its inputs, its summary and its file.
 
+pub(crate) mod fasttext;
 mod file;
 mod kind;
 mod noise;
@@ -26,7 +27,7 @@ use crate::data::{ImageEncoder, TableEncoder};
 use crate::error::{Error, Result};
 use crate::layers::Initializer;
 
-use crate::text::TextEncoder;
+use crate::text::{Room, TextEncoder};
 
 /// What a model's first layer reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -314,11 +315,11 @@ impl Model {
         self.part(self.latent_layers()?..self.layers.len())
     }
 
-    /// The model for texts of `words` words, where its layers read texts of any length (a mean, a bag): the
+    /// The model for rows of texts of another size, where its layers read texts of any length (a mean, a bag): the
     /// same weights, another width of the input. `None` where a layer's weights are for one length.
-    pub(crate) fn for_words(&self, words: usize) -> Option<Model> {
+    pub(crate) fn for_room(&self, room: Room) -> Option<Model> {
         let Preprocessor::Text(encoder) = &self.preprocessor else { return None };
-        let encoder = encoder.with_length(words);
+        let encoder = encoder.with_room(room);
         let input = Input::Ids { length: encoder.width() };
         let weights = self.parameters.clone();
         let layers = self.layers.clone();
@@ -344,9 +345,9 @@ impl Model {
         let Preprocessor::Text(encoder) = &self.preprocessor else {
             return std::borrow::Cow::Borrowed(self);
         };
-        let longest = encoder.longest(texts);
-        let longer = (longest > encoder.length()).then(|| self.for_words(longest)).flatten();
-        longer.map_or(std::borrow::Cow::Borrowed(self), std::borrow::Cow::Owned)
+        let (largest, room) = (encoder.measure(texts).0, encoder.room());
+        let larger = (!room.holds(largest)).then(|| self.for_room(room.max(largest))).flatten();
+        larger.map_or(std::borrow::Cow::Borrowed(self), std::borrow::Cow::Owned)
     }
 
     /// The model with another table in its first layer, and without dropout and the last activation: it gives scores.

@@ -39,7 +39,7 @@ pub use regression::RegressionReport;
 #[cfg(feature = "pictures")]
 pub use scaling::scaling_plot;
 #[cfg(feature = "pictures")]
-pub use scatter::scatter_plot;
+pub use scatter::{named_plot, scatter_plot};
 pub use ssim::ssim;
 #[cfg(feature = "pictures")]
 pub use tiles::tiles_png;

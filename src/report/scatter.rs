@@ -9,6 +9,7 @@ use super::axis::Axis;
 use super::canvas::{COLOURS, Drawing, LEGEND, Mark, Scale, draw_legend, render};
 use super::drawing::{Cloud, PlotFormat};
 use crate::error::{Error, Result};
+use crate::printable::printable;
 
 /// Width and height of a panel.
 const PANEL: (u32, u32) = (600, 620);
@@ -21,6 +22,8 @@ struct ScatterPlot<'c> {
     /// Colour by row; empty where there are no labels.
     colours: Vec<RGBColor>,
     legend: Vec<(String, RGBColor, Mark)>,
+    /// Written beside the points of the first cloud.
+    names: &'c [String],
 }
 
 /// Draws clouds side by side, as the bytes of a file. `labels` has one a row, or none. Ten labels have colours: of
@@ -33,7 +36,16 @@ pub fn scatter_plot(clouds: &[Cloud], labels: &[String], format: PlotFormat) -> 
         return Err(Error::Training("the plot cannot be drawn: there is no cloud".into()));
     }
     let (colours, legend) = coloured(labels);
-    render(&ScatterPlot { clouds, colours, legend }, format)
+    render(&ScatterPlot { clouds, colours, legend, names: &[] }, format)
+}
+
+/// Draws a cloud with a name beside every point, as the bytes of a file.
+///
+/// # Errors
+/// [`Error::Training`] when it cannot be drawn.
+pub fn named_plot(cloud: &Cloud, names: &[String], format: PlotFormat) -> Result<Vec<u8>> {
+    let clouds = std::slice::from_ref(cloud);
+    render(&ScatterPlot { clouds, colours: Vec::new(), legend: Vec::new(), names }, format)
 }
 
 /// The colour of each row, and a legend of the colours where there are several.
@@ -93,6 +105,11 @@ impl Drawing for ScatterPlot<'_> {
             chart.draw_series(finite.map(|(row, point)| {
                 let colour = self.colours.get(row).copied().unwrap_or(COLOURS[0]);
                 Circle::new((point[0], point[1]), scale.of(2), colour.mix(0.6).filled())
+            }))?;
+            let named = cloud.points.iter().zip(self.names);
+            let finite = named.filter(|(point, _)| point.iter().all(|value| value.is_finite()));
+            chart.draw_series(finite.map(|(point, name)| {
+                Text::new(printable(name).into_owned(), (point[0], point[1]), scale.font(11))
             }))?;
         }
         draw_legend(&legend, &self.legend, scale)

@@ -39,6 +39,14 @@ pub fn scaling_plot(_: &[ScalingPanel], _: PlotFormat) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// Always: this build draws no pictures.
+pub fn named_plot(_: &Cloud, _: &[String], _: PlotFormat) -> Result<Vec<u8>> {
+    missing()
+}
+
+/// As with the feature `pictures`.
+///
+/// # Errors
+/// [`Error::Training`] always.
 pub fn scatter_plot(_: &[Cloud], _: &[String], _: PlotFormat) -> Result<Vec<u8>> {
     missing()
 }

@@ -163,6 +163,8 @@ impl RunConfig {
 
     /// Units of an encoder of texts where none are given.
     pub const TEXT_ENCODER: [usize; 1] = [100];
+    /// Rows of a step of a classifier of texts, where these are many.
+    pub(super) const TEXT_BATCH: usize = 64;
 
     /// Reads a TOML file; paths in it are relative to its folder.
     ///
@@ -365,6 +367,19 @@ impl RunConfig {
                 "freeze_encoder is given, but only an encoder that was trained before can be frozen; name its model by encoder_from",
             ));
         }
+        if model.freeze && model.pretrained.is_none() {
+            return Err(Error::usage(
+                "freeze is given, but only vectors that were trained before can be frozen; name their file by pretrained",
+            ));
+        }
+        let has_no_width = match self.kind {
+            RunKind::Text | RunKind::Arrays => model.embedding_units == 0,
+            RunKind::Words => self.words.units == 0,
+            _ => false,
+        };
+        if has_no_width && model.pretrained.is_none() {
+            return Err(Error::usage("the width of the vectors is 0, but must be from 1 on"));
+        }
         if self.training.loss == Some(Loss::NegativeSampling) {
             return Err(Error::usage(
                 "the loss negative_sampling is for word vectors alone; leave loss out, or make the run of the kind words",
@@ -377,6 +392,9 @@ impl RunConfig {
                 ("hidden", gives_hidden),
                 ("encoder_from", model.encoder_from.is_some()),
                 ("initial_weights", model.initial_weights.is_some()),
+                ("pretrained", model.pretrained.is_some()),
+                ("tokens", self.text.tokens.is_some()),
+                ("subwords", self.text.subwords.is_some()),
             ];
             if let Some((name, _)) = given.iter().find(|(_, is)| *is) {
                 return Err(Error::usage(format!(
@@ -443,6 +461,16 @@ impl RunConfig {
             )));
         }
         let text = &self.text;
+        if text.subwords.is_some() && text.hash_size > 0 {
+            return Err(Error::usage(
+                "subwords are given with a hash_size, but they need the words by name; leave one of them out",
+            ));
+        }
+        if text.subwords.is_some() && self.kind == RunKind::Text && self.model.pool != Pool::Mean {
+            return Err(Error::usage(
+                "subwords are given with pool flatten, but they are for the mean of a text's vectors; leave one of them out",
+            ));
+        }
         let ids = text.max_length.saturating_mul(text.word_ngrams);
         if ids > 1 << 24 {
             return Err(Error::usage(format!(
@@ -470,6 +498,7 @@ impl RunConfig {
             ("encoder_from", model.encoder_from.as_ref()),
             ("initial_weights", model.initial_weights.as_ref()),
             ("from", model.from.as_ref()),
+            ("pretrained", model.pretrained.as_ref()),
         ]
         .into_iter()
         .filter_map(|(name, path)| Some((name, path?)))
@@ -587,11 +616,18 @@ impl RunConfig {
         self.data.targets.as_ref() == Some(&self.data.train)
     }
 
+    /// Rows of a step, of `rows`.
+    pub(super) fn batch_size(&self, rows: usize) -> usize {
+        let by_rows = || (rows / 16).clamp(8, RunConfig::TEXT_BATCH);
+        self.training.batch_size.unwrap_or_else(by_rows).max(1)
+    }
+
     /// The trainer that the run asks for, for `rows` rows that a model of `input` reads, with rows to validate on or
     /// without.
     pub(super) fn trainer(&self, input: Input, rows: usize, validates: bool) -> Trainer {
         let training = &self.training;
-        let steps_of_epoch = rows.div_ceil(training.batch_size.max(1)).max(1);
+        let batch_size = self.batch_size(rows);
+        let steps_of_epoch = rows.div_ceil(batch_size).max(1);
         let optimizer = match input {
             Input::Matrix { features } if training.adapt_learning_rate => {
                 training.optimizer.scaled((784.0 / features.max(1) as f64).sqrt().min(1.0))
@@ -601,7 +637,7 @@ impl RunConfig {
         let patience = if validates { training.patience } else { 0 };
         Trainer {
             epochs: training.epochs.max(training.min_steps.div_ceil(steps_of_epoch)),
-            batch_size: training.batch_size,
+            batch_size,
             micro_batch: training.micro_batch,
             shuffle: training.shuffle,
             seed: training.seed,
@@ -636,6 +672,7 @@ impl RunConfig {
             units: words.units,
             window: words.window,
             negatives: words.negatives,
+            share_negatives: words.share_negatives,
             subsample: words.subsample,
             epochs: self.training.epochs,
             words_per_step: words.words_per_step,

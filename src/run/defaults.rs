@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
+use super::config::RunConfig;
 use super::setting::RunKind;
 use super::settings::Settings;
 use crate::optimizers::Schedule;
+use crate::text::TextOptions;
+use crate::train::WordTrainer;
 
 /// What a run does where nothing is given.
 #[derive(Clone, Debug)]
@@ -13,7 +16,8 @@ pub(super) struct Defaults {
     pub epochs: usize,
     /// Small data get more epochs until there are as many steps.
     pub min_steps: usize,
-    pub batch_size: usize,
+    /// None: by the number of rows.
+    pub batch_size: Option<usize>,
     /// Of every optimizer but sgd, which has its own.
     pub learning_rate: f64,
     /// Of sgd.
@@ -25,7 +29,11 @@ pub(super) struct Defaults {
     pub validation_split: Option<f64>,
     pub patience: usize,
     pub min_count: usize,
+    pub ngram_buckets: usize,
     pub skip_unknown: bool,
+    /// 0: that of pretrained vectors.
+    pub embedding_units: usize,
+    pub word_units: usize,
     pub encoder: Vec<usize>,
     pub targets: Option<PathBuf>,
     pub output: &'static str,
@@ -39,7 +47,7 @@ impl Defaults {
             kind,
             epochs: 10,
             min_steps: 0,
-            batch_size: 32,
+            batch_size: Some(32),
             learning_rate: 1e-3,
             momentum: 0.0,
             schedule: Schedule::Constant,
@@ -48,7 +56,10 @@ impl Defaults {
             validation_split: Some(0.0),
             patience: 0,
             min_count: 1,
+            ngram_buckets: TextOptions::default().ngram_buckets,
             skip_unknown: false,
+            embedding_units: 16,
+            word_units: WordTrainer::default().units,
             encoder: Vec::new(),
             targets: None,
             output: "model.safetensors",
@@ -69,16 +80,19 @@ impl Defaults {
             ..stopped.clone()
         };
         match kind {
-            RunKind::Text => {
-                Defaults { learning_rate: 3e-3, batch_size: 64, dropout: 0.5, ..stopped }
-            }
+            RunKind::Text => Defaults {
+                learning_rate: 3e-3,
+                batch_size: Some(RunConfig::TEXT_BATCH),
+                dropout: 0.5,
+                ..stopped
+            },
             RunKind::Table => {
                 Defaults { learning_rate: 3e-3, schedule: Schedule::Cosine, ..stopped }
             }
             // Ten passes are what small networks of pictures need with a rate that falls.
             RunKind::Images => Defaults {
                 epochs: 10,
-                batch_size: 64,
+                batch_size: Some(64),
                 schedule: Schedule::Cosine,
                 dropout: 0.25,
                 ..stopped
@@ -100,8 +114,19 @@ impl Defaults {
             Some(_) => Defaults { kind, ..Defaults::of_kind(RunKind::Arrays) },
             None => Defaults::of_kind(kind),
         };
+        if model.pretrained.is_some() {
+            (defaults.embedding_units, defaults.word_units) = (0, 0);
+        }
+        if given.text.subwords.is_some() {
+            // As many as fastText has.
+            defaults.ngram_buckets = 2_000_000;
+        }
         if given.training.epochs.is_some() {
             defaults.min_steps = 0;
+            if kind == RunKind::Text && model.layers.is_none() {
+                // Nothing else would give few rows steps enough.
+                defaults.batch_size = None;
+            }
         }
         if kind == RunKind::Autoencoder {
             defaults.targets = given.data.train.clone();

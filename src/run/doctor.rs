@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::backend::{
     AdapterReport, Ceilings, Device, DeviceKind, Executor, Oracle, TunedChoice, cache_folder,
-    measure_within, survey_adapters,
+    measure_roughly, survey_adapters,
 };
 use crate::error::{Error, Result};
 use crate::files;
@@ -281,7 +281,7 @@ fn check_kernel(
 fn speed(device: &Device, kernel: &'static Kernel, ceilings: &Ceilings) -> Option<Speed> {
     let &(size, sizes) = kernel.benches.first()?;
     let case = Case::of_bench(kernel, sizes);
-    let seconds = measure_within(&case, device, ROUND).ok()?;
+    let seconds = measure_roughly(&case, device, ROUND).ok()?;
     let (rate, unit, ceiling) = match case.flops > 0.0 {
         true => (case.flops / seconds / 1e9, "GFLOP/s", ceilings.gigaflops),
         false => (case.numbers as f64 * 4.0 / seconds / 1e9, "GB/s", ceilings.gigabytes_per_second),

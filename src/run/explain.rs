@@ -85,6 +85,12 @@ pub fn explain(
             model.kind()
         )));
     }
+    if let Some(layer) = model.layers().iter().find(|layer| layer.describe().mixes_rows()) {
+        return Err(Error::usage(format!(
+            "the model has a layer {}, whose gradient in training is of a whole batch: the parts of single words are not known for it",
+            layer.kind()
+        )));
+    }
     let class = match label {
         None => None,
         Some(label) => Some(model.labels.iter().position(|own| own == label).ok_or_else(|| {

@@ -16,6 +16,7 @@ mod errors;
 mod evaluate;
 mod explain;
 mod folds;
+mod lexicon;
 mod load;
 mod lock;
 mod mistakes;
@@ -23,6 +24,7 @@ mod networks;
 mod observer;
 mod outputs;
 mod predict;
+mod pretrained;
 mod quantize;
 mod room;
 mod setting;
@@ -31,6 +33,7 @@ mod train;
 mod tune;
 pub mod tutorial;
 mod vectors;
+mod word_tests;
 mod words;
 
 pub use answers::{Answer, AnswerFormat, AnswerOptions, AnswerWriter, LabelProbability};
@@ -60,5 +63,9 @@ pub use settings::{
 };
 pub use train::{Outcome, train, train_observed};
 pub use tune::{Choice, Effort, Trial, TuneObserver, Tuned, tune};
-pub use vectors::{Neighbour, export_word2vec, neighbours, similar};
+pub use vectors::{
+    ExportFormat, Neighbour, analogy, export_vectors, export_word2vec, neighbours, neighbours_in,
+    odd_one_out, plot_words, similar, similarity,
+};
+pub use word_tests::{WordTest, WordTestOptions, WordTestSection, evaluate_vectors};
 pub use words::{WordsOutcome, train_words, train_words_observed};

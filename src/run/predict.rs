@@ -9,6 +9,7 @@ use crate::backend::Device;
 use crate::data::{Account, Inputs, NAMED, TextColumns, read_examples, unknown_categories};
 use crate::error::{Error, Result};
 use crate::model::{Input, Model, Preprocessor};
+use crate::text::Room;
 use crate::train::Predictor;
 
 /// Rows of one kind: how many, and the lines of the first few.
@@ -165,10 +166,10 @@ impl LinePredictor {
         }
         let is_cut = |row: &usize| encoded[*row].cut > 0;
         let cut: Vec<usize> = (0..texts.len()).filter(is_cut).collect();
-        let Some(words) = cut.iter().map(|&row| encoded[row].words).max() else {
+        let Some(room) = cut.iter().map(|&row| encoded[row].room()).reduce(Room::max) else {
             return Ok(answers);
         };
-        if !self.reads(words)? {
+        if !self.reads(room)? {
             cut.iter().for_each(|&row| answers[row].cut = encoded[row].cut);
             return Ok(answers);
         }
@@ -188,16 +189,21 @@ impl LinePredictor {
         Ok(answers)
     }
 
-    /// Whether there is a predictor for texts of so many words, which is made where it can be.
-    fn reads(&mut self, words: usize) -> Result<bool> {
-        let length = words.next_power_of_two();
+    /// Whether there is a predictor for texts of this size, which is made where it can be.
+    fn reads(&mut self, room: Room) -> Result<bool> {
+        // Much longer rows than needed would cost their length.
+        let most = |size: usize| size.next_power_of_two();
+        let wanted = Room { words: most(room.words), ids: most(room.ids) };
+        let least = wanted.words.max(wanted.ids);
         let has = |(model, _): &(Model, Predictor)| match &model.preprocessor {
-            // Much longer rows than needed would cost their length.
-            Preprocessor::Text(encoder) => (words..=4 * length).contains(&encoder.length()),
+            Preprocessor::Text(encoder) => {
+                let has = encoder.room();
+                has.holds(room) && has.words.max(has.ids) <= 4 * least
+            }
             _ => false,
         };
         if !self.longer.as_ref().is_some_and(has) {
-            self.longer = match self.model.for_words(length) {
+            self.longer = match self.model.for_room(wanted) {
                 Some(model) => {
                     let predictor = Predictor::new(&model, &self.device)?;
                     Some((model, predictor))

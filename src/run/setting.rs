@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::layers::{BagMode, Layer};
 use crate::losses::Loss;
 use crate::optimizers::{Optimizer, Schedule};
-use crate::text::Side;
+use crate::text::{Side, Subwords, Tokens};
 use crate::train::{OnNan, WordMethod};
 
 /// A result whose error is often only words.
@@ -353,6 +353,11 @@ given_as_is! {
             *given = folder.join(&*given);
         }
     }
+    Subwords {
+        fn parse(text: &str) -> Result<Subwords, String> {
+            text.parse()
+        }
+    }
     super::settings::Every {
         fn parse(text: &str) -> Result<super::settings::Every, String> {
             text.parse()
@@ -430,6 +435,7 @@ choices!(
     Schedule,
     Side,
     TableTask,
+    Tokens,
     WordMethod
 );
 

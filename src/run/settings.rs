@@ -16,7 +16,7 @@ use crate::data::{Format, ImageOptions, Missing, TableTask};
 use crate::layers::{BagMode, Layer};
 use crate::losses::Loss;
 use crate::optimizers::{Optimizer, Schedule};
-use crate::text::{Side, TextOptions};
+use crate::text::{Side, Subwords, TextOptions, Tokens};
 use crate::train::{OnNan, WordMethod, WordTrainer};
 
 /// How an embedding's vectors become one.
@@ -222,6 +222,10 @@ settings! {
 
     /// Tokens, vocabulary and padding.
     text: extern TextOptions, GivenText {
+        /// What the tokens of a text are: lowered words between white space and punctuation (space), lowered words by
+        /// Unicode's rules, which part Chinese, Japanese and Thai too (unicode), characters (char), or words as fastText
+        /// splits them (fasttext). Not given: unicode where texts are written without spaces, space otherwise.
+        tokens: Option<Tokens> = |_| None, text(WITH_WORDS, "tokens");
         /// Words in the vocabulary at most, the most frequent ones; 0 for all.
         vocab_size: usize = |_| TextOptions::default().vocab_size,
             whole(0, MOST_IDS, called("WORDS", text(WITH_WORDS, "vocab-size")));
@@ -234,9 +238,12 @@ settings! {
         /// Words of the longest n-gram; 1 for words alone.
         word_ngrams: usize = |_| TextOptions::default().word_ngrams,
             whole(1, 100, called("N", text(OF_TEXTS, "word-ngrams")));
-        /// Buckets that n-grams are hashed into.
-        ngram_buckets: usize = |_| TextOptions::default().ngram_buckets,
-            whole(1, MOST_IDS, called("IDS", text(OF_TEXTS, "ngram-buckets")));
+        /// Buckets that n-grams are hashed into; 500,000 unless given, with subwords 2,000,000.
+        ngram_buckets: usize = |of| of.ngram_buckets,
+            whole(1, MOST_IDS, called("IDS", text(WITH_WORDS, "ngram-buckets")));
+        /// Character n-grams of these lengths that a word is made of beside itself, as fastText has them: words that
+        /// training never met have a meaning then. None unless given.
+        subwords: Option<Subwords> = |_| None, called("MIN-MAX", text(&[Text, Words], "subwords"));
         /// Words of a row at most; 0 for whole texts and, where a layer reads one length (a flatten), for those of the longest
         /// text, at most 400.
         max_length: usize = |_| TextOptions::default().max_length,
@@ -264,9 +271,13 @@ settings! {
         /// The network of a classifier of pictures, by their size unless given: cnn-small (two blocks of convolution,
         /// normalisation and pooling), cnn (deeper, for larger pictures), or mlp (dense layers alone, for pictures of a few pixels).
         network: Option<Network> = |_| None, model(&[Images], "network");
-        /// Width of the embedding.
-        embedding_units: usize = |_| 16,
-            whole(1, 1 << 16, called("UNITS", model(&[Text, Arrays], "dim")));
+        /// Width of the embedding; 16 unless given, that of pretrained vectors where there are any.
+        embedding_units: usize = |of| of.embedding_units,
+            whole(0, 1 << 16, called("UNITS", model(&[Text, Arrays], "dim")));
+        /// Vectors of words to begin with: a file of word2vec's, GloVe's or fastText's (.vec, .txt, .bin), or a model.
+        pretrained: Option<PathBuf> = |_| None, called("FILE", model(&[Text, Words], "pretrained"));
+        /// Leave the pretrained vectors as they are; words without one count nothing then.
+        freeze: bool = |_| false, model(&[Text], "freeze");
         /// How a text's vectors become one.
         pool: Pool = |_| Pool::Mean, model(&[Text, Arrays], "pool");
         /// Units of hidden layers, with relu: 64,32; an empty list for none. Not given, a table has one of 32 (a
@@ -337,8 +348,9 @@ settings! {
         /// Steps at least: small data get more epochs until there are as many. 0 where epochs are given.
         min_steps: usize = |of| of.min_steps,
             whole(0, MANY, called("STEPS", training(MODELS, "min-steps")));
-        /// Rows of a step.
-        batch_size: usize = |of| of.batch_size,
+        /// Rows of a step. Not given, a text run of given epochs takes fewer where these would make fewer than 16 steps of
+        /// an epoch, 8 at least.
+        batch_size: Option<usize> = |of| of.batch_size,
             whole(1, 1 << 24, called("ROWS", training(MODELS, "batch-size")));
         /// Rows of a step that are on the device at once: the gradients of a step's parts are added up, for the result of
         /// the whole step in less memory. Not given: all of them, or half as many as long as the device has too little
@@ -372,15 +384,19 @@ settings! {
     words: struct WordsConfig, GivenWords {
         /// What predicts what.
         method: WordMethod = |_| WordTrainer::default().method, model(&[Words], "method");
-        /// Width of the vectors.
-        units: usize = |_| WordTrainer::default().units,
-            whole(1, 4096, called("UNITS", model(&[Words], "dim")));
+        /// Width of the vectors; 100 unless given, that of pretrained ones where there are any.
+        units: usize = |of| of.word_units,
+            whole(0, 4096, called("UNITS", model(&[Words], "dim")));
         /// Words on either side of a word that are near it, at most.
         window: usize = |_| WordTrainer::default().window,
             whole(1, 100, called("WORDS", training(&[Words], "window")));
         /// Wrong words that each right one is held against.
         negatives: usize = |_| WordTrainer::default().negatives,
             whole(1, 64, called("WORDS", training(&[Words], "negatives")));
+        /// Skip-gram takes a word with its whole window at once, against twice as many wrong words, which the window's
+        /// words share: fewer products for the same expected gradient. With the flag, each pair has its own.
+        share_negatives: bool = |_| WordTrainer::default().share_negatives,
+            Spec { negated: true, ..training(&[Words], "own-negatives") };
         /// Words more frequent than this share of all are dropped at random; 0 keeps all.
         subsample: f64 = |_| WordTrainer::default().subsample,
             range(Range::Below(0.0, 1e9), called("SHARE", training(&[Words], "subsample")));

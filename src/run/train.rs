@@ -12,6 +12,7 @@ use super::load::{Given, Loaded, Task, load_given};
 use super::lock::take_outputs;
 use super::networks::{self, Network};
 use super::observer::{Closures, RunObserver};
+use super::pretrained::Pretrained;
 use super::room::{check_files, check_room};
 use super::setting::RunKind;
 use crate::backend::Device;
@@ -97,8 +98,11 @@ pub fn train_observed(
         None => {
             let pretrained = config.model.encoder_from.as_deref().map(Model::load).transpose()?;
             let given = pretrained.as_ref().map_or(Given::Nothing, Given::Encoder);
-            let loaded = load_given(config, given)?;
-            let (model, frozen_layers) = build(config, &loaded, pretrained, device)?;
+            let mut loaded = load_given(config, given)?;
+            let (model, frozen_layers, found) = build(config, &loaded, pretrained, device)?;
+            if let (Some(account), Some(found)) = (loaded.accounts.first_mut(), found) {
+                account.warn(found);
+            }
             (loaded, model, frozen_layers)
         }
     };
@@ -203,7 +207,7 @@ pub(super) fn train_fresh(
     device: &Device,
     observer: &mut dyn RunObserver,
 ) -> Result<Outcome> {
-    let (model, frozen_layers) = build(config, &loaded, None, device)?;
+    let (model, frozen_layers, _) = build(config, &loaded, None, device)?;
     train_loaded(config, loaded, model, frozen_layers, device, observer)
 }
 
@@ -292,15 +296,20 @@ fn load_for_model(config: &RunConfig, path: &Path) -> Result<(Loaded, Model)> {
     Ok((loaded, model))
 }
 
-/// The model that a run describes, for its data, and how many of its layers stay as they are.
+/// The model that a run describes, for its data, how many of its layers stay as they are, and what there is to say of
+/// pretrained vectors.
 fn build(
     config: &RunConfig,
     loaded: &Loaded,
     pretrained: Option<Model>,
     device: &Device,
-) -> Result<(Model, usize)> {
+) -> Result<(Model, usize, Option<String>)> {
     let given = match (&config.model.encoder_from, &pretrained) {
         (Some(path), Some(whole)) => Some(pretrained_encoder(path, whole, loaded)?),
+        _ => None,
+    };
+    let pretrained_rows = match (&config.model.pretrained, &loaded.preprocessor) {
+        (Some(path), Preprocessor::Text(encoder)) => Some(Pretrained::read(path, encoder)?),
         _ => None,
     };
     let mut latent_layer = None;
@@ -324,7 +333,10 @@ fn build(
                 layers.push(output_layer(loaded));
                 layers
             }
-            _ => default_layers(&config.model, loaded)?,
+            _ => {
+                let units = pretrained_rows.as_ref().map(|p| p.units);
+                default_layers(&config.model, loaded, units)?
+            }
         },
     };
     for layer in &mut layers {
@@ -397,6 +409,9 @@ fn build(
     if let Preprocessor::Text(_) = loaded.preprocessor {
         zero_unseen_rows(&mut model, loaded.training.inputs())?;
     }
+    if let (Some(pretrained), Some(path)) = (&pretrained_rows, &config.model.pretrained) {
+        take_pretrained(&mut model, pretrained, path, config.model.freeze)?;
+    }
     if let Some(path) = &config.model.initial_weights {
         let weights = read_weights(path)?;
         model.set_parameters(weights).map_err(|e| Error::data(path, e.to_string()))?;
@@ -404,10 +419,18 @@ fn build(
     // The standing encoder's layers come first, so that its weights have their names here too.
     let frozen = given.as_ref().filter(|_| config.model.freeze_encoder);
     let frozen = frozen.map_or(0, |encoder| encoder.layers().len());
+    // The embedding, which comes first.
+    let frozen = if config.model.freeze { 1 } else { frozen };
     if let Some(encoder) = given {
         model.set_parameters(encoder.parameters().to_vec())?;
     }
-    Ok((model, frozen))
+    Ok((
+        model,
+        frozen,
+        pretrained_rows
+            .zip(config.model.pretrained.as_ref())
+            .map(|(found, path)| found.account(path)),
+    ))
 }
 
 /// The encoder of a pretrained model, held against the data that it shall read.
@@ -608,6 +631,32 @@ fn zero_unseen_rows(model: &mut Model, inputs: &Inputs) -> Result<()> {
     model.set_parameters(vec![table])
 }
 
+/// Puts pretrained vectors into the embedding. Where they stay as they are, words without one have none: fresh ones
+/// would be noise for ever.
+fn take_pretrained(model: &mut Model, from: &Pretrained, path: &Path, freeze: bool) -> Result<()> {
+    let is_embedding = model.layers().first().is_some_and(|layer| layer.kind() == "embedding");
+    let units = model.layers().first().and_then(Layer::units).filter(|_| is_embedding);
+    if units != Some(from.units) {
+        return Err(Error::data(
+            path,
+            format!(
+                "the vectors have {} elements, but the model's embedding {}; give it as many",
+                from.units,
+                units.map_or("is not there".into(), |units| units.to_string())
+            ),
+        ));
+    }
+    let Some(table) = model.parameters().first() else { return Ok(()) };
+    let mut table = table.clone();
+    if freeze {
+        table.values.fill(0.0);
+    }
+    for (row, vector) in &from.rows {
+        table.values[*row as usize * from.units..][..from.units].copy_from_slice(vector);
+    }
+    model.set_parameters(vec![table])
+}
+
 /// Hidden layers of a table's model where none are given.
 const TABLE_HIDDEN: [usize; 1] = [32];
 
@@ -615,11 +664,19 @@ const TABLE_HIDDEN: [usize; 1] = [32];
 const ROWS_A_FEATURE: usize = 100;
 
 /// The layers where none are given.
-fn default_layers(config: &ModelConfig, loaded: &Loaded) -> Result<Vec<Layer>> {
+fn default_layers(
+    config: &ModelConfig,
+    loaded: &Loaded,
+    pretrained_units: Option<usize>,
+) -> Result<Vec<Layer>> {
     let mut layers = Vec::new();
     if let Input::Ids { .. } = loaded.input() {
         let rows = loaded.embedding_rows;
-        layers.push(Layer::embedding(rows, config.embedding_units));
+        let units = match (config.embedding_units, pretrained_units) {
+            (0, Some(units)) => units,
+            (units, _) => units,
+        };
+        layers.push(Layer::embedding(rows, units));
         layers.push(match config.pool {
             Pool::Mean => Layer::mean_pool(),
             Pool::Flatten => Layer::flatten(),

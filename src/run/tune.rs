@@ -330,7 +330,8 @@ impl Search<'_> {
             ));
         }
         let metric = if loaded.task == Task::Labels { "f1_micro" } else { "accuracy" };
-        let steps_of_epoch = loaded.training.rows().div_ceil(config.training.batch_size).max(1);
+        let rows = loaded.training.rows();
+        let steps_of_epoch = rows.div_ceil(config.batch_size(rows)).max(1);
         Ok(Seen { metric, steps_of_epoch })
     }
 

@@ -1,17 +1,19 @@
-//! Vectors of words and of texts: their nearest neighbours, and word2vec's text format.
+//! Vectors of words and of texts: their nearest neighbours, analogies, pictures, and files of them.
 
 use std::path::Path;
 
 use serde::Serialize;
 
+use super::lexicon::{Asked, Lexicon, table_of, vectors_of};
 use super::load::{encode_rows, layout_for};
 use crate::backend::Device;
-use crate::data::{TextColumns, read_examples};
+use crate::data::{TextColumns, VectorFormat, read_examples, write_word_vectors};
 use crate::error::{Error, Result, did_you_mean};
 use crate::files::write_whole;
 use crate::kernels::dot;
-use crate::model::{Layer, Model, Preprocessor};
-use crate::text::{TextEncoder, Words};
+use crate::model::{Model, Preprocessor};
+use crate::report::{Cloud, Pca, PlotFormat, named_plot};
+use crate::text::Words;
 
 /// Something near, and how near: the cosine of the angle between the two vectors.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -25,85 +27,206 @@ pub struct Neighbour {
     pub line: Option<u64>,
 }
 
-/// The words of a model and their vectors.
-struct WordVectors<'m> {
-    encoder: &'m TextEncoder,
-    words: &'m [String],
-    /// `[rows, units]`, of which the words' rows follow padding and the unknown word.
-    table: &'m [f32],
-    units: usize,
-}
-
-impl<'m> WordVectors<'m> {
-    fn of(model: &'m Model) -> Result<WordVectors<'m>> {
-        let Preprocessor::Text(encoder) = &model.preprocessor else {
-            return Err(Error::Model(
-                "the model reads no texts, so it has no vectors of words; train one with `wgslearn train words`".into(),
-            ));
-        };
-        let Words::Vocabulary(words) = encoder.words() else {
-            return Err(Error::Model(
-                "the model hashes its words, so their names are not known; train it with a hash_size of 0".into(),
-            ));
-        };
-        let table = model.layers().first().filter(|layer| layer.table_rows().is_some());
-        let Some(units) = table.and_then(Layer::units) else {
-            return Err(Error::Model("the model has no embedding".into()));
-        };
-        let table = model.parameters().first().map_or(&[][..], |table| &table.values);
-        Ok(WordVectors { encoder, words, table, units })
-    }
-
-    fn vector(&self, word: usize) -> &'m [f32] {
-        let row = self.encoder.first_word() as usize + word;
-        &self.table[row * self.units..][..self.units]
-    }
-}
-
-/// The `count` rows of `[rows, width]` nearest to `to` by cosine, without the row `but`: (row,
-/// cosine), nearest first. Rows of zeros are near to nothing.
+/// The `count` rows nearest to a vector by cosine, nearest first, without the rows `but`. Rows of zeros are near to
+/// nothing.
 fn nearest(
-    rows: &[f32],
-    width: usize,
-    to: &[f32],
+    cosines: impl Iterator<Item = (usize, f32)>,
     count: usize,
-    but: Option<usize>,
+    but: &[usize],
 ) -> Vec<(usize, f32)> {
-    let length = dot(to, to).sqrt();
-    let cosine = |(i, row): (usize, &[f32])| {
-        let product = dot(row, row).sqrt() * length;
-        (product > 0.0 && Some(i) != but).then(|| (i, dot(row, to) / product))
-    };
-    let mut found: Vec<(usize, f32)> =
-        rows.chunks_exact(width).enumerate().filter_map(cosine).collect();
+    let mut found: Vec<(usize, f32)> = cosines.filter(|(row, _)| !but.contains(row)).collect();
     found.sort_by(|a, b| b.1.total_cmp(&a.1));
     found.truncate(count);
     found
 }
 
-/// The words nearest to `word` in a model's embedding.
+fn words_near(lexicon: &Lexicon, to: &[f32], count: usize, but: &[usize]) -> Vec<Neighbour> {
+    let neighbour = |(i, similarity): (usize, f32)| {
+        let text = lexicon.table.words[i].clone();
+        Neighbour { text, similarity, line: None }
+    };
+    nearest(lexicon.cosines(to), count, but).into_iter().map(neighbour).collect()
+}
+
+/// The words nearest to `word` in a model's embedding. Of a model with subwords, `word` may be one that training never
+/// met.
 ///
 /// # Errors
 /// [`Error::Model`] when the model has no words, [`Error::Usage`] when it does not know this one.
 pub fn neighbours(model: &Model, word: &str, count: usize) -> Result<Vec<Neighbour>> {
-    let vectors = WordVectors::of(model)?;
-    let known = |word: &str| vectors.words.iter().position(|known| known == word);
-    let lowered = word.to_lowercase();
-    let Some(at) = known(word).or_else(|| known(&lowered)) else {
-        return Err(Error::usage(format!(
-            "the model does not know the word \"{word}\" (it knows {} words){}; take one of its training texts",
-            vectors.words.len(),
-            did_you_mean(word, vectors.words.iter().map(String::as_str))
-        )));
+    near(&Lexicon::of_model(model, &[word])?, count)
+}
+
+/// [`neighbours`] in a file: a model of this program's or of fastText's, or a file of vectors.
+///
+/// # Errors
+/// As [`neighbours`], and whatever reading meets.
+pub fn neighbours_in(path: &Path, word: &str, count: usize) -> Result<Vec<Neighbour>> {
+    near(&Lexicon::open(path, &[word])?, count)
+}
+
+fn near(lexicon: &Lexicon, count: usize) -> Result<Vec<Neighbour>> {
+    let Some(Asked { place, vector }) = lexicon.asked.first() else { return Ok(Vec::new()) };
+    Ok(words_near(lexicon, vector, count, place.as_slice()))
+}
+
+/// The vector with length 1; zeros stay.
+fn unit(vector: &[f32]) -> Vec<f32> {
+    let length = dot(vector, vector).sqrt();
+    let scale = if length > 0.0 { 1.0 / length } else { 0.0 };
+    vector.iter().map(|value| value * scale).collect()
+}
+
+/// The words that are to `c` as `b` is to `a`: nearest to b - a + c, of vectors of length 1 (Mikolov et al. 2013,
+/// gensim's `most_similar`). The three are no answers.
+///
+/// # Errors
+/// As [`neighbours_in`].
+pub fn analogy(path: &Path, [a, b, c]: [&str; 3], count: usize) -> Result<Vec<Neighbour>> {
+    let lexicon = Lexicon::open(path, &[a, b, c])?;
+    let units: Vec<Vec<f32>> = lexicon.asked.iter().map(|asked| unit(&asked.vector)).collect();
+    let [a, b, c] = &units[..] else { return Ok(Vec::new()) };
+    let wanted: Vec<f32> = a.iter().zip(b).zip(c).map(|((a, b), c)| b - a + c).collect();
+    let but: Vec<usize> = lexicon.asked.iter().filter_map(|asked| asked.place).collect();
+    Ok(words_near(&lexicon, &wanted, count, &but))
+}
+
+/// The cosine of the angle between the vectors of two words, of which alone the rows are read.
+///
+/// # Errors
+/// As [`neighbours_in`]; [`Error::Data`] for a word whose vector is zero.
+pub fn similarity(path: &Path, a: &str, b: &str) -> Result<f32> {
+    let found = vectors_of(path, &[a, b])?;
+    let units: Vec<Vec<f32>> = found.iter().map(|vector| unit(vector)).collect();
+    for (word, unit) in [a, b].iter().zip(&units) {
+        if unit.iter().all(|&value| value == 0.0) {
+            return Err(Error::data(
+                path,
+                format!("the vector of \"{word}\" is zero: near to nothing"),
+            ));
+        }
+    }
+    Ok(dot(&units[0], &units[1]))
+}
+
+/// The word that goes least with the others, and how far each goes with their mean, least first (gensim's
+/// `doesnt_match`).
+///
+/// # Errors
+/// As [`neighbours_in`]; [`Error::Usage`] for fewer than three words.
+pub fn odd_one_out(path: &Path, words: &[&str]) -> Result<Vec<Neighbour>> {
+    if words.len() < 3 {
+        return Err(Error::usage("of fewer than three words none is the odd one; give more"));
+    }
+    let units: Vec<Vec<f32>> = vectors_of(path, words)?.iter().map(|vector| unit(vector)).collect();
+    let mut sum = vec![0.0; units[0].len()];
+    units.iter().for_each(|unit| sum.iter_mut().zip(unit).for_each(|(sum, value)| *sum += value));
+    let mean = unit(&sum);
+    let neighbour = |(word, unit): (&&str, &Vec<f32>)| Neighbour {
+        text: (*word).to_owned(),
+        similarity: dot(unit, &mean),
+        line: None,
     };
-    let first = vectors.encoder.first_word() as usize * vectors.units;
-    let rows = &vectors.table[first..first + vectors.words.len() * vectors.units];
-    let found = nearest(rows, vectors.units, vectors.vector(at), count, Some(at));
-    let neighbour = |(i, similarity): (usize, f32)| {
-        let text = vectors.words[i].clone();
-        Neighbour { text, similarity, line: None }
+    let mut found: Vec<Neighbour> = words.iter().zip(&units).map(neighbour).collect();
+    found.sort_by(|a, b| a.similarity.total_cmp(&b.similarity));
+    Ok(found)
+}
+
+/// A picture of words as points, by the first two principal components of their vectors: of `words`, or of the first
+/// `count` of the file.
+///
+/// # Errors
+/// As [`neighbours_in`]; [`Error::Usage`] for fewer than three words.
+pub fn plot_words(
+    path: &Path,
+    words: &[&str],
+    count: usize,
+    format: PlotFormat,
+) -> Result<Vec<u8>> {
+    let (names, vectors): (Vec<String>, Vec<Vec<f32>>) = match words.is_empty() {
+        true => {
+            let table = Lexicon::open(path, &[])?.table;
+            let rows = table.rows().map(<[f32]>::to_vec).take(count).collect();
+            (table.words.into_iter().take(count).collect(), rows)
+        }
+        false => (words.iter().map(|&word| word.to_owned()).collect(), vectors_of(path, words)?),
     };
-    Ok(found.into_iter().map(neighbour).collect())
+    if names.len() < 3 {
+        return Err(Error::usage("a picture is of three words and more; name more"));
+    }
+    // Directions are what vectors of words tell.
+    let units: Vec<f32> = vectors.iter().flat_map(|vector| unit(vector)).collect();
+    let points = Pca::fit(&units, vectors[0].len(), 2)?.encode(&units);
+    let cloud = Cloud {
+        title: format!("{} words", names.len()),
+        axes: ["first principal component", "second principal component"],
+        points: points.chunks_exact(2).map(|point| [point[0], point[1]]).collect(),
+    };
+    named_plot(&cloud, &names, format)
+}
+
+/// How vectors are exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ExportFormat {
+    /// A file of words and vectors.
+    Vectors(VectorFormat),
+    /// A model of fastText's.
+    Fasttext,
+}
+
+impl ExportFormat {
+    /// Their names.
+    pub const NAMES: [&str; 5] = ["text", "word2vec-binary", "fasttext", "npy", "csv"];
+
+    /// The format of that name.
+    pub fn of_name(name: &str) -> Option<ExportFormat> {
+        Some(match name {
+            "text" => ExportFormat::Vectors(VectorFormat::Text),
+            "word2vec-binary" => ExportFormat::Vectors(VectorFormat::Word2vecBinary),
+            "fasttext" => ExportFormat::Fasttext,
+            "npy" => ExportFormat::Vectors(VectorFormat::Npy),
+            "csv" => ExportFormat::Vectors(VectorFormat::Csv),
+            _ => return None,
+        })
+    }
+
+    /// What a file's extension names: `.txt` and `.vec` text, `.bin` fastText's, `.npy`, `.csv`.
+    pub fn of_path(path: &Path) -> Option<ExportFormat> {
+        let extension = path.extension()?.to_string_lossy().to_lowercase();
+        ExportFormat::of_name(match extension.as_str() {
+            "txt" | "vec" => "text",
+            "bin" => "fasttext",
+            other => other,
+        })
+        .filter(|_| !["text", "fasttext", "word2vec-binary"].contains(&extension.as_str()))
+    }
+
+    /// The extensions of its files.
+    pub fn extensions(self) -> &'static [&'static str] {
+        match self {
+            ExportFormat::Vectors(VectorFormat::Text) => &["txt", "vec"],
+            ExportFormat::Vectors(VectorFormat::Npy) => &["npy"],
+            ExportFormat::Vectors(VectorFormat::Csv) => &["csv"],
+            ExportFormat::Vectors(VectorFormat::Word2vecBinary) | ExportFormat::Fasttext => {
+                &["bin"]
+            }
+        }
+    }
+}
+
+/// Writes the words of a model with their vectors, or the model as one of fastText's; returns the number of words. Words
+/// of an array stand beside it ([`words_beside`](crate::data::words_beside)).
+///
+/// # Errors
+/// [`Error::Model`] when the model has no words or fastText's file cannot hold it, [`Error::File`].
+pub fn export_vectors(model: &Model, path: &Path, format: ExportFormat) -> Result<usize> {
+    let table = table_of(model)?;
+    match format {
+        ExportFormat::Vectors(format) => write_word_vectors(path, &table, format)?,
+        ExportFormat::Fasttext => write_whole(path, &model.to_fasttext()?)?,
+    }
+    Ok(table.words.len())
 }
 
 /// Writes a model's vectors of words in word2vec's text format: a line with the numbers of words
@@ -112,17 +235,7 @@ pub fn neighbours(model: &Model, word: &str, count: usize) -> Result<Vec<Neighbo
 /// # Errors
 /// [`Error::Model`] when the model has no words, [`Error::File`]. Returns the number of words.
 pub fn export_word2vec(model: &Model, path: &Path) -> Result<usize> {
-    let vectors = WordVectors::of(model)?;
-    let mut text = format!("{} {}\n", vectors.words.len(), vectors.units);
-    for (i, word) in vectors.words.iter().enumerate() {
-        text += word;
-        for value in vectors.vector(i) {
-            text += &format!(" {value}");
-        }
-        text.push('\n');
-    }
-    write_whole(path, text.as_bytes())?;
-    Ok(vectors.words.len())
+    export_vectors(model, path, ExportFormat::Vectors(VectorFormat::Text))
 }
 
 /// The documents nearest to `text` by the codes that the model gives both: those of `documents`,
@@ -187,7 +300,12 @@ pub fn similar(
     let width = part.outputs();
     let rows: Vec<f32> =
         known.iter().flat_map(|&row| &codes[row * width..][..width]).copied().collect();
-    let found = nearest(&rows, width, asked, count, None);
+    let length = dot(asked, asked).sqrt();
+    let cosines = rows.chunks_exact(width.max(1)).enumerate().filter_map(|(i, row)| {
+        let product = dot(row, row).sqrt() * length;
+        (product > 0.0).then(|| (i, dot(row, asked) / product))
+    });
+    let found = nearest(cosines, count, &[]);
     let neighbour = |(i, similarity): (usize, f32)| Neighbour {
         text: examples.texts[known[i]].clone(),
         similarity,

@@ -5,15 +5,17 @@ use std::sync::atomic::AtomicBool;
 
 use super::checkpoint::{CheckpointObserver, Identity};
 use super::config::RunConfig;
+use super::load::texts::warn_of_tokens;
 use super::lock::take_outputs;
 use super::observer::{Closures, RunObserver};
+use super::pretrained::Pretrained;
 use super::room::check_room_for_words;
 use crate::backend::Device;
 use crate::data::{Account, read_examples};
 use crate::error::{Error, Result};
 use crate::model::{Input, Layer, Loss, Model, Preprocessor, Source};
 use crate::text::{TextEncoder, TextOptions};
-use crate::train::{End, EpochReport, Fitted, History, WordStream, WordTrainer};
+use crate::train::{End, EpochReport, Fitted, History, WordRows, WordStream, WordTrainer};
 
 /// What a run of word vectors made.
 #[derive(Clone, Debug)]
@@ -63,16 +65,21 @@ pub fn train_words_observed(
 ) -> Result<WordsOutcome> {
     config.check()?;
     let _locks = take_outputs(config.outputs().filter(|(name, _)| *name != "checkpoint"))?;
-    let (data, trainer) = (&config.data, config.word_trainer());
+    let (data, mut trainer) = (&config.data, config.word_trainer());
     let examples = read_examples(&data.train, &data.texts(false))?;
     let options = TextOptions {
+        tokens: config.text.tokens,
         min_count: config.text.min_count,
         vocab_size: config.text.vocab_size,
+        subwords: config.text.subwords,
+        ngram_buckets: config.text.ngram_buckets,
         ..TextOptions::default()
     };
     let encoder = TextEncoder::fit(&examples.texts, &options)?;
+    let mut account = examples.account;
+    warn_of_tokens(&config.text, &encoder, &mut account);
     let mut tokens = Vec::new();
-    let mut counts = vec![0; encoder.rows()];
+    let mut counts = vec![0; encoder.first_word() as usize + encoder.vocabulary().len()];
     let mut lowered = String::new();
     for text in &examples.texts {
         encoder.for_each_known(text, &mut lowered, |id| {
@@ -89,9 +96,33 @@ pub fn train_words_observed(
             format!("no word is there {} times; give a lower min_count", config.text.min_count),
         ));
     }
-    observer.begin_words(encoder.rows() - encoder.first_word() as usize, words, &examples.account);
-    let stream = WordStream { tokens, counts, first_word: encoder.first_word() };
-    check_room_for_words(config, stream.counts.len() * trainer.units, device)?;
+    let mut initial = Vec::new();
+    if let Some(path) = &config.model.pretrained {
+        let found = Pretrained::read(path, &encoder)?;
+        if ![0, found.units].contains(&trainer.units) {
+            return Err(Error::data(
+                path,
+                format!(
+                    "the vectors have {} elements, not {}; leave the width out",
+                    found.units, trainer.units
+                ),
+            ));
+        }
+        account.warn(found.account(path));
+        (trainer.units, initial) = (found.units, found.rows);
+    }
+    observer.begin_words(counts.len() - encoder.first_word() as usize, words, &account);
+    let subwords = encoder.subwords().map(|_| {
+        let mut words = WordRows { table_rows: encoder.rows(), ..WordRows::default() };
+        words.offsets = vec![0; encoder.first_word() as usize + 1];
+        for word in encoder.vocabulary() {
+            words.rows.extend(encoder.rows_of_word(word));
+            words.offsets.push(words.rows.len() as u32);
+        }
+        words
+    });
+    let stream = WordStream { tokens, counts, first_word: encoder.first_word(), subwords, initial };
+    check_room_for_words(config, encoder.rows() * trainer.units, device)?;
     let identity = || Identity::of_words(config, &stream, device);
     let mut keeper = CheckpointObserver::new(config, trainer.epochs, false, identity, observer)?;
     let (table, fitted) = match trainer.fit_to_end(&stream, device, &mut keeper) {

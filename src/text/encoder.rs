@@ -3,6 +3,9 @@
 //! Ids with a vocabulary: 0 padding, 1 any word outside it, 2 and on the words by falling
 //! frequency. With hashing: 0 padding, 1 and on the buckets. Buckets of word n-grams follow.
 //! A row holds a document's words and then its n-grams, cut and padded to one width.
+//!
+//! With subwords a word has its own id, where it is in the vocabulary, and those of its character n-grams
+//! (`subwords.rs`); the buckets that training texts fill have a row each, and one row stands for all others.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -13,13 +16,16 @@ use serde::{Deserialize, Serialize};
 
 use super::hashing::{hash_md5, ngram_bucket};
 use super::padding::{Side, pad};
-use super::tokenizer::for_each_word;
+use super::subwords::{Buckets, Subwords, fasttext_hash, for_each_word_ngram};
+use super::tokens::{END_OF_LINE, Tokens};
 use crate::error::{Error, Result};
 
 /// Choices for [`TextEncoder::fit`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TextOptions {
+    /// What the tokens are; told from the texts if not given.
+    pub tokens: Option<Tokens>,
     /// Words in the vocabulary at most, the most frequent ones; 0 for all.
     pub vocab_size: usize,
     /// Words seen less often are left out of the vocabulary.
@@ -30,6 +36,8 @@ pub struct TextOptions {
     pub word_ngrams: usize,
     /// Buckets that n-grams are hashed into.
     pub ngram_buckets: usize,
+    /// Lengths of the character n-grams that words have ids of too; word n-grams then share their buckets.
+    pub subwords: Option<Subwords>,
     /// Words of a row at most; 0 for those of the longest document, at most 400.
     pub max_length: usize,
     /// Where short rows are filled.
@@ -41,11 +49,13 @@ pub struct TextOptions {
 impl Default for TextOptions {
     fn default() -> Self {
         TextOptions {
+            tokens: None,
             vocab_size: 0,
             min_count: 1,
             hash_size: 0,
             word_ngrams: 1,
             ngram_buckets: 500_000,
+            subwords: None,
             max_length: 0,
             padding: Side::Post,
             truncation: Side::Post,
@@ -84,12 +94,30 @@ pub struct TextEncoder {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Stored {
     words: Words,
+    #[serde(default, skip_serializing_if = "Tokens::is_default")]
+    tokens: Tokens,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ngrams: Option<Ngrams>,
     /// Words of a row at most.
     length: usize,
     word_ngrams: usize,
     ngram_buckets: usize,
     padding: Side,
     truncation: Side,
+}
+
+/// N-grams of characters and of words in the same buckets, as fastText has them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ngrams {
+    /// Of characters; none for word n-grams alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    characters: Option<Subwords>,
+    /// Ids of a row at most.
+    width: usize,
+    /// The buckets that have a row; all unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    used: Option<Buckets>,
 }
 
 impl From<Stored> for TextEncoder {
@@ -125,6 +153,29 @@ pub struct Encoded {
     pub known: usize,
     /// Words that the row has no room for.
     pub cut: usize,
+    /// Ids that a row for the whole document has.
+    pub ids: usize,
+}
+
+/// How large a row is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Room {
+    /// Words at most.
+    pub words: usize,
+    /// Ids at most, where subwords make them more than the words tell.
+    pub ids: usize,
+}
+
+impl Room {
+    /// Whether this holds what `other` does.
+    pub fn holds(self, other: Room) -> bool {
+        self.words >= other.words && self.ids >= other.ids
+    }
+
+    /// What holds both.
+    pub fn max(self, other: Room) -> Room {
+        Room { words: self.words.max(other.words), ids: self.ids.max(other.ids) }
+    }
 }
 
 impl TextEncoder {
@@ -151,13 +202,19 @@ impl TextEncoder {
         if options.word_ngrams == 0 || (options.word_ngrams > 1 && options.ngram_buckets == 0) {
             return Err(Error::usage("word n-grams need at least 1 word and 1 bucket"));
         }
+        if options.subwords.is_some() && (options.hash_size > 0 || options.ngram_buckets == 0) {
+            return Err(Error::usage(
+                "subwords need a vocabulary, so no hash_size, and at least 1 bucket",
+            ));
+        }
+        let tokens = options.tokens.unwrap_or_else(|| Tokens::suited_to(texts));
         // Each stretch of texts is counted by itself, then joined in order.
         let mut counts: Counts = HashMap::default();
         let mut longest = 0;
         let stretch = texts.len().div_ceil(4 * rayon::current_num_threads()).max(STRETCH);
         let parts: Vec<(Counts, usize)> = texts
             .par_chunks(stretch)
-            .map(|texts| count_words(texts, options.hash_size == 0))
+            .map(|texts| count_words(tokens, texts, options.hash_size == 0))
             .collect();
         for (part, length) in parts {
             longest = longest.max(length);
@@ -187,19 +244,93 @@ impl TextEncoder {
             0 => longest.min(LONGEST),
             length => length,
         };
-        Ok(TextEncoder::from(Stored {
+        // Whose word n-grams are fastText's.
+        let is_fasttext = tokens == Tokens::Fasttext && options.word_ngrams > 1;
+        let ngrams = (options.subwords.is_some() || is_fasttext).then_some(Ngrams {
+            characters: options.subwords,
+            width: 1,
+            used: None,
+        });
+        let mut encoder = TextEncoder::from(Stored {
             words,
+            tokens,
+            ngrams,
             length: length.max(1),
             word_ngrams: options.word_ngrams,
             ngram_buckets: options.ngram_buckets,
             padding: options.padding,
             truncation: options.truncation,
-        }))
+        });
+        if encoder.stored.ngrams.is_some() {
+            encoder.fit_ngrams(texts);
+        }
+        Ok(encoder)
+    }
+
+    /// Learns from training texts which buckets they fill, and how many ids the longest row has.
+    fn fit_ngrams<T: AsRef<str> + Sync>(&mut self, texts: &[T]) {
+        let first = self.word_ids() as u32;
+        let found: Vec<(usize, Vec<u32>)> = texts
+            .par_chunks(STRETCH)
+            .map(|texts| {
+                let (mut scratch, mut widest) = (Scratch::default(), 1);
+                let mut filled = Vec::new();
+                for text in texts {
+                    widest = widest.max(self.encode_ngrams(text.as_ref(), &mut scratch, None).ids);
+                    filled
+                        .extend(scratch.ids.iter().filter(|&&id| id >= first).map(|id| id - first));
+                    // Most are there many times.
+                    if filled.len() > 1 << 20 {
+                        filled.sort_unstable();
+                        filled.dedup();
+                    }
+                }
+                filled.sort_unstable();
+                filled.dedup();
+                (widest, filled)
+            })
+            .collect();
+        let width = found.iter().map(|(width, _)| *width).max().unwrap_or(1);
+        let used = Buckets::of(found.into_iter().flat_map(|(_, filled)| filled).collect());
+        if let Some(ngrams) = &mut self.stored.ngrams {
+            (ngrams.width, ngrams.used) = (width, Some(used));
+        }
+    }
+
+    /// That of a model of fastText's: `words` in their order, and a row for each of `buckets`.
+    pub(crate) fn of_fasttext(
+        words: Vec<String>,
+        characters: Option<Subwords>,
+        word_ngrams: usize,
+        buckets: usize,
+    ) -> TextEncoder {
+        let length = 64;
+        // Where more is needed, rows are made larger.
+        let width = length * if characters.is_some() { 16 } else { word_ngrams };
+        let used = (buckets == 0).then(|| Buckets::of(Vec::new()));
+        TextEncoder::from(Stored {
+            words: Words::Vocabulary(words),
+            tokens: Tokens::Fasttext,
+            ngrams: Some(Ngrams { characters, width, used }),
+            length,
+            word_ngrams,
+            ngram_buckets: buckets.max(1),
+            padding: Side::Post,
+            truncation: Side::Post,
+        })
     }
 
     /// How words become ids.
     pub fn words(&self) -> &Words {
         &self.stored.words
+    }
+
+    /// The words by name, in the order of their ids; none where they are hashed.
+    pub(crate) fn vocabulary(&self) -> &[String] {
+        match &self.stored.words {
+            Words::Vocabulary(words) => words,
+            Words::Hashed { .. } => &[],
+        }
     }
 
     /// The id of the first word, behind padding and, with a vocabulary, the unknown word.
@@ -235,14 +366,41 @@ impl TextEncoder {
         if word_ngrams > 1 {
             within("ngram_buckets", ngram_buckets, 1, MOST_IDS)?;
         }
+        if let Some(ngrams) = &self.stored.ngrams {
+            within("ngram_buckets", ngram_buckets, 1, MOST_IDS)?;
+            within("the width of a row", ngrams.width, 1, MOST_IDS)?;
+            let last = ngrams.used.as_ref().and_then(Buckets::last);
+            if last.is_some_and(|last| last as usize >= ngram_buckets) {
+                return Err(format!("a bucket is not below the {ngram_buckets} that there are"));
+            }
+        }
         match self.stored.words {
             Words::Vocabulary(_) => Ok(()),
+            Words::Hashed { .. } if self.stored.ngrams.is_some() => {
+                Err("hashed words have no n-grams of characters".into())
+            }
             Words::Hashed { size } => within("hash_size", size, 2, MOST_IDS),
         }
     }
 
+    /// What the tokens of a text are.
+    pub fn tokens(&self) -> Tokens {
+        self.stored.tokens
+    }
+
+    /// Lengths of the character n-grams that words have ids of.
+    pub fn subwords(&self) -> Option<Subwords> {
+        self.stored.ngrams.as_ref().and_then(|ngrams| ngrams.characters)
+    }
+
     /// Rows that an embedding of these ids needs.
     pub fn rows(&self) -> usize {
+        match &self.stored.ngrams {
+            // A row for each bucket that is used, and one for the others.
+            Some(Ngrams { used: Some(used), .. }) => return self.word_ids() + used.len() + 1,
+            Some(_) => return self.word_ids() + self.stored.ngram_buckets,
+            None => {}
+        }
         match self.stored.word_ngrams {
             1 => self.word_ids(),
             _ => self.word_ids() + self.stored.ngram_buckets,
@@ -251,6 +409,9 @@ impl TextEncoder {
 
     /// Ids of a row: the words, and for each n from 2 the n-grams that as many words have.
     pub fn width(&self) -> usize {
+        if let Some(ngrams) = &self.stored.ngrams {
+            return ngrams.width;
+        }
         let length = self.stored.length;
         length
             + (2..=self.stored.word_ngrams).map(|n| (length + 1).saturating_sub(n)).sum::<usize>()
@@ -261,22 +422,30 @@ impl TextEncoder {
         self.stored.length
     }
 
-    /// The same words, for rows of `length` words.
-    pub(crate) fn with_length(&self, length: usize) -> TextEncoder {
+    /// How large its rows are.
+    pub(crate) fn room(&self) -> Room {
+        let ids = self.stored.ngrams.as_ref().map_or(0, |ngrams| ngrams.width);
+        Room { words: self.length(), ids }
+    }
+
+    /// The same words, for rows of another size.
+    pub(crate) fn with_room(&self, room: Room) -> TextEncoder {
         let mut encoder = self.clone();
-        encoder.stored.length = length.max(1);
+        encoder.stored.length = room.words.max(1);
+        if let Some(ngrams) = &mut encoder.stored.ngrams {
+            ngrams.width = room.ids.max(1);
+        }
         encoder
     }
 
-    /// Words of the longest of these texts.
-    pub(crate) fn longest<T: AsRef<str> + Sync>(&self, texts: &[T]) -> usize {
-        let words = |texts: &[T]| count_words(texts, false).1;
-        texts.par_chunks(STRETCH).map(words).max().unwrap_or(0)
+    /// The same words, for rows as large as texts may be.
+    pub(crate) fn without_limit(&self) -> TextEncoder {
+        self.with_room(Room { words: Self::MOST_WORDS, ids: 1 << 30 })
     }
 
     /// Calls `each` with the id of every word of `text` that is known.
     pub fn for_each_known(&self, text: &str, lowered: &mut String, mut each: impl FnMut(u32)) {
-        for_each_word(text, lowered, |word| match &self.stored.words {
+        self.stored.tokens.for_each(text, lowered, |word| match &self.stored.words {
             Words::Hashed { size } => each(hash_md5(word, *size)),
             Words::Vocabulary(_) => {
                 if let Some(&id) = self.ids.get(word) {
@@ -313,6 +482,37 @@ impl TextEncoder {
         (rows, encoded)
     }
 
+    /// [`TextEncoder::owners`] with n-grams as fastText has them.
+    fn owners_of_ngrams(
+        &self,
+        text: &str,
+        mut words: Vec<String>,
+    ) -> (Vec<String>, Vec<Option<Range<usize>>>) {
+        let mut scratch = Scratch::default();
+        let cut = self.encode_ngrams(text, &mut scratch, Some(self.room())).cut;
+        match self.stored.truncation {
+            Side::Pre => drop(words.drain(..cut)),
+            Side::Post => words.truncate(words.len() - cut),
+        }
+        let (mut bracketed, mut ids) = (String::new(), Vec::new());
+        let mut owners: Vec<Range<usize>> = Vec::new();
+        for (i, word) in words.iter().enumerate() {
+            ids.clear();
+            self.word_rows(word, &mut bracketed, &mut ids);
+            owners.resize(owners.len() + ids.len(), i..i + 1);
+        }
+        for i in 0..words.len() {
+            let ends = (i + 2..=words.len()).take(self.stored.word_ngrams - 1);
+            owners.extend(ends.map(|end| i..end));
+        }
+        let mut places = Vec::with_capacity(self.width());
+        let numbers: Vec<u32> = (1..=owners.len() as u32).collect();
+        let Stored { padding, truncation, .. } = self.stored;
+        pad(&numbers, self.width(), padding, truncation, &mut places);
+        let owner = |&place: &u32| Some(owners.get((place as usize).checked_sub(1)?)?.clone());
+        (words, places.iter().map(owner).collect())
+    }
+
     /// As [`TextEncoder::encode_all`], of rows as long as their texts, without padding: the ids, where each row ends, and
     /// what became of each one's words.
     pub(crate) fn encode_ragged<T: AsRef<str> + Sync>(
@@ -340,19 +540,24 @@ impl TextEncoder {
         (rows, ends, encoded)
     }
 
-    /// Words of the longest of these texts, and of all together.
-    pub(crate) fn measure<T: AsRef<str> + Sync>(texts: &[T]) -> (usize, usize) {
+    /// The room that the largest of these texts needs, and the ids (without subwords, the words) of all together.
+    pub(crate) fn measure<T: AsRef<str> + Sync>(&self, texts: &[T]) -> (Room, usize) {
+        let none = (Room { words: 0, ids: 0 }, 0);
+        let join = |a: (Room, usize), b: (Room, usize)| (a.0.max(b.0), a.1 + b.1);
         let measure = |texts: &[T]| {
-            let (mut lowered, mut longest, mut all) = (String::new(), 0, 0);
-            for text in texts {
+            let mut scratch = Scratch::default();
+            let each = |text: &T| {
+                if self.stored.ngrams.is_some() {
+                    let encoded = self.encode_ngrams(text.as_ref(), &mut scratch, None);
+                    return (encoded.room(), encoded.ids);
+                }
                 let mut words = 0;
-                for_each_word(text.as_ref(), &mut lowered, |_| words += 1);
-                (longest, all) = (longest.max(words), all + words);
-            }
-            (longest, all)
+                self.stored.tokens.for_each(text.as_ref(), &mut scratch.lowered, |_| words += 1);
+                (Room { words, ids: 0 }, words)
+            };
+            texts.iter().map(each).fold(none, join)
         };
-        let join = |a: (usize, usize), b: (usize, usize)| (a.0.max(b.0), a.1 + b.1);
-        texts.par_chunks(STRETCH).map(measure).reduce(|| (0, 0), join)
+        texts.par_chunks(STRETCH).map(measure).reduce(|| none, join)
     }
 
     /// The words of a document that its row holds, and for each id of the row which of them it is of: one word, or
@@ -360,7 +565,11 @@ impl TextEncoder {
     pub(crate) fn owners(&self, text: &str) -> (Vec<String>, Vec<Option<Range<usize>>>) {
         let Stored { length, word_ngrams, padding, truncation, .. } = self.stored;
         let mut words = Vec::new();
-        for_each_word(text, &mut String::new(), |word| words.push(word.to_owned()));
+        let tokens = self.stored.tokens;
+        tokens.for_each(text, &mut String::new(), |word| words.push(word.to_owned()));
+        if self.stored.ngrams.is_some() {
+            return self.owners_of_ngrams(text, words);
+        }
         match truncation {
             Side::Pre => drop(words.drain(..words.len().saturating_sub(length))),
             Side::Post => words.truncate(length),
@@ -389,11 +598,17 @@ impl TextEncoder {
         row: &mut Vec<u32>,
     ) -> Encoded {
         let Stored { length, word_ngrams, ngram_buckets, padding, truncation, .. } = self.stored;
-        let Scratch { lowered, ids, words, ends, joined } = scratch;
+        if self.stored.ngrams.is_some() {
+            let encoded = self.encode_ngrams(text, scratch, Some(self.room()));
+            let width = if fill { self.width() } else { scratch.ids.len() };
+            pad(&scratch.ids, width, padding, truncation, row);
+            return encoded;
+        }
+        let Scratch { lowered, ids, words, ends, joined, .. } = scratch;
         ids.clear();
         words.clear();
         ends.clear();
-        for_each_word(text, lowered, |word| {
+        self.stored.tokens.for_each(text, lowered, |word| {
             let id = match &self.stored.words {
                 Words::Hashed { size } => hash_md5(word, *size),
                 Words::Vocabulary(_) => self.ids.get(word).copied().unwrap_or(UNKNOWN),
@@ -414,7 +629,7 @@ impl TextEncoder {
         let is_hashed = matches!(self.stored.words, Words::Hashed { .. });
         let is_known = |id: &&u32| is_hashed || **id != UNKNOWN;
         let known = ids[range.clone()].iter().filter(is_known).count();
-        let encoded = Encoded { words: count, known, cut };
+        let encoded = Encoded { words: count, known, cut, ids: 0 };
         if word_ngrams == 1 {
             pad(ids, if fill { length } else { count - cut }, padding, truncation, row);
             return encoded;
@@ -430,6 +645,131 @@ impl TextEncoder {
         pad(ids, if fill { self.width() } else { ids.len() }, padding, truncation, row);
         encoded
     }
+
+    /// Buckets of n-grams as fastText has them; 0 where it has none.
+    pub(crate) fn buckets(&self) -> usize {
+        match &self.stored.ngrams {
+            Some(Ngrams { used: Some(used), .. }) if used.len() == 0 => 0,
+            Some(_) => self.stored.ngram_buckets,
+            None => 0,
+        }
+    }
+
+    /// Words of the longest n-gram.
+    pub(crate) fn word_ngrams(&self) -> usize {
+        self.stored.word_ngrams
+    }
+
+    /// The buckets that have a row of their own.
+    pub(crate) fn used_buckets(&self) -> Vec<u32> {
+        match self.stored.ngrams.as_ref() {
+            Some(Ngrams { used: Some(used), .. }) => used.iter().collect(),
+            Some(_) => (0..self.stored.ngram_buckets as u32).collect(),
+            None => Vec::new(),
+        }
+    }
+
+    /// The row of a word by itself, where it is in the vocabulary.
+    pub(crate) fn own_row(&self, word: &str) -> Option<u32> {
+        self.ids.get(word).copied()
+    }
+
+    /// Whether it has word n-grams with another hash than fastText's.
+    pub(crate) fn has_own_ngrams(&self) -> bool {
+        self.stored.word_ngrams > 1 && self.stored.ngrams.is_none()
+    }
+
+    /// The row of a bucket.
+    pub(crate) fn bucket_row(&self, bucket: u32) -> u32 {
+        let first = self.word_ids() as u32;
+        match self.stored.ngrams.as_ref().and_then(|ngrams| ngrams.used.as_ref()) {
+            Some(used) => first + used.place(bucket).unwrap_or(used.len() as u32),
+            None => first + bucket,
+        }
+    }
+
+    /// Ids of a document with n-grams as fastText has them, in `scratch.ids`: words with their characters' n-grams,
+    /// then word n-grams. Words that `room` does not hold are left out.
+    fn encode_ngrams(&self, text: &str, scratch: &mut Scratch, room: Option<Room>) -> Encoded {
+        let Stored { word_ngrams, ngram_buckets, truncation, .. } = self.stored;
+        let Scratch { lowered, ids, ends, hashes, known, joined, .. } = scratch;
+        ids.clear();
+        ends.clear();
+        hashes.clear();
+        known.clear();
+        self.stored.tokens.for_each(text, lowered, |word| {
+            known.push(self.word_rows(word, joined, ids));
+            ends.push(ids.len());
+            hashes.push(fasttext_hash(word));
+        });
+        let words = ends.len();
+        let start = |ends: &[usize], i: usize| i.checked_sub(1).map_or(0, |before| ends[before]);
+        let with_ngrams = |words: usize, ids: usize| {
+            ids + (2..=word_ngrams.min(words.max(1))).map(|n| words + 1 - n).sum::<usize>()
+        };
+        let whole = with_ngrams(words, ids.len());
+        // Whole words are left out, so that a long document keeps n-grams of what it keeps.
+        let mut kept = 0..words;
+        if let Some(room) = room {
+            let fits = |kept: &Range<usize>| {
+                let own = start(ends, kept.end) - start(ends, kept.start);
+                kept.len() <= room.words && with_ngrams(kept.len(), own) <= room.ids
+            };
+            while !kept.is_empty() && !fits(&kept) {
+                match truncation {
+                    Side::Pre => kept.start += 1,
+                    Side::Post => kept.end -= 1,
+                }
+            }
+        }
+        ids.truncate(start(ends, kept.end));
+        ids.drain(..start(ends, kept.start));
+        for_each_word_ngram(&hashes[kept.clone()], word_ngrams, ngram_buckets, |bucket| {
+            ids.push(self.bucket_row(bucket));
+        });
+        Encoded {
+            words,
+            known: known[kept.clone()].iter().filter(|&&known| known).count(),
+            cut: words - kept.len(),
+            ids: whole,
+        }
+    }
+
+    /// Appends the rows of a word: its own, where it has one, and those of its characters' n-grams; says whether any
+    /// of them is its own or one that training met.
+    fn word_rows(&self, word: &str, bracketed: &mut String, ids: &mut Vec<u32>) -> bool {
+        let own = self.ids.get(word).copied();
+        ids.extend(own);
+        let mut is_known = own.is_some();
+        let unmet = self.rows() as u32 - 1;
+        let has_unmet = self.stored.ngrams.as_ref().is_some_and(|ngrams| ngrams.used.is_some());
+        // fastText's end of a line has no characters.
+        if let Some(subwords) = self.subwords().filter(|_| word != END_OF_LINE) {
+            subwords.for_each(word, bracketed, |hash| {
+                let row = self.bucket_row(hash % self.stored.ngram_buckets as u32);
+                is_known |= !has_unmet || row != unmet;
+                ids.push(row);
+            });
+        }
+        is_known
+    }
+
+    /// The rows of the table whose mean is a word's vector: with subwords those of its character n-grams too, so
+    /// that a word outside the vocabulary has some. None for a word of which nothing is known.
+    pub fn rows_of_word(&self, word: &str) -> Vec<u32> {
+        let mut ids = Vec::new();
+        match self.word_rows(word, &mut String::new(), &mut ids) {
+            true => ids,
+            false => Vec::new(),
+        }
+    }
+}
+
+impl Encoded {
+    /// The room that the whole document needs.
+    pub(crate) fn room(&self) -> Room {
+        Room { words: self.words, ids: self.ids }
+    }
 }
 
 /// Texts that a thread takes at once.
@@ -440,12 +780,12 @@ const STRETCH: usize = 1024;
 type Counts = HashMap<String, (usize, usize), FixedState>;
 
 /// The words of some texts (none where they are not wanted), and how many the longest has.
-fn count_words<T: AsRef<str>>(texts: &[T], wanted: bool) -> (Counts, usize) {
+fn count_words<T: AsRef<str>>(tokens: Tokens, texts: &[T], wanted: bool) -> (Counts, usize) {
     let mut counts: Counts = HashMap::default();
     let (mut lowered, mut longest) = (String::new(), 0);
     for text in texts {
         let mut length = 0;
-        for_each_word(text.as_ref(), &mut lowered, |word| {
+        tokens.for_each(text.as_ref(), &mut lowered, |word| {
             length += 1;
             if !wanted {
                 return;
@@ -472,6 +812,9 @@ struct Scratch {
     words: String,
     ends: Vec<usize>,
     joined: String,
+    /// Of each word, for n-grams as fastText has them: its hash, and whether it is known.
+    hashes: Vec<u32>,
+    known: Vec<bool>,
 }
 
 #[cfg(test)]

@@ -1,11 +1,17 @@
-//! Text to ids: Keras' tokenizer, vocabularies, hashing, n-grams, padding.
+//! Text to ids: tokens (Keras' rule, Unicode's, characters), subwords, vocabularies, hashing, n-grams, padding.
 
 mod encoder;
 mod hashing;
 mod padding;
+mod subwords;
 mod tokenizer;
+mod tokens;
 
+pub(crate) use encoder::Room;
 pub use encoder::{Encoded, TextEncoder, TextOptions, Words};
 pub use hashing::{hash_md5, one_hot};
 pub use padding::{Side, pad};
+pub use subwords::{Subwords, fasttext_hash};
 pub use tokenizer::{DEFAULT_FILTERS, text_to_words};
+pub(crate) use tokens::LABEL_PREFIX;
+pub use tokens::Tokens;

@@ -39,4 +39,4 @@ pub use recovery::Recovered;
 pub use session::{Session, SessionState, Sums};
 pub use trainer::{Checkpoint, EarlyStopping, End, Fitted, Follow, Next, Observer, OnNan, Trainer};
 pub use watch::Monitor;
-pub use words::{WordMethod, WordStream, WordTrainer};
+pub use words::{WordMethod, WordRows, WordStream, WordTrainer};

@@ -461,7 +461,9 @@ impl Trainer {
             match attempt {
                 Ok(fitted) => return Ok(Fitted { copying: recovery.spent, ..fitted }),
                 Err(error) => {
-                    let batch = Some(trainer.batch_size.min(rows));
+                    // Rows of different lengths are not taken in parts.
+                    let is_ragged = training.inputs().is_ragged();
+                    let batch = (!is_ragged).then(|| trainer.batch_size.min(rows));
                     recovery.answer(error, &mut trainer.micro_batch, batch, observer)?;
                 }
             }
@@ -531,7 +533,7 @@ impl Trainer {
             if is_over {
                 break End::Done;
             }
-            match self.round(place, session, model, rows, follow, recovery, observer) {
+            match self.round(place, session, model, rows, recovery, observer) {
                 Ok(Flow::GoesOn) => {}
                 Ok(Flow::Stops) => break End::Done,
                 Ok(Flow::Interrupted) => break End::Interrupted,
@@ -586,10 +588,10 @@ impl Trainer {
         session: &mut Session<'_>,
         model: &mut Model,
         rows: usize,
-        follow: Follow,
         recovery: &mut Recovery<'_>,
         observer: &mut dyn Observer,
     ) -> Result<Flow> {
+        let follow = observer.follow();
         let on_device = session.keeps_best_on_device();
         let started = Instant::now();
         let begun = place.done.rows;

@@ -44,6 +44,9 @@ pub struct WordTrainer {
     pub window: usize,
     /// Wrong words that each right one is held against.
     pub negatives: usize,
+    /// Skip-gram takes a word with its whole window at once, against twice as many wrong words, which the words of the
+    /// window share (Ji et al. 2016): fewer products for the same expected gradient.
+    pub share_negatives: bool,
     /// Words more frequent than this share of all are dropped at random; 0 keeps all.
     pub subsample: f64,
     /// Passes over the words.
@@ -65,6 +68,7 @@ impl Default for WordTrainer {
             units: 100,
             window: 5,
             negatives: 5,
+            share_negatives: true,
             subsample: 1e-3,
             epochs: 5,
             words_per_step: 1024,
@@ -76,7 +80,7 @@ impl Default for WordTrainer {
 }
 
 /// Words as a stream, and how often each id stands in it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct WordStream {
     /// Ids, 0 between sentences.
     pub tokens: Vec<u32>,
@@ -84,10 +88,66 @@ pub struct WordStream {
     pub counts: Vec<u64>,
     /// The id of the first word: those below are no words.
     pub first_word: u32,
+    /// What words are made of, where that is more than a row of their own.
+    pub subwords: Option<WordRows>,
+    /// First values of rows of the table, where they are not drawn: (row, vector).
+    pub initial: Vec<(u32, Vec<f32>)>,
+}
+
+/// The rows of a table whose mean is a word's vector.
+#[derive(Clone, Debug, Default)]
+pub struct WordRows {
+    /// By id, where its rows begin; one more than there are ids.
+    pub offsets: Vec<u32>,
+    /// All of them, behind one another: each of ids that are no words has none.
+    pub rows: Vec<u32>,
+    /// Rows of the table.
+    pub table_rows: usize,
+}
+
+impl WordStream {
+    /// Rows of the table of vectors.
+    fn table_rows(&self) -> usize {
+        self.subwords.as_ref().map_or(self.counts.len(), |subwords| subwords.table_rows)
+    }
+
+    /// Refuses rows that are not there.
+    fn check_rows(&self, units: usize) -> Result<()> {
+        let wrong =
+            |message: String| Err(Error::Data { place: "the stream of words".into(), message });
+        let rows = self.table_rows();
+        if let Some(subwords) = &self.subwords {
+            let is_rising = subwords.offsets.windows(2).all(|pair| pair[0] <= pair[1]);
+            let last = subwords.offsets.last().copied().unwrap_or(0) as usize;
+            if subwords.offsets.len() != self.counts.len() + 1
+                || !is_rising
+                || last != subwords.rows.len()
+            {
+                return wrong("the offsets of its words' rows do not go with its ids".into());
+            }
+            if let Some(row) = subwords.rows.iter().find(|&&row| row as usize >= rows) {
+                return wrong(format!("the row {row} is not below the {rows} of the table"));
+            }
+        }
+        match self
+            .initial
+            .iter()
+            .find(|(row, vector)| *row as usize >= rows || vector.len() != units)
+        {
+            Some((row, vector)) => wrong(format!(
+                "the first value of row {row} has {} elements, but the table {rows} rows of {units}",
+                vector.len()
+            )),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Words that lie on the device at once; longer streams go there in pieces.
 const RESIDENT: usize = 1 << 22;
+
+/// Wrong words that a window shares, for each that a right word is held against.
+const SHARED: usize = 2;
 
 /// Adagrad's sums begin here.
 const FIRST_SQUARE: f32 = 1e-3;
@@ -125,6 +185,7 @@ impl WordTrainer {
                 ),
             });
         }
+        stream.check_rows(self.units)?;
         let words = stream.counts.iter().skip(stream.first_word as usize).filter(|&&n| n > 0);
         if words.count() < 2 {
             return Err(Error::Training(
@@ -134,12 +195,15 @@ impl WordTrainer {
         Ok(())
     }
 
-    /// Samples of a word of the stream, and ids of a sample's bag.
-    fn shape(&self) -> [usize; 2] {
+    /// Samples of a word of the stream, ids of a sample's bag, its right words and its wrong ones.
+    fn shape(&self) -> [usize; 4] {
         match self.method {
+            WordMethod::Skipgram if self.share_negatives => {
+                [1, 1, 2 * self.window, SHARED * self.negatives]
+            }
             // As many as word2vec's shrinking window has on average, on both sides.
-            WordMethod::Skipgram => [self.window + 1, 1],
-            WordMethod::Cbow => [1, 2 * self.window],
+            WordMethod::Skipgram => [self.window + 1, 1, 1, self.negatives],
+            WordMethod::Cbow => [1, 2 * self.window, 1, self.negatives],
         }
     }
 
@@ -208,6 +272,13 @@ impl WordTrainer {
         let (mut table, epoch, step) = place.good;
         let words = self.units * stream.first_word as usize;
         table.iter_mut().take(words).for_each(|value| *value = 0.0);
+        if let Some(subwords) = &stream.subwords {
+            // Rows of which no word is made were not trained: what was drawn for them is noise.
+            let mut is_used = vec![false; subwords.table_rows];
+            subwords.rows.iter().for_each(|&row| is_used[row as usize] = true);
+            let rows = table.chunks_exact_mut(self.units).zip(is_used);
+            rows.filter(|(_, is_used)| !is_used).for_each(|(row, _)| row.fill(0.0));
+        }
         let (history, copying) = (place.history, recovery.spent);
         Ok((table, Fitted { history, end, step, epoch, copying }))
     }
@@ -434,12 +505,22 @@ impl WordTrainer {
         };
         for piece in &recording.pieces {
             let first = piece.first * units;
-            let drawn: Vec<f32> = (first..first + piece.table.len).map(draw).collect();
+            let mut drawn: Vec<f32> = (first..first + piece.table.len).map(draw).collect();
+            for (row, vector) in &stream.initial {
+                let row = (*row as usize).checked_sub(piece.first).filter(|&row| row < piece.rows);
+                if let Some(row) = row {
+                    drawn[row * units..][..units].copy_from_slice(vector);
+                }
+            }
             executor.write_f32(piece.table, &drawn)?;
             let squares = vec![FIRST_SQUARE; piece.table.len];
             for span in piece.squares {
                 executor.write_f32(span, &squares)?;
             }
+        }
+        if let (Some(subwords), Some([offsets, rows])) = (&stream.subwords, recording.subwords) {
+            executor.write_u32(offsets, &subwords.offsets)?;
+            executor.write_u32(rows, &subwords.rows)?;
         }
         let (thresholds, others) = alias_table(&stream.counts[stream.first_word as usize..]);
         executor.write_u32(recording.thresholds, &thresholds)?;
@@ -448,10 +529,14 @@ impl WordTrainer {
 
     /// Records one step. A table that is larger than a binding lies in pieces of rows.
     fn record(&self, stream: &WordStream, max_binding: usize) -> Result<Recording> {
-        let (rows, units) = (stream.counts.len(), self.units);
-        let [per_word, bag] = self.shape();
-        let (samples, targets) = (self.words_per_step * per_word, self.negatives + 1);
-        let words = rows - stream.first_word as usize;
+        let (rows, units) = (stream.table_rows(), self.units);
+        let [per_word, bag, positives, negatives] = self.shape();
+        let (samples, targets) = (self.words_per_step * per_word, positives + negatives);
+        let words = stream.counts.len() - stream.first_word as usize;
+        // Rows of a word at most, and of an input then.
+        let of_word = |offsets: &Vec<u32>| offsets.windows(2).map(|pair| pair[1] - pair[0]).max();
+        let width = stream.subwords.as_ref().and_then(|subwords| of_word(&subwords.offsets));
+        let length = bag * width.map_or(1, |width| width.max(1) as usize);
         let groups = negative_sampling::groups(samples);
         let mut program = Program::default();
         let mut make = |name: &str, element, len| program.buffer(name, element, len);
@@ -484,7 +569,18 @@ impl WordTrainer {
         let factors = make("factors", Element::F32, samples * targets);
         // Read by no one; as large as the widest item that a kernel may declare.
         let bias = make("nothing", Element::F32, 8);
-        let sort = Sort::new(&mut program, samples * targets.max(bag));
+        let subwords = stream.subwords.as_ref().map(|subwords| {
+            let mut make = |name: &str, len| program.buffer(name, Element::U32, len);
+            [
+                make("offsets of rows", subwords.offsets.len()),
+                make("rows of words", subwords.rows.len().max(1)),
+            ]
+        });
+        let inputs = match subwords {
+            Some(_) => program.buffer("rows of bags", Element::U32, samples * length),
+            None => bags,
+        };
+        let sort = Sort::new(&mut program, samples * targets.max(length));
 
         let (samples, units) = (samples as u32, units as u32);
         let mut step = vec![word_samples::dispatch(
@@ -494,18 +590,28 @@ impl WordTrainer {
                 tokens: tokens.len as u32,
                 window: self.window as u32,
                 bag: bag as u32,
-                negatives: self.negatives as u32,
+                positives: positives as u32,
+                negatives: negatives as u32,
                 words: words as u32,
                 first_word: stream.first_word,
                 seed: fold_seed(self.seed),
             },
             word_samples::Bindings { state, tokens, thresholds, others, bags, targets: ids },
         )];
+        if let Some([offsets, rows]) = subwords {
+            step.push(subword_rows::dispatch(
+                subword_rows::Params {
+                    positions: samples * bag as u32,
+                    width: (length / bag) as u32,
+                },
+                subword_rows::Bindings { ids: bags, offsets, rows, output: inputs },
+            ));
+        }
         for (i, piece) in pieces.iter().enumerate() {
             step.push(embedding_bag::dispatch(
                 embedding_bag::Params {
                     rows: samples,
-                    length: bag as u32,
+                    length: length as u32,
                     units,
                     first: piece.first as u32,
                     table_rows: piece.rows as u32,
@@ -517,8 +623,8 @@ impl WordTrainer {
                     ragged: 0,
                 },
                 embedding_bag::Bindings {
-                    ids: bags,
-                    starts: bags,
+                    ids: inputs,
+                    starts: inputs,
                     table: piece.table,
                     bias,
                     output: hidden,
@@ -538,6 +644,8 @@ impl WordTrainer {
                     first: piece.first as u32,
                     rows: piece.rows as u32,
                     adds: (i > 0) as u32,
+                    positives: positives as u32,
+                    weight: 1.0 / SHARED as f32,
                 },
                 negative_sampling::Bindings {
                     state,
@@ -554,7 +662,7 @@ impl WordTrainer {
         let rate = self.learning_rate as f32;
         let sides = [
             (ids, targets as u32, 0, hidden, factors, 1),
-            (bags, bag as u32, 1, d_hidden, scales, 0),
+            (inputs, length as u32, 1, d_hidden, scales, 0),
         ];
         for (ids, length, by_row, vectors, factors, side) in sides {
             let positions = samples * length;
@@ -591,6 +699,7 @@ impl WordTrainer {
             others,
             pieces,
             units: self.units,
+            subwords,
         })
     }
 }
@@ -615,6 +724,8 @@ struct Recording {
     others: Span,
     pieces: Vec<Piece>,
     units: usize,
+    /// Where each word's rows begin, and the rows.
+    subwords: Option<[Span; 2]>,
 }
 
 /// What a state holds: the tables as weights, the sums of their squares as first moments.
@@ -782,7 +893,7 @@ mod tests {
         tokens.extend((0..10_000).map(|i| 3 + i % 1000));
         let mut counts = vec![0; 1003];
         tokens.iter().for_each(|&id| counts[id as usize] += 1);
-        let stream = WordStream { tokens, counts, first_word: 2 };
+        let stream = WordStream { tokens, counts, first_word: 2, ..WordStream::default() };
         let kept = WordTrainer::default().subsampled(&stream, 0);
         let often = kept.iter().filter(|&&id| id == 2).count();
         let ratio: f64 = 1e-3 / 0.9;
@@ -799,7 +910,8 @@ mod tests {
             (0..382).map(|i| if i % 19 == 18 { 0 } else { 2 + i * i % 23 }).collect();
         let mut counts = vec![0; 25];
         tokens.iter().for_each(|&id| counts[id as usize] += 1);
-        let stream = WordStream { tokens: tokens.clone(), counts, first_word: 2 };
+        let stream =
+            WordStream { tokens: tokens.clone(), counts, first_word: 2, ..WordStream::default() };
         for method in [WordMethod::Skipgram, WordMethod::Cbow] {
             let trainer =
                 WordTrainer { method, units: 8, words_per_step: 64, ..WordTrainer::default() };
@@ -826,7 +938,12 @@ mod tests {
 
     #[test]
     fn an_id_that_is_not_counted_is_refused() {
-        let stream = WordStream { tokens: vec![2, 3, 9], counts: vec![0, 0, 1, 1], first_word: 2 };
+        let stream = WordStream {
+            tokens: vec![2, 3, 9],
+            counts: vec![0, 0, 1, 1],
+            first_word: 2,
+            ..WordStream::default()
+        };
         let error = WordTrainer::default()
             .fit(&stream, &Device::cpu(), &mut |_| {})
             .expect_err("an id without a count");

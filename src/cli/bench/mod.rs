@@ -1,5 +1,6 @@
 //! `wgslearn bench`: kernels, and whole training workloads.
 
+mod card;
 mod kernels;
 mod scaling;
 mod training;
@@ -42,6 +43,13 @@ enum What {
         /// Draw the curves into this .png or .svg file
         #[arg(long, value_name = "FILE")]
         plot: Option<std::path::PathBuf>,
+    },
+    /// What only a real card can show: large products by variant, Adam over 100 million parameters, a table of a
+    /// million rows, an autoencoder of batch 65,536
+    Card {
+        /// Only these
+        #[arg(long, value_delimiter = ',', default_values = card::NAMES)]
+        only: Vec<String>,
     },
     /// The four reference workloads: seed (ms for 50 epochs, warm), text (steps/s), ae
     /// (samples/s), mm (GFLOP/s)
@@ -104,6 +112,17 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
                         let workload = workload.name();
                         print(format_args!("{workload:<6} {value:>12.2} {unit:<10} {name}"))?;
                     }
+                }
+            }
+            What::Card { only } => {
+                for name in only {
+                    card::card(name, device, &mut |line| {
+                        match options.json {
+                            true => print(line.json(&device.name(), backend)),
+                            false => print(line),
+                        }
+                        .map_err(|error| crate::Error::Training(error.to_string()))
+                    })?;
                 }
             }
             What::Scaling { .. } => scaling::scaling(device, &mut |point| {

@@ -106,7 +106,7 @@ pub fn profile(workload: Workload, device: &Device) -> Result<Option<Profile>> {
             (model, dataset, BATCH)
         }
         Workload::Ae => {
-            let (model, dataset) = autoencoder()?;
+            let (model, dataset) = autoencoder(8 * BATCH)?;
             (model, dataset, BATCH)
         }
         Workload::Cnn | Workload::Cae => {
@@ -158,7 +158,7 @@ pub fn training(workload: Workload, device: &Device) -> Result<f64> {
             Ok(1.0 / seconds_per_step(&model, &dataset, &trainer, device)?)
         }
         Workload::Ae => {
-            let (model, dataset) = autoencoder()?;
+            let (model, dataset) = autoencoder(8 * BATCH)?;
             Ok(BATCH as f64 / seconds_per_step(&model, &dataset, &trainer(), device)?)
         }
         Workload::Cnn | Workload::Cae => {
@@ -227,9 +227,9 @@ fn text() -> Result<(Model, Dataset)> {
     Ok((Model::new(Input::Ids { length }, layers, Loss::BinaryCrossentropy, 7)?, dataset))
 }
 
-fn autoencoder() -> Result<(Model, Dataset)> {
+pub(super) fn autoencoder(rows: usize) -> Result<(Model, Dataset)> {
     let mut generator = ChaCha8Rng::seed_from_u64(0);
-    let values = (0..8 * BATCH * 784).map(|_| (generator.next_u32() >> 8) as f32 / 16_777_216.0);
+    let values = (0..rows * 784).map(|_| (generator.next_u32() >> 8) as f32 / 16_777_216.0);
     let inputs = Inputs::Matrix { values: values.collect(), features: 784 };
     let dataset = Dataset::new(inputs, Targets::Inputs, "ae")?;
     let mut layers: Vec<Layer> =
@@ -297,7 +297,7 @@ pub(super) fn table(
     Ok((Model::new(Input::Ids { length }, layers, Loss::BinaryCrossentropy, 7)?, dataset))
 }
 
-fn trainer() -> Trainer {
+pub(super) fn trainer() -> Trainer {
     let optimizer = Optimizer::adam(1e-3);
     Trainer { batch_size: BATCH, shuffle: false, optimizer, ..Trainer::default() }
 }

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::layers::Layer;
 use crate::model::Preprocessor;
 use crate::run::config::{Pool, RunConfig};
-use crate::text::{Encoded, TextEncoder};
+use crate::text::{Encoded, TextEncoder, TextOptions, Tokens};
 
 /// What becomes of texts of which no word is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,9 +49,10 @@ const MOST_PADDING: usize = 4;
 impl Layout {
     /// The layout of texts for a model that reads any length, through this encoder.
     pub fn of<T: AsRef<str> + Sync>(encoder: &TextEncoder, texts: &[T]) -> Layout {
-        let (longest, words) = TextEncoder::measure(texts);
-        let padded = encoder.length().saturating_mul(texts.len());
-        match longest > encoder.length() || padded > words.saturating_mul(MOST_PADDING) {
+        let (largest, words) = encoder.measure(texts);
+        let width = if encoder.subwords().is_some() { encoder.width() } else { encoder.length() };
+        let padded = width.saturating_mul(texts.len());
+        match !encoder.room().holds(largest) || padded > words.saturating_mul(MOST_PADDING) {
             true => Layout::Ragged { width: encoder.width() },
             false => Layout::Padded,
         }
@@ -120,13 +121,16 @@ pub(super) fn load_texts(
         Some(encoder) => encoder.clone(),
         None => TextEncoder::fit(&training_texts, &config.text)?,
     };
+    if known.is_none() {
+        warn_of_tokens(&config.text, &encoder, &mut account);
+    }
     // A bag and a mean have no length: texts are read whole, unless a length is asked for. A model that was trained
     // before reads as it does.
     let (mut layout, mut reader) = (Layout::Padded, Cow::Borrowed(&encoder));
     if known.is_none() && reads_any_length(config) {
         layout = Layout::of(&encoder, &training_texts);
         if layout != Layout::Padded && config.text.max_length == 0 {
-            reader = Cow::Owned(encoder.with_length(TextEncoder::MOST_WORDS));
+            reader = Cow::Owned(encoder.without_limit());
         }
     }
     let reader = reader.as_ref();
@@ -254,7 +258,7 @@ pub(super) fn encode_texts(
         Unknown::Kept if lines.len() == examples.texts.len() => {
             return Err(Error::data(
                 path,
-                "no row has a known word: is it in the language, and the column, that the model was trained on? Texts written without spaces are one word each",
+                "no row has a known word: is it in the language, and the column, that the model was trained on? Texts without spaces are parted into words by tokens = unicode, in training",
             ));
         }
         Unknown::HeldOut => {}
@@ -288,6 +292,15 @@ pub(super) fn refuse_several(path: &Path, examples: &Examples) -> Result<()> {
                 set.len()
             ),
         )),
+    }
+}
+
+/// Says which tokens were chosen where none were asked for and these are not the usual ones.
+pub(crate) fn warn_of_tokens(options: &TextOptions, encoder: &TextEncoder, account: &mut Account) {
+    if options.tokens.is_none() && encoder.tokens() == Tokens::Unicode {
+        account.warn(
+            "much of it is written without spaces, so tokens are words and characters by Unicode's rules (tokens = unicode); word_ngrams of 2 takes pairs of them too",
+        );
     }
 }
 
@@ -339,7 +352,7 @@ pub(crate) fn cut_texts(length: usize, lines: &[u64], texts: usize) -> String {
 pub(crate) fn unknown_rows(lines: &[u64], rows: usize) -> String {
     let having = if rows == 1 { "1 row has".into() } else { format!("{rows} rows have") };
     format!(
-        "{having} no known word ({}): what the model answers there rests on the bias alone. Texts written without spaces are one word each",
+        "{having} no known word ({}): what the model answers there rests on the bias alone. Texts without spaces are parted into words by tokens = unicode, in training",
         lines_as_words(lines, rows)
     )
 }

@@ -1,0 +1,163 @@
+//! fastText's models as models of wgslearn, and back. A classifier is an embedding, the mean over a text's words and
+//! n-grams, and a dense layer without bias; word vectors are the embedding and the mean alone.
+
+use std::path::Path;
+
+use super::{Activation, Input, Layer, Loss, Model, Parameter, Preprocessor};
+use crate::data::{Architecture, FasttextArguments, FasttextFile, FasttextLoss, fasttext_bytes};
+use crate::error::{Error, Result};
+use crate::text::{Subwords, TextEncoder, Tokens, Words};
+
+/// What turns texts into ids of a model of fastText's.
+pub(crate) fn encoder_of(file: &FasttextFile) -> TextEncoder {
+    let FasttextArguments { model, word_ngrams, bucket, minn, maxn, .. } = file.arguments;
+    let characters = (maxn > 0).then_some(Subwords { min: minn, max: maxn });
+    // Word vectors are of words.
+    let word_ngrams = if model == Architecture::Supervised { word_ngrams } else { 1 };
+    TextEncoder::of_fasttext(file.words.clone(), characters, word_ngrams, bucket)
+}
+
+/// Reads a model of fastText's.
+pub(super) fn import(path: &Path) -> Result<Model> {
+    let mut file = FasttextFile::open(path)?;
+    let FasttextArguments { dim, loss, model: architecture, .. } = file.arguments;
+    let encoder = encoder_of(&file);
+    let rows = encoder.rows();
+    let mut table = Vec::new();
+    table.try_reserve_exact(rows * dim).map_err(|_| {
+        Error::data(
+            path,
+            format!("{rows} vectors of {dim} elements do not fit in this machine's memory"),
+        )
+    })?;
+    // Padding and the unknown word have no row there.
+    table.resize(encoder.first_word() as usize * dim, 0.0);
+    file.read_rows(0, file.rows(), &mut table)?;
+    table.resize(rows * dim, 0.0);
+    let weight =
+        |name: &str, shape: Vec<usize>, values| Parameter { name: name.into(), shape, values };
+    let mut weights = vec![weight("embedding.weight", vec![rows, dim], table)];
+    let mut layers = vec![Layer::embedding(rows, dim), Layer::mean_pool()];
+    let input = Input::Ids { length: encoder.width() };
+    let (mut model_loss, mut labels) = (Loss::NegativeSampling, Vec::new());
+    if architecture == Architecture::Supervised {
+        let activation = match loss {
+            FasttextLoss::Softmax => Activation::Softmax,
+            FasttextLoss::OneVersusAll | FasttextLoss::NegativeSampling => Activation::Sigmoid,
+            FasttextLoss::HierarchicalSoftmax => {
+                return Err(Error::data(
+                    path,
+                    "this fastText model gives its labels by hierarchical softmax, which is not read; train it with softmax, ova or ns",
+                ));
+            }
+        };
+        labels = std::mem::take(&mut file.labels);
+        if labels.len() < 2 {
+            return Err(Error::data(
+                path,
+                format!("a classifier of {} labels has nothing to tell", labels.len()),
+            ));
+        }
+        let (outputs, units) = (file.read_outputs()?, labels.len());
+        let mut kernel = vec![0.0; dim * units];
+        for (label, row) in outputs.chunks_exact(dim).enumerate() {
+            row.iter().enumerate().for_each(|(i, &value)| kernel[i * units + label] = value);
+        }
+        layers.push(Layer::dense(units, activation));
+        weights.push(weight("dense.kernel", vec![dim, units], kernel));
+        weights.push(weight("dense.bias", vec![units], vec![0.0; units]));
+        model_loss = Loss::for_activation(activation);
+    }
+    let mut model = Model::with_parameters(input, layers, model_loss, weights)
+        .map_err(|e| Error::data(path, e.to_string()))?;
+    model.labels = labels;
+    if architecture != Architecture::Supervised {
+        model.latent_layer = Some(model.layers().len());
+    }
+    model.preprocessor = Preprocessor::Text(encoder);
+    model.kind = Some(model.inferred_kind());
+    model.validate().map_err(|e| Error::data(path, e.to_string()))?;
+    Ok(model)
+}
+
+impl Model {
+    /// The model as fastText writes its own: word vectors, or a classifier of the mean of a text's words. Texts must
+    /// then be given to fastText as this model's tokens, with spaces between.
+    ///
+    /// # Errors
+    /// [`Error::Model`] says what fastText's file cannot hold.
+    pub(crate) fn to_fasttext(&self) -> Result<Vec<u8>> {
+        let refuse =
+            |why: &str| Err(Error::Model(format!("fastText's file cannot hold this model: {why}")));
+        let Preprocessor::Text(encoder) = &self.preprocessor else {
+            return refuse("it reads no texts");
+        };
+        let Words::Vocabulary(words) = encoder.words() else {
+            return refuse("its words are hashed, so their names are not known");
+        };
+        if encoder.has_own_ngrams() {
+            return refuse(
+                "its word n-grams have a hash of their own; train it with subwords, whose n-grams are fastText's",
+            );
+        }
+        let kinds: Vec<&str> =
+            self.layers.iter().map(Layer::kind).filter(|kind| *kind != "dropout").collect();
+        let is_classifier = match kinds[..] {
+            ["embedding", "mean_pool"] => false,
+            ["embedding", "mean_pool", "dense"] if !self.labels.is_empty() => true,
+            _ => return refuse("it has other layers than an embedding, the mean, and the labels"),
+        };
+        if is_classifier && encoder.word_ngrams() > 1 && encoder.tokens() != Tokens::Fasttext {
+            return refuse(
+                "its word n-grams do not end with fastText's </s>; train it with tokens = fasttext",
+            );
+        }
+        let weights = |name: &str| {
+            self.parameters.iter().find(|p| p.name == name).map_or(&[][..], |p| &p.values[..])
+        };
+        let (table, bias) = (weights("embedding.weight"), weights("dense.bias"));
+        let Some(units) = self.layers[0].units() else { return refuse("it has no embedding") };
+        // What fastText has no place for, the bias, stands in one more element that is 1 in every vector.
+        let has_bias = bias.iter().any(|&value| value != 0.0);
+        let dim = units + has_bias as usize;
+        let mut inputs = Vec::new();
+        let mut add = |row: usize| {
+            inputs.extend_from_slice(&table[row * units..][..units]);
+            inputs.extend(has_bias.then_some(1.0));
+        };
+        let first = encoder.first_word() as usize;
+        (first..first + words.len()).for_each(&mut add);
+        let bucket = encoder.buckets();
+        (0..bucket).for_each(|bucket| add(encoder.bucket_row(bucket as u32) as usize));
+        let (labels, outputs, loss, model) = match is_classifier {
+            false => {
+                let outputs = vec![0.0; words.len() * dim];
+                (&[][..], outputs, FasttextLoss::NegativeSampling, Architecture::Skipgram)
+            }
+            true => {
+                let (kernel, own) = (weights("dense.kernel"), bias.len());
+                let mut outputs = Vec::with_capacity(self.labels.len() * dim);
+                // Of one output the first label is its absence: 0 beside it in a softmax.
+                outputs.resize((self.labels.len() - own) * dim, 0.0);
+                for label in 0..own {
+                    outputs.extend((0..units).map(|i| kernel[i * own + label]));
+                    outputs.extend(has_bias.then_some(bias[label]));
+                }
+                let is_softmax = own == 1 || self.output_activation() == Activation::Softmax;
+                let loss =
+                    if is_softmax { FasttextLoss::Softmax } else { FasttextLoss::OneVersusAll };
+                (&self.labels[..], outputs, loss, Architecture::Supervised)
+            }
+        };
+        if let Some(name) =
+            words.iter().chain(labels).find(|name| name.contains([' ', '\t', '\n', '\r', '\0']))
+        {
+            return refuse(&format!("{name:?} has white space, which parts words there"));
+        }
+        let (minn, maxn) =
+            encoder.subwords().map_or((0, 0), |subwords| (subwords.min, subwords.max));
+        let word_ngrams = encoder.word_ngrams();
+        let arguments = FasttextArguments { dim, word_ngrams, loss, model, bucket, minn, maxn };
+        Ok(fasttext_bytes(&arguments, words, labels, &inputs, &outputs))
+    }
+}
