@@ -66,6 +66,7 @@ fn translation(input: &Path, target: &Path, model: &Path) -> Settings {
     let kind = if input == target { RunKind::Autoencoder } else { RunKind::Translate };
     let mut settings = Settings::new(kind, input);
     settings.data.targets = Some(target.to_owned());
+    settings.model.dense = Some(true);
     settings.data.validation_split = Some(0.0);
     settings.training.adapt_learning_rate = Some(false);
     settings.training.epochs = Some(20);

@@ -73,27 +73,31 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
             "rows": found.rows,
             "mse": found.mse,
             "psnr": found.psnr,
+            "ssim": found.ssim,
             "noise": found.noisy.map(|(noise, ..)| noise.to_string()),
             "noisy_mse": found.noisy.map(|(_, mse, _)| mse),
             "noisy_psnr": found.noisy.map(|(.., psnr)| psnr),
+            "noisy_ssim": found.noisy_ssim,
             "worst": rows(&worst),
             "typical": rows(&typical),
             "data": found.account,
         }));
     }
     if let Some((noise, mse, psnr)) = found.noisy {
-        print(format_args!("noisy ({noise})  MSE {mse:.5}  PSNR {psnr:.2} dB"))?;
+        let structure = structure(found.noisy_ssim);
+        print(format_args!("noisy ({noise})  MSE {mse:.5}  PSNR {psnr:.2} dB{structure}"))?;
         let gain = found.psnr - psnr;
         print(format_args!(
-            "denoised  MSE {:.5}  PSNR {:.2} dB  ({gain:+.2} dB){}",
+            "denoised  MSE {:.5}  PSNR {:.2} dB  ({gain:+.2} dB){}{}",
             found.mse,
             found.psnr,
-            in_unit(&model)
+            self::structure(found.ssim),
+            in_unit(&model),
         ))?;
     } else {
         let (rows, mse, psnr) = (found.rows, found.mse, found.psnr);
-        let unit = in_unit(&model);
-        print(format_args!("rows {rows}  MSE {mse:.5}  PSNR {psnr:.2} dB{unit}"))?;
+        let (structure, unit) = (structure(found.ssim), in_unit(&model));
+        print(format_args!("rows {rows}  MSE {mse:.5}  PSNR {psnr:.2} dB{structure}{unit}"))?;
     }
     let list = |numbers: &[usize]| -> String {
         let one = |&i: &usize| format!("{i} ({:.4})", found.row_mse[i]);
@@ -104,4 +108,9 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
         note(format_args!("The rows are in {}.", path.display()));
     }
     Ok(())
+}
+
+/// Structural similarity, where the rows are images.
+fn structure(ssim: Option<f64>) -> String {
+    ssim.map_or_else(String::new, |ssim| format!("  SSIM {ssim:.4}"))
 }

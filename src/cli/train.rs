@@ -63,7 +63,7 @@ struct Form {
     examples: &'static str,
 }
 
-const FORMS: [Form; 5] = [
+const FORMS: [Form; 6] = [
     Form {
         kind: RunKind::Text,
         about: "A classifier of texts: CSV, TSV, JSON lines, or lines with __label__",
@@ -87,6 +87,20 @@ const FORMS: [Form; 5] = [
   wgslearn train table iris.csv --target species
   wgslearn train table houses.csv --target price --hidden 100,50,20 --epochs 200
   wgslearn train table iris.csv --target species --folds 5    how good, and how sure that is",
+    },
+    Form {
+        kind: RunKind::Images,
+        about: "A classifier of pictures: folders, IDX files, CSV files of paths, arrays",
+        positional: Some((
+            "DATA",
+            "Pictures with labels: a folder of one folder a class, an IDX file with its labels beside it, a CSV file of paths and labels, an array (.npy, .npz)",
+        )),
+        examples: "Examples:
+  wgslearn train images photos/ --size 64x64 --augment flip,shift:4
+  wgslearn train images train-images-idx3-ubyte.gz --test t10k-images-idx3-ubyte.gz
+  wgslearn train images x.npy --labels y.npy --mistakes mistakes.png
+  wgslearn train images list.csv --path-column file --label-column species
+Then: wgslearn predict model.safetensors new-photos/",
     },
     Form {
         kind: RunKind::Autoencoder,
@@ -222,6 +236,7 @@ impl Args for Options {
   wgslearn train text reviews.csv -o model.safetensors
   wgslearn train text reviews.csv --word-ngrams 2 --plot history.png
   wgslearn train table houses.csv --target price --hidden 100,50,20
+  wgslearn train images photos/ --size 64x64
   wgslearn train autoencoder train-images-idx3-ubyte.gz --layers 128,64,32
   wgslearn train translate --input plain/ --target glasses/ --size 64x64
   wgslearn train --config run.toml --epochs 5 --device gpu
@@ -317,7 +332,7 @@ impl Options {
             None if self.kind.is_some() => Settings::default(),
             None => {
                 return Err(Error::usage(
-                    "say what to train on: `wgslearn train text FILE`, `wgslearn train table FILE --target COLUMN`, `wgslearn train autoencoder DATA`, `wgslearn train translate --input A --target B`, or `wgslearn train --config FILE`",
+                    "say what to train on: `wgslearn train text FILE`, `wgslearn train table FILE --target COLUMN`, `wgslearn train images DATA`, `wgslearn train autoencoder DATA`, `wgslearn train translate --input A --target B`, or `wgslearn train --config FILE`",
                 )
                 .into());
             }
@@ -593,6 +608,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     if outcome.step == 0 {
         return ended();
     }
+    let tests = config.data.test.is_some();
     let history = &outcome.history;
     let last = history.best_epoch.unwrap_or(history.loss.len()).saturating_sub(1);
     if show.json {
@@ -609,6 +625,8 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
             "profile": shown.profile.as_ref().map(Profile::json),
             "failure": failure(&outcome.end),
             "kept_epoch": outcome.epoch,
+            "test": outcome.evaluation.as_ref().filter(|_| tests).map(super::evaluate::json),
+            "validation": outcome.evaluation.as_ref().filter(|_| !tests).map(super::evaluate::json),
             "folds": outcome.folds.as_ref().map(folds_as_json),
         }))?;
         return ended();
@@ -634,6 +652,13 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
         }
     }
     print(text)?;
+    if let Some(found) = &outcome.evaluation {
+        print(format_args!(
+            "\n{} {}",
+            if tests { "test" } else { "validation" },
+            super::evaluate::text(found, &outcome.model)
+        ))?;
+    }
     let epochs = history.loss.len();
     if history.best_epoch == Some(epochs) {
         note(format_args!(

@@ -149,8 +149,96 @@ pub fn read_images_with(
     Ok(images)
 }
 
+/// Reads pictures from these files, in their order.
+///
+/// # Errors
+/// As [`read_images`].
+pub fn read_picture_files(
+    files: &[PathBuf],
+    options: &ImageOptions,
+    channels: Option<usize>,
+) -> Result<Images> {
+    if files.is_empty() {
+        return Err(Error::usage("there is no picture to read; name at least one"));
+    }
+    let images = read_pictures(files, None, options, channels)?;
+    Ok(Images { account: Account { read: files.len(), ..Account::default() }, ..images })
+}
+
+/// Folders that are a part of a data set rather than a class of it.
+const PARTS: [&str; 6] = ["train", "training", "test", "val", "valid", "validation"];
+
+/// Reads a folder of one folder a class: the pictures with their names, `CLASS/...`, and the class of each. A picture
+/// that lies in no folder of a class is left out, and counted.
+///
+/// # Errors
+/// As [`read_images`]; [`Error::Data`] where there are no such folders.
+pub fn read_class_folder(
+    path: &Path,
+    options: &ImageOptions,
+    channels: Option<usize>,
+) -> Result<(Images, Vec<String>)> {
+    let mut account = Account::new(path);
+    let files = picture_files(path, &mut account)?;
+    let class_of = |file: &PathBuf| {
+        let mut parts = file.strip_prefix(path).ok()?.components();
+        let first = parts.next()?.as_os_str().to_string_lossy().into_owned();
+        parts.next().map(|_| first)
+    };
+    let mut kept = Vec::new();
+    let mut classes: Vec<String> = Vec::new();
+    let mut loose: Vec<String> = Vec::new();
+    for file in files {
+        match class_of(&file) {
+            Some(class) => {
+                kept.push(file);
+                classes.push(class);
+            }
+            None => loose.push(file.file_name().unwrap_or_default().to_string_lossy().into_owned()),
+        }
+    }
+    account.read += kept.len();
+    if let [first, ..] = &loose[..] {
+        account.warn(match loose.len() {
+            1 => format!("1 picture is left out, being in no folder of a class ({first})"),
+            many => format!(
+                "{many} pictures are left out, being in no folder of a class ({first} and others)"
+            ),
+        });
+    }
+    let mut names = classes.clone();
+    names.dedup();
+    if names.is_empty() {
+        return Err(Error::data(
+            path,
+            "its pictures lie in no folders of classes; put those of each class into a folder of its own, or give a CSV file of paths and labels",
+        ));
+    }
+    let is_part = |name: &String| PARTS.contains(&name.to_lowercase().as_str());
+    if names.iter().all(is_part) {
+        return Err(Error::data(
+            path,
+            format!(
+                "its folders are called {}: parts of a data set, not classes; give one of them to train on, and another to test on",
+                names.join(", ")
+            ),
+        ));
+    }
+    for entry in std::fs::read_dir(path).map_err(|e| Error::file("read", path, e))? {
+        let entry = entry.map_err(|e| Error::file("read", path, e))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if is_folder && !name.starts_with('.') && !names.contains(&name) {
+            account.warn(format!("the folder {name} holds no picture, so it is no class"));
+        }
+    }
+    account.warnings.sort();
+    let images = read_pictures(&kept, Some(path), options, channels)?;
+    Ok((Images { account, ..images }, classes))
+}
+
 /// Whether a file begins as an IDX file does, packed or not.
-fn is_idx(path: &Path) -> bool {
+pub fn is_idx(path: &Path) -> bool {
     first_bytes(path).is_some_and(|start| matches!(start[..], [0, 0, 8..=14, 1..=8, ..]))
 }
 

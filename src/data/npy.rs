@@ -74,19 +74,49 @@ pub fn read_array(path: &Path, name: Option<&str>) -> Result<Array> {
     parse(&bytes).map_err(|message| Error::data(&source.path, message))
 }
 
+/// The names of the arrays of a `.npz` file, in its order; none for a `.npy` file, whose array has no name.
+///
+/// # Errors
+/// As [`read_npy`].
+pub fn array_names(path: &Path) -> Result<Vec<String>> {
+    let source = ByteSource::read(path)?;
+    match source.bytes.starts_with(b"PK") {
+        true => names_of(&source.bytes).map_err(|message| Error::data(source.path(), message)),
+        false => Ok(Vec::new()),
+    }
+}
+
+#[cfg(not(feature = "compression"))]
+fn names_of(bytes: &[u8]) -> Parsed<Vec<String>> {
+    member(bytes, None).map(|_| Vec::new())
+}
+
+#[cfg(feature = "compression")]
+fn names_of(bytes: &[u8]) -> Parsed<Vec<String>> {
+    let archive = archive(bytes)?;
+    let files = archive.file_names().filter_map(|name| Some(name.ok()?.into_owned()));
+    Ok(files.filter_map(|file| Some(file.strip_suffix(".npy")?.to_owned())).collect())
+}
+
+#[cfg(feature = "compression")]
+fn archive(bytes: &[u8]) -> Parsed<zip::ZipArchive<std::io::Cursor<&[u8]>>> {
+    zip::ZipArchive::new(std::io::Cursor::new(bytes)).map_err(|e| broken(&e))
+}
+
+#[cfg(feature = "compression")]
+fn broken(e: &dyn std::fmt::Display) -> String {
+    format!("this is not a complete .npz file ({e}); write it again with numpy.savez")
+}
+
 /// The bytes of one array of a `.npz` file: a zip archive of files `NAME.npy`.
 #[cfg(feature = "compression")]
 fn member(bytes: &[u8], name: Option<&str>) -> Parsed<Vec<u8>> {
     use std::io::Read;
     /// What one packed byte may become.
     const MOST_UNPACKED: u64 = 200;
-    let broken = |e: &dyn std::fmt::Display| {
-        format!("this is not a complete .npz file ({e}); write it again with numpy.savez")
-    };
-    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).map_err(|e| broken(&e))?;
-    let files: Vec<String> =
-        archive.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect();
-    let names: Vec<&str> = files.iter().filter_map(|file| file.strip_suffix(".npy")).collect();
+    let mut archive = archive(bytes)?;
+    let names = names_of(bytes)?;
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let shown = names.join(", ");
     let wanted = match (name, &names[..]) {
         (_, []) => return Err("this archive holds no .npy array".into()),

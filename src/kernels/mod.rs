@@ -21,6 +21,7 @@ pub mod accumulate;
 pub mod activate;
 pub mod activation;
 pub mod adam;
+pub mod augment;
 pub mod average_pool;
 pub mod average_pool_gradient;
 pub mod bag_targets;
@@ -119,6 +120,7 @@ pub static ALL: &[&Kernel] = &[
     &accumulate::KERNEL,
     &activate::KERNEL,
     &adam::KERNEL,
+    &augment::KERNEL,
     &average_pool::KERNEL,
     &average_pool_gradient::KERNEL,
     &bag_targets::KERNEL,

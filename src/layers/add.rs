@@ -52,6 +52,10 @@ impl Describe for Add {
         }
     }
 
+    fn can_end(&self) -> bool {
+        true
+    }
+
     fn lower(&self, inputs: &[ValueId], to: &mut Lowering<'_>) -> ValueId {
         to.operation(Sum, inputs, to.shape(inputs[0]))
     }

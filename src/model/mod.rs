@@ -229,6 +229,15 @@ impl Model {
         Ok(specs.iter().map(count).fold(0, u64::saturating_add))
     }
 
+    /// Elements of what these layers give for a row of `input`.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when a layer cannot follow the one before.
+    pub(crate) fn width_of(input: Input, layers: &[Layer]) -> Result<usize> {
+        let shapes = Model::without_parameters(input, layers.to_vec(), Loss::Mse).shapes()?;
+        Ok(shapes.last().map_or(0, |shape| shape.width()))
+    }
+
     fn without_parameters(input: Input, layers: Vec<Layer>, loss: Loss) -> Model {
         Model {
             input,
@@ -417,6 +426,13 @@ impl Model {
     /// Some of the layers, whose names may be others among themselves than among all.
     fn layers_of_part(&self, range: std::ops::Range<usize>) -> Result<Vec<Layer>> {
         let mut layers = self.layers[range.clone()].to_vec();
+        // A picture in the middle is given as a row, as every input is.
+        let shape = self.layer_shapes()[range.start];
+        let is_picture = range.start > 0 && shape.axes().len() > 1;
+        if is_picture {
+            let axes: Vec<i64> = shape.axes().iter().map(|&length| length as i64).collect();
+            layers.insert(0, Layer::reshape(&axes));
+        }
         let (before, after) = (self.layer_names(), names_of(&layers));
         for layer in &mut layers {
             let Some(from) = layer.from() else { continue };
@@ -426,7 +442,9 @@ impl Model {
                     "a layer reads from {from}, which lies beyond the latent layer, so that neither part works without the other"
                 )));
             };
-            if let Some(renamed) = layer.describe().renamed(after[i - range.start].clone()) {
+            if let Some(renamed) =
+                layer.describe().renamed(after[i - range.start + is_picture as usize].clone())
+            {
                 *layer = renamed;
             }
         }

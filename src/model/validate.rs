@@ -99,8 +99,10 @@ impl Model {
                 Ok(())
             }
             Preprocessor::Image(image) => {
+                // A classifier gives no images.
+                let gives = (labels == 0).then_some(("gives", image.output, outputs));
                 for (name, shape, elements) in
-                    [("reads", image.input, width), ("gives", image.output, outputs)]
+                    [("reads", image.input, width)].into_iter().chain(gives)
                 {
                     let len = shape.width.checked_mul(shape.height);
                     let len = len.and_then(|len| len.checked_mul(shape.channels));

@@ -42,6 +42,15 @@ pub struct GridGroup {
     pub columns: usize,
 }
 
+/// An image with lines of text beneath.
+#[derive(Clone, Debug)]
+pub struct Tile<'a> {
+    /// Its values.
+    pub image: &'a [f32],
+    /// The text.
+    pub lines: [String; 3],
+}
+
 /// Points of one panel.
 #[derive(Clone, Debug)]
 pub struct Cloud {

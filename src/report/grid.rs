@@ -76,21 +76,33 @@ pub fn grid_png(
         root.present().map_err(|e| failed(e.to_string()))?;
     }
     let mut y = TOP;
-    for (row, &(tile_width, tile_height)) in rows.iter().zip(&tiles) {
+    for (row, &(_, tile_height)) in rows.iter().zip(&tiles) {
         for (image, &x) in row.images.iter().zip(&lefts) {
-            let tile = image_thumbnail(row.shape, image, tile_width, tile_height);
-            for (line, from) in tile.chunks_exact(tile_width as usize * 3).enumerate() {
-                let at = (((y + line as u32) * width + x) * 3) as usize;
-                pixels[at..at + from.len()].copy_from_slice(from);
-            }
+            place_image(&mut pixels, width, (x, y), row.shape, image);
         }
         y += tile_height + GAP;
     }
     png_bytes((width, height), &pixels)
 }
 
+/// Copies an image's tile into red, green, blue pixels of lines of `width`, its corner at `(x, y)`.
+pub(super) fn place_image(
+    pixels: &mut [u8],
+    width: u32,
+    (x, y): (u32, u32),
+    shape: ImageShape,
+    image: &[f32],
+) {
+    let (tile_width, tile_height) = tile_size(shape);
+    let tile = image_thumbnail(shape, image, tile_width, tile_height);
+    for (line, from) in tile.chunks_exact(tile_width as usize * 3).enumerate() {
+        let at = ((y as usize + line) * width as usize + x as usize) * 3;
+        pixels[at..at + from.len()].copy_from_slice(from);
+    }
+}
+
 /// Width and height of an image's tile.
-fn tile_size(shape: ImageShape) -> (u32, u32) {
+pub(super) fn tile_size(shape: ImageShape) -> (u32, u32) {
     let (width, height) = (shape.width.max(1) as u32, shape.height.max(1) as u32);
     let longest = width.max(height);
     if longest <= TILE {

@@ -21,11 +21,14 @@ mod regression;
 mod scaling;
 #[cfg(feature = "pictures")]
 mod scatter;
+mod ssim;
+#[cfg(feature = "pictures")]
+mod tiles;
 #[cfg(not(feature = "pictures"))]
 mod undrawn;
 
 pub use classification::{ClassificationReport, Confused, Scores};
-pub use drawing::{Cloud, GridGroup, GridRow, PlotFormat, ScalingPanel};
+pub use drawing::{Cloud, GridGroup, GridRow, PlotFormat, ScalingPanel, Tile};
 #[cfg(feature = "pictures")]
 pub use grid::grid_png;
 pub use labels::{AtK, LabelReport, best_thresholds};
@@ -37,5 +40,8 @@ pub use regression::RegressionReport;
 pub use scaling::scaling_plot;
 #[cfg(feature = "pictures")]
 pub use scatter::{named_plot, scatter_plot};
+pub use ssim::ssim;
+#[cfg(feature = "pictures")]
+pub use tiles::tiles_png;
 #[cfg(not(feature = "pictures"))]
 pub use undrawn::*;

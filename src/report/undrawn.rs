@@ -1,6 +1,7 @@
 //! In place of what draws, in a build without the feature `pictures`: each says what is missing.
 
-use super::drawing::{Cloud, GridGroup, GridRow, PlotFormat, ScalingPanel};
+use super::drawing::{Cloud, GridGroup, GridRow, PlotFormat, ScalingPanel, Tile};
+use crate::data::ImageShape;
 use crate::error::{Error, Result};
 use crate::train::History;
 
@@ -47,5 +48,13 @@ pub fn named_plot(_: &Cloud, _: &[String], _: PlotFormat) -> Result<Vec<u8>> {
 /// # Errors
 /// [`Error::Training`] always.
 pub fn scatter_plot(_: &[Cloud], _: &[String], _: PlotFormat) -> Result<Vec<u8>> {
+    missing()
+}
+
+/// As with the feature `pictures`.
+///
+/// # Errors
+/// Always: this build draws no pictures.
+pub fn tiles_png(_: ImageShape, _: &[Tile<'_>], _: usize) -> Result<Vec<u8>> {
     missing()
 }

@@ -96,6 +96,9 @@ impl AnswerOptions {
 /// The answer for one row.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Answer {
+    /// The name of the picture's file, for a classifier of pictures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The row as it was read, where it is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
@@ -121,6 +124,11 @@ pub struct Answer {
     pub cut: usize,
 }
 
+/// Whether a model tells pictures apart: each answer then has the name of its file, where there is one.
+pub(super) fn answers_pictures(model: &Model) -> bool {
+    matches!(model.preprocessor, Preprocessor::Image(_)) && !model.labels.is_empty()
+}
+
 fn is_zero(count: &usize) -> bool {
     *count == 0
 }
@@ -136,6 +144,7 @@ pub(super) fn probabilities_of(model: &Model, outputs: &[f32]) -> Vec<f32> {
 impl Answer {
     pub(super) fn new(model: &Model, outputs: &[f32], options: &AnswerOptions) -> Answer {
         let answer = Answer {
+            name: None,
             text: None,
             label: None,
             probability: None,
@@ -179,8 +188,11 @@ impl Answer {
 }
 
 impl std::fmt::Display for Answer {
-    /// Labels and probabilities, or the values, and then the text where it is asked for, with tabs between.
+    /// The name of a picture, labels and probabilities, or the values, and then the text where it is asked for, with tabs between.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(name) = &self.name {
+            write!(f, "{}\t", printable_field(name))?;
+        }
         let mut pair = |i: usize, label: &str, probability: f32| {
             let tab = if i > 0 { "\t" } else { "" };
             write!(f, "{tab}{}\t{probability:.4}", printable_field(label))
@@ -248,6 +260,8 @@ pub struct AnswerWriter {
     most: usize,
     /// Whether any number of labels stands in one field.
     joins: bool,
+    /// Whether the names of pictures' files come first.
+    names: bool,
     is_begun: bool,
 }
 
@@ -262,7 +276,10 @@ impl AnswerWriter {
         };
         let most = options.most.unwrap_or(1);
         let mut columns = Vec::new();
-        if options.with_text {
+        let names = answers_pictures(model);
+        if names {
+            columns.push("name".to_owned());
+        } else if options.with_text {
             columns.push("text".to_owned());
         }
         let joins = model.kind() == Kind::MultiLabel && options.most.is_none();
@@ -277,7 +294,7 @@ impl AnswerWriter {
             }
             _ => columns.extend(numbered("output", model.outputs())),
         }
-        AnswerWriter { format, columns, most, joins, is_begun: false }
+        AnswerWriter { format, columns, most, joins, names, is_begun: false }
     }
 
     /// Appends an answer as a line to `output`; before the first of a separated file, the names of the columns.
@@ -302,7 +319,10 @@ impl AnswerWriter {
         if !std::mem::replace(&mut self.is_begun, true) {
             writer.write_record(&self.columns).map_err(|e| unwritable(&e))?;
         }
-        let mut fields: Vec<String> = answer.text.iter().cloned().collect();
+        let mut fields: Vec<String> = match self.names {
+            true => vec![answer.name.clone().unwrap_or_default()],
+            false => answer.text.iter().cloned().collect(),
+        };
         let chosen: Vec<(&str, f32)> = match (&answer.labels, &answer.label, answer.probability) {
             (Some(labels), ..) => {
                 labels.iter().map(|label| (&label.label[..], label.probability)).collect()

@@ -223,6 +223,7 @@ impl Identity {
         let mut same = config.clone();
         // Where files lie changes no bit; what they hold is hashed.
         same.output = OutputConfig {
+            mistakes: None,
             model: None,
             history: None,
             plot: None,
@@ -232,6 +233,8 @@ impl Identity {
         same.data.train = PathBuf::new();
         (same.data.targets, same.data.validation, same.data.validation_targets) =
             (None, None, None);
+        (same.data.test, same.data.test_labels) = (None, None);
+        (same.data.labels, same.data.validation_labels) = (None, None);
         (same.model.encoder_from, same.model.initial_weights, same.model.from) = (None, None, None);
         // More epochs can be asked for, and what happens at NaN has not happened.
         (same.training.epochs, same.training.min_steps) = (0, 0);

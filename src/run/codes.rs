@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use super::load::{NamedRows, read_rows, read_targets, read_texts};
+use super::load::{NamedRows, labels_beside, read_rows, read_targets, read_texts};
 use super::outputs::{check_output, picture_files};
 use crate::backend::Device;
 use crate::data::{
@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::files::write_whole;
 use crate::model::{Model, Noise, Preprocessor, Source};
 use crate::printable::printable_field;
-use crate::report::{Cloud, GridGroup, GridRow, Pca, PlotFormat, grid_png, scatter_plot};
+use crate::report::{Cloud, GridGroup, GridRow, Pca, PlotFormat, grid_png, scatter_plot, ssim};
 use crate::text::Words;
 
 /// Rows of numbers with their names: codes, or what codes give back.
@@ -208,6 +208,8 @@ fn output_names(model: &Model) -> Vec<String> {
 /// The size of the images that a model gives.
 fn output_shape(model: &Model) -> Option<ImageShape> {
     match &model.preprocessor {
+        // A classifier gives probabilities.
+        _ if !model.labels.is_empty() => None,
         Preprocessor::Image(ImageEncoder { output, .. }) => Some(*output),
         _ => None,
     }
@@ -319,7 +321,12 @@ pub struct Reconstruction {
     pub mse: f64,
     /// Peak signal-to-noise ratio of the same, in decibels: 10 log10(range^2 / mse).
     pub psnr: f64,
-    /// Both for the noisy rows that it read, where there was noise.
+    /// Structural similarity of images, as scikit-image defines it; none for other rows, and for images smaller than its
+    /// window of 7 pixels.
+    pub ssim: Option<f64>,
+    /// That of the noisy images that it read.
+    pub noisy_ssim: Option<f64>,
+    /// MSE and PSNR of the noisy rows that it read, where there was noise.
     pub noisy: Option<(Noise, f64, f64)>,
     /// Mean squared error of each row.
     pub row_mse: Vec<f64>,
@@ -398,11 +405,17 @@ pub fn reconstruct(
         let before = mse(&read, &clean);
         (noise, before, psnr(before))
     });
+    let structure = |rows: &[f32]| match &model.preprocessor {
+        Preprocessor::Image(encoder) => ssim(encoder.output, rows, &clean, range),
+        _ => None,
+    };
     let pairs = given.chunks_exact(width).zip(clean.chunks_exact(width));
     Ok(Reconstruction {
         rows: rows.inputs.rows(),
         mse: whole,
         psnr: psnr(whole),
+        ssim: structure(&given),
+        noisy_ssim: noisy.and_then(|_| structure(&read)),
         noisy,
         row_mse: pairs.map(|(a, b)| mse(a, b)).collect(),
         shapes: match &model.preprocessor {
@@ -602,15 +615,8 @@ fn plane(codes: &[f32], width: usize) -> Result<Vec<[f64; 2]>> {
 
 /// Labels of rows; none where there is no file for them.
 fn read_labels(path: &Path, labels: Option<&Path>, rows: usize) -> Result<Vec<String>> {
-    let beside = path.with_file_name(
-        path.file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .replace("images-idx3", "labels-idx1"),
-    );
-    let Some(path) = labels.or((beside != path && beside.exists()).then_some(&beside)) else {
-        return Ok(Vec::new());
-    };
+    let beside = labels_beside(path);
+    let Some(path) = labels.or(beside.as_deref()) else { return Ok(Vec::new()) };
     let found: Vec<String> = if extension(path) == "npy" {
         read_npy(path)?.values.iter().map(f64::to_string).collect()
     } else if content(path) == Content::Images {

@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::losses::Loss;
 use crate::model::{Input, Noise};
 use crate::optimizers::{Clip, Optimizer};
-use crate::train::{EarlyStopping, Fusions, Monitor, Trainer, WordTrainer};
+use crate::train::{Augment, EarlyStopping, Fusions, Monitor, Trainer, WordTrainer};
 
 /// Pixels of an image at most.
 const MOST_PIXELS: usize = 1 << 26;
@@ -68,6 +68,7 @@ impl Settings {
         match (self.kind, &data.train, &data.targets) {
             (Some(kind), ..) => kind,
             _ if data.target_column.is_some() => RunKind::Table,
+            _ if data.labels.is_some() || self.model.network.is_some() => RunKind::Images,
             (_, train, Some(targets)) if train.as_ref() == Some(targets) => RunKind::Autoencoder,
             (_, Some(train), _) if is_array(train) && !codes => RunKind::Arrays,
             (_, _, Some(_)) => RunKind::Translate,
@@ -136,9 +137,26 @@ impl DataConfig {
     }
 }
 
+impl DataConfig {
+    /// Where a list of pictures has their paths and labels.
+    pub(super) fn pictures(&self) -> TextColumns {
+        TextColumns {
+            text: self.path_column.clone().unwrap_or_else(|| "path".into()),
+            label: Some(self.label_column.clone()),
+            format: self.format,
+            no_header: self.no_header,
+            keep_blank: false,
+            ..TextColumns::default()
+        }
+    }
+}
+
 impl RunConfig {
     /// Units of an encoder of numbers where none are given.
     pub const ENCODER: [usize; 3] = [128, 64, 32];
+
+    /// Numbers between a convolutional encoder and its decoder where none are given.
+    pub const PICTURE_LATENT: usize = 32;
 
     /// Units of an encoder that undoes noise where none are given.
     pub const DENOISING_ENCODER: [usize; 2] = [512, 256];
@@ -279,6 +297,16 @@ impl RunConfig {
                 "validation_targets are given without validation, the rows that they are for",
             );
         }
+        for (labels, rows, name) in [
+            (&data.validation_labels, &data.validation, "validation"),
+            (&data.test_labels, &data.test, "test"),
+        ] {
+            if labels.is_some() && rows.is_none() {
+                return Err(Error::usage(format!(
+                    "{name}_labels are given without {name}, the pictures that they are of"
+                )));
+            }
+        }
         let needs_targets = matches!(self.kind, RunKind::Translate | RunKind::Arrays);
         if data.validation.is_some() && data.validation_targets.is_none() && needs_targets {
             return refuse("the validation file needs validation_targets beside it");
@@ -333,6 +361,7 @@ impl RunConfig {
     fn check_model(&self) -> Result<()> {
         let (model, gives_hidden) = (&self.model, self.gives_hidden());
         self.noise()?;
+        self.augment()?;
         if model.freeze_encoder && model.encoder_from.is_none() {
             return Err(Error::usage(
                 "freeze_encoder is given, but only an encoder that was trained before can be frozen; name its model by encoder_from",
@@ -363,6 +392,7 @@ impl RunConfig {
         if model.from.is_some() {
             let given = [
                 ("layers", model.layers.is_some()),
+                ("network", model.network.is_some()),
                 ("hidden", gives_hidden),
                 ("encoder_from", model.encoder_from.is_some()),
                 ("initial_weights", model.initial_weights.is_some()),
@@ -399,6 +429,9 @@ impl RunConfig {
             return ignored(
                 "the layers are given one by one",
                 &[
+                    ("latent", model.latent.is_some()),
+                    ("dense", model.dense),
+                    ("network", model.network.is_some()),
                     ("hidden", gives_hidden),
                     ("dropout", model.dropout > 0.0),
                     ("encoder", !model.encoder.is_empty()),
@@ -408,6 +441,13 @@ impl RunConfig {
             );
         }
         if self.builds_autoencoder() {
+            if model.latent.is_some() && (!model.encoder.is_empty() || model.encoder_from.is_some())
+            {
+                return ignored(
+                    "the encoder's units or layers are given, of which the last is the latent layer",
+                    &[("latent", true)],
+                );
+            }
             return ignored(
                 "the layers are an encoder and a decoder",
                 &[("hidden", gives_hidden), ("dropout", model.dropout > 0.0)],
@@ -455,6 +495,10 @@ impl RunConfig {
             ("targets", data.targets.as_ref()),
             ("validation", data.validation.as_ref()),
             ("validation_targets", data.validation_targets.as_ref()),
+            ("test", data.test.as_ref()),
+            ("labels", data.labels.as_ref()),
+            ("validation_labels", data.validation_labels.as_ref()),
+            ("test_labels", data.test_labels.as_ref()),
             ("encoder_from", model.encoder_from.as_ref()),
             ("initial_weights", model.initial_weights.as_ref()),
             ("from", model.from.as_ref()),
@@ -471,6 +515,7 @@ impl RunConfig {
             ("model", &output.model),
             ("history", &output.history),
             ("plot", &output.plot),
+            ("mistakes", &output.mistakes),
             ("checkpoint", &output.checkpoint),
         ]
         .into_iter()
@@ -497,6 +542,7 @@ impl RunConfig {
             match name {
                 "history" => check_extension(path, "a history", &["json"])?,
                 "plot" => check_extension(path, "a plot", &["png", "svg"])?,
+                "mistakes" => check_extension(path, "pictures of mistakes", &["png"])?,
                 _ => {}
             }
             let is_special = place.exists() && !place.is_file();
@@ -550,11 +596,18 @@ impl RunConfig {
         self.training.noise.as_deref().map(str::parse).transpose()
     }
 
+    /// How the run moves its pictures, but for their size.
+    pub(super) fn augment(&self) -> Result<Option<Augment>> {
+        let words = &self.training.augment;
+        (!words.is_empty()).then(|| Augment::parse(words)).transpose()
+    }
+
     /// Whether the layers are those of an encoder and its decoder.
     pub(super) fn builds_autoencoder(&self) -> bool {
         let model = &self.model;
         let asks = !model.encoder.is_empty() || model.encoder_from.is_some();
-        model.layers.is_none() && (asks || self.is_autoencoder() && !self.gives_hidden())
+        let is_coder = self.is_autoencoder() || self.kind == RunKind::Translate;
+        model.layers.is_none() && (asks || is_coder && !self.gives_hidden())
     }
 
     /// Whether hidden layers are asked for.
@@ -599,6 +652,7 @@ impl RunConfig {
                 (None, value) => value.map(Clip::Value),
             },
             label_smoothing: training.label_smoothing,
+            augment: None,
             early_stopping: (patience > 0).then_some(EarlyStopping { patience }),
             // Checked before any file was read.
             monitor: self.monitor().ok().flatten().filter(|_| validates),

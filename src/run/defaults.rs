@@ -89,11 +89,17 @@ impl Defaults {
             RunKind::Table => {
                 Defaults { learning_rate: 3e-3, schedule: Schedule::Cosine, ..stopped }
             }
+            // Ten passes are what small networks of pictures need with a rate that falls.
+            RunKind::Images => Defaults {
+                epochs: 10,
+                batch_size: Some(64),
+                schedule: Schedule::Cosine,
+                dropout: 0.25,
+                ..stopped
+            },
             // A text without a known word has nothing to give back.
             RunKind::Autoencoder => Defaults { min_count: 2, skip_unknown: true, ..coder },
-            RunKind::Translate => {
-                Defaults { encoder: RunConfig::DENOISING_ENCODER.to_vec(), ..coder }
-            }
+            RunKind::Translate => coder,
             RunKind::Words => {
                 Defaults { epochs: 5, min_count: 5, output: "words.safetensors", ..plain }
             }

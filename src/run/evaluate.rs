@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::load::{Labelled, load_for};
+use super::mistakes::{PictureMistake, mistakes as mistakes_of, mistakes_png};
 use crate::backend::Device;
 use crate::data::{Account, Dataset, TextColumns};
 use crate::error::Result;
@@ -23,11 +24,21 @@ pub struct Evaluation {
     pub labels: Option<LabelReport>,
     /// For regressions, in the target's own unit.
     pub regression: Option<RegressionReport>,
+    /// The most confident mistakes, worst first, of a classifier of pictures.
+    pub mistakes: Vec<PictureMistake>,
     /// What became of the file's rows.
     pub account: Account,
 }
 
 impl Evaluation {
+    /// Draws the pictures of the most confident mistakes, as the bytes of a PNG.
+    ///
+    /// # Errors
+    /// [`Error::Usage`](crate::Error::Usage) where there are none.
+    pub fn mistakes_png(&self, model: &Model) -> Result<Vec<u8>> {
+        mistakes_png(model, &self.mistakes)
+    }
+
     /// Its figures by name: the loss, what a classifier's rows say (averages over classes are macro averages), or a
     /// regression's, in the target's own unit.
     pub fn figures(&self) -> Vec<(&'static str, f64)> {
@@ -61,15 +72,16 @@ pub fn evaluate(
     skip_unknown: bool,
     device: &Device,
 ) -> Result<Evaluation> {
-    let Labelled { model, dataset, account, .. } =
+    let Labelled { model, dataset, account, texts, .. } =
         load_for(model, path, targets, columns, skip_unknown, false)?;
-    evaluate_rows(&model, &dataset, account, device)
+    evaluate_rows(&model, &dataset, &texts, account, device)
 }
 
-/// Evaluates a model on rows that it reads as they are.
+/// Evaluates a model on rows that it reads as they are; `names` are those of pictures' files.
 pub(super) fn evaluate_rows(
     model: &Model,
     dataset: &Dataset,
+    names: &[String],
     account: Account,
     device: &Device,
 ) -> Result<Evaluation> {
@@ -81,9 +93,11 @@ pub(super) fn evaluate_rows(
         LabelReport::new(&outputs, truth, &model.labels, |label, p| model.answers(label, p))
     });
     let labels = labels.transpose()?;
+    let mut mistakes = Vec::new();
     let classification = (!several && !model.labels.is_empty()).then(|| {
         let answers: Vec<usize> = outputs.chunks_exact(model.outputs()).map(class_of).collect();
         let truth: Vec<usize> = truth.iter().map(|&class| class as usize).collect();
+        mistakes = mistakes_of(model, dataset.inputs(), names, &outputs, &truth, &answers);
         ClassificationReport::new(&truth, &answers, &model.labels)
     });
     let classification = classification.transpose()?;
@@ -97,7 +111,7 @@ pub(super) fn evaluate_rows(
     });
     let regression = regression.transpose()?;
     let rows = dataset.rows();
-    Ok(Evaluation { rows, metrics, classification, labels, regression, account })
+    Ok(Evaluation { rows, metrics, classification, labels, regression, mistakes, account })
 }
 
 /// The class that a row of outputs answers: above a half with one output, else the largest.

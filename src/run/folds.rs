@@ -144,7 +144,7 @@ pub(super) fn train_folds(
         }
         // A fold of no rows: there are at least as many rows as folds.
         let Some(held_out) = held_out else { continue };
-        let found = evaluate_rows(&outcome.model, &held_out, Account::default(), device)?;
+        let found = evaluate_rows(&outcome.model, &held_out, &[], Account::default(), device)?;
         let figures = FoldFigures {
             rows: found.rows,
             training_rows: outcome.training_rows,

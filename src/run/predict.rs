@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::answers::{Answer, AnswerOptions};
+use super::answers::{Answer, AnswerOptions, answers_pictures};
 use super::load::read_rows_as;
 use super::load::texts::{cut_texts, unknown_rows};
 use crate::backend::Device;
@@ -349,7 +349,12 @@ pub fn predict_file(
     }
     let mut answers = predictor.answers(&rows.inputs, &source)?;
     mark_unknown(&mut answers, rows.unknown.iter().copied());
-    predictor.put_texts(&mut answers, texts);
+    match answers_pictures(model) {
+        true => answers.iter_mut().zip(texts).for_each(|(answer, name)| {
+            answer.name = Some(name.clone());
+        }),
+        false => predictor.put_texts(&mut answers, texts),
+    }
     answers.iter().try_for_each(each)?;
     Ok(rows.account)
 }

@@ -31,6 +31,8 @@ pub enum RunKind {
     Text,
     /// A classifier or regression on a table of numbers.
     Table,
+    /// A classifier of pictures.
+    Images,
     /// A model that gives its inputs back.
     Autoencoder,
     /// A model from rows or images to others.
@@ -43,9 +45,10 @@ pub enum RunKind {
 
 impl RunKind {
     /// All of them.
-    pub const ALL: [RunKind; 6] = [
+    pub const ALL: [RunKind; 7] = [
         RunKind::Text,
         RunKind::Table,
+        RunKind::Images,
         RunKind::Autoencoder,
         RunKind::Translate,
         RunKind::Words,
@@ -57,6 +60,7 @@ impl RunKind {
         match self {
             RunKind::Text => "text",
             RunKind::Table => "table",
+            RunKind::Images => "images",
             RunKind::Autoencoder => "autoencoder",
             RunKind::Translate => "translate",
             RunKind::Words => "words",
@@ -421,6 +425,7 @@ macro_rules! choices {
 }
 
 choices!(
+    super::networks::Network,
     super::settings::Pool,
     super::settings::TuneThreshold,
     BagMode,

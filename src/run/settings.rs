@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::defaults::Defaults;
-use super::setting::RunKind::{Arrays, Autoencoder, Table, Text, Translate, Words};
+use super::networks::Network;
+use super::setting::RunKind::{Arrays, Autoencoder, Images, Table, Text, Translate, Words};
 use super::setting::{
     AnyValue, Arity, Kinds, Range, Result, RunKind, Setting, SettingType, Spec, settings,
 };
@@ -91,12 +92,13 @@ impl std::str::FromStr for Every {
 
 const ALL: Kinds = &RunKind::ALL;
 /// Kinds with a model, epochs of rows and validation.
-const MODELS: Kinds = &[Text, Table, Autoencoder, Translate, Arrays];
+const MODELS: Kinds = &[Text, Table, Images, Autoencoder, Translate, Arrays];
 const OF_TEXTS: Kinds = &[Text, Autoencoder];
 const WITH_WORDS: Kinds = &[Text, Autoencoder, Words];
 /// Kinds that read rows of text files.
-const ROWS: Kinds = &[Text, Table, Autoencoder, Words];
+const ROWS: Kinds = &[Text, Table, Images, Autoencoder, Words];
 const CODERS: Kinds = &[Autoencoder, Translate];
+const PICTURES: Kinds = &[Images, Autoencoder, Translate];
 const PAIRED: Kinds = &[Translate, Autoencoder, Arrays];
 const NUMBERS: Kinds = &[Autoencoder, Translate, Table, Arrays];
 
@@ -148,7 +150,8 @@ settings! {
     /// Files and columns.
     data: struct DataConfig, GivenData {
         /// What to learn from: texts (.csv and .tsv with a header, .jsonl, lines with __label__), a table (.csv, .tsv),
-        /// ids or a matrix (.npy), or images (an IDX file, a folder of PNG and JPEG files).
+        /// ids or a matrix (.npy), or images (an IDX file, a folder of PNG and JPEG files; with labels a folder of one
+        /// folder a class, or a .csv of paths and labels).
         train: PathBuf = |_| PathBuf::new(), called("FILE", data(ALL, "input"));
         /// What the model shall give: the targets of a .npy file, [rows, outputs], or images, paired by file name or
         /// row by row; the same file as `train` for an autoencoder.
@@ -158,6 +161,16 @@ settings! {
         /// A file like `targets` for it.
         validation_targets: Option<PathBuf> = |_| None,
             called("DATA", data(PAIRED, "validation-target"));
+        /// A file or folder like `train` to test the trained model on: a report of it is printed.
+        test: Option<PathBuf> = |_| None, called("DATA", data(&[Images], "test"));
+        /// The labels of pictures: an IDX or .npy file, or a line each. Those beside an IDX file of images
+        /// (train-labels-idx1-ubyte for train-images-idx3-ubyte), and those of a .npz file, are found by name.
+        labels: Option<PathBuf> = |_| None, called("FILE", data(&[Images], "labels"));
+        /// The labels of `validation`.
+        validation_labels: Option<PathBuf> = |_| None,
+            called("FILE", data(&[Images], "validation-labels"));
+        /// The labels of `test`.
+        test_labels: Option<PathBuf> = |_| None, called("FILE", data(&[Images], "test-labels"));
         /// Part of the rows to validate on where there is no file for it; 0 for none. Not given: a tenth of 2,000 rows
         /// and more, none of fewer. Every class keeps its part of both.
         validation_split: Option<f64> = |of| of.validation_split,
@@ -168,8 +181,11 @@ settings! {
         folds: Option<usize> = |_| None, whole(2, MANY, called("K", data(&[Text, Table], "folds")));
         /// Column or key of the text.
         text_column: String = |_| "text".into(), called("COLUMN", data(WITH_WORDS, "text-column"));
+        /// Column or key of the pictures' paths, relative to the folder of the file that lists them; told from the
+        /// header (path, file, filename, image) unless given.
+        path_column: Option<String> = |_| None, called("COLUMN", data(&[Images], "path-column"));
         /// Column or key of the label.
-        label_column: String = |_| "label".into(), called("COLUMN", data(&[Text], "label-column"));
+        label_column: String = |_| "label".into(), called("COLUMN", data(&[Text, Images], "label-column"));
         /// What stands between the labels of a text, in a column of a .csv or .tsv file: a text may then have any number.
         label_separator: Option<String> = |_| None, called("TEXT", data(&[Text], "label-separator"));
         /// A text may have any number of labels, also where none has more than one. Lines with several words that begin
@@ -179,7 +195,9 @@ settings! {
         weight_column: Option<String> = |_| None, called("COLUMN", data(&[Text, Table], "weight-column"));
         /// The array of a .npz file that holds several.
         array: Option<String> = |_| None,
-            called("NAME", data(&[Autoencoder, Translate, Arrays], "array"));
+            called("NAME", data(&[Images, Autoencoder, Translate, Arrays], "array"));
+        /// The array of the labels, where a .npz file holds several; that which goes with `array` unless given.
+        labels_array: Option<String> = |_| None, called("NAME", data(&[Images], "labels-array"));
         /// How rows are written; told from the file's name and content unless given.
         format: Option<Format> = |_| None, data(ROWS, "format");
         /// The first line of a .csv or .tsv file is a row: columns are called 0, 1, 2.
@@ -197,7 +215,7 @@ settings! {
         /// What a table's target is; told from the data unless given.
         task: Option<TableTask> = |_| None, data(&[Table], "task");
         /// Accept labels that only one row has.
-        allow_single_labels: bool = |_| false, data(&[Text, Table], "allow-single-labels");
+        allow_single_labels: bool = |_| false, data(&[Text, Table, Images], "allow-single-labels");
         /// Leave out texts without a known word instead of refusing them.
         skip_unknown: bool = |of| of.skip_unknown, data(OF_TEXTS, "skip-unknown");
     }
@@ -240,9 +258,9 @@ settings! {
     images: extern ImageOptions, GivenImages {
         /// Resize every image to this width and height.
         size: Option<(usize, usize)> = |_| None,
-            whole(1, 1 << 15, called("WIDTHxHEIGHT", images(CODERS, "size")));
+            whole(1, 1 << 15, called("WIDTHxHEIGHT", images(PICTURES, "size")));
         /// Make every image grey.
-        grey: bool = |_| false, images(CODERS, "grey");
+        grey: bool = |_| false, images(PICTURES, "grey");
     }
 
     /// Layers and first weights.
@@ -250,6 +268,9 @@ settings! {
         /// The layers, the head included; the ones of the keys below if not given. An embedding's `rows = 0` means as
         /// many as the data need.
         layers: Option<Vec<Layer>> = |_| None, model(MODELS, "");
+        /// The network of a classifier of pictures, by their size unless given: cnn-small (two blocks of convolution,
+        /// normalisation and pooling), cnn (deeper, for larger pictures), or mlp (dense layers alone, for pictures of a few pixels).
+        network: Option<Network> = |_| None, model(&[Images], "network");
         /// Width of the embedding; 16 unless given, that of pretrained vectors where there are any.
         embedding_units: usize = |of| of.embedding_units,
             whole(0, 1 << 16, called("UNITS", model(&[Text, Arrays], "dim")));
@@ -266,9 +287,16 @@ settings! {
         dropout: f64 = |of| of.dropout,
             range(Range::Below(0.0, 1.0), called("RATE", model(MODELS, "dropout")));
         /// Units of the encoder's layers, with relu but for the last, the latent layer; the decoder mirrors them. If not
-        /// given 128,64,32 for numbers, 512,256 with noise, 100 for texts; beside `encoder_from` the decoder's alone.
+        /// given, pictures have convolutions, numbers 128,64,32 (512,256 with noise and for translations), texts 100;
+        /// beside `encoder_from` the decoder's alone.
         encoder: Vec<usize> = |of| of.encoder.clone(),
             whole(1, MOST_UNITS, called("UNITS", model(CODERS, "layers")));
+        /// Numbers between the encoder and the decoder of an autoencoder whose encoder's units are not given: 32 for
+        /// pictures, none where it undoes noise. 0 for what the last convolution gives, which is a small picture.
+        latent: Option<usize> = |_| None, whole(0, 1 << 16, called("UNITS", model(&[Autoencoder], "latent")));
+        /// Dense layers alone for pictures too, which have convolutions where neither this nor the encoder's units are
+        /// given.
+        dense: bool = |_| false, model(CODERS, "dense");
         /// How an autoencoder of texts makes one vector of a text's words.
         combine: BagMode = |_| BagMode::SqrtN, Spec { withheld: &["sqrtn"], ..model(&[Autoencoder], "combine") };
         /// Take the encoder of this model instead of a fresh one.
@@ -346,6 +374,10 @@ settings! {
         /// Noise on the inputs that the model learns to undo, drawn anew for every step: gaussian:0.3, salt-pepper:0.1,
         /// mask:0.25.
         noise: Option<String> = |_| None, called("KIND:AMOUNT", training(NUMBERS, "noise"));
+        /// How pictures are moved in training, each anew in every step: flip (mirrored, left to right), flip-vertical,
+        /// shift:2 (pixels each way), rotate:10 (degrees each way), crop:0.8 (a window of at least this part of a side).
+        augment: Vec<String> = |_| Vec::new(),
+            called("KINDS", training(&[Images, Autoencoder], "augment"));
     }
 
     /// Word vectors by themselves.
@@ -385,6 +417,9 @@ settings! {
         history: Option<PathBuf> = |_| None, output(MODELS, "history");
         /// Where to draw them: a .png or .svg file.
         plot: Option<PathBuf> = |_| None, output(MODELS, "plot");
+        /// Where to draw the pictures of the most confident mistakes, of the test rows or else the validation rows: a
+        /// .png file.
+        mistakes: Option<PathBuf> = |_| None, output(&[Images], "mistakes");
         /// Keep the run here, between steps, and the checkpoint before as FILE.previous: a run that finds the file goes on
         /// from it, to the same bits, and removes both at its end. They are written while the run goes on.
         checkpoint: Option<PathBuf> = |_| None, output(ALL, "checkpoint");

@@ -6,17 +6,19 @@ use std::sync::atomic::AtomicBool;
 
 use super::checkpoint::{CheckpointObserver, Identity};
 use super::config::{ModelConfig, Pool, RunConfig, TuneThreshold};
+use super::evaluate::{Evaluation, evaluate_rows};
 use super::folds::Folds;
 use super::load::{Given, Loaded, Task, load_given};
 use super::lock::take_outputs;
+use super::networks::{self, Network};
 use super::observer::{Closures, RunObserver};
 use super::pretrained::Pretrained;
 use super::room::{check_files, check_room};
+use super::setting::RunKind;
 use crate::backend::Device;
-use crate::data::{Dataset, Inputs, Targets};
+use crate::data::{Account, Dataset, ImageEncoder, Inputs, Targets};
 use crate::error::{Error, Result};
 use crate::files::write_whole;
-use crate::layers::Dense;
 use crate::model::{
     Activation, Input, Kind, Layer, Loss, Model, Noise, NoiseKind, Preprocessor, Source,
     read_weights,
@@ -43,6 +45,8 @@ pub struct Outcome {
     pub step: u64,
     /// The epoch of that step.
     pub epoch: usize,
+    /// What the model answers on the test rows or, without any, on the validation rows; for classifiers of pictures.
+    pub evaluation: Option<Evaluation>,
     /// What models trained on other rows answered to each fold, where folds were asked for.
     pub folds: Option<Folds>,
 }
@@ -115,7 +119,17 @@ fn train_loaded(
     observer: &mut dyn RunObserver,
 ) -> Result<Outcome> {
     let (rows, validates) = (loaded.training.rows(), loaded.validation.is_some());
-    let trainer = Trainer { frozen_layers, ..config.trainer(model.input(), rows, validates) };
+    let augment = match (config.augment()?, &loaded.preprocessor) {
+        (None, _) => None,
+        (Some(augment), Preprocessor::Image(encoder)) => Some(augment.of_shape(encoder.input)),
+        (Some(_), _) => {
+            return Err(Error::usage(
+                "augment is given, but the data are no pictures; leave it out",
+            ));
+        }
+    };
+    let trainer = config.trainer(model.input(), rows, validates);
+    let trainer = Trainer { frozen_layers, augment, ..trainer };
     check_thresholds(config, &model, &loaded)?;
     observer.begin(&model, &loaded, &trainer)?;
     let validation = loaded.validation.as_ref();
@@ -137,6 +151,11 @@ fn train_loaded(
     if end == End::Done {
         keeper.done()?;
     }
+    drop(keeper);
+    let evaluation = match (step, config.kind) {
+        (1.., RunKind::Images) => evaluated(config, &loaded, &model, device, observer)?,
+        _ => None,
+    };
     Ok(Outcome {
         training_rows: loaded.training.rows(),
         validation_rows: validation.map_or(0, |dataset| dataset.rows()),
@@ -145,8 +164,40 @@ fn train_loaded(
         end,
         step,
         epoch,
+        evaluation,
         folds: None,
     })
+}
+
+/// What a trained classifier of pictures answers on the rows that it was not trained on, and a picture of its mistakes.
+fn evaluated(
+    config: &RunConfig,
+    loaded: &Loaded,
+    model: &Model,
+    device: &Device,
+    observer: &mut dyn RunObserver,
+) -> Result<Option<Evaluation>> {
+    let found = match (&loaded.test, &loaded.validation) {
+        (Some(test), _) => {
+            evaluate_rows(model, &test.dataset, &test.names, test.account.clone(), device)?
+        }
+        (None, Some(validation)) => {
+            let source = config.data.validation.as_ref().unwrap_or(&config.data.train);
+            let account = Account::of_rows(source, validation.rows());
+            evaluate_rows(model, validation, &[], account, device)?
+        }
+        (None, None) => return Ok(None),
+    };
+    if let Some(path) = &config.output.mistakes {
+        match found.mistakes.is_empty() {
+            true => observer.warn(&format!(
+                "no picture was answered wrongly, so that {} is not written",
+                path.display()
+            )),
+            false => write_whole(path, &found.mistakes_png(model)?)?,
+        }
+    }
+    Ok(Some(found))
 }
 
 /// Trains a fresh model on data that were read.
@@ -274,7 +325,19 @@ fn build(
                 "hidden is of models of rows of numbers; an autoencoder of texts has the units of its encoder as layers",
             ));
         }
-        None => default_layers(&config.model, loaded, pretrained_rows.as_ref().map(|p| p.units))?,
+        None => match &loaded.preprocessor {
+            Preprocessor::Image(encoder) if !loaded.labels.is_empty() => {
+                let network = config.model.network.unwrap_or_else(|| Network::of(encoder.input));
+                let (hidden, dropout) = (config.model.hidden.as_deref(), config.model.dropout);
+                let mut layers = network.layers(encoder.input, hidden, dropout);
+                layers.push(output_layer(loaded));
+                layers
+            }
+            _ => {
+                let units = pretrained_rows.as_ref().map(|p| p.units);
+                default_layers(&config.model, loaded, units)?
+            }
+        },
     };
     for layer in &mut layers {
         // 0 rows are as many as the data need.
@@ -282,9 +345,11 @@ fn build(
             *layer = layer.clone().with_table_rows(loaded.embedding_rows);
         }
     }
-    let Some(&Layer::Dense(Dense { units, activation, .. })) = layers.last() else {
-        return Err(Error::Model("the last layer must be dense: the model's output".into()));
+    let Some(last) = layers.last() else {
+        return Err(Error::Model("a model needs at least one layer".into()));
     };
+    let activation = last.activation();
+    let units = Model::width_of(loaded.input(), &layers)?;
     let wanted = match (loaded.task, activation) {
         (Task::Binary, Activation::Sigmoid) => 1,
         (Task::Binary | Task::Classes | Task::Labels, _) => loaded.labels.len(),
@@ -391,14 +456,27 @@ fn autoencoder_layers(
     loaded: &Loaded,
     given: Option<&Model>,
 ) -> Result<(Vec<Layer>, usize)> {
-    let units = match (given, loaded.input(), &config.model.encoder[..]) {
-        (None, Input::Ids { .. }, []) => &RunConfig::TEXT_ENCODER[..],
-        (None, Input::Matrix { .. }, []) if config.training.noise.is_some() => {
-            &RunConfig::DENOISING_ENCODER[..]
-        }
-        (None, Input::Matrix { .. }, []) => &RunConfig::ENCODER[..],
-        (_, _, units) => units,
+    if let Preprocessor::Image(encoder) = &loaded.preprocessor
+        && let Some(found) = picture_layers(config, loaded, encoder, given)?
+    {
+        return Ok(found);
+    }
+    let undoes = config.training.noise.is_some() || config.kind == RunKind::Translate;
+    let mut units = match (given, loaded.input(), &config.model.encoder[..]) {
+        (None, Input::Ids { .. }, []) => RunConfig::TEXT_ENCODER.to_vec(),
+        (None, Input::Matrix { .. }, []) if undoes => RunConfig::DENOISING_ENCODER.to_vec(),
+        (None, Input::Matrix { .. }, []) => RunConfig::ENCODER.to_vec(),
+        (_, _, units) => units.to_vec(),
     };
+    match (config.model.latent, units.last_mut()) {
+        (Some(0), _) => {
+            return Err(Error::usage(
+                "latent is 0, which is for pictures that are halved by convolutions; give the numbers that a row becomes",
+            ));
+        }
+        (Some(latent), Some(last)) => *last = latent,
+        _ => {}
+    }
     let relu_until_last = |i: usize, last: usize| match i == last {
         true => Activation::Linear,
         false => Activation::Relu,
@@ -418,6 +496,10 @@ fn autoencoder_layers(
             })
             .collect(),
     };
+    // What convolutions give is read as a vector.
+    if given.is_some_and(|encoder| encoder.layer_shapes()[layers.len()].axes().len() > 1) {
+        layers.push(Layer::flatten());
+    }
     let encoder_layers = layers.len();
     let mirrored: Vec<usize> = match (given, units.is_empty()) {
         // A new decoder for a pretrained encoder may have units of its own.
@@ -442,14 +524,63 @@ fn autoencoder_layers(
             if config.training.loss == Some(Loss::BinaryCrossentropy)
                 && activation != Activation::Sigmoid
             {
-                return Err(Error::usage(
-                    "binary cross-entropy takes data from 0 to 1, but these go beyond; take the loss mse",
-                ));
+                return Err(beyond_one());
             }
             Layer::dense(loaded.training.target_width(), activation)
         }
     });
     Ok((layers, encoder_layers))
+}
+
+/// The convolutional layers of a model from pictures to pictures, with the number of the encoder's; none where dense ones
+/// are asked for, or pictures are too small or change their size.
+fn picture_layers(
+    config: &RunConfig,
+    loaded: &Loaded,
+    encoder: &ImageEncoder,
+    given: Option<&Model>,
+) -> Result<Option<(Vec<Layer>, usize)>> {
+    let (input, output) = (encoder.input, encoder.output);
+    let keeps_size = (input.width, input.height) == (output.width, output.height);
+    if config.model.dense || !config.model.encoder.is_empty() || !networks::convolves(input) {
+        return Ok(None);
+    }
+    let activation = output_for(loaded);
+    let is_bce = config.training.loss == Some(Loss::BinaryCrossentropy);
+    if is_bce && activation != Activation::Sigmoid {
+        return Err(beyond_one());
+    }
+    if let Some(given) = given {
+        // A decoder for an encoder as those here are.
+        let latent =
+            (given.layer_shapes()[given.layers().len()].axes().len() == 1).then(|| given.outputs());
+        let (layers, count) = networks::autoencoder(input, latent, activation);
+        let fits = input == output && layers[..count] == *given.layers();
+        return Ok(fits.then_some((layers, count)));
+    }
+    Ok(match (config.kind, config.model.latent) {
+        (RunKind::Translate, _) => {
+            keeps_size.then(|| networks::unet(input, output.channels, false, activation))
+        }
+        // What is learned is the noise, which is taken from the picture.
+        (_, None) if config.training.noise.is_some() && !is_bce => {
+            Some(networks::unet(input, input.channels, true, Activation::Linear))
+        }
+        (_, None) if config.training.noise.is_some() => {
+            Some(networks::unet(input, input.channels, false, activation))
+        }
+        (_, Some(0)) => Some(networks::autoencoder(input, None, activation)),
+        (_, latent) => {
+            let units = latent.unwrap_or(RunConfig::PICTURE_LATENT);
+            Some(networks::autoencoder(input, Some(units), activation))
+        }
+    })
+}
+
+fn beyond_one() -> Error {
+    Error::usage(
+        "binary cross-entropy takes data from 0 to 1, but these go beyond; take the loss mse",
+    )
 }
 
 /// The layer that gives the fewest values, as a number of layers from the first; none where that
@@ -568,14 +699,19 @@ fn default_layers(
         layers.push(Layer::dense(units, Activation::Relu));
     }
     layers.extend(dropout.filter(|_| !layers.is_empty()));
-    layers.push(match loaded.task {
+    layers.push(output_layer(loaded));
+    Ok(layers)
+}
+
+/// The last layer, by what the data ask for.
+fn output_layer(loaded: &Loaded) -> Layer {
+    match loaded.task {
         Task::Binary => Layer::dense(1, Activation::Sigmoid),
         Task::Labels => Layer::dense(loaded.labels.len(), Activation::Sigmoid),
         Task::Classes => Layer::dense(loaded.labels.len(), Activation::Softmax),
         Task::Regression => Layer::dense(loaded.training.target_width(), Activation::Linear),
         Task::Given => Layer::dense(loaded.training.target_width(), output_for(loaded)),
-    });
-    Ok(layers)
+    }
 }
 
 /// The output for targets of unknown meaning: sigmoid where all lie between 0 and 1.

@@ -52,6 +52,7 @@ impl Memory {
                 clip: trainer.clip.filter(|_| trains),
                 micro_batch: trainer.micro_batch.filter(|_| trains),
                 label_smoothing: if trains { trainer.label_smoothing } else { 0.0 },
+                augment: trainer.augment,
                 seed: trainer.seed,
                 keep_best: trains && trainer.early_stopping.is_some(),
                 frozen: if trains { trainer.frozen_layers } else { 0 },

@@ -6,6 +6,7 @@
 //! to it and back, `trainer` is the loop over epochs, `predictor` the way from inputs to outputs. `words` trains
 //! word vectors, by a program of its own.
 
+mod augment;
 mod feed;
 mod fuse;
 mod history;
@@ -26,6 +27,7 @@ mod words;
 
 pub use crate::error::Divergence;
 pub use crate::optimizers::{Clip, Optimizer, Schedule};
+pub use augment::Augment;
 pub use fuse::Fusions;
 pub(crate) use fuse::reads_bags;
 pub use history::{BatchReport, EpochReport, History, Metrics};

@@ -91,6 +91,7 @@ pub(super) fn build_inference(
         clip: None,
         micro_batch: None,
         label_smoothing: 0.0,
+        augment: None,
         seed,
         keep_best: false,
         frozen: 0,

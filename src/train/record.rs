@@ -5,6 +5,7 @@
 //! there are, in the plan, after its fusions; where the weights lie, by `place.rs`.
 
 use super::Role;
+use super::augment::Augment;
 use super::feed::{Feed, FeedSpec, RaggedFeed, RaggedSize, RaggedSpec};
 use super::fuse::{self, Fusions};
 use super::lifetimes::{self, Held};
@@ -86,6 +87,8 @@ pub(super) struct Request<'a> {
     pub micro_batch: Option<usize>,
     /// From 0 to below 1: see [`super::Trainer::label_smoothing`].
     pub label_smoothing: f64,
+    /// How a batch's pictures are moved in training.
+    pub augment: Option<Augment>,
     pub seed: u64,
     pub keep_best: bool,
     /// Layers that stay as they are.
@@ -176,6 +179,8 @@ struct Recorder<'a> {
     recording: Recording,
     batch_targets: Span,
     smoothed_targets: Option<Span>,
+    /// The pictures of a training batch, moved, where the run asks for it.
+    moved_inputs: Option<Span>,
     /// The targets and the weights of weighted rows, apart, and the targets times the weights.
     weighted: Option<Weighted>,
     /// The inputs with noise, where the model has any.
@@ -269,6 +274,9 @@ impl<'a> Recorder<'a> {
         };
         let target_width = request.feeds.iter().map(target_width).max().unwrap_or(0);
         let batch_targets = program.buffer("batch targets", Element::F32, batch * target_width);
+        let moves = trains && request.augment.is_some();
+        let moved_inputs =
+            moves.then(|| program.buffer("moved inputs", Element::F32, batch * length));
         let has_noise = model.noise.is_some()
             && request.feeds.iter().any(|feed| feed.purpose != Purpose::Prediction);
         let noisy_inputs =
@@ -367,6 +375,7 @@ impl<'a> Recorder<'a> {
             recording,
             batch_targets,
             smoothed_targets,
+            moved_inputs,
             weighted,
             noisy_inputs,
             held,
@@ -535,7 +544,8 @@ impl<'a> Recorder<'a> {
         if purpose == Purpose::Training {
             replay_batch(self.request.model.input().width(), &mut step);
         }
-        let inputs = self.add_noise(feed, &mut step);
+        let clean = self.move_pictures(&mut step);
+        let inputs = self.add_noise(feed, clean, &mut step);
         let values = self.forward(inputs, &mut step);
         let outputs = values[self.plan.root(self.plan.output).0];
         let outputs = outputs.map_or(inputs, |seen| seen.span);
@@ -543,7 +553,7 @@ impl<'a> Recorder<'a> {
             self.store(outputs, &mut step);
             return Ok(step.dispatches);
         }
-        let d_logits = self.loss(feed, spec, outputs, &mut step)?;
+        let d_logits = self.loss(feed, spec, [clean, outputs], &mut step)?;
         if purpose == Purpose::Training {
             self.backward(&values, d_logits, &mut step);
             step.update_all();
@@ -584,9 +594,23 @@ impl<'a> Recorder<'a> {
         }
     }
 
+    /// Records how a training batch's pictures are moved, where the run asks for it; returns what there is then.
+    fn move_pictures(&self, step: &mut Step<'_>) -> Span {
+        let input = step.space.batch_inputs;
+        let (Some(augment), Some(output), Purpose::Training) =
+            (&self.request.augment, self.moved_inputs, step.purpose)
+        else {
+            return input;
+        };
+        let params = augment.params(step.rows as u32, self.request.seed);
+        let state = step.space.state;
+        step.push(augment::dispatch(params, augment::Bindings { state, input, output }));
+        output
+    }
+
     /// Records the noise on the batch's inputs, where the model has any; returns what it reads.
-    fn add_noise(&self, feed: &Feed, step: &mut Step<'_>) -> Span {
-        let (input, model) = (step.space.batch_inputs, self.request.model);
+    fn add_noise(&self, feed: &Feed, input: Span, step: &mut Step<'_>) -> Span {
+        let model = self.request.model;
         let (Some(noise), Some(output)) = (model.noise, self.noisy_inputs) else { return input };
         if step.purpose == Purpose::Prediction {
             return input;
@@ -697,8 +721,15 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// Records the loss; returns the gradient with respect to the logits.
-    fn loss(&self, feed: &Feed, spec: FeedSpec, logits: Span, step: &mut Step<'_>) -> Result<Span> {
+    /// Records the loss of `logits`, against `clean` for a model that gives back its inputs; returns the gradient with
+    /// respect to the logits.
+    fn loss(
+        &self,
+        feed: &Feed,
+        spec: FeedSpec,
+        [clean, logits]: [Span; 2],
+        step: &mut Step<'_>,
+    ) -> Result<Span> {
         let model = self.request.model;
         let (rows, outputs) = (step.rows, model.outputs());
         let last = self.plan.root(self.plan.output);
@@ -708,7 +739,7 @@ impl<'a> Recorder<'a> {
         let objective = objective.objective();
         let targets = match (spec.target_width, model.input()) {
             (Some(_), _) => self.batch_targets,
-            (None, Input::Matrix { .. }) => step.space.batch_inputs,
+            (None, Input::Matrix { .. }) => clean,
             (None, Input::Ids { length }) => {
                 let targets = self.batch_targets.part(0, rows * outputs);
                 let params = fill::Params { count: targets.len as u32, value: 0.0 };

@@ -20,7 +20,7 @@ use crate::error::{Divergence, Error, Result, not_finite};
 use crate::kernels::embedding_replay::RATES;
 use crate::kernels::state::{BASE, BATCH_STEP, CURSOR, LAST_SLOT};
 use crate::layers::plan::Purpose;
-use crate::model::{Model, Parameter};
+use crate::model::{Input, Model, Parameter};
 use crate::program::{Program, Run};
 
 /// Rows of a step of an evaluation: many, since their number does not change the result, but not so
@@ -149,6 +149,12 @@ impl<'a> Session<'a> {
                 )));
             }
         }
+        if let Some(augment) = &trainer.augment {
+            augment.check(match model.input() {
+                Input::Matrix { features } => Some(features),
+                Input::Ids { .. } => None,
+            })?;
+        }
         let request = Request {
             model,
             feeds: &feeds,
@@ -156,6 +162,7 @@ impl<'a> Session<'a> {
             clip: trainer.clip,
             micro_batch: trainer.micro_batch,
             label_smoothing: trainer.label_smoothing,
+            augment: trainer.augment,
             seed: trainer.seed,
             keep_best: validation.is_some() && trainer.early_stopping.is_some(),
             frozen: trainer.frozen_layers,

@@ -37,6 +37,7 @@ impl Small {
             || request.needs_gradients()
             || request.label_smoothing > 0.0
             || model.noise.is_some()
+            || request.augment.is_some()
             || feed.weighted
             || feed.target_width.is_none() && !is_matrix
             || model.loss().objective().groups(feed.batch, model.outputs()) > 1

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::recovery::Recovery;
 use super::{
-    BatchReport, EpochReport, Fusions, History, Metrics, Monitor, Recovered, Role, Session,
-    SessionState, Sums,
+    Augment, BatchReport, EpochReport, Fusions, History, Metrics, Monitor, Recovered, Role,
+    Session, SessionState, Sums,
 };
 use crate::backend::Device;
 use crate::data::Dataset;
@@ -52,6 +52,8 @@ pub struct Trainer {
     /// Part of each target that is spread evenly (Szegedy et al. 2016), from 0 to below 1: over the classes of a
     /// softmax, over 0 and 1 of a sigmoid. In training only: a validation loss is that of the targets.
     pub label_smoothing: f64,
+    /// How the pictures of a batch are moved in training, for models of pictures.
+    pub augment: Option<Augment>,
     /// Whether to stop when validation does not get better.
     pub early_stopping: Option<EarlyStopping>,
     /// A metric of the validation rows that is computed after every epoch, and that early stopping goes by in place of
@@ -80,6 +82,7 @@ impl Default for Trainer {
             schedule: Schedule::default(),
             clip: None,
             label_smoothing: 0.0,
+            augment: None,
             early_stopping: None,
             monitor: None,
             frozen_layers: 0,

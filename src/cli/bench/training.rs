@@ -5,14 +5,14 @@
 //! - `text`: Embedding(20000, 64) - Flatten(128 ids) - Dense(1), BCE, Adam over every row of the
 //!   table, batch 256, random ids: steps a second;
 //! - `ae`: 784-128-64-32-64-128-784, relu, sigmoid at the end, MSE, Adam, batch 256: samples a second;
+//! - `cnn`: 28x28x1, conv 32 3x3, max pool 2, conv 64 3x3, max pool 2, dense 128, dense 10, relu, `same` padding; softmax
+//!   cross-entropy, Adam, batch 128, random pictures: samples a second;
+//! - `cae`: 28x28x1, conv 16 and 32 3x3 of stride 2, transposed conv 16 and 1 of stride 2, relu, sigmoid at the end; MSE,
+//!   Adam, batch 128: samples a second;
 //! - `mm`: C = A B, f32, 1024 x 1024: GFLOP/s;
 //! - `lazy`: Embedding(1000000, 128) - MeanPool - Dense(1), Adam, batch 256 of 128 ids by Zipf's law
 //!   (s = 1.1): steps a second where only the rows of a batch are updated;
-//! - `cnn`: 28x28x1, convolutions 32 and 64, 3x3, relu, each with a max pool of 2 behind it, dense 128 and 10, categorical
-//!   cross-entropy, Adam, batch 128: samples a second. Not among those that run when none is named;
-//! - `cae`: 28x28x1, convolutions 16 and 32, transposed ones 16 and 1, all 3x3 in steps of 2, relu, sigmoid at the end, MSE,
-//!   Adam, batch 128: samples a second. As above;
-//! - `dense`: the same as `lazy`, every row updated at every step. Not among those that run when none is named.
+//! - `dense`: the same, every row updated at every step. Not among those that run when none is named.
 
 use std::time::Instant;
 
@@ -38,16 +38,16 @@ pub enum Workload {
     Text,
     /// An autoencoder.
     Ae,
+    /// A classifier of pictures with convolutions.
+    Cnn,
+    /// An autoencoder of pictures with convolutions.
+    Cae,
     /// A matrix product.
     Mm,
     /// A table of a million rows, updated where a batch names them.
     Lazy,
     /// The same, updated as a whole.
     Dense,
-    /// A convolutional classifier.
-    Cnn,
-    /// A convolutional autoencoder.
-    Cae,
 }
 
 impl Workload {
@@ -57,11 +57,11 @@ impl Workload {
             Workload::Seed => "seed",
             Workload::Text => "text",
             Workload::Ae => "ae",
+            Workload::Cnn => "cnn",
+            Workload::Cae => "cae",
             Workload::Mm => "mm",
             Workload::Lazy => "lazy",
             Workload::Dense => "dense",
-            Workload::Cnn => "cnn",
-            Workload::Cae => "cae",
         }
     }
 
@@ -81,11 +81,11 @@ impl std::str::FromStr for Workload {
 
     fn from_str(name: &str) -> Result<Workload> {
         let few = [Workload::Seed, Workload::Text, Workload::Ae, Workload::Mm];
-        let mut all =
-            few.into_iter().chain([Workload::Lazy, Workload::Dense, Workload::Cnn, Workload::Cae]);
+        let more = [Workload::Cnn, Workload::Cae, Workload::Lazy, Workload::Dense];
+        let mut all = few.into_iter().chain(more);
         all.find(|workload| workload.name() == name).ok_or_else(|| {
             Error::usage(format!(
-                "there is no workload \"{name}\"; there are seed, text, ae, mm, lazy, dense, cnn, cae"
+                "there is no workload \"{name}\"; there are seed, text, ae, mm, cnn, cae, lazy, dense"
             ))
         })
     }
@@ -109,17 +109,13 @@ pub fn profile(workload: Workload, device: &Device) -> Result<Option<Profile>> {
             let (model, dataset) = autoencoder(8 * BATCH)?;
             (model, dataset, BATCH)
         }
+        Workload::Cnn | Workload::Cae => {
+            let (model, dataset) = pictures(workload == Workload::Cnn)?;
+            (model, dataset, PICTURES)
+        }
         Workload::Lazy | Workload::Dense => {
             let (model, dataset) = table(1_000_000, 128, 256, 128)?;
             (model, dataset, BATCH)
-        }
-        Workload::Cnn => {
-            let (model, dataset) = convolutional_classifier()?;
-            (model, dataset, PICTURES)
-        }
-        Workload::Cae => {
-            let (model, dataset) = convolutional_autoencoder()?;
-            (model, dataset, PICTURES)
         }
         Workload::Mm => return Ok(None),
     };
@@ -166,10 +162,7 @@ pub fn training(workload: Workload, device: &Device) -> Result<f64> {
             Ok(BATCH as f64 / seconds_per_step(&model, &dataset, &trainer(), device)?)
         }
         Workload::Cnn | Workload::Cae => {
-            let (model, dataset) = match workload {
-                Workload::Cnn => convolutional_classifier()?,
-                _ => convolutional_autoencoder()?,
-            };
+            let (model, dataset) = pictures(workload == Workload::Cnn)?;
             let trainer = Trainer { batch_size: PICTURES, ..trainer() };
             Ok(PICTURES as f64 / seconds_per_step(&model, &dataset, &trainer, device)?)
         }
@@ -245,52 +238,33 @@ pub(super) fn autoencoder(rows: usize) -> Result<(Model, Dataset)> {
     Ok((Model::new(Input::Matrix { features: 784 }, layers, Loss::Mse, 7)?, dataset))
 }
 
-/// Eight batches of random pictures of 28 x 28.
-fn random_pictures() -> Inputs {
+/// Random pictures of 28 x 28, and a classifier or an autoencoder of them.
+fn pictures(classifies: bool) -> Result<(Model, Dataset)> {
     let mut generator = ChaCha8Rng::seed_from_u64(0);
-    let values = (0..8 * PICTURES * 784).map(|_| (generator.next_u32() >> 8) as f32 / 16_777_216.0);
-    Inputs::Matrix { values: values.collect(), features: 784 }
-}
-
-fn convolutional_classifier() -> Result<(Model, Dataset)> {
-    let values = (0..8 * PICTURES).map(|row| (row % 10) as f32).collect();
-    let targets = Targets::Values { values, width: 1 };
-    let dataset = Dataset::new(random_pictures(), targets, "cnn")?;
-    let conv = |filters| -> Layer {
-        Conv2d::new(filters, 3, Activation::Relu).with_padding(Padding::Same).into()
+    let rows = 8 * PICTURES;
+    let values = (0..rows * 784).map(|_| (generator.next_u32() >> 8) as f32 / 16_777_216.0);
+    let inputs = Inputs::Matrix { values: values.collect(), features: 784 };
+    let same = |filters: usize, strides: usize| {
+        Conv2d::new(filters, 3, Activation::Relu).with_strides(strides).with_padding(Padding::Same)
     };
-    let layers = vec![
-        Layer::reshape(&[28, 28, 1]),
-        conv(32),
-        Layer::max_pool(2),
-        conv(64),
-        Layer::max_pool(2),
-        Layer::flatten(),
-        Layer::dense(128, Activation::Relu),
-        Layer::dense(10, Activation::Softmax),
-    ];
+    let up = |filters: usize, activation: Activation| {
+        Conv2dTranspose::new(filters, 3, activation).with_strides(2).with_padding(Padding::Same)
+    };
+    let mut layers = vec![Layer::reshape(&[28, 28, 1])];
     let input = Input::Matrix { features: 784 };
+    if !classifies {
+        layers.extend([same(16, 2).into(), same(32, 2).into()]);
+        layers.extend([up(16, Activation::Relu).into(), up(1, Activation::Sigmoid).into()]);
+        let dataset = Dataset::new(inputs, Targets::Inputs, "cae")?;
+        return Ok((Model::new(input, layers, Loss::Mse, 7)?, dataset));
+    }
+    layers.extend([same(32, 1).into(), Layer::max_pool(2)]);
+    layers.extend([same(64, 1).into(), Layer::max_pool(2)]);
+    layers.extend([Layer::flatten(), Layer::dense(128, Activation::Relu)]);
+    layers.push(Layer::dense(10, Activation::Softmax));
+    let values = (0..rows).map(|_| (generator.next_u32() % 10) as f32).collect();
+    let dataset = Dataset::new(inputs, Targets::Values { values, width: 1 }, "cnn")?;
     Ok((Model::new(input, layers, Loss::CategoricalCrossentropy, 7)?, dataset))
-}
-
-fn convolutional_autoencoder() -> Result<(Model, Dataset)> {
-    let dataset = Dataset::new(random_pictures(), Targets::Inputs, "cae")?;
-    let conv = |filters| -> Layer {
-        let conv = Conv2d::new(filters, 3, Activation::Relu);
-        conv.with_strides(2).with_padding(Padding::Same).into()
-    };
-    let back = |filters, activation| -> Layer {
-        let back = Conv2dTranspose::new(filters, 3, activation);
-        back.with_strides(2).with_padding(Padding::Same).into()
-    };
-    let layers = vec![
-        Layer::reshape(&[28, 28, 1]),
-        conv(16),
-        conv(32),
-        back(16, Activation::Relu),
-        back(1, Activation::Sigmoid),
-    ];
-    Ok((Model::new(Input::Matrix { features: 784 }, layers, Loss::Mse, 7)?, dataset))
 }
 
 /// A classifier over a table of `rows` rows, and eight batches of ids that follow Zipf's law.

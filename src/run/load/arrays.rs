@@ -37,6 +37,7 @@ pub(super) fn load_arrays(config: &RunConfig) -> Result<Loaded> {
     Ok(Loaded {
         training,
         validation,
+        test: None,
         held_out: None,
         preprocessor: Preprocessor::None,
         labels: Vec::new(),

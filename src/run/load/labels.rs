@@ -4,9 +4,63 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::Task;
-use crate::data::{Account, lines_as_words};
+use crate::data::{Account, NAMED, lines_as_words, numbers_as_words};
 use crate::error::{Error, Result, did_you_mean};
 use crate::run::config::DataConfig;
+
+/// Where rows lie in their file, for messages.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Places<'a> {
+    /// Lines of a file, from 1.
+    Lines(&'a [u64]),
+    /// Rows of an array, from 1.
+    Rows,
+    /// Files.
+    Files(&'a [String]),
+}
+
+impl Places<'_> {
+    /// What is wrong with a row, from 0.
+    fn error(self, path: &Path, row: usize, message: String) -> Error {
+        match self {
+            Places::Lines(lines) => {
+                Error::line(path, lines.get(row).copied().unwrap_or_default(), message)
+            }
+            Places::Rows => {
+                let place = format!("{}, row {}", path.display(), row + 1);
+                Error::Data { place, message }
+            }
+            Places::Files(names) => match names.get(row) {
+                Some(name) => Error::data(path.join(name), message),
+                None => Error::data(path, message),
+            },
+        }
+    }
+
+    /// The first few of some rows as words.
+    fn words(self, rows: &[usize]) -> String {
+        let numbers = |number: &dyn Fn(usize) -> u64| -> Vec<u64> {
+            rows.iter().map(|&row| number(row)).collect()
+        };
+        match self {
+            Places::Lines(lines) => {
+                let number = |row: usize| lines.get(row).copied().unwrap_or_default();
+                lines_as_words(&numbers(&number), rows.len())
+            }
+            Places::Rows => {
+                let word = if rows.len() == 1 { "row" } else { "rows" };
+                let number = |row: usize| row as u64 + 1;
+                format!("{word} {}", numbers_as_words(&numbers(&number), rows.len()))
+            }
+            Places::Files(names) => {
+                let found = rows.iter().filter_map(|&row| names.get(row)).take(NAMED);
+                let shown: Vec<&str> = found.map(String::as_str).collect();
+                let others = if rows.len() > shown.len() { " and others" } else { "" };
+                format!("{}{others}", shown.join(", "))
+            }
+        }
+    }
+}
 
 /// What two spellings of one label have in common: a number without the zeros behind its point, and without a plus.
 fn key(label: &str) -> &str {
@@ -44,14 +98,14 @@ pub(super) fn sorted_labels<'l>(labels: impl Iterator<Item = &'l str>) -> Vec<St
 pub(super) fn classes(
     path: &Path,
     labels: &[String],
-    lines: &[u64],
+    places: Places<'_>,
     data: &DataConfig,
     known: Option<&[String]>,
 ) -> Result<Vec<String>> {
-    // By key: the shortest spelling, rows, the first line.
-    let mut seen: BTreeMap<&str, (&str, usize, u64)> = BTreeMap::new();
-    for (label, &line) in labels.iter().zip(lines) {
-        let (spelling, rows, _) = seen.entry(key(label)).or_insert((label, 0, line));
+    // By key: the shortest spelling, rows, the first row.
+    let mut seen: BTreeMap<&str, (&str, usize, usize)> = BTreeMap::new();
+    for (row, label) in labels.iter().enumerate() {
+        let (spelling, rows, _) = seen.entry(key(label)).or_insert((label, 0, row));
         *rows += 1;
         if label.len() < spelling.len() {
             *spelling = label;
@@ -67,19 +121,19 @@ pub(super) fn classes(
         ));
     }
     let singles: Vec<_> = seen.values().filter(|(_, rows, _)| *rows == 1).collect();
-    if let [(label, _, line), rest @ ..] = &singles[..]
+    if let [(label, _, row), rest @ ..] = &singles[..]
         && !data.allow_single_labels
     {
         let others = match rest.len() {
             0 => String::new(),
             _ => {
-                let lines: Vec<u64> = rest.iter().map(|(_, _, line)| *line).collect();
-                format!(", as do {} others ({})", rest.len(), lines_as_words(&lines, lines.len()))
+                let rows: Vec<usize> = rest.iter().map(|(_, _, row)| *row).collect();
+                format!(", as do {} others ({})", rest.len(), places.words(&rows))
             }
         };
-        return Err(Error::line(
+        return Err(places.error(
             path,
-            *line,
+            *row,
             format!(
                 "the label \"{label}\" appears only once{others}; correct it, remove the row, or set allow_single_labels"
             ),
@@ -100,12 +154,12 @@ pub(super) fn number_of(label: &str, labels: &[String]) -> Option<usize> {
 pub(super) fn class_targets(
     path: &Path,
     labels: &[String],
-    lines: &[u64],
+    places: Places<'_>,
     known: &[String],
 ) -> Result<Vec<f32>> {
     let numbers: HashMap<&str, f32> =
         known.iter().enumerate().map(|(class, label)| (key(label), class as f32)).collect();
-    let number = |(label, &line): (&String, &u64)| {
+    let number = |(row, label): (usize, &String)| {
         numbers.get(&key(label)).copied().ok_or_else(|| {
             const SHOWN: usize = 20;
             let others = match known.len() {
@@ -113,9 +167,9 @@ pub(super) fn class_targets(
                 many => format!(" and {} more", many - SHOWN),
             };
             let shown = known[..known.len().min(SHOWN)].join(", ");
-            Error::line(
+            places.error(
                 path,
-                line,
+                row,
                 format!(
                     "the label \"{label}\" is none of the model's: {shown}{others}{}",
                     did_you_mean(label, known.iter().map(String::as_str))
@@ -123,7 +177,7 @@ pub(super) fn class_targets(
             )
         })
     };
-    labels.iter().zip(lines).map(number).collect()
+    labels.iter().enumerate().map(number).collect()
 }
 
 /// The labels of a file whose texts may have any number of them.
@@ -223,9 +277,10 @@ mod tests {
         let lines: Vec<u64> = (2..10).collect();
         let settings = crate::run::Settings::new(crate::run::RunKind::Text, "t.csv");
         let data = settings.resolve().expect("a run").data;
-        let known = classes(Path::new("t"), &labels, &lines, &data, None).expect("classes");
+        let lines = Places::Lines(&lines);
+        let known = classes(Path::new("t"), &labels, lines, &data, None).expect("classes");
         assert_eq!(known, ["-2.5", "0", "1", "10"]);
-        let numbers = class_targets(Path::new("t"), &labels, &lines, &known).expect("numbers");
+        let numbers = class_targets(Path::new("t"), &labels, lines, &known).expect("numbers");
         assert_eq!(numbers, [2.0, 2.0, 1.0, 0.0, 0.0, 1.0, 3.0, 3.0]);
         // What only looks like a number keeps its spelling.
         for label in

@@ -9,8 +9,8 @@ use super::split::Split;
 use super::tables::check_scales;
 use super::{Given, Loaded, NamedRows};
 use crate::data::{
-    Account, Array, Content, Dataset, ImageEncoder, ImageOptions, ImageShape, Inputs, Table,
-    TableEncoder, Targets, content, read_array, read_images_with, reshape,
+    Account, Array, Content, Dataset, ImageEncoder, ImageOptions, ImageShape, Images, Inputs,
+    Table, TableEncoder, Targets, content, read_array, read_images_with, reshape,
 };
 use crate::error::{Error, Result};
 use crate::model::{Model, Preprocessor};
@@ -53,13 +53,13 @@ pub(super) struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     /// How a run asks for its rows.
-    fn of_run(config: &'a RunConfig) -> Self {
+    pub(super) fn of_run(config: &'a RunConfig) -> Self {
         let (options, array) = (config.images, config.data.array.as_deref());
         Reading { options, array, ..Reading::default() }
     }
 
     /// The same for rows of a model that reads through `preprocessor`: images have its channels and its scale.
-    fn through(self, preprocessor: Option<&Preprocessor>) -> Self {
+    pub(super) fn through(self, preprocessor: Option<&Preprocessor>) -> Self {
         let Some(Preprocessor::Image(encoder)) = preprocessor else { return self };
         Reading {
             divisor: encoder.divisor,
@@ -78,19 +78,24 @@ impl<'a> Reading<'a> {
     }
 }
 
+impl From<Images> for Rows {
+    fn from(images: Images) -> Rows {
+        Rows {
+            width: images.shape.len(),
+            image: Some(images.shape),
+            values: Values::Pictures(images.values),
+            names: images.names,
+            account: images.account,
+            divisor: None,
+        }
+    }
+}
+
 impl Rows {
     /// Reads images, or an array: of images where it has three axes or four.
     pub(super) fn read(path: &Path, reading: &Reading) -> Result<Rows> {
         if content(path) != Content::Array {
-            let images = read_images_with(path, &reading.options, reading.channels)?;
-            return Ok(Rows {
-                width: images.shape.len(),
-                image: Some(images.shape),
-                values: Values::Pictures(images.values),
-                names: images.names,
-                account: images.account,
-                divisor: None,
-            });
+            return Ok(read_images_with(path, &reading.options, reading.channels)?.into());
         }
         let array = read_array(path, reading.array)?;
         if array.width == 0 || array.rows == 0 {
@@ -349,7 +354,7 @@ pub(super) fn load_rows_and_targets(config: &RunConfig, given: Given) -> Result<
     let (data, given) = (&config.data, given.preprocessor());
     let Some(target_path) = &data.targets else {
         return Err(Error::usage(
-            "images have no labels to learn: train an autoencoder of them (`wgslearn train autoencoder`), or name target images (`wgslearn train translate`)",
+            "images are no texts: train a classifier of them (`wgslearn train images`), an autoencoder (`wgslearn train autoencoder`), or name target images (`wgslearn train translate`)",
         ));
     };
     let of_run = Reading::of_run(config);

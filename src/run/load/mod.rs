@@ -4,6 +4,7 @@
 mod arrays;
 mod labels;
 mod matrices;
+mod pictures;
 mod split;
 mod tables;
 pub(super) mod texts;
@@ -16,12 +17,14 @@ use self::arrays::{array_dataset, array_inputs, load_arrays};
 use self::matrices::{
     Reading, Rows, autoencoder_dataset, check_image, check_width, load_rows_and_targets,
 };
+use self::pictures::{load_pictures, pictures_for};
 pub(super) use self::split::Fold;
 use self::split::Split;
 use self::tables::{columns_for, encode_table, load_table};
 pub(super) use self::texts::encode_rows;
 use self::texts::{Layout, Unknown, encode_texts, load_texts};
 use super::config::RunConfig;
+use super::setting::RunKind;
 use crate::data::{
     Account, ByteSource, Content, Dataset, Examples, Format, Inputs, Table, TableColumns, Targets,
     TextColumns, column_names_of, content, read_columns, read_examples, read_npy,
@@ -32,6 +35,7 @@ use crate::text::TextEncoder;
 use crate::train::reads_bags;
 
 pub use self::matrices::read_targets;
+pub(super) use self::pictures::labels_beside;
 
 /// What the data ask a model to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +59,8 @@ pub struct Loaded {
     pub training: Dataset,
     /// Rows to validate on.
     pub validation: Option<Dataset>,
+    /// Rows to test on, once the model is trained.
+    pub test: Option<Tested>,
     /// Rows of the fold that is held out, where there are folds.
     pub(super) held_out: Option<Dataset>,
     /// What turns raw data into inputs.
@@ -69,6 +75,18 @@ pub struct Loaded {
     pub accounts: Vec<Account>,
 }
 
+/// Rows with known answers, to hold a model against.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Tested {
+    /// The rows.
+    pub dataset: Dataset,
+    /// Names of their files, for pictures.
+    pub names: Vec<String>,
+    /// What became of the rows.
+    pub account: Account,
+}
+
 impl Loaded {
     /// Rows whose targets speak for themselves.
     fn given(training: Dataset, validation: Option<Dataset>, encoder: Preprocessor) -> Loaded {
@@ -77,6 +95,7 @@ impl Loaded {
         Loaded {
             training,
             validation,
+            test: None,
             held_out: None,
             preprocessor: encoder,
             labels,
@@ -145,6 +164,9 @@ pub fn load(config: &RunConfig) -> Result<Loaded> {
 /// As [`load`], through what a model that was trained before has learned.
 pub(super) fn load_given(config: &RunConfig, given: Given) -> Result<Loaded> {
     let data = &config.data;
+    if config.kind == RunKind::Images {
+        return load_pictures(config, given);
+    }
     match (content(&data.train), data.format) {
         (Content::Images, None) => load_rows_and_targets(config, given),
         (Content::Array, None) if config.builds_autoencoder() => {
@@ -392,6 +414,12 @@ pub(super) fn load_for<'m>(
             let table = read_columns(path, &TableColumns { keep_rows, ..wanted })?;
             let dataset = encode_table(encoder, &model.labels, &table, path)?;
             let Table { account, lines, rows_as_read: texts, .. } = table;
+            Ok(Labelled { model: Cow::Borrowed(model), dataset, account, lines, texts })
+        }
+        Preprocessor::Image(encoder) if !model.labels.is_empty() => {
+            let Tested { dataset, names, account } =
+                pictures_for(model, encoder, path, targets, columns)?;
+            let (lines, texts) = (Vec::new(), names);
             Ok(Labelled { model: Cow::Borrowed(model), dataset, account, lines, texts })
         }
         Preprocessor::Image(_) | Preprocessor::None => {

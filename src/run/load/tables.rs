@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::labels::{class_targets, class_task, classes};
+use super::labels::{Places, class_targets, class_task, classes};
 use super::split::{Fold, Split};
 use super::weights::weigh;
 use super::{Given, Loaded, Task};
@@ -66,8 +66,10 @@ pub(super) fn load_table(
     };
     let (labels, class_of_row) = match task {
         Some(TableTask::Classes) => {
-            let labels = classes(path, &table.targets, &table.lines, data, known_labels)?;
-            let classes = class_targets(path, &table.targets, &table.lines, &labels)?;
+            let labels =
+                classes(path, &table.targets, Places::Lines(&table.lines), data, known_labels)?;
+            let classes =
+                class_targets(path, &table.targets, Places::Lines(&table.lines), &labels)?;
             (labels, Some(classes))
         }
         _ => (Vec::new(), None),
@@ -123,6 +125,7 @@ pub(super) fn load_table(
     Ok(Loaded {
         training,
         validation,
+        test: None,
         held_out,
         task: match task {
             Some(TableTask::Classes) => class_task(&labels),
@@ -189,7 +192,7 @@ pub(super) fn encode_table(
         let values = encoder.encode_targets(&table.numeric_targets(path)?);
         Targets::Values { values, width: encoder.target_names().len() }
     } else {
-        let values = class_targets(path, &table.targets, &table.lines, labels)?;
+        let values = class_targets(path, &table.targets, Places::Lines(&table.lines), labels)?;
         Targets::Values { values, width: 1 }
     };
     Dataset::new(inputs, targets, path.display().to_string())

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use super::labels::{class_targets, class_task, classes, set_labels, set_targets};
+use super::labels::{Places, class_targets, class_task, classes, set_labels, set_targets};
 use super::split::{Fold, Split};
 use super::weights::weigh;
 use super::{Given, Loaded, Task};
@@ -100,14 +100,18 @@ pub(super) fn load_texts(
     let several = !examples.label_sets.is_empty();
     let labels = match (config.is_autoencoder(), several, known_labels) {
         (true, ..) => Vec::new(),
-        (false, false, known) => classes(path, &examples.labels, &examples.lines, data, known)?,
+        (false, false, known) => {
+            classes(path, &examples.labels, Places::Lines(&examples.lines), data, known)?
+        }
         (false, true, Some(known)) => known.to_vec(),
         (false, true, None) => set_labels(path, &examples.label_sets, &mut account)?,
     };
     columns.multi_label |= several;
     let classes = match labels.is_empty() || several {
         true => None,
-        false => Some(class_targets(path, &examples.labels, &examples.lines, &labels)?),
+        false => {
+            Some(class_targets(path, &examples.labels, Places::Lines(&examples.lines), &labels)?)
+        }
     };
     let rows = examples.texts.len();
     let split = Split::draw_without(fold, config, rows, classes.as_deref(), &mut account)?;
@@ -164,6 +168,7 @@ pub(super) fn load_texts(
     Ok(Loaded {
         training,
         validation,
+        test: None,
         held_out,
         task: match labels.is_empty() {
             true => Task::Given,
@@ -263,7 +268,7 @@ pub(super) fn encode_texts(
         return Ok((Dataset::new(inputs, Targets::Inputs, source)?, examples));
     }
     let (values, width) = match examples.label_sets.is_empty() {
-        true => (class_targets(path, &examples.labels, &examples.lines, labels)?, 1),
+        true => (class_targets(path, &examples.labels, Places::Lines(&examples.lines), labels)?, 1),
         false => {
             let Examples { label_sets, lines, .. } = &examples;
             (set_targets(label_sets, lines, labels, account), labels.len())

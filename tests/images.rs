@@ -1,0 +1,421 @@
+//! Pictures with labels: every format gives the same rows and labels, what does not go together is refused with both
+//! sides named, and a classifier of pictures works from files to answers.
+
+mod common;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use common::cli::{Folder, json, npy, text};
+use wgslearn::data::Account;
+use wgslearn::run::{Loaded, RunKind, Settings, load};
+use wgslearn::{Inputs, Model};
+
+const SIDE: usize = 8;
+const CLASSES: [&str; 3] = ["across", "down", "slanted"];
+
+/// Stripes of three directions, `each` a class, class by class: pixels and class numbers.
+fn stripes(each: usize) -> (Vec<u8>, Vec<u8>) {
+    let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+    for class in 0..3u8 {
+        for i in 0..each {
+            labels.push(class);
+            for at in 0..SIDE * SIDE {
+                let (x, y) = (at % SIDE, at / SIDE);
+                let along = [y, x, x + y][class as usize];
+                let noise = (at * 37 + i * 101 + class as usize * 13) % 23;
+                pixels.push((if (along + i) % 4 < 2 { 210 } else { 20 }) + noise as u8);
+            }
+        }
+    }
+    (pixels, labels)
+}
+
+fn idx(dimensions: &[usize], bytes: &[u8]) -> Vec<u8> {
+    let mut file = vec![0, 0, 8, dimensions.len() as u8];
+    dimensions.iter().for_each(|&n| file.extend((n as u32).to_be_bytes()));
+    file.extend(bytes);
+    file
+}
+
+fn packed(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).expect("packed");
+    encoder.finish().expect("packed")
+}
+
+fn png(path: &Path, pixels: &[u8]) {
+    std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+    let side = SIDE as u32;
+    image::GrayImage::from_raw(side, side, pixels.to_vec())
+        .expect("pixels")
+        .save(path)
+        .expect("written");
+}
+
+/// A folder of one folder a class, whose names are `classes`, with pictures in the order of the rows.
+fn class_folder(root: &Path, classes: &[&str], pixels: &[u8], labels: &[u8]) {
+    for (row, (pixels, &label)) in pixels.chunks_exact(SIDE * SIDE).zip(labels).enumerate() {
+        png(&root.join(classes[label as usize]).join(format!("{row:04}.png")), pixels);
+    }
+}
+
+fn loaded(path: PathBuf, set: impl FnOnce(&mut Settings)) -> wgslearn::Result<Loaded> {
+    let mut settings = Settings::new(RunKind::Images, path);
+    set(&mut settings);
+    let config = settings.resolve()?;
+    config.check()?;
+    load(&config)
+}
+
+fn values(loaded: &Loaded) -> &[f32] {
+    match loaded.training.inputs() {
+        Inputs::Matrix { values, .. } => values,
+        _ => panic!("pictures are no ids"),
+    }
+}
+
+/// A `.npz` file: an archive of `.npy` files.
+fn npz(path: &Path, arrays: &[(&str, &Path)]) {
+    let file = std::fs::File::create(path).expect("created");
+    let mut archive = zip::ZipWriter::new(file);
+    for (name, from) in arrays {
+        let options = zip::write::SimpleFileOptions::default()
+            .compression_method(zip::CompressionMethod::Stored);
+        archive.start_file(format!("{name}.npy"), options).expect("a member");
+        archive.write_all(&std::fs::read(from).expect("an array")).expect("written");
+    }
+    archive.finish().expect("written");
+}
+
+#[test]
+fn every_format_gives_the_same_rows_and_labels() {
+    let folder = Folder::new();
+    let (pixels, labels) = stripes(4);
+    let rows = labels.len();
+    let numbers = ["0", "1", "2"];
+    // An IDX file with its labels beside it, packed and plain.
+    let dimensions = [rows, SIDE, SIDE];
+    folder.write("train-images-idx3-ubyte", idx(&dimensions, &pixels));
+    folder.write("train-labels-idx1-ubyte.gz", packed(&idx(&[rows], &labels)));
+    folder.write("x-images-idx3-ubyte.gz", packed(&idx(&dimensions, &pixels)));
+    folder.write("x-labels-idx1-ubyte", idx(&[rows], &labels));
+    folder.write("pictures.idx", idx(&dimensions, &pixels));
+    let named: Vec<String> = labels.iter().map(u8::to_string).collect();
+    folder.write("labels.txt", named.join("\n"));
+    folder.write("labels.csv", format!("id,label\n{}", with_numbers(&named)));
+    class_folder(&folder.path("folder"), &numbers, &pixels, &labels);
+    // A file of paths.
+    let mut csv = String::from("file,label\n");
+    let mut lines = String::new();
+    for (row, label) in labels.iter().enumerate() {
+        csv += &format!("folder/{label}/{row:04}.png,{label}\n");
+        lines += &format!("{{\"path\": \"folder/{label}/{row:04}.png\", \"label\": {label}}}\n");
+    }
+    folder.write("list.csv", &csv);
+    folder.write("list.tsv", csv.replace(',', "\t"));
+    folder.write("list.jsonl", lines);
+    // Arrays: bytes with channels or without, reals, Keras' archive.
+    let shape = format!("({rows}, {SIDE}, {SIDE})");
+    npy(&folder.path("x.npy"), "|u1", &shape, pixels.clone());
+    npy(&folder.path("x1.npy"), "|u1", &format!("({rows}, {SIDE}, {SIDE}, 1)"), pixels.clone());
+    let reals = pixels.iter().flat_map(|&byte| (byte as f32 / 255.0).to_le_bytes()).collect();
+    npy(&folder.path("real.npy"), "<f4", &shape, reals);
+    npy(&folder.path("y.npy"), "|u1", &format!("({rows},)"), labels.clone());
+    let wide = labels.iter().flat_map(|&label| (label as i64).to_le_bytes()).collect();
+    npy(&folder.path("y8.npy"), "<i8", &format!("({rows}, 1)"), wide);
+    let [x, y] = ["x.npy", "y.npy"].map(|name| folder.path(name));
+    npz(
+        &folder.path("keras.npz"),
+        &[("x_test", &y), ("x_train", &x), ("y_train", &y), ("y_test", &y)],
+    );
+    npz(&folder.path("own.npz"), &[("bilder", &x), ("namen", &y)]);
+
+    let truth = loaded(folder.path("train-images-idx3-ubyte"), |_| {}).expect("an IDX file");
+    assert_eq!(truth.labels, numbers);
+    let bytes: Vec<u8> = values(&truth).iter().map(|&v| (v * 255.0).round() as u8).collect();
+    assert_eq!(bytes, pixels);
+    let targets: Vec<u8> = truth.training.target_values().iter().map(|&v| v as u8).collect();
+    assert_eq!(targets, labels);
+    let with = |name: &str, labels: &str| {
+        let labels = (!labels.is_empty()).then(|| folder.path(labels));
+        loaded(folder.path(name), |settings| settings.data.labels = labels)
+    };
+    for (name, labels) in [
+        ("x-images-idx3-ubyte.gz", ""),
+        ("pictures.idx", "labels.txt"),
+        ("pictures.idx", "labels.csv"),
+        ("pictures.idx", "y8.npy"),
+        ("pictures.idx", "train-labels-idx1-ubyte.gz"),
+        ("folder", ""),
+        ("list.csv", ""),
+        ("list.tsv", ""),
+        ("list.jsonl", ""),
+        ("x.npy", "y.npy"),
+        ("x1.npy", "y8.npy"),
+        ("real.npy", "labels.txt"),
+        ("keras.npz", ""),
+    ] {
+        let found = with(name, labels).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(values(&found), values(&truth), "{name}");
+        assert_eq!(found.training.target_values(), truth.training.target_values(), "{name}");
+        assert_eq!(found.labels, numbers, "{name}");
+        let Account { read, .. } = &found.accounts[0];
+        assert_eq!((*read, found.accounts[0].rows_left_out()), (rows, 0), "{name}");
+    }
+    let own = loaded(folder.path("own.npz"), |settings| {
+        settings.data.array = Some("bilder".into());
+        settings.data.labels_array = Some("namen".into());
+    });
+    assert_eq!(values(&own.expect("named arrays")), values(&truth));
+}
+
+/// Labels behind row numbers, as lines.
+fn with_numbers(labels: &[String]) -> String {
+    labels.iter().enumerate().map(|(i, label)| format!("{i},{label}\n")).collect()
+}
+
+#[test]
+fn a_folder_is_read_by_its_folders_and_what_is_left_out_is_said() {
+    let folder = Folder::new();
+    let (pixels, labels) = stripes(2);
+    let root = folder.path("data");
+    class_folder(&root, &CLASSES, &pixels, &labels);
+    png(&root.join("loose.png"), &pixels[..SIDE * SIDE]);
+    png(&root.join("down/deeper/x.png"), &pixels[..SIDE * SIDE]);
+    std::fs::write(root.join("down/.DS_Store"), "hidden").expect("written");
+    std::fs::write(root.join("down/notes.txt"), "no picture").expect("written");
+    std::fs::create_dir(root.join("empty")).expect("a folder");
+    let found = loaded(root, |_| {}).expect("a folder");
+    assert_eq!(found.labels, CLASSES);
+    assert_eq!(found.training.target_values(), [0.0, 0.0, 1.0, 1.0, 1.0, 2.0, 2.0]);
+    let said = found.accounts[0].warnings.join("; ");
+    for part in ["loose.png", "1 hidden", "notes.txt", "the folder empty holds no picture"] {
+        assert!(said.contains(part), "{part} is not in {said}");
+    }
+}
+
+#[test]
+fn what_does_not_go_together_is_refused() {
+    let folder = Folder::new();
+    let (pixels, labels) = stripes(3);
+    let rows = labels.len();
+    class_folder(&folder.path("data"), &CLASSES, &pixels, &labels);
+    folder.write("pictures.idx", idx(&[rows, SIDE, SIDE], &pixels));
+    folder.write("few.idx", idx(&[rows - 1], &labels[1..]));
+    npy(&folder.path("x.npy"), "|u1", &format!("({rows}, {SIDE}, {SIDE})"), pixels.clone());
+    npy(&folder.path("flat.npy"), "|u1", &format!("({rows}, {})", SIDE * SIDE), pixels.clone());
+    npy(&folder.path("y.npy"), "|u1", &format!("({rows},)"), labels.clone());
+    npy(&folder.path("onehot.npy"), "|u1", &format!("({rows}, 3)"), [0, 1, 0].repeat(rows));
+    let halves = labels.iter().flat_map(|&l| (l as f32 / 2.0).to_le_bytes()).collect();
+    npy(&folder.path("half.npy"), "<f4", &format!("({rows},)"), halves);
+    png(&folder.path("flat/0001.png"), &pixels[..SIDE * SIDE]);
+    for name in ["train", "test"] {
+        class_folder(&folder.path("parts").join(name), &CLASSES, &pixels, &labels);
+    }
+    class_folder(&folder.path("lone"), &CLASSES, &pixels[..4 * SIDE * SIDE], &labels[..4]);
+    folder.write("gone.csv", "path,label\ndata/down/none.png,a\n");
+    folder.write("columns.csv", "x0,label\n3,a\n");
+    let refused = |name: &str, labels: Option<&str>, says: &[&str]| {
+        let error = loaded(folder.path(name), |settings| {
+            settings.data.labels = labels.map(|name| folder.path(name));
+        });
+        let error = error.expect_err("refused").to_string();
+        for part in says {
+            assert!(error.contains(part), "{name}: \"{part}\" is not in: {error}");
+        }
+    };
+    refused("pictures.idx", None, &["labels are not beside it"]);
+    refused("pictures.idx", Some("few.idx"), &["8 labels", "9 pictures"]);
+    refused("x.npy", None, &["has no labels"]);
+    refused("x.npy", Some("onehot.npy"), &["[9, 3]", "argmax"]);
+    refused("x.npy", Some("half.npy"), &["row 4", "0.5"]);
+    refused("flat.npy", Some("y.npy"), &["64 numbers", "reshape"]);
+    refused("data", Some("y.npy"), &["y.npy", "names of its folders"]);
+    refused("data/down/0003.png", None, &["one picture"]);
+    refused("flat", None, &["no folders of classes"]);
+    refused("parts", None, &["test, train", "parts of a data set"]);
+    refused("lone", None, &["down/0003.png", "\"down\" appears only once"]);
+    refused("gone.csv", None, &["line 2", "none.png", "not there"]);
+    refused("columns.csv", None, &["x0", "path_column"]);
+}
+
+#[test]
+fn a_classifier_goes_from_pictures_to_names_and_back() {
+    let folder = Folder::new();
+    let (pixels, labels) = stripes(20);
+    class_folder(&folder.path("data"), &CLASSES, &pixels, &labels);
+    let (other, truth) = stripes(7);
+    class_folder(&folder.path("test"), &CLASSES, &other, &truth);
+    let train =
+        ["train", "images", "data", "--test", "test", "--epochs", "12", "-o", "m", "--json"];
+    let shown = json(&folder.ok(&[&train[..], &["--network", "mlp", "--device", "cpu"]].concat()));
+    assert!(shown["test"]["accuracy"].as_f64().expect("a number") > 0.9, "{shown}");
+    assert_eq!(shown["test"]["report"]["labels"][2], "slanted");
+    assert_eq!(shown["test"]["rows"], 21);
+    let evaluated = json(&folder.ok(&["evaluate", "m", "test", "--json"]));
+    let difference = shown["test"]["loss"].as_f64().expect("a loss")
+        - evaluated["loss"].as_f64().expect("a loss");
+    assert!(difference.abs() < 1e-5);
+
+    // Names and probabilities, a line a picture.
+    let answers = folder.ok(&["predict", "m", "test"]);
+    assert_eq!(answers.lines().count(), 21);
+    let first: Vec<&str> = answers.lines().next().expect("a line").split('\t').collect();
+    assert_eq!(first[..2], ["across/0000.png", "across"], "{answers}");
+    assert!(first[2].parse::<f32>().expect("a probability") > 0.4);
+    let one = folder.ok(&["predict", "m", "test/down/0007.png", "--json"]);
+    assert_eq!((&json(&one)["name"], &json(&one)["label"]), (&"0007.png".into(), &"down".into()));
+
+    // A model that is wrong: its mistakes are drawn, worst first.
+    let mut wrong = Model::load(folder.path("m")).expect("a model");
+    wrong.labels.rotate_left(1);
+    wrong.save(folder.path("wrong")).expect("written");
+    let found = folder.ok(&["evaluate", "wrong", "test", "--mistakes", "mistakes.png", "--json"]);
+    let mistakes = json(&found)["mistakes"].as_array().expect("mistakes").clone();
+    assert!(
+        mistakes.len() >= 19
+            && mistakes[0]["probability"].as_f64() >= mistakes[1]["probability"].as_f64()
+    );
+    assert!(mistakes[0]["name"].as_str().expect("a name").ends_with(".png"));
+    assert!(image::open(folder.path("mistakes.png")).expect("a picture").width() > 1000);
+
+    // Both sides are named.
+    let large = image::GrayImage::new(9, 8);
+    std::fs::create_dir_all(folder.path("large/down")).expect("a folder");
+    large.save(folder.path("large/down/a.png")).expect("written");
+    folder.fails(1, &["predict", "m", "large"], &["9x8 grey", "8x8 grey"]);
+    folder.fails(1, &["evaluate", "m", "large"], &["9x8 grey", "8x8 grey"]);
+    std::fs::create_dir_all(folder.path("new/up")).expect("a folder");
+    std::fs::copy(folder.path("test/down/0007.png"), folder.path("new/up/a.png")).expect("copied");
+    folder.fails(1, &["evaluate", "m", "new"], &["up/a.png", "\"up\" is none of the model's"]);
+    folder.fails(2, &["translate", "m", "test", "-o", "out"], &["no images"]);
+    folder.fails(2, &["train", "images", "data", "--target", "x"], &["--target"]);
+    let said = folder.run(&["train", "images", "data", "--test-labels", "y.npy"]);
+    assert!(text(&said.stderr).contains("test_labels are given without test"));
+}
+
+#[test]
+fn a_run_of_pictures_is_told_by_a_file_too() {
+    let folder = Folder::new();
+    let (pixels, labels) = stripes(6);
+    class_folder(&folder.path("data"), &CLASSES, &pixels, &labels);
+    folder.write(
+        "run.toml",
+        "kind = \"images\"\n[data]\ntrain = \"data\"\n[model]\nlayers = [{ dense = { units = 9, activation = \"tanh\" } }, { dense = { units = 3, activation = \"softmax\" } }]\n[training]\nepochs = 2\n[output]\nmodel = \"m\"\n",
+    );
+    let shown = json(&folder.ok(&["train", "--config", "run.toml", "--device", "cpu", "--json"]));
+    assert_eq!(shown["parameters"], 64 * 9 + 9 + 9 * 3 + 3);
+    assert_eq!(Model::load(folder.path("m")).expect("a model").labels, CLASSES);
+    // Moved at random, and the same again; the same words by a flag and by a file.
+    let moved = ["train", "images", "data", "--network", "mlp", "--epochs", "2", "--device", "cpu"];
+    let history = |more: &[&str]| {
+        json(&folder.ok(&[&moved[..], &["--json"], more].concat()))["history"]["loss"].clone()
+    };
+    let plain = history(&[]);
+    let shifted = history(&["--augment", "flip,shift:2,rotate:10"]);
+    assert_ne!(plain, shifted);
+    assert_eq!(shifted, history(&["--augment", "flip,shift:2,rotate:10"]));
+    assert_eq!(plain, history(&["--augment", "shift:0,crop:1"]));
+    folder.fails(2, &[&moved[..], &["--augment", "spin:3"]].concat(), &["spin:3", "rotate:10"]);
+    folder.fails(2, &[&moved[..], &["--augment", "crop:2"]].concat(), &["crop:2", "at most 1"]);
+    let whole = folder.ok(&["train", "images", "data", "--network", "mlp", "--print-config"]);
+    assert!(whole.contains("kind = \"images\"") && whole.contains("network = \"mlp\""), "{whole}");
+}
+
+/// Autoencoders, denoisers and translations of pictures have convolutions, whatever the sides' lengths.
+#[test]
+fn pictures_are_given_back_by_convolutions() {
+    let folder = Folder::new();
+    let (rows, height, width) = (48, 9, 8);
+    let pixel = |i: usize| {
+        let (picture, at) = (i / (height * width), i % (height * width));
+        let along = if picture % 2 == 0 { at % width } else { at / width };
+        if (along + picture / 2) % 4 < 2 { 230u8 } else { 10 }
+    };
+    let pixels: Vec<u8> = (0..rows * height * width).map(pixel).collect();
+    let shape = format!("({rows}, {height}, {width})");
+    npy(&folder.path("x.npy"), "|u1", &shape, pixels.clone());
+    npy(&folder.path("y.npy"), "|u1", &shape, pixels.iter().map(|byte| 255 - byte).collect());
+    let train = |more: &[&str]| {
+        let train = ["train", "autoencoder", "x.npy", "-o", "m", "--device", "cpu", "--quiet"];
+        folder.ok(&[&train[..], more].concat());
+        folder.ok(&["summary", "m"])
+    };
+    let values =
+        |name: &str| wgslearn::data::read_npy(&folder.path(name)).expect("an array").values;
+    for (latent, numbers) in [("0", 64), ("5", 5)] {
+        let summary = train(&["--latent", latent, "--epochs", "3"]);
+        assert!(summary.contains("conv2d_transpose"), "{summary}");
+        folder.ok(&["encode", "m", "x.npy", "-o", "codes.npy"]);
+        let codes = wgslearn::data::read_npy(&folder.path("codes.npy")).expect("codes");
+        assert_eq!(codes.width % numbers, 0, "{latent}: {:?}", codes.shape);
+        folder.ok(&["decode", "m", "codes.npy", "-o", "back.npy"]);
+        folder.ok(&["reconstruct", "m", "x.npy", "-o", "given.npy"]);
+        let (back, given) = (values("back.npy"), values("given.npy"));
+        let off = back.iter().zip(&given).map(|(a, b)| (a - b).abs());
+        assert!(off.fold(0.0, f64::max) < 0.01, "what is encoded is decoded, with {latent}");
+    }
+    let pca = ["compare-pca", "m", "x.npy", "--train", "x.npy", "--json"];
+    let found = json(&folder.ok(&pca));
+    assert!(found["model_mse"].is_number() && found["components"] == 5, "{found}");
+
+    // What is learned of noise is what is taken from the picture: never worse than leaving it.
+    let summary = train(&["--noise", "gaussian:0.3", "--epochs", "12", "--batch-size", "8"]);
+    assert!(summary.contains("add"), "{summary}");
+    let found = json(&folder.ok(&["reconstruct", "m", "x.npy", "--json"]));
+    let number = |key: &str| found[key].as_f64().expect("a number");
+    assert!(number("psnr") > number("noisy_psnr") + 2.0, "{found}");
+    assert!(number("ssim") > number("noisy_ssim"), "{found}");
+    folder.ok(&["encode", "m", "x.npy", "-o", "codes.npy"]);
+    folder.fails(1, &["decode", "m", "codes.npy", "-o", "back.npy"], &["beyond the latent layer"]);
+
+    let translate = ["train", "translate", "--input", "x.npy", "--target", "y.npy", "-o", "t"];
+    folder.ok(&[&translate[..], &["--epochs", "6", "--device", "cpu", "--quiet"]].concat());
+    assert!(folder.ok(&["summary", "t"]).contains("concat"));
+    folder.ok(&["translate", "t", "x.npy", "-o", "out.npy"]);
+    assert_eq!(values("out.npy").len(), pixels.len());
+
+    assert!(!train(&["--dense", "--epochs", "1"]).contains("conv2d"));
+    assert!(!train(&["--layers", "7,3", "--epochs", "1"]).contains("conv2d"));
+    let both = ["train", "autoencoder", "x.npy", "--latent", "3", "--layers", "7,3", "-o", "m"];
+    folder.fails(2, &both, &["latent", "layers"]);
+}
+
+#[test]
+fn a_small_network_of_convolutions_tells_pictures_apart() {
+    let folder = Folder::new();
+    let (pixels, labels) = stripes(20);
+    class_folder(&folder.path("data"), &CLASSES, &pixels, &labels);
+    for device in ["cpu", "gpu"] {
+        let train = ["train", "images", "data", "--epochs", "6", "--batch-size", "12", "-o", "m"];
+        folder.ok(&[&train[..], &["--device", device, "--hidden", "16", "--quiet"]].concat());
+        let found = json(&folder.ok(&["evaluate", "m", "data", "--json", "--device", device]));
+        assert!(found["accuracy"].as_f64().expect("a number") > 0.9, "on {device}: {found}");
+    }
+    assert!(folder.ok(&["summary", "m"]).contains("batch_norm"));
+}
+
+/// What scikit-image says: tests/fixtures/ssim/make.py.
+#[test]
+fn structural_similarity_is_that_of_scikit_image() {
+    let fixture = json(include_str!("fixtures/ssim/ssim.json"));
+    for case in fixture["cases"].as_array().expect("cases") {
+        let number = |key: &str| case[key].as_u64().expect("a number") as usize;
+        let [height, width, channels] = ["height", "width", "channels"].map(number);
+        let shape = wgslearn::data::ImageShape { width, height, channels };
+        let picture = |seed: usize| -> Vec<f32> {
+            let value = |i: usize| {
+                let (y, x, c) = (i / channels / width, i / channels % width, i % channels);
+                ((y * 37 + x * 11 + c * 53 + x * y * seed) % 97) as f32 / 96.0
+            };
+            (0..shape.len()).map(value).collect()
+        };
+        let (a, b) = (picture(3), picture(5));
+        let part = case["part"].as_f64().expect("a number") as f32;
+        let mixed: Vec<f32> = a.iter().zip(&b).map(|(a, b)| a + part * (b - a)).collect();
+        let found = wgslearn::report::ssim(shape, &a, &mixed, 1.0).expect("large enough");
+        let truth = case["ssim"].as_f64().expect("a number");
+        assert!((found - truth).abs() < 1e-6, "{case}: {found}");
+    }
+}
