@@ -85,6 +85,11 @@ fn every_command_prints_what_the_schema_says() {
         "train autoencoder --layers 4 --epochs 1 --quiet --device cpu",
         &["reviews.csv", "-o", "at"],
     );
+    let images = "train images --network mlp --hidden 8 --epochs 1 --quiet --device cpu";
+    let labels = format!("{DATA}digits-test-labels-idx1-ubyte.gz");
+    let found =
+        shapes.hold("train", images, &[&digits, "--labels", &labels, "--test", &digits, "-o", "i"]);
+    assert!(found["test"]["mistakes"].is_array(), "{found}");
     let translate = "train translate --epochs 1 --layers 4 --quiet --device cpu";
     shapes.hold("train", translate, &["--input", &digits, "--target", &digits, "-o", "tr"]);
     shapes.hold(
@@ -111,6 +116,16 @@ fn every_command_prints_what_the_schema_says() {
     shapes.hold("compare_pca", "compare-pca a --device cpu", &[&digits]);
     shapes.hold("translate", "translate tr -o t.npy --device cpu", &[&digits]);
     shapes.hold("neighbours", "neighbours w film", &[]);
+    shapes.hold("neighbours", "analogy w lovely dull film", &[]);
+    shapes.hold("similarity", "similarity w lovely dull", &[]);
+    shapes.hold("odd_one_out", "odd-one-out w lovely dull film", &[]);
+    shapes.folder.write("pairs.tsv", "lovely\tdull\t5\nfilm\tlovely\t9\nfilm\tdull\t1\n");
+    shapes.folder.write("analogies.txt", ": opposites\nlovely dull bright cold\n");
+    shapes.hold("evaluate_vectors", "evaluate-vectors w pairs.tsv analogies.txt", &[]);
+    shapes.hold("quantize", "quantize r -o q --to int8 --data reviews.csv --device cpu", &[]);
+    let tune =
+        "tune text reviews.csv --trials 2 --epochs 1 --device cpu --quiet -o best.safetensors";
+    shapes.hold("tune", tune, &[]);
     shapes.hold("neighbours", "similar at --device cpu", &["a good film"]);
     for model in ["t", "a", "r", "w"] {
         shapes.hold("summary", &format!("summary {model}"), &[]);

@@ -37,17 +37,19 @@ fn term_of(k: u32) -> Term {
     return Term(tap_y, tap - tap_y * params.taps_x, k - tap * params.channels);
 }
 
-// The element of the pictures, and whether there is one. (What lies before the edge is a large number here.)
+// The element of the pictures, and whether there is one. Offsets are signed: a window begins before the edge.
 struct Element {
     at: u32,
     inside: bool,
 }
 
 fn patch_element(place: Place, group: u32, term: Term) -> Element {
-    let y = place.line * params.step_y + params.offset_y + term.tap_y * params.dilation_y;
-    let x = place.column * params.step_x + params.offset_x + term.tap_x * params.dilation_x;
-    let inside = y < params.source_height && x < params.source_width;
-    let pixel = (place.picture * params.source_height + y) * params.source_width + x;
+    let y = i32(place.line * params.step_y + term.tap_y * params.dilation_y) + bitcast<i32>(params.offset_y);
+    let x = i32(place.column * params.step_x + term.tap_x * params.dilation_x) + bitcast<i32>(params.offset_x);
+    let row = u32(max(y, 0));
+    let column = u32(max(x, 0));
+    let inside = y >= 0 && x >= 0 && row < params.source_height && column < params.source_width;
+    let pixel = (place.picture * params.source_height + row) * params.source_width + column;
     let at = pixel * params.source_channels + group * params.channels + term.channel;
     return Element(select(0u, at, inside), inside);
 }

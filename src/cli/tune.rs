@@ -63,7 +63,8 @@ impl Args for Options {
   wgslearn tune text reviews.csv --minutes 5 --word-ngrams 2
 Then: wgslearn train --config best.toml",
         );
-        let text = SearchOptions::augment_args(with_flags(text, Some(RunKind::Text)));
+        // Behind what is flattened into it, whose own words would stand in place of these.
+        let text = SearchOptions::augment_args(with_flags(text, Some(RunKind::Text))).about(ABOUT);
         command.about(ABOUT).subcommand_required(true).arg_required_else_help(true).subcommand(text)
     }
 

@@ -181,7 +181,7 @@ impl Identity {
             hash.update(bytemuck::cast_slice(&parameter.values));
         }
         Ok(Identity {
-            settings: Identity::settings(config)?,
+            settings: without_words(Identity::settings(config)?),
             training: Rows::of(&loaded.training),
             validation: loaded.validation.as_ref().map(Rows::of),
             first_weights: format!("{:032x}", hash.digest128()),
@@ -246,7 +246,11 @@ impl Identity {
     /// In what this run differs from that of a checkpoint, as words; nothing where it does not.
     fn differences(&self, other: &Identity) -> Vec<String> {
         let mut found = Vec::new();
-        differences("", &self.settings, &other.settings, &mut found);
+        let other_settings = match self.settings.get("words") {
+            Some(_) => other.settings.clone(),
+            None => without_words(other.settings.clone()),
+        };
+        differences("", &self.settings, &other_settings, &mut found);
         let mut rows = |name: &str, own: Option<&Rows>, other: Option<&Rows>| {
             let count = |rows: Option<&Rows>| rows.map_or(0, |rows| rows.rows);
             match (own == other, count(own), count(other)) {
@@ -274,6 +278,25 @@ impl Identity {
     }
 }
 
+/// The settings without those of word vectors, which no other run reads.
+fn without_words(mut settings: Value) -> Value {
+    if let Some(settings) = settings.as_object_mut() {
+        settings.remove("words");
+    }
+    settings
+}
+
+/// Whether a setting asks for nothing.
+fn is_off(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => matches!(&text[..], "" | "no"),
+        Value::Array(list) => list.is_empty(),
+        Value::Bool(true) | Value::Object(_) => false,
+    }
+}
+
 /// The leaves of two values that differ, by their names.
 fn differences(name: &str, own: &Value, other: &Value, found: &mut Vec<String>) {
     match (own, other) {
@@ -288,6 +311,8 @@ fn differences(name: &str, own: &Value, other: &Value, found: &mut Vec<String>) 
             }
         }
         _ if own == other => {}
+        // A setting that the checkpoint's version did not have, and that this run leaves alone.
+        (own, Value::Null) if is_off(own) => {}
         _ => found.push(format!("its {name} is {other}, and this run's {own}")),
     }
 }

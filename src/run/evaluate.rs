@@ -52,6 +52,15 @@ impl Evaluation {
                 ("f1_macro", average.f1),
             ]);
         }
+        if let Some(report) = &self.labels {
+            figures.extend([
+                ("accuracy", report.accuracy),
+                ("precision_micro", report.micro_average.precision),
+                ("recall_micro", report.micro_average.recall),
+                ("f1_micro", report.micro_average.f1),
+                ("f1_macro", report.macro_average.f1),
+            ]);
+        }
         if let Some(report) = &self.regression {
             figures.extend([("mse", report.mse), ("rmse", report.rmse), ("mae", report.mae)]);
             figures.extend(report.r2.map(|r2| ("r2", r2)));

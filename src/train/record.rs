@@ -308,7 +308,7 @@ impl<'a> Recorder<'a> {
         };
 
         let purposes: Vec<(Purpose, usize)> =
-            request.feeds.iter().map(|feed| (feed.purpose, feed.batch)).collect();
+            request.feeds.iter().map(|feed| (feed.purpose, request.part(feed))).collect();
         let shares = request.fusions.shared_values;
         let before = program.bytes();
         let held = lifetimes::hold(&mut program, &plan, &purposes, &places, shares);

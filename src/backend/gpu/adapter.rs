@@ -251,6 +251,19 @@ impl Gpu {
         Error::Fault(DeviceFault::Internal { device: self.info.name.clone(), message })
     }
 
+    /// An error of what a device did not do: its loss, where it is gone. That is told behind all that other runs on it
+    /// still wait for, so it is waited for.
+    pub fn failed(&self, message: String) -> Error {
+        const LOOKS: usize = 100;
+        for _ in 0..LOOKS {
+            if let Err(error) = self.wait().and_then(|()| self.check()) {
+                return error;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        self.internal(message)
+    }
+
     /// An error that an error scope caught.
     pub fn caught(&self, error: wgpu::Error, what: &str, needed: u64) -> Error {
         let device = self.info.name.clone();

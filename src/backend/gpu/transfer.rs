@@ -59,9 +59,9 @@ impl Staging {
             };
             gpu.check()?;
             if !is_mapped {
-                return Err(gpu.internal("it did not give its results back".into()));
+                return Err(gpu.failed("it did not give its results back".into()));
             }
-            let view = slice.get_mapped_range().map_err(|error| gpu.internal(error.to_string()))?;
+            let view = slice.get_mapped_range().map_err(|error| gpu.failed(error.to_string()))?;
             elements.extend_from_slice(&bytemuck::pod_collect_to_vec(&view));
             drop(view);
             staging.unmap();
