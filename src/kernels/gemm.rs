@@ -581,7 +581,7 @@ macro_rules! blocked {
                         && ((meet || cs >= 256) && columns.len() > 1 || columns.len() > 16);
                     if !packs {
                         let a = A { values: &p.a[work.from * cs..], layout: Layout::InPlace };
-                        return tiles_of_width(simd, work, a, rows, columns);
+                        return Tiles { simd, work, a, rows, columns }.run();
                     }
                     let count = rows.len();
                     with_packed(1, count * depth, |packed| {
@@ -610,7 +610,8 @@ macro_rules! blocked {
                         let whole = count / tile * tile;
                         let layout =
                             Layout::Packed { first: rows.start, whole, rest: count - whole };
-                        tiles_of_width(simd, work, A { values: packed, layout }, rows, columns);
+                        let a = A { values: packed, layout };
+                        Tiles { simd, work, a, rows, columns }.run();
                     });
                 }
             }
@@ -648,18 +649,36 @@ macro_rules! blocked {
                 }
             }
 
-            /// The tiles of a block, of panels one vector wide or two.
-            #[inline(always)]
-            fn tiles_of_width<S: Simd>(
+            /// The tiles of a block.
+            struct Tiles<'a, S> {
                 simd: S,
-                work: &Work<'_>,
-                a: A<'_>,
+                work: &'a Work<'a>,
+                a: A<'a>,
                 rows: Range<usize>,
                 columns: Range<usize>,
-            ) {
-                match work.p.size[1] <= S::$lanes {
-                    true => tiles::<S, 1>(simd, work, a, rows, columns),
-                    false => tiles::<S, 2>(simd, work, a, rows, columns),
+            }
+
+            impl<S: Simd> Tiles<'_, S> {
+                /// Runs them compiled for the vectors at hand, wherever it is called from: a closure that is not
+                /// inlined would be compiled for the oldest processor.
+                #[inline(always)]
+                fn run(self) {
+                    let simd = self.simd;
+                    simd.vectorize(self)
+                }
+            }
+
+            impl<S: Simd> pulp::NullaryFnOnce for Tiles<'_, S> {
+                type Output = ();
+
+                #[inline(always)]
+                fn call(self) {
+                    let Tiles { simd, work, a, rows, columns } = self;
+                    // Panels are one vector wide, or two.
+                    match work.p.size[1] <= S::$lanes {
+                        true => tiles::<S, 1>(simd, work, a, rows, columns),
+                        false => tiles::<S, 2>(simd, work, a, rows, columns),
+                    }
                 }
             }
 
