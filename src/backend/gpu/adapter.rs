@@ -179,8 +179,17 @@ impl Gpu {
         if !self.health.has_failed() {
             return Ok(());
         }
-        // What follows a loss may be reported before it; the callback comes with the next look.
-        let _ = self.device.poll(wgpu::PollType::Poll);
+        // What follows a loss may be reported before it: the loss is told behind all that other runs still wait for.
+        const LOOKS: usize = 100;
+        for look in 0..LOOKS {
+            let _ = self.device.poll(wgpu::PollType::Poll);
+            if self.health.is_gone() || self.health.is_full() {
+                break;
+            }
+            if look > 0 {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
         self.health.check(&self.info.name, self.memory())
     }
 
@@ -376,6 +385,15 @@ impl Health {
             Some(Gone::Lost(reason)) => DeviceFault::Lost { device, reason },
             None => DeviceFault::Lost { device, reason: UNKNOWN_LOSS.into() },
         }
+    }
+
+    /// Whether what failed is memory.
+    fn is_full(&self) -> bool {
+        let mut full = false;
+        self.change(|state| {
+            full = matches!(state.failure, Some(wgpu::Error::OutOfMemory { .. }));
+        });
+        full
     }
 
     /// An error if the device called `name` is gone, from then on always, or reported one that nobody caught, once.
