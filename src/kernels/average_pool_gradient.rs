@@ -5,36 +5,12 @@
 use super::case::*;
 #[cfg(feature = "unstable")]
 use super::pooling::axes_of_case;
-use super::pooling::Axis;
+use super::pooling::pool_kernel;
 use super::{Activation, Real, for_costly_rows, vectorised};
 
-kernel! {
+pool_kernel! {
     name: "average_pool_gradient",
     params: {
-        /// Rows of the batch.
-        rows: u32,
-        /// Of the pictures that are read.
-        height: u32,
-        /// Of the pictures that are read.
-        width: u32,
-        /// Channels.
-        channels: u32,
-        /// Places of the window along the height.
-        out_height: u32,
-        /// Places of the window along the width.
-        out_width: u32,
-        /// Height of the window.
-        pool_height: u32,
-        /// Width of the window.
-        pool_width: u32,
-        /// Rows between two places.
-        stride_height: u32,
-        /// Columns between two places.
-        stride_width: u32,
-        /// Rows of padding before the first.
-        before_height: u32,
-        /// Columns of padding before the first.
-        before_width: u32,
         /// [`Activation::code`] of the layer that produced `input`.
         activation: u32,
     },
@@ -46,29 +22,11 @@ kernel! {
         /// `[rows, height, width, channels]`
         d_input: write f32 as Item,
     },
-    items: {
-        width: |p| p.channels,
-        rows: |p| p.rows as usize * p.height as usize * p.width as usize,
-        scalar: wgsl!("shared/derivative_f32.wgsl"), vec4: wgsl!("shared/derivative_vec4.wgsl"),
-        source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/window.wgsl"), wgsl!("average_pool_gradient.wgsl")],
-    },
-    loop_iterations: |p| {
-        let places = |pool: u32, stride: u32| 1 + pool.div_ceil(stride) as u64;
-        1 + places(p.pool_height, p.stride_height) * (1 + places(p.pool_width, p.stride_width))
-    },
+    a_row_is: pixel,
+    scalar: wgsl!("shared/derivative_f32.wgsl"), vec4: wgsl!("shared/derivative_vec4.wgsl"),
+    source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/window.wgsl"), wgsl!("average_pool_gradient.wgsl")],
     reference: reference,
     case: case,
-    benches: [("32 x 28 x 28 x 64", [28, 28, 64, 32])],
-}
-
-impl Params {
-    fn axes(&self) -> [Axis; 2] {
-        let p = self;
-        [
-            Axis::new(p.height, p.out_height, p.pool_height, p.stride_height, p.before_height),
-            Axis::new(p.width, p.out_width, p.pool_width, p.stride_width, p.before_width),
-        ]
-    }
 }
 
 fn reference<T: Real>(p: &Params, input: &[T], d_output: &[T], d_input: &mut [T]) {
@@ -121,20 +79,5 @@ fn case(c: &mut Case, sizes: Sizes) -> Dispatch {
     };
     let activation =
         if c.is_bench() { 1 } else { Activation::ALL[(channels + rows) % 5].code() };
-    let params = Params {
-        rows: rows as u32,
-        height: y.length as u32,
-        width: x.length as u32,
-        channels: channels as u32,
-        out_height: y.places as u32,
-        out_width: x.places as u32,
-        pool_height: y.size as u32,
-        pool_width: x.size as u32,
-        stride_height: y.stride as u32,
-        stride_width: x.stride as u32,
-        before_height: y.before as u32,
-        before_width: x.before as u32,
-        activation,
-    };
-    dispatch(params, bindings)
+    dispatch(Params::new(rows, [y, x], channels, activation), bindings)
 }

@@ -67,6 +67,112 @@ impl Axis {
     }
 }
 
+/// Declares the kernel of a pool: `kernel!` over rows of items, channels wide, with the geometry of the windows in front of
+/// its own `params`. `a_row_is` a `place` of the window, or a `pixel` of the pictures, which the places that see it are
+/// gathered for.
+macro_rules! pool_kernel {
+    (
+        name: $name:literal,
+        params: { $($(#[$field_doc:meta])* $field:ident: $field_type:ident,)* },
+        bindings: $bindings:tt,
+        a_row_is: $row:ident,
+        $(scalar: $scalar:expr, vec4: $vec4:expr,)?
+        source: $source:tt,
+        reference: $reference:path,
+        case: $case:path,
+    ) => {
+        kernel! {
+            name: $name,
+            params: {
+                /// Rows of the batch.
+                rows: u32,
+                /// Of the pictures that are read.
+                height: u32,
+                /// Of the pictures that are read.
+                width: u32,
+                /// Channels.
+                channels: u32,
+                /// Places of the window along the height.
+                out_height: u32,
+                /// Places of the window along the width.
+                out_width: u32,
+                /// Height of the window.
+                pool_height: u32,
+                /// Width of the window.
+                pool_width: u32,
+                /// Rows between two places.
+                stride_height: u32,
+                /// Columns between two places.
+                stride_width: u32,
+                /// Rows of padding before the first.
+                before_height: u32,
+                /// Columns of padding before the first.
+                before_width: u32,
+                $($(#[$field_doc])* $field: $field_type,)*
+            },
+            bindings: $bindings,
+            items: {
+                width: |p| p.channels,
+                rows: |p| pool_kernel!(@rows $row p),
+                $(scalar: $scalar, vec4: $vec4,)?
+                source: $source,
+            },
+            loop_iterations: |p| pool_kernel!(@iterations $row p.axes()),
+            reference: $reference,
+            case: $case,
+            benches: [("32 x 28 x 28 x 64", [28, 28, 64, 32])],
+        }
+
+        impl Params {
+            /// Of windows along the height and the width over `rows` pictures of so many channels.
+            pub fn new(
+                rows: usize,
+                [down, across]: [$crate::kernels::Axis; 2],
+                channels: usize,
+                $($field: $field_type,)*
+            ) -> Params {
+                Params {
+                    rows: rows as u32,
+                    height: down.length as u32,
+                    width: across.length as u32,
+                    channels: channels as u32,
+                    out_height: down.places as u32,
+                    out_width: across.places as u32,
+                    pool_height: down.size as u32,
+                    pool_width: across.size as u32,
+                    stride_height: down.stride as u32,
+                    stride_width: across.stride as u32,
+                    before_height: down.before as u32,
+                    before_width: across.before as u32,
+                    $($field,)*
+                }
+            }
+
+            /// The windows along the height and the width.
+            fn axes(&self) -> [$crate::kernels::Axis; 2] {
+                let p = self;
+                let axis = $crate::kernels::Axis::new;
+                [
+                    axis(p.height, p.out_height, p.pool_height, p.stride_height, p.before_height),
+                    axis(p.width, p.out_width, p.pool_width, p.stride_width, p.before_width),
+                ]
+            }
+        }
+    };
+    (@rows place $p:ident) => { $p.rows as usize * $p.out_height as usize * $p.out_width as usize };
+    (@rows pixel $p:ident) => { $p.rows as usize * $p.height as usize * $p.width as usize };
+    // Turns of the loops over what a window sees, or over the places that see a pixel.
+    (@iterations place $axes:expr) => {{
+        let [down, across] = $axes.map(|axis| axis.size as u64);
+        1 + down * (1 + across)
+    }};
+    (@iterations pixel $axes:expr) => {{
+        let [down, across] = $axes.map(|axis| 1 + axis.size.div_ceil(axis.stride) as u64);
+        1 + down * (1 + across)
+    }};
+}
+pub(crate) use pool_kernel;
+
 /// What a case of a pool is made of: the axes of the picture, channels, rows of the batch.
 #[cfg(feature = "unstable")]
 pub fn axes_of_case(

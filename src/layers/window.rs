@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Shape;
+use crate::kernels::Axis;
 
 /// One number for both axes, or one for the height and one for the width: `2` or `[2, 3]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,11 +106,100 @@ impl Windows {
         Ok(Windows { input, output, size, strides, before, channels })
     }
 
+    /// The windows along the height and the width, as kernels take them.
+    pub fn axes(&self) -> [Axis; 2] {
+        [0, 1].map(|i| Axis {
+            length: self.input[i],
+            places: self.output[i],
+            size: self.size[i],
+            stride: self.strides[i],
+            before: self.before[i],
+        })
+    }
+
     /// The shape of what has one number for each place and channel.
     pub fn shape(&self) -> Shape {
         Shape::picture(self.output[0], self.output[1], self.channels)
     }
 }
+
+/// Declares a pooling layer, which reads windows of a picture by channel: its configuration with Keras' names and defaults,
+/// and all but the operation, `Pool(Windows)`, which stands below it in the layer's file.
+macro_rules! pool_layer {
+    ($(#[doc = $doc:literal])+ $layer:ident, $name:ident: $title:literal) => {
+        $(#[doc = $doc])+
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        #[non_exhaustive]
+        pub struct $layer {
+            /// Height and width of the window.
+            pub pool_size: Pair,
+            /// Steps between two places of it; as large as the window if not given.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            pub strides: Option<Pair>,
+            /// What it sees beyond the edges.
+            pub padding: Padding,
+        }
+
+        impl Default for $layer {
+            fn default() -> Self {
+                $layer { pool_size: Pair::Both(2), strides: None, padding: Padding::Valid }
+            }
+        }
+
+        impl $layer {
+            /// A window of this size, in steps as large, without padding.
+            pub fn new(pool_size: impl Into<Pair>) -> $layer {
+                $layer { pool_size: pool_size.into(), ..Self::default() }
+            }
+
+            /// The same with other steps between two places of the window.
+            pub fn with_strides(self, strides: impl Into<Pair>) -> $layer {
+                $layer { strides: Some(strides.into()), ..self }
+            }
+
+            /// The same with this padding.
+            pub fn with_padding(self, padding: Padding) -> $layer {
+                $layer { padding, ..self }
+            }
+
+            fn windows(&self, shape: Shape) -> Result<Windows, String> {
+                let strides = self.strides.unwrap_or(self.pool_size).get();
+                Windows::over("pool_size", shape, self.pool_size.get(), strides, self.padding)
+            }
+        }
+
+        impl Layer {
+            $(#[doc = $doc])+
+            /// Its steps are as large as the window, and there is no padding: see
+            #[doc = concat!("[`", stringify!($layer), "`] for others.")]
+            pub fn $name(pool_size: impl Into<Pair>) -> Layer {
+                $layer::new(pool_size).into()
+            }
+        }
+
+        impl Describe for $layer {
+            fn kind(&self) -> &'static str {
+                stringify!($name)
+            }
+
+            fn title(&self) -> &'static str {
+                $title
+            }
+
+            fn output(&self, inputs: &[Shape]) -> Result<Shape, String> {
+                Ok(self.windows(values(inputs[0])?)?.shape())
+            }
+
+            fn lower(&self, inputs: &[ValueId], to: &mut Lowering<'_>) -> ValueId {
+                // The layers were checked.
+                let Ok(windows) = self.windows(to.shape(inputs[0])) else { return inputs[0] };
+                to.operation(Pool(windows), inputs, windows.shape())
+            }
+        }
+    };
+}
+pub(crate) use pool_layer;
 
 /// Lengths of a window and of its steps at most.
 const LONGEST: usize = 1 << 14;
