@@ -1,6 +1,7 @@
 // The loss and gradient of a mean over elements, logits z and targets y [rows, outputs], by a term of each. The loss gives
 // in front `term(z, y)` = (loss, derivative by z without FACTOR, 1 where the answer is right, else 0), and FACTOR:
-// d_logits = FACTOR derivative / (rows outputs). Workgroup g sums its stretch of the elements into
+// d_logits = FACTOR derivative / (rows outputs). In front stands too `weight_of(i)`, by which element i's loss and gradient
+// are multiplied: that of its row, or 1. Workgroup g sums its stretch of the elements into
 // history[slot, g] = (sum of losses, count right); the host adds the groups and divides. Ends the step.
 
 @compute @workgroup_size(256)
@@ -15,8 +16,9 @@ fn main(
     var totals = vec2f(0.0);
     for (var i = workgroup.x * stretch + local; i < end; i += 256u) {
         let here = term(logits[i], targets[i]);
-        totals += vec2f(here.x, here.z);
-        d_logits[i] = here.y * scale;
+        let weight = weight_of(i);
+        totals += vec2f(here.x * weight, here.z);
+        d_logits[i] = here.y * scale * weight;
     }
     totals = reduce(local, totals);
     if local == 0u {

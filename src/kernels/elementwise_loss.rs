@@ -2,6 +2,10 @@
 //! [`super::binary_crossentropy`], [`super::mse`], [`super::huber`]. A loss brings its term, in WGSL
 //! (`term(z, y)`, see `shaders/shared/elementwise_loss.wgsl`) and in its reference; the loop over elements, the sums of
 //! each workgroup, the history and the end of the step are one.
+//!
+//! With a weight for each row ([`super::weighted_binary_crossentropy`], [`super::weighted_mse`], [`super::weighted_huber`])
+//! loss and gradient are times the row's; the mean is over the elements as they are counted, whatever their weights
+//! (Keras' `sum_over_batch_size`), and so is the count of right answers.
 
 use super::state::{BATCH_SLOT, advance};
 use super::{Activation, Real, for_stretches, sum, vectorised};
@@ -13,11 +17,13 @@ pub fn groups(count: usize) -> usize {
 }
 
 /// Declares the kernel of such a loss: `kernel!` with `params` behind rows, outputs and groups, each with the value that
-/// cases give it by their slot, and with `logits`, how large they are drawn there, and `targets`, how those are.
+/// cases give it by their slot, with `weights: weights` if rows have weights, a binding more, and with `logits`, how large
+/// they are drawn there, and `targets`, how those are.
 macro_rules! elementwise_loss {
     (
         name: $name:literal,
         params: { $($(#[$field_doc:meta])* $field:ident: $field_type:ident = $value:expr,)* },
+        $(weights: $weights:ident,)?
         source: [$($source:expr),* $(,)?],
         reference: $reference:path,
         case: { logits: $scale:literal, targets: $targets:expr, },
@@ -41,15 +47,20 @@ macro_rules! elementwise_loss {
                 logits: read f32,
                 /// `[rows, outputs]`
                 targets: read f32,
+                $(
+                    /// `[rows]`
+                    $weights: read f32,
+                )?
                 /// `[rows, outputs]`
                 d_logits: write f32,
-                /// `[slots, groups, 2]`: sum of losses, count of right elements.
+                /// `[slots, groups, 2]`: sum of losses, times their weights where there are some, count of right elements.
                 history: write f32,
             },
             source: &[
                 wgsl!("shared/math.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("shared/advance.wgsl"),
                 wgsl!("shared/history.wgsl"), wgsl!("shared/reduce.wgsl"),
-                $($source,)* wgsl!("shared/elementwise_loss.wgsl"),
+                $($source,)* elementwise_loss!(@weight_of $($weights)?),
+                wgsl!("shared/elementwise_loss.wgsl"),
             ],
             workgroups: |p| [p.groups, 1, 1],
             reference: $reference,
@@ -71,6 +82,7 @@ macro_rules! elementwise_loss {
                 state: c.state(5, slot as u32),
                 logits: c.random(count, $scale),
                 targets: targets(c, count),
+                $($weights: c.between(rows, 0.0, 3.0),)?
                 d_logits: c.output(count, EXACT),
                 history: c.output((slot + 1) * groups * 2, summed(count)),
             };
@@ -82,6 +94,10 @@ macro_rules! elementwise_loss {
             let (rows, outputs, groups) = (rows as u32, outputs as u32, groups as u32);
             dispatch(Params { rows, outputs, groups, $($field),* }, bindings)
         }
+    };
+    (@weight_of) => { "fn weight_of(i: u32) -> f32 {\n    return 1.0;\n}\n\n" };
+    (@weight_of weights) => {
+        "fn weight_of(i: u32) -> f32 {\n    return weights[i / params.outputs];\n}\n\n"
     };
 }
 pub(crate) use elementwise_loss;
@@ -140,6 +156,48 @@ impl<T: Real> Elements<'_, T> {
                 activation.scale_by_derivative(d_logits, answers);
             }
             totals.copy_from_slice(&[total, T::ZERO]);
+        });
+        advance(state, rows);
+    }
+}
+
+/// What a reference of such a loss is given where rows have weights.
+pub struct WeightedElements<'a, T> {
+    /// Rows, outputs, groups.
+    pub size: [u32; 3],
+    /// The counters.
+    pub state: &'a mut [u32],
+    /// `[rows, outputs]`
+    pub logits: &'a [T],
+    /// `[rows, outputs]`
+    pub targets: &'a [T],
+    /// `[rows]`
+    pub weights: &'a [T],
+    /// `[rows, outputs]`
+    pub d_logits: &'a mut [T],
+    /// `[slots, groups, 2]`
+    pub history: &'a mut [T],
+}
+
+impl<T: Real> WeightedElements<'_, T> {
+    /// `term(z, y)` is the loss, its derivative by z without `factor`, and whether the answer is right.
+    pub fn of_terms(self, factor: f32, term: impl Fn(T, T) -> (T, T, bool) + Send + Sync) {
+        let WeightedElements { size: [rows, outputs, groups], state, logits, .. } = self;
+        let (targets, weights) = (self.targets, self.weights);
+        let (count, width) = ((rows * outputs) as usize, outputs as usize);
+        let scale = T::from_f32(factor) / T::from_usize(count);
+        let history = &mut self.history[(state[BATCH_SLOT] * groups * 2) as usize..];
+        let d_logits = &mut self.d_logits[..count];
+        for_stretches(d_logits, history, groups as usize, |start, d_logits, totals| {
+            let mut total = [T::ZERO; 2];
+            for (i, d) in (start..).zip(d_logits) {
+                let (loss, derivative, right) = term(logits[i], targets[i]);
+                let weight = weights[i / width];
+                total[0] += loss * weight;
+                total[1] += if right { T::ONE } else { T::ZERO };
+                *d = derivative * scale * weight;
+            }
+            totals.copy_from_slice(&total);
         });
         advance(state, rows);
     }

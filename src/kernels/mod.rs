@@ -9,7 +9,6 @@
 #[macro_use]
 mod define;
 mod elementwise_loss;
-mod weighted_loss;
 #[cfg(feature = "unstable")]
 pub mod case;
 mod gemm;

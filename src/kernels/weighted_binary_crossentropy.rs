@@ -1,14 +1,15 @@
 //! Binary cross-entropy from logits with a weight for each row: see [`super::binary_crossentropy`] and
-//! `weighted_loss.rs`.
+//! `elementwise_loss.rs`.
 
 use super::Real;
 #[cfg(feature = "unstable")]
 use super::case::*;
-use super::weighted_loss::{WeightedElements, weighted_loss};
+use super::elementwise_loss::{WeightedElements, elementwise_loss};
 
-weighted_loss! {
+elementwise_loss! {
     name: "weighted_binary_crossentropy",
     params: {},
+    weights: weights,
     source: [wgsl!("binary_crossentropy.wgsl")],
     reference: reference,
     case: { logits: 40.0, targets: |c, count| c.classes(count, 2), },

@@ -1,11 +1,11 @@
-//! Huber's loss with a weight for each row: see [`super::huber`] and `weighted_loss.rs`.
+//! Huber's loss with a weight for each row: see [`super::huber`] and `elementwise_loss.rs`.
 
 #[cfg(feature = "unstable")]
 use super::case::*;
-use super::weighted_loss::{WeightedElements, weighted_loss};
+use super::elementwise_loss::{WeightedElements, elementwise_loss};
 use super::{Activation, Real};
 
-weighted_loss! {
+elementwise_loss! {
     name: "weighted_huber",
     params: {
         /// [`super::Activation::code`] of the output.
@@ -13,6 +13,7 @@ weighted_loss! {
         /// Where the square turns into a line.
         delta: f32 = |_| 0.75,
     },
+    weights: weights,
     source: [wgsl!("shared/activation.wgsl"), wgsl!("huber.wgsl")],
     reference: reference,
     case: { logits: 3.0, targets: |c, count| c.random(count, 1.0), },

@@ -1,16 +1,17 @@
-//! Mean squared error with a weight for each row: see [`super::mse`] and `weighted_loss.rs`.
+//! Mean squared error with a weight for each row: see [`super::mse`] and `elementwise_loss.rs`.
 
 #[cfg(feature = "unstable")]
 use super::case::*;
-use super::weighted_loss::{WeightedElements, weighted_loss};
+use super::elementwise_loss::{WeightedElements, elementwise_loss};
 use super::{Activation, Real};
 
-weighted_loss! {
+elementwise_loss! {
     name: "weighted_mse",
     params: {
         /// [`super::Activation::code`] of the output.
         activation: u32 = |slot| (slot % 4) as u32,
     },
+    weights: weights,
     source: [wgsl!("shared/activation.wgsl"), wgsl!("mse.wgsl")],
     reference: reference,
     case: { logits: 3.0, targets: |c, count| c.random(count, 1.0), },
