@@ -48,6 +48,38 @@ fn rows_that_are_not_there_are_refused_on_every_device() {
 }
 
 #[test]
+fn batches_that_are_brought_train_as_the_sessions_own() {
+    let (model, dataset) = (model(), rows(13));
+    let trainer = Trainer { batch_size: 5, shuffle: false, ..Trainer::default() };
+    for device in [&Device::cpu(), gpu()] {
+        let session = || Session::new(&model, &trainer, &dataset, None, device).expect("a session");
+        let mut own = session();
+        let expected: f64 = own.train(0..2).expect("two epochs").iter().map(|of| of.loss).sum();
+        let mut brought = session();
+        let mut sum = 0.0;
+        // The second epoch is of the session's own rows, which the brought ones took the place of.
+        for batch in [&[0, 1, 2, 3, 4][..], &[5, 6, 7, 8, 9], &[10, 11, 12]] {
+            let batch = dataset.rows_of(batch).expect("rows");
+            sum +=
+                brought.train_on_batch(&batch).expect("a step").loss * batch.rows() as f64 / 13.0;
+        }
+        sum += brought.train(1..2).expect("an epoch")[0].loss;
+        let weights = |session: &mut Session<'_>| session.read(train::Role::Weights);
+        assert_eq!(weights(&mut own).expect("weights"), weights(&mut brought).expect("weights"));
+        assert!((sum - expected).abs() < 1e-6, "{sum} {expected}");
+
+        let some = dataset.rows_of(&[0, 1]).expect("rows");
+        refused(brought.train_on_batch(&some), &["batch of 2", "whole batches of 5"]);
+        refused(brought.train_on_batch(&rows(4_000_000)), &["4000000 rows", "at once"]);
+        let alike = Dataset::new(dataset.inputs().clone(), Targets::Inputs, "itself");
+        refused(brought.train_on_batch(&alike.expect("rows")), &["itself"]);
+        let wide = Inputs::Matrix { values: wave(15), features: 3 };
+        let wide = Dataset::new(wide, Targets::Inputs, "three").expect("rows");
+        refused(brought.train_on_batch(&wide), &["three", "3 elements", "reads 2"]);
+    }
+}
+
+#[test]
 fn a_predictor_takes_whole_rows_of_finite_numbers() {
     let mut predictor = Predictor::new(&model(), &Device::cpu()).expect("a predictor");
     let of = |values: &[f32]| Inputs::Matrix { values: values.to_vec(), features: 2 };

@@ -23,6 +23,13 @@ use crate::layers::plan::Purpose;
 use crate::model::{Input, Model, Parameter};
 use crate::program::{Program, Run};
 
+/// The error of rows that end in a batch of which no routine was recorded.
+fn not_whole(rows: usize, tail: usize, batch: usize) -> Error {
+    Error::usage(format!(
+        "{rows} rows end in a batch of {tail}; give whole batches of {batch} or a whole epoch"
+    ))
+}
+
 /// Rows of a step of an evaluation: many, since their number does not change the result, but not so
 /// many that the values between layers take more than 16 MB.
 fn evaluation_batch(model: &Model) -> usize {
@@ -289,6 +296,53 @@ impl<'a> Session<'a> {
     pub fn train_rows(&mut self, rows: &[u32]) -> Result<Metrics> {
         let sums = self.windows(Purpose::Training, rows)?;
         Ok(self.metrics(sums, self.training.dataset))
+    }
+
+    /// Trains on a batch, or several, that the data of the session do not hold: for a loop over batches that come from
+    /// an iterator. The data that the session was made with say what such rows are like and how many there may be. Its
+    /// rows are taken in their order, in batches as large as the session's; a last one with fewer rows is refused, but
+    /// for as many as an epoch of the session ends with.
+    ///
+    /// # Errors
+    /// As [`Session::train`] and [`Session::new`]; [`Error::Usage`] when the batch has other targets or weights than
+    /// the session's data, more rows, rows of different lengths, or a last batch of another size.
+    pub fn train_on_batch(&mut self, batch: &Dataset) -> Result<Metrics> {
+        let (own, source) = (self.training.dataset, batch.source());
+        let purpose = Purpose::Training;
+        let spec = |dataset| FeedSpec::new(&self.model, dataset, self.trainer.batch_size, purpose);
+        let (spec, known) = (spec(batch)?, spec(own)?);
+        if spec.ragged.is_some() || known.ragged.is_some() {
+            return Err(Error::usage(format!(
+                "{source}: rows of different lengths are trained on as a session's data; pad them to train by the batch"
+            )));
+        }
+        if (spec.target_width, spec.weighted) != (known.target_width, known.weighted) {
+            return Err(Error::usage(format!(
+                "{source} has other targets or weights of rows than {}, which the session was made for",
+                own.source()
+            )));
+        }
+        let feed = self.recording.feeds[self.training.feed].clone();
+        let most = window_rows(&feed).min(feed.resident).min(feed.order.len);
+        if batch.rows() > most {
+            return Err(Error::usage(format!(
+                "{source} has {} rows, but the session holds {most} at once; give fewer rows at a time, or make it with more",
+                batch.rows()
+            )));
+        }
+        let tail = batch.rows() % feed.batch;
+        if tail > 0 && tail != feed.rows % feed.batch {
+            return Err(not_whole(batch.rows(), tail, feed.batch));
+        }
+        upload_all(batch, &feed, self.executor.as_mut())?;
+        // The session's own rows are no longer there.
+        self.training.uploaded = false;
+        let order: Vec<u32> = (0..batch.rows() as u32).collect();
+        self.executor.write_u32(feed.order, &order)?;
+        self.executor.write_u32(self.recording.space.state.part(BASE, 1), &[0])?;
+        let sums = self.steps_of(purpose, batch, &order, 1, Sums::default())?;
+        let sums = sums.first().copied().unwrap_or_default();
+        Ok(self.metrics(sums, batch))
     }
 
     /// Mean loss and accuracy over the validation rows, with the weights as they are.
@@ -638,7 +692,19 @@ impl<'a> Session<'a> {
             }
             self.executor.write_u32(feed.order, rows)?;
         }
+        self.steps_of(purpose, dataset, rows, repeats, before)
+    }
 
+    /// The steps of a [`Session::window`] whose rows and whose order are on the device.
+    fn steps_of(
+        &mut self,
+        purpose: Purpose,
+        dataset: &Dataset,
+        rows: &[u32],
+        repeats: usize,
+        before: Sums,
+    ) -> Result<Vec<Sums>> {
+        let feed = self.recording.feeds[self.source(purpose).feed].clone();
         let part = rows.len() / repeats;
         let (full, tail) = (part / feed.batch, part % feed.batch);
         let steps = (full + (tail > 0) as usize) * repeats;
@@ -680,10 +746,7 @@ impl<'a> Session<'a> {
             runs.extend(feed.full.map(|routine| Run { routine, times: full }));
             if tail > 0 {
                 let Some(routine) = feed.tail.filter(|_| tail == feed.rows % feed.batch) else {
-                    return Err(Error::usage(format!(
-                        "{part} rows end in a batch of {tail}; give whole batches of {} or a whole epoch",
-                        feed.batch
-                    )));
+                    return Err(not_whole(part, tail, feed.batch));
                 };
                 runs.push(Run { routine, times: 1 });
             }
