@@ -200,14 +200,14 @@ impl Error {
 
     /// Wrong content of a file as a whole.
     pub fn data(path: impl AsRef<Path>, message: impl Into<String>) -> Self {
-        Error::Data { place: path.as_ref().display().to_string(), message: message.into() }
+        Error::Data { place: path.as_ref().display().to_string(), message: told(message.into()) }
     }
 
     /// Wrong content at one line of a file; lines count from 1.
     pub fn line(path: impl AsRef<Path>, line: u64, message: impl Into<String>) -> Self {
         Error::Data {
             place: format!("{}, line {line}", path.as_ref().display()),
-            message: message.into(),
+            message: told(message.into()),
         }
     }
 
@@ -256,9 +256,30 @@ pub(crate) fn did_you_mean<'k>(name: &str, known: impl IntoIterator<Item = &'k s
     }
 }
 
+/// What is wrong with a file, without the middle of what nobody reads: a column's name, or what a decoder met, may be as
+/// long as the file.
+fn told(message: String) -> String {
+    const MOST: usize = 4000;
+    crate::printable::shortened(&message, MOST).into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_name_does_not_fill_the_terminal() {
+        let name = format!("no column {}, there are others", "_".repeat(100_000));
+        for error in [Error::data("a.csv", &name), Error::line("a.csv", 3, &name)] {
+            let said = error.to_string();
+            assert!(
+                said.chars().count() < 4100 && said.ends_with("there are others"),
+                "{}",
+                said.len()
+            );
+            assert!(said.contains("a.csv") && said.contains("no column ___"));
+        }
+    }
 
     #[test]
     fn a_wrong_request_and_a_failure_have_codes_of_their_own() {
