@@ -259,7 +259,7 @@ pub(crate) fn did_you_mean<'k>(name: &str, known: impl IntoIterator<Item = &'k s
 /// What is wrong with a file, without the middle of what nobody reads: a column's name, or what a decoder met, may be as
 /// long as the file.
 fn told(message: String) -> String {
-    const MOST: usize = 4000;
+    const MOST: usize = 2000;
     crate::printable::shortened(&message, MOST).into_owned()
 }
 
@@ -273,7 +273,7 @@ mod tests {
         for error in [Error::data("a.csv", &name), Error::line("a.csv", 3, &name)] {
             let said = error.to_string();
             assert!(
-                said.chars().count() < 4100 && said.ends_with("there are others"),
+                said.chars().count() < 2100 && said.ends_with("there are others"),
                 "{}",
                 said.len()
             );
