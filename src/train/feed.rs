@@ -23,6 +23,8 @@ pub(super) struct Feed {
     pub batch: usize,
     /// Rows of a batch that are taken at once; their gradients are added up.
     pub part: usize,
+    /// Targets of a row; `None` where the targets are the inputs.
+    pub target_width: Option<usize>,
     /// Whether `targets` holds a weight behind those of each row.
     pub weighted: bool,
     /// A step over `batch` rows.
@@ -288,12 +290,8 @@ pub(super) fn check_rows(model: &Model, rows: Rows<'_>, source: &str) -> Result<
     }
 }
 
-/// Writes a whole data set to its feed.
-pub(super) fn upload_all(
-    dataset: &Dataset,
-    feed: &Feed,
-    executor: &mut dyn Executor,
-) -> Result<()> {
+/// Writes a whole data set to a feed.
+pub(super) fn upload(dataset: &Dataset, feed: &Feed, executor: &mut dyn Executor) -> Result<()> {
     write_inputs(dataset.inputs(), feed, executor)?;
     let Some(targets) = feed.targets else { return Ok(()) };
     if !feed.weighted {
@@ -307,17 +305,6 @@ pub(super) fn upload_all(
         values.push(weight);
     }
     executor.write_f32(targets, &values)
-}
-
-/// Writes these rows of a data set to its feed.
-pub(super) fn upload(
-    dataset: &Dataset,
-    rows: &[u32],
-    feed: &Feed,
-    executor: &mut dyn Executor,
-) -> Result<()> {
-    let rows: Vec<usize> = rows.iter().map(|&row| row as usize).collect();
-    upload_all(&dataset.take(&rows), feed, executor)
 }
 
 /// Writes rows, ragged or not, to a feed.

@@ -429,6 +429,7 @@ impl<'a> Recorder<'a> {
             rows: spec.rows,
             batch: spec.batch,
             part: self.request.part(&spec),
+            target_width: spec.target_width,
             weighted: spec.weighted,
             full: None,
             tail: None,

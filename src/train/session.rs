@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use super::feed::{Feed, FeedSpec, upload, upload_all, write_inputs, write_rows};
+use super::feed::{Feed, FeedSpec, upload, write_inputs, write_rows};
 use super::pace::Pace;
 use super::parameters::{
     Role, build, build_inference, find_non_finite, read_parameters, write_parameters,
@@ -308,21 +308,20 @@ impl<'a> Session<'a> {
     /// the session's data, more rows, rows of different lengths, or a last batch of another size.
     pub fn train_on_batch(&mut self, batch: &Dataset) -> Result<Metrics> {
         let (own, source) = (self.training.dataset, batch.source());
+        let feed = self.recording.feeds[self.training.feed].clone();
         let purpose = Purpose::Training;
-        let spec = |dataset| FeedSpec::new(&self.model, dataset, self.trainer.batch_size, purpose);
-        let (spec, known) = (spec(batch)?, spec(own)?);
-        if spec.ragged.is_some() || known.ragged.is_some() {
+        let spec = FeedSpec::new(&self.model, batch, self.trainer.batch_size, purpose)?;
+        if spec.ragged.is_some() || feed.ragged.is_some() {
             return Err(Error::usage(format!(
                 "{source}: rows of different lengths are trained on as a session's data; pad them to train by the batch"
             )));
         }
-        if (spec.target_width, spec.weighted) != (known.target_width, known.weighted) {
+        if (spec.target_width, spec.weighted) != (feed.target_width, feed.weighted) {
             return Err(Error::usage(format!(
                 "{source} has other targets or weights of rows than {}, which the session was made for",
                 own.source()
             )));
         }
-        let feed = self.recording.feeds[self.training.feed].clone();
         let most = window_rows(&feed).min(feed.resident).min(feed.order.len);
         if batch.rows() > most {
             return Err(Error::usage(format!(
@@ -334,12 +333,9 @@ impl<'a> Session<'a> {
         if tail > 0 && tail != feed.rows % feed.batch {
             return Err(not_whole(batch.rows(), tail, feed.batch));
         }
-        upload_all(batch, &feed, self.executor.as_mut())?;
         // The session's own rows are no longer there.
         self.training.uploaded = false;
-        let order: Vec<u32> = (0..batch.rows() as u32).collect();
-        self.executor.write_u32(feed.order, &order)?;
-        self.executor.write_u32(self.recording.space.state.part(BASE, 1), &[0])?;
+        let order = self.put(batch, &feed)?;
         let sums = self.steps_of(purpose, batch, &order, 1, Sums::default())?;
         let sums = sums.first().copied().unwrap_or_default();
         Ok(self.metrics(sums, batch))
@@ -677,14 +673,13 @@ impl<'a> Session<'a> {
         let uploaded = source.uploaded;
         if feed.resident < feed.rows {
             // Streamed: the window's rows go to the device in the order in which they are taken.
-            upload(dataset, rows, &feed, self.executor.as_mut())?;
-            let order: Vec<u32> = (0..rows.len() as u32).collect();
-            self.executor.write_u32(feed.order, &order)?;
+            let taken: Vec<usize> = rows.iter().map(|&row| row as usize).collect();
+            self.put(&dataset.take(&taken), &feed)?;
             // An evaluation takes the rows in the data set's order, and numbers them by it.
             self.executor.write_u32(self.recording.space.state.part(BASE, 1), &rows[..1])?;
         } else {
             if !uploaded {
-                upload_all(dataset, &feed, self.executor.as_mut())?;
+                upload(dataset, &feed, self.executor.as_mut())?;
                 match (purpose, &mut self.validation) {
                     (Purpose::Evaluation, Some(source)) => source.uploaded = true,
                     _ => self.training.uploaded = true,
@@ -693,6 +688,14 @@ impl<'a> Session<'a> {
             self.executor.write_u32(feed.order, rows)?;
         }
         self.steps_of(purpose, dataset, rows, repeats, before)
+    }
+
+    /// Puts rows into a feed, to be taken as they lie, and returns their order there.
+    fn put(&mut self, rows: &Dataset, feed: &Feed) -> Result<Vec<u32>> {
+        upload(rows, feed, self.executor.as_mut())?;
+        let order: Vec<u32> = (0..rows.rows() as u32).collect();
+        self.executor.write_u32(feed.order, &order)?;
+        Ok(order)
     }
 
     /// The steps of a [`Session::window`] whose rows and whose order are on the device.
