@@ -3,7 +3,8 @@
 mod common;
 
 use common::gpu;
-use wgslearn::train::Role;
+use wgslearn::data::ImageShape;
+use wgslearn::train::{Augment, Role};
 use wgslearn::*;
 
 fn ids(rows: usize, length: usize, below: usize) -> Dataset {
@@ -24,6 +25,31 @@ fn classifier(rows: usize, length: usize) -> Model {
     ];
     let input = Input::Ids { length };
     Model::new(input, layers, Loss::CategoricalCrossentropy, 5).expect("a model")
+}
+
+/// Grey pictures of 6 x 5 pixels in three classes.
+fn pictures(rows: usize) -> Dataset {
+    let values = (0..rows * 30).map(|i| 0.5 + 0.5 * ((i * i) as f32 * 0.13).sin()).collect();
+    let targets = (0..rows).map(|i| ((i * 7) % 3) as f32).collect();
+    let inputs = Inputs::Matrix { values, features: 30 };
+    Dataset::new(inputs, Targets::Values { values: targets, width: 1 }, "pictures").expect("rows")
+}
+
+/// All that a step over [`pictures`] can draw at random or keep beside its weights: noise, dropout, moving averages.
+fn picture_classifier() -> Model {
+    let layers = vec![
+        Layer::reshape(&[5, 6, 1]),
+        Layer::conv2d(4, 3, Activation::Relu),
+        Layer::batch_norm(),
+        Layer::max_pool(2),
+        Layer::dropout(0.3),
+        Layer::flatten(),
+        Layer::dense(3, Activation::Softmax),
+    ];
+    let input = Input::Matrix { features: 30 };
+    let mut model = Model::new(input, layers, Loss::CategoricalCrossentropy, 5).expect("a model");
+    model.noise = Some("gaussian:0.1".parse().expect("a noise"));
+    model
 }
 
 fn trainer() -> Trainer {
@@ -408,6 +434,37 @@ fn evaluations_of_noisy_rows_are_reproducible() {
     }
 }
 
+/// Where training rows are streamed and those of an evaluation are not, their noise does not follow the training's.
+#[test]
+fn noise_of_an_evaluation_does_not_depend_on_training() {
+    let rows = |count: usize| {
+        let values = (0..count * 10).map(|i| 0.5 + 0.5 * (i as f32 * 0.37).sin()).collect();
+        Dataset::new(Inputs::Matrix { values, features: 10 }, Targets::Inputs, "rows")
+            .expect("rows")
+    };
+    let (training, validation) = (rows(700), rows(100));
+    let layers = vec![Layer::dense(10, Activation::Sigmoid)];
+    let mut model =
+        Model::new(Input::Matrix { features: 10 }, layers, Loss::Mse, 3).expect("a model");
+    model.noise = Some("gaussian:0.3".parse().expect("a noise"));
+    let trainer = Trainer { batch_size: 64, ..Trainer::default() };
+    for device in [gpu(), &Device::cpu()] {
+        let run = |max_binding: usize| {
+            let prepare = |program: &program::Program| device.prepare(program);
+            let mut session =
+                Session::open(&model, &trainer, &training, Some(&validation), max_binding, prepare)
+                    .expect("a session");
+            let streams = session.epochs_at_once() == 0;
+            let trained = session.train(0..2).expect("epochs");
+            (streams, trained, session.evaluate().expect("an evaluation"))
+        };
+        // 100 rows of 10 values fit in 2,600 elements; 700 do not.
+        let (whole, streamed) = (run(1 << 20), run(2_600));
+        assert!(!whole.0 && streamed.0, "the second run streams");
+        assert_eq!((whole.1, whole.2), (streamed.1, streamed.2));
+    }
+}
+
 /// Rows that a batch does not name are not touched, and come out as if they had been at every step:
 /// with validation after every epoch, with rows that come up once in a run, and with a table cut
 /// into pieces.
@@ -729,21 +786,31 @@ fn a_run_interrupted_within_an_epoch_resumes_to_the_same_bits() {
             Ok(())
         }
     }
-    let (training, validation) = (ids(203, 20, 700), ids(50, 20, 700));
-    for device in [gpu(), &Device::cpu()] {
-        for early_stopping in [Some(EarlyStopping { patience: 9 }), None] {
-            let trainer = Trainer { epochs: 4, batch_size: 4, early_stopping, ..trainer() };
-            let mut whole = classifier(700, 20);
+    let training = [ids(203, 20, 700), pictures(83)];
+    let validation = [ids(50, 20, 700), pictures(20)];
+    let models: [&dyn Fn() -> Model; 2] = [&|| classifier(700, 20), &picture_classifier];
+    let shape = ImageShape { width: 6, height: 5, channels: 1 };
+    let augment = Augment::parse(&["flip", "shift:1", "rotate:15", "crop:0.8"]).expect("moves");
+    let augments = [None, Some(augment.of_shape(shape))];
+    let stopping = [Some(EarlyStopping { patience: 9 }), None];
+    let places = [gpu().clone(), Device::cpu()];
+    for (device, early_stopping) in places.iter().flat_map(|d| stopping.map(|s| (d, s))) {
+        for (((model, augment), training), validation) in
+            models.iter().zip(augments).zip(&training).zip(&validation)
+        {
+            let trainer =
+                Trainer { epochs: 4, batch_size: 4, early_stopping, augment, ..trainer() };
+            let mut whole = model();
             let history =
-                trainer.fit(&mut whole, &training, Some(&validation), device).expect("a run");
+                trainer.fit(&mut whole, training, Some(validation), device).expect("a run");
             let mut observer = Within::default();
             let mut within = 0;
             // Stopped at every place in turn: each run goes on from the one before.
             let (model, end) = loop {
                 (observer.asked, observer.at) = (0, 2);
-                let mut model = classifier(700, 20);
+                let mut model = model();
                 let fitted = trainer
-                    .fit_to_end(&mut model, &training, Some(&validation), device, &mut observer)
+                    .fit_to_end(&mut model, training, Some(validation), device, &mut observer)
                     .expect("an end");
                 if let Some(kept) = &observer.kept {
                     within += (kept.done.rows > 0) as usize;
@@ -760,6 +827,27 @@ fn a_run_interrupted_within_an_epoch_resumes_to_the_same_bits() {
                 "on {}",
                 device.name()
             );
+        }
+    }
+}
+
+/// The moves of pictures reach the weights, so that what resumes to the same bits has moved them in the same way.
+#[test]
+fn moved_pictures_train_to_other_bits() {
+    let shape = ImageShape { width: 6, height: 5, channels: 1 };
+    for device in [gpu(), &Device::cpu()] {
+        let train = |moves: &[&str], seed: u64| {
+            let augment = Augment::parse(moves).expect("moves").of_shape(shape);
+            let (augment, early_stopping) = (Some(augment), None);
+            let trainer = Trainer { epochs: 2, augment, early_stopping, seed, ..trainer() };
+            let mut model = picture_classifier();
+            trainer.fit(&mut model, &pictures(83), None, device).expect("a run");
+            bits(&model)
+        };
+        let still = train(&["shift:0"], 3);
+        for moves in ["flip", "flip-vertical", "shift:1", "rotate:15", "crop:0.8"] {
+            assert_eq!(train(&[moves], 3), train(&[moves], 3), "{moves}");
+            assert_ne!(train(&[moves], 3), still, "{moves}");
         }
     }
 }

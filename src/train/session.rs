@@ -675,8 +675,11 @@ impl<'a> Session<'a> {
             // Streamed: the window's rows go to the device in the order in which they are taken.
             let taken: Vec<usize> = rows.iter().map(|&row| row as usize).collect();
             self.put(&dataset.take(&taken), &feed)?;
-            // An evaluation takes the rows in the data set's order, and numbers them by it.
-            self.executor.write_u32(self.recording.space.state.part(BASE, 1), &rows[..1])?;
+            // An evaluation takes the rows in the data set's order, and numbers them by it. Training rows would leave
+            // their number to an evaluation that is not streamed.
+            if purpose == Purpose::Evaluation {
+                self.executor.write_u32(self.recording.space.state.part(BASE, 1), &rows[..1])?;
+            }
         } else {
             if !uploaded {
                 upload(dataset, &feed, self.executor.as_mut())?;
