@@ -20,9 +20,11 @@ pub use check::Gap;
 #[cfg(feature = "unstable")]
 pub use check::{Compared, Oracle};
 pub use cpu::CpuExecutor;
-pub use faults::Fault;
 pub use device::{AdapterInfo, Device, DeviceKind, list_adapters, no_gpu_note};
+pub use faults::Fault;
 pub use gpu::GpuExecutor;
+#[cfg(feature = "cli")]
+pub use gpu::is_waiting;
 #[cfg(feature = "unstable")]
 pub use measure::{Ceilings, measure, measure_roughly, measure_variant};
 #[cfg(feature = "unstable")]

@@ -149,10 +149,11 @@ fn tell(account: &Account, quiet: bool) {
 
 /// Parses the arguments, runs the command, and reports its error.
 pub fn main() -> ExitCode {
-    // A decoder's panic on a damaged picture is caught and told as an error with the file's name.
+    // A decoder's panic on a damaged picture is caught and told as an error with the file's name, and wgpu's on a device that
+    // is lost as that device's error.
     let print_panic = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        if !crate::data::is_decoding() {
+        if !crate::data::is_decoding() && !crate::backend::is_waiting() {
             print_panic(panic);
         }
     }));

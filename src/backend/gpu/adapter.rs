@@ -1,11 +1,13 @@
 //! Adapters: which there are, opening one, and whether it still works.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::super::faults::{Fault, Faults};
 use super::super::memory_info;
+use super::waiter::{Failed, Waiter, poll};
 use crate::error::{DeviceFault, Error, Result};
 use crate::kernels::Adapter;
 
@@ -74,6 +76,7 @@ pub fn rank(info: &wgpu::AdapterInfo) -> usize {
 pub struct Gpu {
     pub device: wgpu::Device,
     pub queue: wgpu::Queue,
+    waiter: Waiter,
     pub info: wgpu::AdapterInfo,
     pub limits: wgpu::Limits,
     /// Bytes of the largest heap of the card's own memory; known on Vulkan.
@@ -135,7 +138,12 @@ impl Gpu {
         });
         let listener = health.clone();
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| listener.fail(error)));
-        Ok(Gpu { device, queue, info, limits, card_memory, health, faults })
+        let waits_on = device.clone();
+        let waiter = Waiter::new(health.clone(), move |submission_index| {
+            poll(&waits_on, wgpu::PollType::Wait { submission_index, timeout: None })
+        })
+        .map_err(|error| Error::Device(format!("{} cannot be waited for: {error}", info.name)))?;
+        Ok(Gpu { device, queue, waiter, info, limits, card_memory, health, faults })
     }
 
     pub fn name(&self) -> String {
@@ -173,24 +181,28 @@ impl Gpu {
         self.info.device_type == wgpu::DeviceType::Cpu && !is_checked()
     }
 
-
     /// An error if the device was lost or reported one that nobody caught.
     pub fn check(&self) -> Result<()> {
         if !self.health.has_failed() {
             return Ok(());
         }
-        // What follows a loss may be reported before it: the loss is told behind all that other runs still wait for.
-        const LOOKS: usize = 100;
-        for look in 0..LOOKS {
-            let _ = self.device.poll(wgpu::PollType::Poll);
-            if self.health.is_gone() || self.health.is_full() {
+        // What follows a loss may be reported before it.
+        self.look_until(100, || self.health.is_gone() || self.health.is_full());
+        self.health.check(&self.info.name, self.memory())
+    }
+
+    /// Lets wgpu tell what it knows until `is_told`, for so many looks, 10 ms apart, at most. A loss is told behind all
+    /// that other runs still wait for, and by whichever thread sees it first, once that has freed all that the device held.
+    fn look_until(&self, looks: usize, is_told: impl Fn() -> bool) {
+        for look in 0..looks {
+            let _ = poll(&self.device, wgpu::PollType::Poll);
+            if is_told() {
                 break;
             }
             if look > 0 {
                 std::thread::sleep(Duration::from_millis(10));
             }
         }
-        self.health.check(&self.info.name, self.memory())
     }
 
     /// Submits commands.
@@ -214,32 +226,25 @@ impl Gpu {
         expected: Option<Duration>,
     ) -> Result<()> {
         let (patience, mut waited) = (patience(expected), Duration::ZERO);
-        let (mut submission, mut never_began) = (submission, false);
+        let (mut outcome, mut never_began) = (self.waiter.begin(submission), false);
         loop {
             self.check()?;
             let started = Instant::now();
-            let poll = wgpu::PollType::Wait {
-                submission_index: submission.clone(),
-                timeout: Some(LOOK),
-            };
-            match self.device.poll(poll) {
-                Ok(_) => {
-                    self.check()?;
-                    return match never_began {
-                        true => Err(self.internal("a submission was not taken".into())),
-                        false => Ok(()),
-                    };
+            match outcome.recv_timeout(LOOK) {
+                Ok(Ok(())) if never_began => {
+                    return Err(self.failed("a submission was not taken".into()));
                 }
-                Err(wgpu::PollError::Timeout) => waited += started.elapsed().min(2 * LOOK),
-                // The submission never began, as on a device that was destroyed: its loss comes behind all others.
-                Err(wgpu::PollError::WrongSubmissionIndex(..)) if submission.is_some() => {
-                    submission = None;
+                Ok(Ok(())) => return self.check(),
+                Err(RecvTimeoutError::Timeout) => waited += started.elapsed().min(2 * LOOK),
+                // As on a device that was destroyed: its loss comes behind all others.
+                Ok(Err(Failed::NeverBegan)) if !never_began => {
+                    outcome = self.waiter.begin(None);
                     never_began = true;
                 }
-                Err(error) => {
-                    self.check()?;
-                    return Err(self.internal(error.to_string()));
+                Ok(Err(Failed::NeverBegan)) | Err(RecvTimeoutError::Disconnected) => {
+                    return Err(self.failed("it cannot be waited for".into()));
                 }
+                Ok(Err(Failed::Panicked(message))) => return Err(self.failed(message)),
             }
             if waited >= patience {
                 return Err(Error::Fault(self.stall(waited)));
@@ -260,17 +265,11 @@ impl Gpu {
         Error::Fault(DeviceFault::Internal { device: self.info.name.clone(), message })
     }
 
-    /// An error of what a device did not do: its loss, where it is gone. That is told behind all that other runs on it
-    /// still wait for, so it is waited for.
+    /// An error of what a device did not do: its loss, where it is gone, or what else is told of it. Something will be,
+    /// so that is waited for.
     pub fn failed(&self, message: String) -> Error {
-        const LOOKS: usize = 100;
-        for _ in 0..LOOKS {
-            if let Err(error) = self.wait().and_then(|()| self.check()) {
-                return error;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        self.internal(message)
+        self.look_until(1_000, || self.health.has_failed());
+        self.check().err().unwrap_or_else(|| self.internal(message))
     }
 
     /// An error that an error scope caught.
@@ -381,7 +380,9 @@ impl Health {
         let (device, mut gone) = (name.to_owned(), None);
         self.change(|state| gone.clone_from(&state.gone));
         match gone {
-            Some(Gone::Stalled(waited)) => DeviceFault::Stalled { device, waited: waited.as_secs() },
+            Some(Gone::Stalled(waited)) => {
+                DeviceFault::Stalled { device, waited: waited.as_secs() }
+            }
             Some(Gone::Lost(reason)) => DeviceFault::Lost { device, reason },
             None => DeviceFault::Lost { device, reason: UNKNOWN_LOSS.into() },
         }
