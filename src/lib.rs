@@ -40,28 +40,31 @@
 #[doc = include_str!("../docs/library.md")]
 struct Guide;
 
-/// Modules that are public for this crate's tests, benches and binary alone.
-macro_rules! internal {
-    ($($(#[$attribute:meta])* $module:ident),* $(,)?) => {
-        $(
-            $(#[$attribute])*
-            #[cfg(feature = "unstable")]
-            #[doc(hidden)]
-            pub mod $module;
-            $(#[$attribute])*
-            #[cfg(not(feature = "unstable"))]
-            #[allow(dead_code, unused_imports)]
-            mod $module;
-        )*
-    };
-}
+// Three modules are public for this crate's tests, benches and binary alone. They are declared without a macro, in which
+// rustfmt would not find their files.
+#[macro_use]
+#[cfg(feature = "unstable")]
+#[doc(hidden)]
+pub mod kernels;
+#[macro_use]
+#[cfg(not(feature = "unstable"))]
+#[allow(dead_code, unused_imports)]
+mod kernels;
 
-internal! {
-    #[macro_use]
-    kernels,
-    backend,
-    program,
-}
+#[cfg(feature = "unstable")]
+#[doc(hidden)]
+pub mod backend;
+#[cfg(not(feature = "unstable"))]
+#[allow(dead_code, unused_imports)]
+mod backend;
+
+#[cfg(feature = "unstable")]
+#[doc(hidden)]
+pub mod program;
+#[cfg(not(feature = "unstable"))]
+#[allow(dead_code, unused_imports)]
+mod program;
+
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;

@@ -108,9 +108,7 @@ const KEYS: usize = 3_000;
 ///
 /// # Errors
 /// [`Error::Device`] where it fails outright.
-pub fn gap_of_device(
-    prepare: &dyn Fn(&Program) -> Result<Box<dyn Executor>>,
-) -> Result<Gap> {
+pub fn gap_of_device(prepare: &dyn Fn(&Program) -> Result<Box<dyn Executor>>) -> Result<Gap> {
     let mut program = Program::default();
     let input = program.buffer("input", Element::F32, ROWS * INPUTS);
     let weights = program.buffer("weights", Element::F32, (INPUTS + 1) * UNITS);

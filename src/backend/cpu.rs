@@ -75,7 +75,8 @@ impl<T: Real> CpuExecutor<T> {
             Element::F32 => size_of::<T>(),
             Element::U32 => size_of::<u32>(),
         };
-        let sizes = program.buffers.iter().map(|buffer| buffer.len.saturating_mul(size(buffer.element)));
+        let sizes =
+            program.buffers.iter().map(|buffer| buffer.len.saturating_mul(size(buffer.element)));
         let memory = Memory::new(sizes).map_err(|reason| {
             Error::Fault(DeviceFault::OutOfMemory {
                 device: "the CPU backend".into(),

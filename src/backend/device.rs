@@ -223,7 +223,9 @@ impl Device {
         let Some(pipelines) = self.pipelines() else { return self.clone() };
         let key = gpu::key(&pipelines.gpu.info);
         let read = || -> BTreeMap<String, Option<String>> {
-            cache::read(file).and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+            cache::read(file)
+                .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+                .unwrap_or_default()
         };
         let wrong = match read().remove(&key) {
             Some(known) => known,
@@ -311,7 +313,8 @@ impl Device {
     /// [`Error::Fault`] says what is needed and what there is.
     pub fn check_memory(&self, needed: u64) -> Result<()> {
         const SMALL: u64 = 64 << 20;
-        let asks = needed > SMALL || self.pipelines().is_some_and(|p| p.gpu.faults.memory().is_some());
+        let asks =
+            needed > SMALL || self.pipelines().is_some_and(|p| p.gpu.faults.memory().is_some());
         match asks.then(|| self.memory()).flatten() {
             Some(free) if needed > free => Err(Error::Fault(DeviceFault::OutOfMemory {
                 device: self.name(),
@@ -422,7 +425,7 @@ impl Device {
         Ok(match &self.inner {
             Inner::Gpu(shared) => {
                 Box::new(GpuExecutor::new(shared.pipelines(), program, Some(variant))?)
-            },
+            }
             Inner::Cpu => Box::new(CpuExecutor::<f32>::new(program)?),
         })
     }

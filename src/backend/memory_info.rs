@@ -182,7 +182,10 @@ mod tests {
             ("proc/self/cgroup", "12:cpu,cpuacct:/x\n9:hugetlb,memory:/docker/1\n0::/init.scope\n"),
             ("sys/fs/cgroup/memory/docker/1/memory.limit_in_bytes", "900\n"),
             ("sys/fs/cgroup/memory/docker/1/memory.usage_in_bytes", "800\n"),
-            ("sys/fs/cgroup/memory/docker/1/memory.stat", "inactive_file 1\ntotal_inactive_file 50\n"),
+            (
+                "sys/fs/cgroup/memory/docker/1/memory.stat",
+                "inactive_file 1\ntotal_inactive_file 50\n",
+            ),
         ];
         assert_eq!(free(&files), Some(150));
     }

@@ -58,7 +58,8 @@ pub fn survey_adapters() -> Vec<AdapterReport> {
             let best = best.map_or("none", |best| infos[best].name.as_str());
             format!("taken by index or name alone: auto and gpu prefer {best}")
         } else if is_software {
-            "taken by gpu; auto takes the CPU backend, which is faster than a software adapter".into()
+            "taken by gpu; auto takes the CPU backend, which is faster than a software adapter"
+                .into()
         } else {
             "taken by auto and gpu".into()
         };
@@ -66,7 +67,9 @@ pub fn survey_adapters() -> Vec<AdapterReport> {
     }
     for adapter in &others {
         let reason = match gpu::computes(adapter) {
-            true => "not taken: OpenGL is a last resort, used where there is no other adapter; WGPU_BACKEND=gl asks for it",
+            true => {
+                "not taken: OpenGL is a last resort, used where there is no other adapter; WGPU_BACKEND=gl asks for it"
+            }
             false => "not taken: it has no compute shaders",
         };
         all.push(report(adapter, None, false, reason.into()));
@@ -119,7 +122,11 @@ fn report(
         vendor_and_device: [info.vendor, info.device],
         limits: limits.into_iter().collect(),
         subgroup_sizes: [info.subgroup_min_size, info.subgroup_max_size],
-        features: known.iter().filter(|(_, f)| features.contains(*f)).map(|(name, _)| *name).collect(),
+        features: known
+            .iter()
+            .filter(|(_, f)| features.contains(*f))
+            .map(|(name, _)| *name)
+            .collect(),
         is_taken_by_auto,
         reason,
     }

@@ -38,5 +38,8 @@ fn reference<T: Real>(p: &Params, input: &[T], output: &mut [T]) {
 fn case(c: &mut Case, [a, b, _, code]: Sizes) -> Dispatch {
     c.moves(2 * a * b);
     let bindings = Bindings { input: c.random(a * b, 2.0), output: c.output(a * b, EXACT) };
-    dispatch(Params { count: (a * b) as u32, activation: Activation::ALL[code % 5].code() }, bindings)
+    dispatch(
+        Params { count: (a * b) as u32, activation: Activation::ALL[code % 5].code() },
+        bindings,
+    )
 }

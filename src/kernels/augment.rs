@@ -101,7 +101,8 @@ impl<T: Real> Transform<T> {
         let signed = |draw: u32| c(2.0) * uniform(draw) - one;
         let q = c(0.25) * c(p.rotate) * signed(5);
         let r = q * q;
-        let mut sine = q * (one + r * (c(-0.166_666_67) + r * (c(0.008_333_334) - r * c(1.984_127e-4))));
+        let mut sine =
+            q * (one + r * (c(-0.166_666_67) + r * (c(0.008_333_334) - r * c(1.984_127e-4))));
         let mut cosine = one
             + r * (c(-0.5)
                 + r * (c(0.041_666_668) + r * (c(-0.001_388_888_9) + r * c(2.480_158_8e-5))));
@@ -120,13 +121,13 @@ impl<T: Real> Transform<T> {
 
     fn apply(&self, p: &Params, input: &[T], output: &mut [T]) {
         let c = T::from_f32;
-        let (height, width, channels) =
-            (p.height as usize, p.width as usize, p.channels as usize);
+        let (height, width, channels) = (p.height as usize, p.width as usize, p.channels as usize);
         let middle = [width, height].map(|side| c(0.5) * c((side - 1) as f32));
         let last = [width, height].map(|side| c((side - 1) as f32));
         let one = c(1.0);
         for (at, pixel) in output.chunks_exact_mut(channels).enumerate() {
-            let mut place = [c((at % width) as f32) - middle[0], c((at / width) as f32) - middle[1]];
+            let mut place =
+                [c((at % width) as f32) - middle[0], c((at / width) as f32) - middle[1]];
             for axis in 0..2 {
                 if self.flips[axis] {
                     place[axis] = -place[axis];
@@ -221,7 +222,10 @@ mod tests {
         // Shifted by at most a pixel: what is in the middle is one of its neighbours.
         for seed in 0..40 {
             let found = moved(Params { shift: 1, seed, ..PLAIN }, &input);
-            assert!([0.0, 1.0, 2.0, 4.0, 5.0, 6.0, 8.0, 9.0, 10.0].contains(&found[5]), "{found:?}");
+            assert!(
+                [0.0, 1.0, 2.0, 4.0, 5.0, 6.0, 8.0, 9.0, 10.0].contains(&found[5]),
+                "{found:?}"
+            );
         }
         // A turn keeps the middle, a window stays within.
         let square: Vec<f64> = (0..9).map(f64::from).collect();

@@ -28,30 +28,37 @@ fn reference<T: Real>(p: &Params, input: &[T], output: &mut [T]) {
     let line = across.places * channels;
     let picture = down.length * across.length * channels;
     let cost = line * (1 + down.size * across.size / 2);
-    for_costly_rows(&mut output[..p.rows as usize * down.places * line], line, cost, |first, lines| {
-        for (output, i) in lines.chunks_exact_mut(line).zip(first..) {
-            let (row, y) = (i / down.places, i % down.places);
-            let picture = &input[row * picture..][..picture];
-            for (mean, x) in output.chunks_exact_mut(channels).zip(0..) {
-                let (rows, columns) = (down.rows(y), across.rows(x));
-                let share = T::ONE / T::from_usize(rows.len() * columns.len());
-                vectorised(
-                    #[inline(always)]
-                    || {
-                        mean.fill(T::ZERO);
-                        for row in rows {
-                            for column in columns.clone() {
-                                let pixel = (row * across.length + column) * channels;
-                                let values = &picture[pixel..][..channels];
-                                mean.iter_mut().zip(values).for_each(|(sum, &value)| *sum += value);
+    for_costly_rows(
+        &mut output[..p.rows as usize * down.places * line],
+        line,
+        cost,
+        |first, lines| {
+            for (output, i) in lines.chunks_exact_mut(line).zip(first..) {
+                let (row, y) = (i / down.places, i % down.places);
+                let picture = &input[row * picture..][..picture];
+                for (mean, x) in output.chunks_exact_mut(channels).zip(0..) {
+                    let (rows, columns) = (down.rows(y), across.rows(x));
+                    let share = T::ONE / T::from_usize(rows.len() * columns.len());
+                    vectorised(
+                        #[inline(always)]
+                        || {
+                            mean.fill(T::ZERO);
+                            for row in rows {
+                                for column in columns.clone() {
+                                    let pixel = (row * across.length + column) * channels;
+                                    let values = &picture[pixel..][..channels];
+                                    mean.iter_mut()
+                                        .zip(values)
+                                        .for_each(|(sum, &value)| *sum += value);
+                                }
                             }
-                        }
-                        mean.iter_mut().for_each(|sum| *sum *= share);
-                    },
-                );
+                            mean.iter_mut().for_each(|sum| *sum *= share);
+                        },
+                    );
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 /// Tests and benches: see `case.rs`.

@@ -36,33 +36,39 @@ fn reference<T: Real>(p: &Params, input: &[T], d_output: &[T], d_input: &mut [T]
     let pooled = down.places * across.places * channels;
     let adds = !(down.is_apart() && across.is_apart());
     let is_covered = down.is_covered() && across.is_covered();
-    for_costly_rows(&mut d_input[..p.rows as usize * picture], picture, picture, |first, pictures| {
-        for (d_input, row) in pictures.chunks_exact_mut(picture).zip(first..) {
-            if adds || !is_covered {
-                d_input.fill(T::ZERO);
-            }
-            for (y, x) in (0..down.places).flat_map(|y| (0..across.places).map(move |x| (y, x))) {
-                let cell = row * pooled + (y * across.places + x) * channels;
-                let d_mean = &d_output[cell..][..channels];
-                let (rows, columns) = (down.rows(y), across.rows(x));
-                let share = T::ONE / T::from_usize(rows.len() * columns.len());
-                for row in rows {
-                    for column in columns.clone() {
-                        let pixel = (row * across.length + column) * channels;
-                        let sums = d_input[pixel..][..channels].iter_mut().zip(d_mean);
-                        vectorised(
-                            #[inline(always)]
-                            || match adds {
-                                true => sums.for_each(|(sum, &d)| *sum += d * share),
-                                false => sums.for_each(|(sum, &d)| *sum = d * share),
-                            },
-                        );
+    for_costly_rows(
+        &mut d_input[..p.rows as usize * picture],
+        picture,
+        picture,
+        |first, pictures| {
+            for (d_input, row) in pictures.chunks_exact_mut(picture).zip(first..) {
+                if adds || !is_covered {
+                    d_input.fill(T::ZERO);
+                }
+                for (y, x) in (0..down.places).flat_map(|y| (0..across.places).map(move |x| (y, x)))
+                {
+                    let cell = row * pooled + (y * across.places + x) * channels;
+                    let d_mean = &d_output[cell..][..channels];
+                    let (rows, columns) = (down.rows(y), across.rows(x));
+                    let share = T::ONE / T::from_usize(rows.len() * columns.len());
+                    for row in rows {
+                        for column in columns.clone() {
+                            let pixel = (row * across.length + column) * channels;
+                            let sums = d_input[pixel..][..channels].iter_mut().zip(d_mean);
+                            vectorised(
+                                #[inline(always)]
+                                || match adds {
+                                    true => sums.for_each(|(sum, &d)| *sum += d * share),
+                                    false => sums.for_each(|(sum, &d)| *sum = d * share),
+                                },
+                            );
+                        }
                     }
                 }
+                activation.scale_by_derivative(d_input, &input[row * picture..][..picture]);
             }
-            activation.scale_by_derivative(d_input, &input[row * picture..][..picture]);
-        }
-    });
+        },
+    );
 }
 
 /// Tests and benches: see `case.rs`.
@@ -77,7 +83,6 @@ fn case(c: &mut Case, sizes: Sizes) -> Dispatch {
         d_output: c.random(read, 1.0),
         d_input: c.output(written, 1e-5),
     };
-    let activation =
-        if c.is_bench() { 1 } else { Activation::ALL[(channels + rows) % 5].code() };
+    let activation = if c.is_bench() { 1 } else { Activation::ALL[(channels + rows) % 5].code() };
     dispatch(Params::new(rows, [y, x], channels, activation), bindings)
 }

@@ -68,7 +68,12 @@ fn cut(pictures: u32, [lines, columns]: [u32; 2], most: u32) -> Vec<Places> {
     for first_picture in (0..pictures).step_by(some as usize) {
         for first_line in (0..lines).step_by(band as usize) {
             let pictures = some.min(pictures - first_picture);
-            places.push(Places { first_picture, pictures, first_line, lines: band.min(lines - first_line) });
+            places.push(Places {
+                first_picture,
+                pictures,
+                first_line,
+                lines: band.min(lines - first_line),
+            });
         }
     }
     places
@@ -115,7 +120,12 @@ impl Conv {
     }
 
     /// As [`Conv::forward`], in launches of fewer places and terms.
-    pub(super) fn forward_by(&self, ending: Ending, most_places: u32, most_terms: u32) -> Vec<conv_forward::Params> {
+    pub(super) fn forward_by(
+        &self,
+        ending: Ending,
+        most_places: u32,
+        most_terms: u32,
+    ) -> Vec<conv_forward::Params> {
         let [channels, units] = self.of_group();
         let [activation, derivative, bias] = ending.codes();
         let mut launches = Vec::new();
@@ -304,7 +314,8 @@ impl Conv {
         let (launches, parts) = self.gradient_weights(bias);
         // A smaller batch may be cut into more parts, but never into more than it is asked for, or than it has pictures
         // where a part's are limited by its terms.
-        let most = self.most_parts(bias).min(self.pictures).max(parts.div_ceil(launches.len() as u32));
+        let most =
+            self.most_parts(bias).min(self.pictures).max(parts.div_ceil(launches.len() as u32));
         match most as usize * launches.len() {
             1 => 0,
             parts => parts * self.part_len(bias),
@@ -393,9 +404,8 @@ impl<T: Real> Patches<'_, T> {
     #[inline(always)]
     fn line_of(&self, picture: usize, line: usize, tap: usize) -> Option<usize> {
         let y = line as isize * self.step[0] + self.offset[0] + tap as isize * self.dilation[0];
-        (y >= 0 && y < self.size[0] as isize).then(|| {
-            (picture * self.size[0] + y as usize) * self.size[1] * self.source_channels
-        })
+        (y >= 0 && y < self.size[0] as isize)
+            .then(|| (picture * self.size[0] + y as usize) * self.size[1] * self.source_channels)
     }
 
     /// All channels, without dilation along the width: the taps of a line are neighbours.
@@ -417,7 +427,8 @@ impl<T: Real> Patches<'_, T> {
             }
             let x = column as isize * self.step[1] + self.offset[1];
             // Taps within the source.
-            let inside = (-x).clamp(0, taps as isize) as usize..(width - x).clamp(0, taps as isize) as usize;
+            let inside =
+                (-x).clamp(0, taps as isize) as usize..(width - x).clamp(0, taps as isize) as usize;
             for (tap, row) in row.chunks_exact_mut(run).take(self.taps[0]).enumerate() {
                 let start = if held { starts[tap] } else { self.line_of(picture, line, tap) };
                 let Some(start) = start.filter(|_| inside.start < inside.end) else {
@@ -462,7 +473,12 @@ impl<T: Real> Patches<'_, T> {
                 while place < places.end {
                     let [picture, line, column] = self.place(place);
                     let count = (self.places[1] - column).min(places.end - place);
-                    self.pack_line([picture, line], column..column + count, stride, &mut to[place - places.start..]);
+                    self.pack_line(
+                        [picture, line],
+                        column..column + count,
+                        stride,
+                        &mut to[place - places.start..],
+                    );
                     place += count;
                 }
             },
@@ -471,7 +487,13 @@ impl<T: Real> Patches<'_, T> {
 
     /// Columns of one line.
     #[inline(always)]
-    fn pack_line(&self, [picture, line]: [usize; 2], columns: Range<usize>, stride: usize, to: &mut [T]) {
+    fn pack_line(
+        &self,
+        [picture, line]: [usize; 2],
+        columns: Range<usize>,
+        stride: usize,
+        to: &mut [T],
+    ) {
         let step = self.step[1] as usize * self.source_channels;
         // The first column whose tap reads an element from `x` on.
         let reaches = |x: isize| {
@@ -495,7 +517,8 @@ impl<T: Real> Patches<'_, T> {
                     before.fill(T::ZERO);
                     behind.fill(T::ZERO);
                     let x = inside.start as isize * self.step[1] + offset;
-                    let from = start + x as usize * self.source_channels + self.first_channel + channel;
+                    let from =
+                        start + x as usize * self.source_channels + self.first_channel + channel;
                     if step == 1 {
                         to.copy_from_slice(&self.source[from..][..inside.len()]);
                     } else {
@@ -535,9 +558,16 @@ impl<T: Real> Patches<'_, T> {
 
     /// The first channel of the group where a tap reads: none beyond the edges.
     #[inline(always)]
-    pub fn element(&self, picture: usize, line: usize, column: usize, tap: [usize; 2]) -> Option<usize> {
+    pub fn element(
+        &self,
+        picture: usize,
+        line: usize,
+        column: usize,
+        tap: [usize; 2],
+    ) -> Option<usize> {
         let start = self.line_of(picture, line, tap[0])?;
-        let x = column as isize * self.step[1] + self.offset[1] + tap[1] as isize * self.dilation[1];
+        let x =
+            column as isize * self.step[1] + self.offset[1] + tap[1] as isize * self.dilation[1];
         (x >= 0 && x < self.size[1] as isize)
             .then(|| start + x as usize * self.source_channels + self.first_channel)
     }
@@ -578,7 +608,13 @@ pub(super) fn for_blocks<T: Send>(
 }
 
 /// Ends complete sums `[.., bias.len()]`: bias and activation, or the derivative at `values`.
-pub(super) fn end<T: Real>(activation: Activation, derivative: bool, bias: &[T], values: &[T], sums: &mut [T]) {
+pub(super) fn end<T: Real>(
+    activation: Activation,
+    derivative: bool,
+    bias: &[T],
+    values: &[T],
+    sums: &mut [T],
+) {
     if derivative {
         return activation.scale_by_derivative(sums, &values[..sums.len()]);
     }

@@ -118,7 +118,14 @@ fn reference<T: Real>(p: &Params, source: &[T], weights: &[T], values: &[T], out
                 let places = place + i * block..place + i * block + output.len() / filters;
                 if depthwise {
                     let patches = patches!(p, source, picture, 0);
-                    conv::depthwise(&patches, places.clone(), kernel, |tap| tap, (first_term, terms), output);
+                    conv::depthwise(
+                        &patches,
+                        places.clone(),
+                        kernel,
+                        |tap| tap,
+                        (first_term, terms),
+                        output,
+                    );
                 }
                 for group in 0..if depthwise { 0 } else { p.groups as usize } {
                     let patches = patches!(p, source, picture, group);
@@ -138,7 +145,8 @@ fn reference<T: Real>(p: &Params, source: &[T], weights: &[T], values: &[T], out
                     T::product_block(&product, &mut output[group * units..], filters);
                 }
                 if is_last {
-                    let values = if p.derivative == 1 { &values[places.start * filters..] } else { values };
+                    let values =
+                        if p.derivative == 1 { &values[places.start * filters..] } else { values };
                     let bias = if depthwise || first_term > 0 { bias } else { &[] };
                     conv::end(activation, p.derivative == 1, bias, values, output);
                 }

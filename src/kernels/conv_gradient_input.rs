@@ -143,18 +143,26 @@ fn reference<T: Real>(p: &Params, source: &[T], weights: &[T], values: &[T], out
                 let from = p.element(tap) * units * source_width + group * channels;
                 for unit in 0..units {
                     let row = &kernel[from + unit * source_width..][..channels];
-                    row.iter().zip(turned[unit..].iter_mut().step_by(units)).for_each(|(&w, to)| *to = w);
+                    row.iter()
+                        .zip(turned[unit..].iter_mut().step_by(units))
+                        .for_each(|(&w, to)| *to = w);
                 }
             }
         }
     }
     let picture_len = p.target_height as usize * p.target_width as usize * width;
-    let picture_values = |n: usize| if p.derivative == 1 { &values[n * picture_len..] } else { values };
+    let picture_values =
+        |n: usize| if p.derivative == 1 { &values[n * picture_len..] } else { values };
     let (block, stride) = (block_of::<T>(all, width), stride_of::<T>(all));
     let [lines, columns] = [p.lines, p.columns].map(|n| n as usize);
     let is_dense = p.target_step_y == 1 && p.target_step_x == 1;
     // Some lines of the phase, in what begins with the first of them in a picture.
-    let work = |first_picture: usize, first_line: usize, places: usize, lines: usize, values: &[T], output: &mut [T]| {
+    let work = |first_picture: usize,
+                first_line: usize,
+                places: usize,
+                lines: usize,
+                values: &[T],
+                output: &mut [T]| {
         let mut p = *p;
         (p.first_line, p.lines) = (first_line as u32, lines as u32);
         let patches = |group| patches!(p, source, first_picture, group);
@@ -175,9 +183,20 @@ fn reference<T: Real>(p: &Params, source: &[T], weights: &[T], values: &[T], out
                     sums.copy_from_slice(&output[at(place)..][..width]);
                 }
             }
-            let whole = if is_dense { &mut output[start * width..block.end * width] } else { &mut sums[..block.len() * width] };
+            let whole = if is_dense {
+                &mut output[start * width..block.end * width]
+            } else {
+                &mut sums[..block.len() * width]
+            };
             if depthwise {
-                conv::depthwise(&patches(0), block.clone(), kernel, |tap| p.element(tap), (first_term, terms), whole);
+                conv::depthwise(
+                    &patches(0),
+                    block.clone(),
+                    kernel,
+                    |tap| p.element(tap),
+                    (first_term, terms),
+                    whole,
+                );
             }
             for group in 0..if depthwise { 0 } else { groups } {
                 let [rs, cs] = patches(group).pack_either(block.clone(), some, &mut rows);
@@ -246,7 +265,8 @@ fn reference<T: Real>(p: &Params, source: &[T], weights: &[T], values: &[T], out
         let run = |(band, output): (usize, &mut [T])| {
             let first_line = p.first_line as usize + band * some;
             let count = some.min(lines - band * some);
-            let values = if p.derivative == 1 { &values[skipped + band * some * step..] } else { values };
+            let values =
+                if p.derivative == 1 { &values[skipped + band * some * step..] } else { values };
             work(picture, first_line, count * columns, count, values, output);
         };
         let bands = output[skipped..end].chunks_mut(some * step).enumerate();

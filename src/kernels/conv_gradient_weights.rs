@@ -96,7 +96,8 @@ fn reference<T: Real>(p: &Params, source: &[T], d_output: &[T], gradient: &mut [
     let filters = groups * units;
     let terms = (p.taps_y * p.taps_x * p.channels) as usize;
     let part_len = (terms + p.bias as usize) * filters;
-    let gradient = &mut gradient[p.first_part as usize * part_len..][..p.parts() as usize * part_len];
+    let gradient =
+        &mut gradient[p.first_part as usize * part_len..][..p.parts() as usize * part_len];
     let depthwise = groups > 1 && units == 1 && p.channels == 1;
     let size = terms + p.bias as usize;
     let (block, stride) = (block_of::<T>(size, units), stride_of::<T>(size));
@@ -107,7 +108,14 @@ fn reference<T: Real>(p: &Params, source: &[T], d_output: &[T], gradient: &mut [
         let pictures = part_pictures.min(p.pictures as usize - first);
         if depthwise {
             let patches = patches!(p, source, first, 0);
-            return conv::depthwise_gradient(&patches, pictures * band, whole, d_output, p.bias == 1, gradient);
+            return conv::depthwise_gradient(
+                &patches,
+                pictures * band,
+                whole,
+                d_output,
+                p.bias == 1,
+                gradient,
+            );
         }
         // The column of ones, behind the patches, gives the bias's gradient.
         let mut rows = vec![T::ONE; block * stride];
@@ -115,7 +123,8 @@ fn reference<T: Real>(p: &Params, source: &[T], d_output: &[T], gradient: &mut [
         let stretch = if band == whole { pictures * band } else { band };
         for start in (0..pictures * band).step_by(stretch) {
             let picture = first + start / band;
-            let d_output = &d_output[(picture * whole + p.first_line as usize * columns) * filters..];
+            let d_output =
+                &d_output[(picture * whole + p.first_line as usize * columns) * filters..];
             for place in (0..stretch).step_by(block) {
                 let places = place..stretch.min(place + block);
                 for group in 0..groups {
@@ -159,7 +168,9 @@ fn case(c: &mut Case, sizes: Sizes) -> Dispatch {
     let bias = !sizes[1].is_multiple_of(3);
     let (launches, parts) = match c.is_bench() {
         true => conv.gradient_weights(true),
-        false => conv.gradient_weights_by(bias, 2, if sizes[0].is_multiple_of(2) { 20 } else { 1 << 16 }),
+        false => {
+            conv.gradient_weights_by(bias, 2, if sizes[0].is_multiple_of(2) { 20 } else { 1 << 16 })
+        }
     };
     let params = launches[sizes[0] % launches.len()];
     let places = conv.pictures * conv.output[0] * conv.output[1];
@@ -170,6 +181,9 @@ fn case(c: &mut Case, sizes: Sizes) -> Dispatch {
         d_output: c.random((places * conv.filters) as usize, 1.0),
         gradient: c.random(parts as usize * conv.part_len(params.bias == 1), 1.0),
     };
-    c.expect(bindings.gradient, summed((params.part_pictures * params.lines * params.columns) as usize));
+    c.expect(
+        bindings.gradient,
+        summed((params.part_pictures * params.lines * params.columns) as usize),
+    );
     dispatch(params, bindings)
 }

@@ -317,7 +317,13 @@ macro_rules! blocked {
                     // No way that depends on m: blocks of one product have the same bits, however they are cut.
                     return match n <= THIN && k >= THIN && p.a_strides[1] == 1 {
                         true => thin_rows(p, c, c_stride, finish),
-                        false => crate::kernels::simd::arch().dispatch(Whole { p, c, c_stride, finish, alone }),
+                        false => crate::kernels::simd::arch().dispatch(Whole {
+                            p,
+                            c,
+                            c_stride,
+                            finish,
+                            alone,
+                        }),
                     };
                 }
                 if n <= THIN && k >= THIN && p.a_strides[1] == 1 {

@@ -3,9 +3,9 @@
 
 #[cfg(feature = "unstable")]
 use super::case::*;
+use super::pooling::pool_kernel;
 #[cfg(feature = "unstable")]
 use super::pooling::{Axis, axes_of_case};
-use super::pooling::pool_kernel;
 use super::{Real, for_costly_rows, vectorised};
 
 pool_kernel! {
@@ -31,43 +31,49 @@ fn reference<T: Real>(p: &Params, places: &[T], d_output: &[T], d_input: &mut [T
     let pooled = down.places * across.places * channels;
     let adds = !(down.is_apart() && across.is_apart());
     let is_covered = down.is_covered() && across.is_covered();
-    for_costly_rows(&mut d_input[..p.rows as usize * picture], picture, picture, |first, pictures| {
-        for (d_input, row) in pictures.chunks_exact_mut(picture).zip(first..) {
-            if adds || !is_covered {
-                d_input.fill(T::ZERO);
-            }
-            for (y, x) in (0..down.places).flat_map(|y| (0..across.places).map(move |x| (y, x))) {
-                let cell = row * pooled + (y * across.places + x) * channels;
-                let place = &places[cell..][..channels];
-                let own = &d_output[cell..][..channels];
-                for row in down.rows(y) {
-                    let in_window = (row + down.before - y * down.stride) * across.size;
-                    for column in across.rows(x) {
-                        let k = in_window + column + across.before - x * across.stride;
-                        let k = T::from_usize(k);
-                        let pixel = (row * across.length + column) * channels;
-                        let sums = &mut d_input[pixel..][..channels];
-                        let given = own.iter().zip(place);
-                        vectorised(
-                            #[inline(always)]
-                            || match adds {
-                                true => {
-                                    for (sum, (&d, &place)) in sums.iter_mut().zip(given) {
-                                        *sum += if place == k { d } else { T::ZERO };
+    for_costly_rows(
+        &mut d_input[..p.rows as usize * picture],
+        picture,
+        picture,
+        |first, pictures| {
+            for (d_input, row) in pictures.chunks_exact_mut(picture).zip(first..) {
+                if adds || !is_covered {
+                    d_input.fill(T::ZERO);
+                }
+                for (y, x) in (0..down.places).flat_map(|y| (0..across.places).map(move |x| (y, x)))
+                {
+                    let cell = row * pooled + (y * across.places + x) * channels;
+                    let place = &places[cell..][..channels];
+                    let own = &d_output[cell..][..channels];
+                    for row in down.rows(y) {
+                        let in_window = (row + down.before - y * down.stride) * across.size;
+                        for column in across.rows(x) {
+                            let k = in_window + column + across.before - x * across.stride;
+                            let k = T::from_usize(k);
+                            let pixel = (row * across.length + column) * channels;
+                            let sums = &mut d_input[pixel..][..channels];
+                            let given = own.iter().zip(place);
+                            vectorised(
+                                #[inline(always)]
+                                || match adds {
+                                    true => {
+                                        for (sum, (&d, &place)) in sums.iter_mut().zip(given) {
+                                            *sum += if place == k { d } else { T::ZERO };
+                                        }
                                     }
-                                }
-                                false => {
-                                    for (sum, (&d, &place)) in sums.iter_mut().zip(given) {
-                                        *sum = if place == k { d } else { T::ZERO };
+                                    false => {
+                                        for (sum, (&d, &place)) in sums.iter_mut().zip(given) {
+                                            *sum = if place == k { d } else { T::ZERO };
+                                        }
                                     }
-                                }
-                            },
-                        );
+                                },
+                            );
+                        }
                     }
                 }
             }
-        }
-    });
+        },
+    );
 }
 
 /// Tests and benches: see `case.rs`.
@@ -90,10 +96,7 @@ fn case(c: &mut Case, sizes: Sizes) -> Dispatch {
         ((top + n / wide) * x.size + left + n % wide) as f32
     };
     let places = c.reals((0..read).map(place).collect());
-    let bindings = Bindings {
-        places,
-        d_output: c.random(read, 1.0),
-        d_input: c.output(written, 1e-5),
-    };
+    let bindings =
+        Bindings { places, d_output: c.random(read, 1.0), d_input: c.output(written, 1e-5) };
     dispatch(Params::new(rows, [y, x], channels), bindings)
 }

@@ -8,9 +8,9 @@
 
 #[macro_use]
 mod define;
-mod elementwise_loss;
 #[cfg(feature = "unstable")]
 pub mod case;
+mod elementwise_loss;
 mod gemm;
 mod pooling;
 mod real;
@@ -108,8 +108,8 @@ pub use define::{
     Access, Adapter, Binding, BufferId, Dispatch, Element, Field, Kernel, MAX_LOOP_ITERATIONS,
     Slot, Span, Variant, spread, spread_by, spread_rows,
 };
-pub use pooling::Axis;
 pub use gemm::{Begin, Finish, Product};
+pub use pooling::Axis;
 pub use real::{
     Real, dot, for_costly_pairs, for_costly_rows, for_rows, for_stretches, sum, sum_rows,
 };

@@ -92,8 +92,7 @@ fn reference<T: Real>(p: &Params, input: &[T], moments: &[T], d_output: &[T], pa
 fn case(c: &mut Case, [length, units, some, blocks]: Sizes) -> Dispatch {
     let count = blocks * length * units;
     c.moves(2 * count);
-    let part_rows =
-        if c.is_bench() { super::norm_parts::part_rows(length) } else { some };
+    let part_rows = if c.is_bench() { super::norm_parts::part_rows(length) } else { some };
     let parts = blocks * length.div_ceil(part_rows);
     let bindings = Bindings {
         input: c.random(count, 2.0),

@@ -61,7 +61,6 @@ fn case(c: &mut Case, [count, units, some, blocks]: Sizes) -> Dispatch {
         weights: c.random(2 * units, 1.0),
         sums: c.output(blocks * 2 * units, summed(count * group)),
     };
-    let (blocks, count, units, group) =
-        (blocks as u32, count as u32, units as u32, group as u32);
+    let (blocks, count, units, group) = (blocks as u32, count as u32, units as u32, group as u32);
     dispatch(Params { blocks, count, units, group }, bindings)
 }

@@ -70,11 +70,14 @@ fn reference<T: Real>(p: &Params, parts: &[T], moments: &mut [T]) {
 /// Tests and benches: see `case.rs`.
 #[cfg(feature = "unstable")]
 fn case(c: &mut Case, [length, units, some, blocks]: Sizes) -> Dispatch {
-    let part_rows =
-        if c.is_bench() { super::norm_parts::part_rows(length) } else { some };
+    let part_rows = if c.is_bench() { super::norm_parts::part_rows(length) } else { some };
     let parts = blocks * length.div_ceil(part_rows);
     c.moves(parts * 2 * units);
-    let group = if c.is_bench() { 1 } else { (1..=units.min(5)).rev().find(|&n| units % n == 0).unwrap_or(1) };
+    let group = if c.is_bench() {
+        1
+    } else {
+        (1..=units.min(5)).rev().find(|&n| units % n == 0).unwrap_or(1)
+    };
     let bindings = Bindings {
         parts: c.between(parts * 2 * units, 0.5, 1.5),
         moments: c.output(blocks * 2 * units, 1e-5),

@@ -175,10 +175,7 @@ pub(crate) use pool_kernel;
 
 /// What a case of a pool is made of: the axes of the picture, channels, rows of the batch.
 #[cfg(feature = "unstable")]
-pub fn axes_of_case(
-    c: &Case,
-    [height, width, channels, rows]: Sizes,
-) -> ([Axis; 2], usize, usize) {
+pub fn axes_of_case(c: &Case, [height, width, channels, rows]: Sizes) -> ([Axis; 2], usize, usize) {
     // Small pictures show every edge, and channels what is wide.
     let [height, width] = match c.is_bench() {
         true => [height, width],

@@ -53,5 +53,8 @@ fn case(c: &mut Case, [a, b, _, code]: Sizes) -> Dispatch {
         d_output: c.random(a * b, 1.0),
         d_input: c.output(a * b, EXACT),
     };
-    dispatch(Params { count: (a * b) as u32, activation: Activation::ALL[code % 5].code() }, bindings)
+    dispatch(
+        Params { count: (a * b) as u32, activation: Activation::ALL[code % 5].code() },
+        bindings,
+    )
 }

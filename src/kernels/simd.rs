@@ -79,9 +79,9 @@ fn choose(wanted: Option<&str>) -> Choice {
     let named = |name: &str| Form::available().find(|form| form.name() == name);
     let wanted = wanted.map(|name| name.trim().to_lowercase()).filter(|name| !name.is_empty());
     let found = wanted.as_deref().and_then(named);
-    let refused = wanted.filter(|_| found.is_none()).map(|name| {
-        format!("{VARIABLE} is \"{name}\", and this processor's forms are {}", have())
-    });
+    let refused = wanted
+        .filter(|_| found.is_none())
+        .map(|name| format!("{VARIABLE} is \"{name}\", and this processor's forms are {}", have()));
     let form = found.or_else(|| Form::available().next()).unwrap_or(Form::Baseline);
     Choice { form, arch: form.arch().unwrap_or(Arch::Scalar), refused }
 }

@@ -88,7 +88,8 @@ pub struct Layer {
 impl Layer {
     /// Its words in `state`.
     pub fn words(&self) -> [u32; LAYER_WORDS] {
-        let numbers = [self.reads, self.units, self.activation.code() as usize, self.weights, self.output];
+        let numbers =
+            [self.reads, self.units, self.activation.code() as usize, self.weights, self.output];
         let [reads, units, activation, weights, output] = numbers.map(|number| number as u32);
         [!self.embeds as u32, reads, units, activation, weights, output]
     }

@@ -55,7 +55,8 @@ fn reference<T: Real>(p: &Params, input: &[T], d_output: &[T], d_input: &mut [T]
         (at.max(1) - 1) * size..((at + 2) * size).min(length * size)
     };
     let share = |at: usize, (low, high, share): (usize, usize, T)| {
-        (if low == at { T::ONE - share } else { T::ZERO }) + if high == at { share } else { T::ZERO }
+        (if low == at { T::ONE - share } else { T::ZERO })
+            + if high == at { share } else { T::ZERO }
     };
     for_costly_rows(lines, line, 4 * tall * wide * line, |first, lines| {
         for (d_input, i) in lines.chunks_exact_mut(line).zip(first..) {
@@ -93,8 +94,7 @@ fn case(c: &mut Case, [height, width, channels, rows]: Sizes) -> Dispatch {
         d_output: c.random(read * tall * wide, 1.0),
         d_input: c.output(read, 1e-5),
     };
-    let activation =
-        if c.is_bench() { 0 } else { Activation::ALL[(channels + rows) % 5].code() };
+    let activation = if c.is_bench() { 0 } else { Activation::ALL[(channels + rows) % 5].code() };
     let params = Params {
         rows: rows as u32,
         height: height as u32,

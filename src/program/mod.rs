@@ -120,7 +120,8 @@ impl Program {
         if let Some(buffer) = self.buffers.iter().find(|buffer| buffer.len == 0) {
             return Err(Error::Model(format!("the buffer {} has no elements", buffer.name)));
         }
-        let bytes = |sum: u64, buffer: &Buffer| sum.checked_add((buffer.len as u64).checked_mul(8)?);
+        let bytes =
+            |sum: u64, buffer: &Buffer| sum.checked_add((buffer.len as u64).checked_mul(8)?);
         if self.buffers.iter().try_fold(0, bytes).is_none_or(|bytes| bytes > isize::MAX as u64) {
             return Err(Error::Model("the program's buffers are larger than any memory".into()));
         }
@@ -134,9 +135,7 @@ impl Program {
     pub fn check_run(&self, routine: RoutineId) -> Result<()> {
         match self.routines.len() {
             count if routine.0 < count => Ok(()),
-            count => {
-                Err(Error::Model(format!("there is no routine {}, only {count}", routine.0)))
-            }
+            count => Err(Error::Model(format!("there is no routine {}, only {count}", routine.0))),
         }
     }
 

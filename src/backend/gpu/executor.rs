@@ -44,7 +44,11 @@ impl std::fmt::Debug for GpuExecutor {
 }
 
 impl GpuExecutor {
-    pub(in super::super) fn new(pipelines: Arc<Pipelines>, program: &Program, variant: Option<&str>) -> Result<Self> {
+    pub(in super::super) fn new(
+        pipelines: Arc<Pipelines>,
+        program: &Program,
+        variant: Option<&str>,
+    ) -> Result<Self> {
         program.check()?;
         let gpu = &pipelines.gpu;
         for buffer in &program.buffers {
@@ -103,8 +107,7 @@ impl GpuExecutor {
         gpu.queue.write_buffer(&params, 0, &bytes);
 
         // Which variant each dispatch takes; then the pipelines, all at once; then the bind groups.
-        let variants =
-            Variants { pipelines: &pipelines, buffers: &buffers, params: &params };
+        let variants = Variants { pipelines: &pipelines, buffers: &buffers, params: &params };
         let mut chosen = Vec::new();
         for (i, dispatch) in dispatches().enumerate() {
             chosen.push(variants.choose(dispatch, (i * stride) as u64, variant)?);
@@ -116,7 +119,13 @@ impl GpuExecutor {
             let mut prepared = Vec::new();
             for (dispatch, place) in routine.dispatches.iter().zip(&mut place) {
                 let params = (&params, (place * stride) as u64);
-                prepared.push(Prepared::new(&pipelines, dispatch, chosen[place], &buffers, params)?);
+                prepared.push(Prepared::new(
+                    &pipelines,
+                    dispatch,
+                    chosen[place],
+                    &buffers,
+                    params,
+                )?);
             }
             routines.push(prepared);
         }
@@ -329,7 +338,9 @@ impl Executor for GpuExecutor {
                 clock.resolve(some.len() as u32, &mut encoder);
                 gpu.submit(Some(encoder.finish()));
                 gpu.wait()?;
-                for (&i, taken) in some.iter().zip(clock.seconds(gpu, &mut self.staging, some.len())?) {
+                for (&i, taken) in
+                    some.iter().zip(clock.seconds(gpu, &mut self.staging, some.len())?)
+                {
                     seconds[i].push(taken);
                 }
             }

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use super::super::cache;
-use super::super::tuner::Tuner;
 use super::super::faults::Faults;
+use super::super::tuner::Tuner;
 use super::adapter::{Gpu, adapters, is_checked};
 use crate::error::{Error, Result};
 use crate::kernels::{Access, Kernel};
@@ -89,11 +89,7 @@ impl Pipelines {
             .try_for_each(|(kernel, variant)| self.pipeline(kernel, variant).map(drop))
     }
 
-    fn make(
-        &self,
-        kernel: &'static Kernel,
-        variant: usize,
-    ) -> Result<wgpu::ComputePipeline> {
+    fn make(&self, kernel: &'static Kernel, variant: usize) -> Result<wgpu::ComputePipeline> {
         let scope = self.gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let mut source = kernel.source(&kernel.variants[variant]);
         if self.gpu.params_in_storage() {
