@@ -258,3 +258,15 @@ fn every_choice_computes_what_it_is_chosen_for() {
         }
     }
 }
+
+/// Every bench runs time after time: the references stop where a run would go past its data, and counters go back.
+#[test]
+fn every_bench_runs_again_and_again() {
+    for kernel in ALL {
+        for &(size, sizes) in kernel.benches {
+            let case = Case::of_bench(kernel, sizes);
+            wgslearn::backend::measure_roughly(&case, &Device::cpu(), 0.0)
+                .unwrap_or_else(|error| panic!("{} at {size}: {error}", kernel.name));
+        }
+    }
+}

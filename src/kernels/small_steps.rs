@@ -226,7 +226,7 @@ macro_rules! small_steps {
                 complement_1: 0.1,
                 complement_2: 0.001,
                 epsilon: 1e-7,
-                steps: STEPS as u32,
+                steps: s.steps as u32,
             };
             dispatch(params, bindings)
         }
@@ -508,6 +508,8 @@ struct Small {
     epoch: usize,
     /// Slots of the history, with those before the run.
     slots: usize,
+    /// Steps of the dispatch at most.
+    steps: usize,
     /// Rows of the embedding.
     table: usize,
     state: Vec<u32>,
@@ -591,6 +593,7 @@ impl Small {
             sgd: (code % 2) as u32,
             epoch,
             slots,
+            steps,
             table,
             state,
             order: order.into_iter().map(|row| row as u32).collect(),
