@@ -9,7 +9,7 @@ use wgslearn::data::{
     Account, Format, ImageOptions, TextColumns, column_names, content, read_array, read_examples,
     read_idx, read_images, read_lines, read_table,
 };
-use wgslearn::run::{RunConfig, RunKind, Settings, train};
+use wgslearn::run::{RunConfig, RunKind, Settings, neighbours_in, similarity, train};
 use wgslearn::{Device, Error, Model};
 
 /// A reader: its name, the extension of its files, and what reads a file in a folder of its own.
@@ -19,7 +19,7 @@ pub struct Reader {
     read: fn(&Path),
 }
 
-pub const READERS: [Reader; 13] = [
+pub const READERS: [Reader; 16] = [
     Reader { name: "text_csv", extension: "csv", read: texts },
     Reader { name: "text_jsonl", extension: "jsonl", read: texts },
     Reader { name: "text_lines", extension: "txt", read: texts },
@@ -32,6 +32,9 @@ pub const READERS: [Reader; 13] = [
     Reader { name: "idx", extension: "idx", read: idx },
     Reader { name: "pictures", extension: "png", read: picture },
     Reader { name: "settings", extension: "toml", read: settings },
+    Reader { name: "vectors", extension: "vec", read: vectors },
+    Reader { name: "word2vec", extension: "bin", read: vectors },
+    Reader { name: "fasttext", extension: "bin", read: fasttext },
     Reader { name: "model", extension: "safetensors", read: model },
 ];
 
@@ -144,6 +147,26 @@ fn settings(path: &Path) {
     {
         held(config.check());
         config.to_toml();
+    }
+}
+
+/// Files of words' vectors, whole and a few words of them.
+fn vectors(path: &Path) {
+    for word in ["the", "film"] {
+        if let Some(similarity) = held(similarity(path, word, "end")) {
+            assert!((-1.001..=1.001).contains(&similarity), "{similarity}");
+        }
+        if let Some(near) = held(neighbours_in(path, word, 3)) {
+            assert!(near.len() <= 3);
+        }
+    }
+}
+
+fn fasttext(path: &Path) {
+    vectors(path);
+    if let Some(model) = held(Model::load(path)) {
+        held(model.validate());
+        model.summary();
     }
 }
 

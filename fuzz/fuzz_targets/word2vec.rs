@@ -1,0 +1,4 @@
+#![no_main]
+#[path = "../target.rs"]
+mod target;
+target::fuzz!("word2vec");
