@@ -35,6 +35,31 @@ pub(crate) fn check_writable(folder: &Path) -> io::Result<()> {
     fs::remove_file(&probe)
 }
 
+/// Refuses a path that no file can have: `-`, which is standard output to other programs and would be a file of that name
+/// here, and names that the system does not take, as those that are too long.
+pub(crate) fn check_name(path: &Path) -> io::Result<()> {
+    if path == Path::new("-") {
+        return Err(io::Error::other(
+            "that is no file's name (/dev/stdout is standard output, ./- a file that is called so)",
+        ));
+    }
+    match fs::symlink_metadata(target(path)?) {
+        Err(error)
+            if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+        {
+            Err(error)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What a file's parts are called by: a name may be as long as names can be, and theirs are longer.
+fn short(name: &str) -> &str {
+    const MOST: usize = 200;
+    let end = (0..=MOST.min(name.len())).rev().find(|&end| name.is_char_boundary(end));
+    &name[..end.unwrap_or(0)]
+}
+
 fn write(path: &Path, bytes: &[u8], waits: bool) -> io::Result<()> {
     let path = &target(path)?;
     let before = fs::metadata(path).ok();
@@ -50,7 +75,8 @@ fn write(path: &Path, bytes: &[u8], waits: bool) -> io::Result<()> {
     if before.as_ref().is_some_and(fs::Metadata::is_dir) {
         return Err(io::ErrorKind::IsADirectory.into());
     }
-    remove_leftovers(folder, &name);
+    let name = short(&name);
+    remove_leftovers(folder, name);
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let part = folder.join(format!(".{name}.{}-{number}.part", std::process::id()));
@@ -78,7 +104,7 @@ fn write(path: &Path, bytes: &[u8], waits: bool) -> io::Result<()> {
 }
 
 /// The file that a path leads to through symbolic links, whether it is there or not.
-fn target(path: &Path) -> io::Result<PathBuf> {
+pub(crate) fn target(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
     for _ in 0..MOST_LINKS {
         match fs::symlink_metadata(&path) {
@@ -137,6 +163,23 @@ mod tests {
         assert_eq!(names, [".model.txt", "model"]);
         assert!(write_whole(folder.path(), b"x").is_err());
         assert!(write_whole(&folder.path().join("none/model"), b"x").is_err());
+    }
+
+    #[test]
+    fn a_name_may_be_as_long_as_names_can_be() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in ["m".repeat(255), format!("m{}", "é".repeat(127))] {
+            let path = folder.path().join(name);
+            check_name(&path).expect("a name");
+            write_whole(&path, b"one").expect("written");
+            write_whole(&path, b"two").expect("written");
+            assert_eq!(fs::read(&path).expect("there"), b"two");
+        }
+        assert_eq!(fs::read_dir(folder.path()).expect("there").count(), 2, "nothing else is left");
+        assert!(check_name(&folder.path().join("m".repeat(256))).is_err());
+        assert!(check_name(Path::new("-")).is_err());
+        check_name(Path::new("./-")).expect("a name");
+        check_name(&folder.path().join("none/model")).expect("a name in no folder");
     }
 
     #[cfg(unix)]

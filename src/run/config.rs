@@ -535,6 +535,9 @@ impl RunConfig {
             if path.is_dir() {
                 return refuse("that is a folder".into());
             }
+            if let Err(error) = crate::files::check_name(path) {
+                return refuse(error.to_string());
+            }
             let place = resolved(path);
             if let Some((other, _)) = known.iter().find(|(_, known)| *known == place) {
                 return refuse(format!("that is the file of {other}, which it would replace"));

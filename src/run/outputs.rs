@@ -5,15 +5,18 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::files;
 
 /// Where a path leads, as far as it exists.
 pub(super) fn resolved(path: &Path) -> PathBuf {
-    let of_folder = || {
+    let of_folder = |path: &Path| {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new(".")).canonicalize().ok()?;
         Some(folder.join(path.file_name()?))
     };
-    path.canonicalize().ok().or_else(of_folder).unwrap_or_else(|| path.to_owned())
+    // A link may lead to a file that is not there yet.
+    let path = &files::target(path).unwrap_or_else(|_| path.to_owned());
+    path.canonicalize().ok().or_else(|| of_folder(path)).unwrap_or_else(|| path.clone())
 }
 
 /// Whether two paths lead to one file: by name, by links, or by hard links.
@@ -34,8 +37,12 @@ fn is_same_file(a: &Path, b: &Path) -> bool {
 /// Refuses an output that would replace one of the inputs, or that lies within or is a folder that is read.
 ///
 /// # Errors
-/// [`Error::Usage`] with both names.
+/// [`Error::Usage`] with both names, or where no file can have the output's.
 pub fn check_output(output: &Path, inputs: &[&Path]) -> Result<()> {
+    if let Err(error) = files::check_name(output) {
+        let shown = output.display();
+        return Err(Error::usage(format!("the output is {shown}, but {error}; name another file")));
+    }
     match inputs.iter().find(|input| is_same_file(output, input)) {
         None => Ok(()),
         Some(input) => Err(Error::usage(format!(
@@ -132,6 +139,14 @@ mod tests {
             assert!(check_output(&link, &[&data]).is_err());
         }
         assert!(check_output(&folder.path().join("y.npy"), &[&data]).is_ok());
+        assert!(check_output(Path::new("-"), &[&data]).is_err());
+        // A link to what is not there yet, and what it leads to.
+        #[cfg(unix)]
+        {
+            let ahead = folder.path().join("ahead");
+            std::os::unix::fs::symlink("later", &ahead).expect("a link");
+            assert_eq!(resolved(&ahead), resolved(&folder.path().join("later")));
+        }
         let picture = folder.path().join("x.png");
         std::fs::write(&picture, "data").expect("written");
         assert!(picture_files(folder.path(), &names(&["x.jpg"]), &[&picture]).is_err());
