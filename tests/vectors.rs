@@ -330,3 +330,72 @@ fn texts_without_spaces_are_parted_unasked() {
         .run(&["train", "text", "zh.csv", "-o", "m.st", "--device", "cpu", "--tokens", "char"]);
     assert!(output.status.success() && !text(&output.stderr).contains("unicode"));
 }
+
+/// Words that belong together become one, in every command, and documents are near where they share what is rare.
+#[test]
+fn phrases_are_words_and_documents_are_near_by_what_is_rare() {
+    let folder = Folder::new();
+    let words = |line: &'static str| -> Vec<&str> { line.split(' ').collect() };
+    let shown = |arguments: &[&str]| json(&folder.ok(arguments));
+    let towns = ["new york", "los angeles"];
+    let about = [["bridge", "subway"], ["beach", "studio"]];
+    let mut lines = String::new();
+    for i in 0..600 {
+        let [a, b] = about[i % 2];
+        let (town, thing) = (towns[i % 2], if i / 2 % 2 == 0 { a } else { b });
+        // "new" and "los" stand alone, too, so that both are words.
+        let other = ["a new day of the year", "the los is the what"][i / 3 % 2];
+        lines += &format!("the {thing} of the {town} is the {thing}\n{other}\n");
+    }
+    folder.write("towns.txt", &lines);
+    let train = "train words towns.txt -o m --min-count 2 --dim 16 --epochs 6 --device cpu --json";
+    let found = shown(&[&words(train)[..], &["--phrases", "2"]].concat());
+    assert!(found["phrases"].as_u64() >= Some(2), "{found}");
+    let near = shown(&["neighbours", "m", "new_york", "-n", "3", "--json"]);
+    let near: Vec<&str> =
+        near.as_array().expect("words").iter().filter_map(|n| n["text"].as_str()).collect();
+    assert!(near.contains(&"bridge") || near.contains(&"subway"), "{near:?}");
+    let plain = shown(&words(train));
+    assert_eq!(plain["phrases"], 0);
+    folder.fails(2, &["neighbours", "m", "new_york"], &["new_york"]);
+    shown(&[&words(train)[..], &["--phrases", "2"]].concat());
+
+    // Frequent words are all that the asked text and most documents share.
+    folder.write(
+        "d.csv",
+        "text\nthe of the is the what\nthe subway is the the of\nthe beach of the is the\nthe studio of what\n",
+    );
+    let ask = |more: &[&str]| {
+        let ask = ["similar", "m", "the bridge of the is the", "--documents", "d.csv", "--json"];
+        let found = shown(&[&ask[..], more].concat());
+        found[0]["text"].as_str().expect("a text").to_owned()
+    };
+    assert_eq!(ask(&["--weighting", "sif"]), "the subway is the the of");
+    assert_eq!(ask(&[]), "the beach of the is the", "the same frequent words");
+    // The same file whichever way vectors are asked for, and zeros for what is not known.
+    folder.write("e.csv", "text\nthe bridge\nlos angeles\nqwertz\n");
+    for weighting in ["mean", "sif"] {
+        let encode = ["encode", "m", "e.csv", "-o", "v.csv", "--weighting", weighting];
+        let output = folder.run(&encode);
+        let said = text(&output.stderr);
+        assert!(output.status.success() && said.contains("no known word"), "{said}");
+        let rows = std::fs::read_to_string(folder.path("v.csv")).expect("vectors");
+        assert_eq!(rows.lines().count(), 4);
+        let last: Vec<&str> = rows.lines().last().expect("a row").split(',').skip(1).collect();
+        assert!(last.iter().all(|value| *value == "0"), "{last:?}");
+    }
+    // What has no words' vectors is not weighed by frequency.
+    folder.write("r.csv", "text,label\ngood,a\nbad,b\ngood good,a\nbad bad,b\n");
+    folder.ok(&words("train text r.csv -o c --epochs 1 --device cpu --quiet"));
+    folder.fails(1, &words("encode c r.csv -o v.npy --weighting sif"), &["latent"]);
+    // How often words were there goes to fastText's file and comes back.
+    folder.ok(&words("export m -o m.bin"));
+    let again = wgslearn::Model::load(&folder.path("m.bin")).expect("a model");
+    let counts = |model: &wgslearn::Model| match &model.preprocessor {
+        wgslearn::model::Preprocessor::Text(encoder) => encoder.counts().to_vec(),
+        _ => panic!("a model of texts"),
+    };
+    let model = wgslearn::Model::load(&folder.path("m")).expect("a model");
+    assert_eq!(counts(&again), counts(&model));
+    assert!(counts(&model)[0] > 600);
+}

@@ -4,15 +4,18 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{DeviceOption, note, print, tell};
+use super::{DeviceOption, WeightingOption, note, print, tell};
 use crate::model::Model;
-use crate::run::{check_output, check_outputs, decode, encode, write_outputs};
+use crate::run::{
+    Weighting, check_output, check_outputs, decode, encode, encode_documents, write_outputs,
+};
 
-/// Encode data by an autoencoder: one code a row
+/// Encode data by an autoencoder, or texts by word vectors: one code a row
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   wgslearn encode autoencoder.safetensors t10k-images-idx3-ubyte.gz -o codes.npy
-  wgslearn encode autoencoder.safetensors reviews.csv -o codes.csv")]
+  wgslearn encode autoencoder.safetensors reviews.csv -o codes.csv
+  wgslearn encode words.safetensors reviews.csv -o vectors.npy --weighting sif")]
 pub(super) struct EncodeOptions {
     /// The model file
     model: PathBuf,
@@ -25,6 +28,8 @@ pub(super) struct EncodeOptions {
     #[arg(long, default_value = "text")]
     text_column: String,
     #[command(flatten)]
+    weighting: WeightingOption,
+    #[command(flatten)]
     device: DeviceOption,
     /// Print one JSON object
     #[arg(long)]
@@ -36,7 +41,11 @@ pub(super) fn run_encode(options: &EncodeOptions) -> anyhow::Result<()> {
     model.latent_width()?;
     check_output(&options.output, &[&options.model, &options.data])?;
     let device = options.device.open()?;
-    let (codes, account) = encode(&model, &options.data, &options.text_column, &device)?;
+    let (data, column) = (&options.data, options.text_column.as_str());
+    let (codes, account) = match options.weighting.get() {
+        Weighting::Sif => encode_documents(&model, data, column)?,
+        _ => encode(&model, data, column, &device)?,
+    };
     tell(&account, options.json);
     let names: Vec<String> = (0..codes.width).map(|i| format!("code_{i}")).collect();
     codes.write(&options.output, &names)?;

@@ -32,7 +32,7 @@ use crate::data::{Account, Format};
 use crate::error::Error;
 use crate::model::Model;
 use crate::printable::{printable, printable_field};
-use crate::run::SettingType;
+use crate::run::{SettingType, Weighting};
 
 /// Train neural networks on any GPU, or on the CPU.
 #[derive(Debug, Parser)]
@@ -117,6 +117,21 @@ struct RowsOptions {
     /// The first line of a .csv or .tsv file is a row: columns are called 0, 1, 2
     #[arg(long)]
     no_header: bool,
+}
+
+/// How the words of a text are weighed in its vector.
+#[derive(Debug, Args)]
+struct WeightingOption {
+    /// How word vectors make a text's: their mean, or by smooth inverse frequency without what all texts have in common
+    /// (sif)
+    #[arg(long, default_value = "mean", value_parser = PossibleValuesParser::new(Weighting::NAMES))]
+    weighting: String,
+}
+
+impl WeightingOption {
+    fn get(&self) -> Weighting {
+        Weighting::of_name(&self.weighting).unwrap_or_default()
+    }
 }
 
 fn formats() -> impl TypedValueParser<Value = Format> {

@@ -573,6 +573,7 @@ fn run_words(config: &RunConfig, show: &ShowOptions) -> anyhow::Result<()> {
             "parameters": model.parameter_count(),
             "vocabulary": sizes.0,
             "words": sizes.1,
+            "phrases": outcome.phrases,
             "data": shown.accounts,
             "epochs": history.loss.len(),
             "history": history,
@@ -584,7 +585,15 @@ fn run_words(config: &RunConfig, show: &ShowOptions) -> anyhow::Result<()> {
     // What ended early is told as that.
     ended()?;
     let loss = history.loss.last().copied().unwrap_or_default();
-    print(format_args!("words {}  epochs {}  loss {loss:.4}", sizes.0, history.loss.len()))?;
+    let phrases = match outcome.phrases {
+        0 => String::new(),
+        count => format!("  phrases {count}"),
+    };
+    print(format_args!(
+        "words {}{phrases}  epochs {}  loss {loss:.4}",
+        sizes.0,
+        history.loss.len()
+    ))?;
     if let Some(path) = &config.output.model {
         note(format_args!("The vectors are in {}.", path.display()));
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 
-use super::{DeviceOption, note, print};
+use super::{DeviceOption, WeightingOption, note, print};
 use crate::data::{VectorFormat, words_beside};
 use crate::files::write_whole;
 use crate::model::Model;
@@ -42,7 +42,8 @@ pub(super) fn run_neighbours(options: &NeighboursOptions) -> anyhow::Result<()> 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   wgslearn similar autoencoder.safetensors 'a warm and funny film'
-  wgslearn similar autoencoder.safetensors 'oil prices' --documents news.csv -n 5")]
+  wgslearn similar autoencoder.safetensors 'oil prices' --documents news.csv -n 5
+  wgslearn similar words.safetensors 'oil prices' --documents news.csv --weighting sif")]
 pub(super) struct SimilarOptions {
     /// An autoencoder of texts, or a model of words
     model: PathBuf,
@@ -54,6 +55,8 @@ pub(super) struct SimilarOptions {
     /// Column or key of their text; that of the training unless given
     #[arg(long)]
     text_column: Option<String>,
+    #[command(flatten)]
+    weighting: WeightingOption,
     /// How many
     #[arg(short = 'n', long, default_value_t = 10)]
     count: usize,
@@ -68,7 +71,9 @@ pub(super) fn run_similar(options: &SimilarOptions) -> anyhow::Result<()> {
     let model = Model::load(&options.model)?;
     let device = options.device.open()?;
     let (documents, column) = (options.documents.as_deref(), options.text_column.as_deref());
-    let found = similar(&model, &options.text, documents, column, options.count, &device)?;
+    let weighting = options.weighting.get();
+    let found =
+        similar(&model, &options.text, documents, column, weighting, options.count, &device)?;
     show(&found, options.json)
 }
 

@@ -14,7 +14,9 @@ pub(crate) fn encoder_of(file: &FasttextFile) -> TextEncoder {
     let characters = (maxn > 0).then_some(Subwords { min: minn, max: maxn });
     // Word vectors are of words.
     let word_ngrams = if model == Architecture::Supervised { word_ngrams } else { 1 };
-    TextEncoder::of_fasttext(file.words.clone(), characters, word_ngrams, bucket)
+    let mut encoder = TextEncoder::of_fasttext(file.words.clone(), characters, word_ngrams, bucket);
+    encoder.set_counts(file.counts.clone());
+    encoder
 }
 
 /// Reads a model of fastText's.
@@ -158,6 +160,7 @@ impl Model {
             encoder.subwords().map_or((0, 0), |subwords| (subwords.min, subwords.max));
         let word_ngrams = encoder.word_ngrams();
         let arguments = FasttextArguments { dim, word_ngrams, loss, model, bucket, minn, maxn };
+        let words = (&words[..], encoder.counts());
         Ok(fasttext_bytes(&arguments, words, labels, &inputs, &outputs))
     }
 }

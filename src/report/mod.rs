@@ -33,6 +33,7 @@ pub use drawing::{Cloud, GridGroup, GridRow, PlotFormat, ScalingPanel, Tile};
 pub use grid::grid_png;
 pub use labels::{AtK, LabelReport, best_thresholds};
 pub use pca::Pca;
+pub(crate) use pca::first_direction;
 #[cfg(feature = "pictures")]
 pub use plot::{history_plot, history_text};
 pub use regression::RegressionReport;

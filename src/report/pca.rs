@@ -100,6 +100,15 @@ impl Pca {
     }
 }
 
+/// The direction along which rows `[rows, features]` have most, seen from 0: the first right singular vector, of length 1.
+pub(crate) fn first_direction(values: &[f32], features: usize) -> Vec<f64> {
+    let rows = values.len() / features.max(1);
+    let values: Vec<f64> = values.iter().map(|&value| value as f64).collect();
+    let scatter =
+        product([features, features, rows], &values, [1, features], &values, [features, 1]);
+    leading(scatter, features, 1)
+}
+
 fn centre(values: &[f32], mean: &[f64]) -> Vec<f64> {
     values.iter().zip(mean.iter().cycle()).map(|(&value, mean)| value as f64 - mean).collect()
 }

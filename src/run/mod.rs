@@ -12,6 +12,7 @@ mod defaults;
 #[cfg(feature = "unstable")]
 #[doc(hidden)]
 pub mod doctor;
+mod documents;
 mod errors;
 mod evaluate;
 mod explain;
@@ -45,6 +46,7 @@ pub use config::{
     DataConfig, Every, ModelConfig, OutputConfig, Pool, RunConfig, Settings, TrainingConfig,
     TuneThreshold, WordsConfig, documentation, setting_by_flag,
 };
+pub use documents::{Weighting, encode_documents};
 pub use errors::{Labels, Mistake, Mistakes, mistakes};
 pub use evaluate::{Evaluation, evaluate};
 pub use explain::{Explanation, WordPart, explain};

@@ -244,6 +244,10 @@ settings! {
         /// Character n-grams of these lengths that a word is made of beside itself, as fastText has them: words that
         /// training never met have a meaning then. None unless given.
         subwords: Option<Subwords> = |_| None, called("MIN-MAX", text(&[Text, Words], "subwords"));
+        /// Two words that stand beside each other far more often than by chance become one (new_york) where their score by
+        /// word2phrase's formula is above this; 100 is that program's own choice. None unless given.
+        phrases: Option<f64> = |_| None,
+            range(Range::Between(0.0, 1e9), called("SCORE", text(&[Words], "phrases")));
         /// Words of a row at most; 0 for whole texts and, where a layer reads one length (a flatten), for those of the longest
         /// text, at most 400.
         max_length: usize = |_| TextOptions::default().max_length,

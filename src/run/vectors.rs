@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::documents::{Weighting, documents};
 use super::lexicon::{Asked, Lexicon, table_of, vectors_of};
 use super::load::{encode_rows, layout_for};
 use crate::backend::Device;
@@ -238,8 +239,25 @@ pub fn export_word2vec(model: &Model, path: &Path) -> Result<usize> {
     export_vectors(model, path, ExportFormat::Vectors(VectorFormat::Text))
 }
 
-/// The documents nearest to `text` by the codes that the model gives both: those of `documents`,
-/// else of the file that the model was trained on.
+/// The codes that a model gives texts, however long, `[texts, width]`; the known words of each, and the width.
+fn codes_of(
+    model: &Model,
+    texts: &[&str],
+    device: &Device,
+) -> Result<(Vec<f32>, Vec<usize>, usize)> {
+    let whole = model.for_texts(texts);
+    let Preprocessor::Text(encoder) = &whole.preprocessor else {
+        return Err(Error::Model("the model reads no texts".into()));
+    };
+    let part = whole.encoder_part()?;
+    let layout = layout_for(&part, encoder, texts);
+    let (inputs, encoded) = encode_rows(encoder, layout, texts);
+    let codes = part.predict(&inputs, device)?;
+    Ok((codes, encoded.iter().map(|encoded| encoded.known).collect(), part.outputs()))
+}
+
+/// The documents nearest to `text` by the codes that the model gives both: those of the file `among`,
+/// else of the file that the model was trained on. `weighting` says how the words of word vectors make a text's.
 ///
 /// # Errors
 /// [`Error::Model`] when the model gives no codes of texts, [`Error::Usage`] when no word of the
@@ -247,8 +265,9 @@ pub fn export_word2vec(model: &Model, path: &Path) -> Result<usize> {
 pub fn similar(
     model: &Model,
     text: &str,
-    documents: Option<&Path>,
+    among: Option<&Path>,
     text_column: Option<&str>,
+    weighting: Weighting,
     count: usize,
     device: &Device,
 ) -> Result<Vec<Neighbour>> {
@@ -270,7 +289,7 @@ pub fn similar(
         )));
     }
     let source = model.source.as_ref();
-    let Some(path) = documents.or(source.map(|source| source.path.as_path())) else {
+    let Some(path) = among.or(source.map(|source| source.path.as_path())) else {
         return Err(Error::usage("name the documents to search"));
     };
     if !path.exists() {
@@ -282,22 +301,18 @@ pub fn similar(
     let column = text_column.or(source.map(|source| source.text_column.as_str())).unwrap_or("text");
     let columns = TextColumns::of_texts(column);
     let examples = read_examples(path, &columns)?;
-    // Whole texts are read, the one asked with among them.
     let mut all: Vec<&str> = examples.texts.iter().map(String::as_str).collect();
     all.push(text);
-    let whole = model.for_texts(&all);
-    let Preprocessor::Text(encoder) = &whole.preprocessor else {
-        return Err(Error::Model("the model reads no texts".into()));
+    let (codes, words, width) = match weighting {
+        Weighting::Sif => {
+            let found = documents(model, &all, examples.texts.len())?;
+            (found.values, found.known, found.width)
+        }
+        Weighting::Mean => codes_of(model, &all, device)?,
     };
-    let part = whole.encoder_part()?;
-    let layout = layout_for(&part, encoder, &all);
-    let (inputs, encoded) = encode_rows(encoder, layout, &all);
-    let codes = part.predict(&inputs, device)?;
-    let (codes, asked) = codes.split_at(examples.texts.len() * part.outputs());
+    let (codes, asked) = codes.split_at(examples.texts.len() * width);
     // The code of a text without a known word is the bias alone, near to whatever is near that.
-    let known: Vec<usize> =
-        (0..examples.texts.len()).filter(|&row| encoded[row].known > 0).collect();
-    let width = part.outputs();
+    let known: Vec<usize> = (0..examples.texts.len()).filter(|&row| words[row] > 0).collect();
     let rows: Vec<f32> =
         known.iter().flat_map(|&row| &codes[row * width..][..width]).copied().collect();
     let length = dot(asked, asked).sqrt();

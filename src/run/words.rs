@@ -31,6 +31,8 @@ pub struct WordsOutcome {
     pub step: u64,
     /// The epoch of that step.
     pub epoch: usize,
+    /// Pairs of words that are one.
+    pub phrases: usize,
 }
 
 /// Trains word vectors and writes them as a model: an embedding and the mean over a text's words, so
@@ -73,9 +75,10 @@ pub fn train_words_observed(
         vocab_size: config.text.vocab_size,
         subwords: config.text.subwords,
         ngram_buckets: config.text.ngram_buckets,
+        phrases: config.text.phrases,
         ..TextOptions::default()
     };
-    let encoder = TextEncoder::fit(&examples.texts, &options)?;
+    let mut encoder = TextEncoder::fit(&examples.texts, &options)?;
     let mut account = examples.account;
     warn_of_tokens(&config.text, &encoder, &mut account);
     let mut tokens = Vec::new();
@@ -89,6 +92,7 @@ pub fn train_words_observed(
         // Ends the sentence.
         tokens.push(0);
     }
+    encoder.set_counts(counts[encoder.first_word() as usize..].to_vec());
     let words = tokens.iter().filter(|&&id| id != 0).count();
     if words == 0 {
         return Err(Error::data(
@@ -144,6 +148,7 @@ pub fn train_words_observed(
     if step > 0 {
         model.parameters_mut()[0].values = table;
     }
+    let phrases = encoder.phrases();
     model.preprocessor = Preprocessor::Text(encoder);
     // A text's latent vector is the mean of its words' vectors: all that the model gives.
     model.latent_layer = Some(model.layers().len());
@@ -159,5 +164,5 @@ pub fn train_words_observed(
     if end == End::Done {
         keeper.done()?;
     }
-    Ok(WordsOutcome { model, history, end, step, epoch })
+    Ok(WordsOutcome { model, history, end, step, epoch, phrases })
 }

@@ -7,7 +7,7 @@
 //! With subwords a word has its own id, where it is in the vocabulary, and those of its character n-grams
 //! (`subwords.rs`); the buckets that training texts fill have a row each, and one row stands for all others.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use foldhash::fast::FixedState;
@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::hashing::{hash_md5, ngram_bucket};
 use super::padding::{Side, pad};
+use super::phrases::Phrases;
 use super::subwords::{Buckets, Subwords, fasttext_hash, for_each_word_ngram};
 use super::tokens::{END_OF_LINE, Tokens};
 use crate::error::{Error, Result};
@@ -38,6 +39,8 @@ pub struct TextOptions {
     pub ngram_buckets: usize,
     /// Lengths of the character n-grams that words have ids of too; word n-grams then share their buckets.
     pub subwords: Option<Subwords>,
+    /// Score above which two words beside each other are one (`new_york`), by word2phrase's formula; none for no phrases.
+    pub phrases: Option<f64>,
     /// Words of a row at most; 0 for those of the longest document, at most 400.
     pub max_length: usize,
     /// Where short rows are filled.
@@ -56,6 +59,7 @@ impl Default for TextOptions {
             word_ngrams: 1,
             ngram_buckets: 500_000,
             subwords: None,
+            phrases: None,
             max_length: 0,
             padding: Side::Post,
             truncation: Side::Post,
@@ -96,8 +100,13 @@ struct Stored {
     words: Words,
     #[serde(default, skip_serializing_if = "Tokens::is_default")]
     tokens: Tokens,
+    #[serde(default, skip_serializing_if = "Phrases::is_empty")]
+    phrases: Phrases,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ngrams: Option<Ngrams>,
+    /// How often training texts had each word; none where that is not kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    counts: Vec<u64>,
     /// Words of a row at most.
     length: usize,
     word_ngrams: usize,
@@ -207,14 +216,21 @@ impl TextEncoder {
                 "subwords need a vocabulary, so no hash_size, and at least 1 bucket",
             ));
         }
+        if options.phrases.is_some() && options.hash_size > 0 {
+            return Err(Error::usage("phrases need a vocabulary, so no hash_size"));
+        }
         let tokens = options.tokens.unwrap_or_else(|| Tokens::suited_to(texts));
+        let mut phrases = match options.phrases {
+            Some(threshold) => Phrases::find(tokens, texts, options.min_count, threshold),
+            None => Phrases::default(),
+        };
         // Each stretch of texts is counted by itself, then joined in order.
         let mut counts: Counts = HashMap::default();
         let mut longest = 0;
         let stretch = texts.len().div_ceil(4 * rayon::current_num_threads()).max(STRETCH);
         let parts: Vec<(Counts, usize)> = texts
             .par_chunks(stretch)
-            .map(|texts| count_words(tokens, texts, options.hash_size == 0))
+            .map(|texts| count_words(tokens, &phrases, texts, options.hash_size == 0))
             .collect();
         for (part, length) in parts {
             longest = longest.max(length);
@@ -240,6 +256,13 @@ impl TextEncoder {
             }
             Words::Vocabulary(kept.into_iter().map(|(word, _)| word).collect())
         };
+        // Of words that the vocabulary has no place for.
+        if let Words::Vocabulary(words) = &words
+            && !phrases.is_empty()
+        {
+            let words: HashSet<&str> = words.iter().map(String::as_str).collect();
+            phrases.retain(|phrase| words.contains(phrase));
+        }
         let length = match options.max_length {
             0 => longest.min(LONGEST),
             length => length,
@@ -254,7 +277,9 @@ impl TextEncoder {
         let mut encoder = TextEncoder::from(Stored {
             words,
             tokens,
+            phrases,
             ngrams,
+            counts: Vec::new(),
             length: length.max(1),
             word_ngrams: options.word_ngrams,
             ngram_buckets: options.ngram_buckets,
@@ -311,6 +336,8 @@ impl TextEncoder {
         TextEncoder::from(Stored {
             words: Words::Vocabulary(words),
             tokens: Tokens::Fasttext,
+            phrases: Phrases::default(),
+            counts: Vec::new(),
             ngrams: Some(Ngrams { characters, width, used }),
             length,
             word_ngrams,
@@ -374,12 +401,17 @@ impl TextEncoder {
                 return Err(format!("a bucket is not below the {ngram_buckets} that there are"));
             }
         }
-        match self.stored.words {
+        let counts = self.stored.counts.len();
+        match &self.stored.words {
+            Words::Vocabulary(words) if counts > 0 && counts != words.len() => {
+                Err(format!("{counts} counts are given for {} words", words.len()))
+            }
             Words::Vocabulary(_) => Ok(()),
+            Words::Hashed { .. } if counts > 0 => Err("hashed words have no counts".into()),
             Words::Hashed { .. } if self.stored.ngrams.is_some() => {
                 Err("hashed words have no n-grams of characters".into())
             }
-            Words::Hashed { size } => within("hash_size", size, 2, MOST_IDS),
+            Words::Hashed { size } => within("hash_size", *size, 2, MOST_IDS),
         }
     }
 
@@ -443,9 +475,29 @@ impl TextEncoder {
         self.with_room(Room { words: Self::MOST_WORDS, ids: 1 << 30 })
     }
 
+    /// Calls `each` with every word of `text`, known or not, phrases as one; `lowered` is room that is used again.
+    pub(crate) fn for_each_token(&self, text: &str, lowered: &mut String, each: impl FnMut(&str)) {
+        self.stored.phrases.for_each(self.stored.tokens, text, lowered, each);
+    }
+
+    /// How many phrases are one word.
+    pub fn phrases(&self) -> usize {
+        self.stored.phrases.len()
+    }
+
+    /// How often training texts had each word, in the order of the words; none where that is not kept.
+    pub fn counts(&self) -> &[u64] {
+        &self.stored.counts
+    }
+
+    /// Keeps how often training texts had each word.
+    pub(crate) fn set_counts(&mut self, counts: Vec<u64>) {
+        self.stored.counts = counts;
+    }
+
     /// Calls `each` with the id of every word of `text` that is known.
     pub fn for_each_known(&self, text: &str, lowered: &mut String, mut each: impl FnMut(u32)) {
-        self.stored.tokens.for_each(text, lowered, |word| match &self.stored.words {
+        self.for_each_token(text, lowered, |word| match &self.stored.words {
             Words::Hashed { size } => each(hash_md5(word, *size)),
             Words::Vocabulary(_) => {
                 if let Some(&id) = self.ids.get(word) {
@@ -552,7 +604,7 @@ impl TextEncoder {
                     return (encoded.room(), encoded.ids);
                 }
                 let mut words = 0;
-                self.stored.tokens.for_each(text.as_ref(), &mut scratch.lowered, |_| words += 1);
+                self.for_each_token(text.as_ref(), &mut scratch.lowered, |_| words += 1);
                 (Room { words, ids: 0 }, words)
             };
             texts.iter().map(each).fold(none, join)
@@ -565,8 +617,7 @@ impl TextEncoder {
     pub(crate) fn owners(&self, text: &str) -> (Vec<String>, Vec<Option<Range<usize>>>) {
         let Stored { length, word_ngrams, padding, truncation, .. } = self.stored;
         let mut words = Vec::new();
-        let tokens = self.stored.tokens;
-        tokens.for_each(text, &mut String::new(), |word| words.push(word.to_owned()));
+        self.for_each_token(text, &mut String::new(), |word| words.push(word.to_owned()));
         if self.stored.ngrams.is_some() {
             return self.owners_of_ngrams(text, words);
         }
@@ -608,7 +659,7 @@ impl TextEncoder {
         ids.clear();
         words.clear();
         ends.clear();
-        self.stored.tokens.for_each(text, lowered, |word| {
+        self.for_each_token(text, lowered, |word| {
             let id = match &self.stored.words {
                 Words::Hashed { size } => hash_md5(word, *size),
                 Words::Vocabulary(_) => self.ids.get(word).copied().unwrap_or(UNKNOWN),
@@ -697,7 +748,7 @@ impl TextEncoder {
         ends.clear();
         hashes.clear();
         known.clear();
-        self.stored.tokens.for_each(text, lowered, |word| {
+        self.for_each_token(text, lowered, |word| {
             known.push(self.word_rows(word, joined, ids));
             ends.push(ids.len());
             hashes.push(fasttext_hash(word));
@@ -780,12 +831,17 @@ const STRETCH: usize = 1024;
 type Counts = HashMap<String, (usize, usize), FixedState>;
 
 /// The words of some texts (none where they are not wanted), and how many the longest has.
-fn count_words<T: AsRef<str>>(tokens: Tokens, texts: &[T], wanted: bool) -> (Counts, usize) {
+fn count_words<T: AsRef<str>>(
+    tokens: Tokens,
+    phrases: &Phrases,
+    texts: &[T],
+    wanted: bool,
+) -> (Counts, usize) {
     let mut counts: Counts = HashMap::default();
     let (mut lowered, mut longest) = (String::new(), 0);
     for text in texts {
         let mut length = 0;
-        tokens.for_each(text.as_ref(), &mut lowered, |word| {
+        phrases.for_each(tokens, text.as_ref(), &mut lowered, |word| {
             length += 1;
             if !wanted {
                 return;

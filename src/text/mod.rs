@@ -3,6 +3,7 @@
 mod encoder;
 mod hashing;
 mod padding;
+mod phrases;
 mod subwords;
 mod tokenizer;
 mod tokens;

@@ -64,6 +64,8 @@ pub(crate) struct FasttextFile {
     pub arguments: FasttextArguments,
     /// In the order of their rows.
     pub words: Vec<String>,
+    /// How often training had each of them.
+    pub counts: Vec<u64>,
     /// In the order of theirs, without what marks them as labels.
     pub labels: Vec<String>,
     input: MatrixAt,
@@ -208,7 +210,7 @@ impl FasttextFile {
         let nlabels = from.count("the number of labels", (size - nwords) as u64)?;
         from.long()?;
         let pruned = from.long()?;
-        let (mut words, mut labels) = (Vec::new(), Vec::new());
+        let (mut words, mut counts, mut labels) = (Vec::new(), Vec::new(), Vec::new());
         let mut entry = Vec::new();
         for _ in 0..size {
             entry.clear();
@@ -218,10 +220,13 @@ impl FasttextFile {
             if entry.pop() != Some(0) {
                 return Err(from.wrong("an entry of its dictionary has no end"));
             }
-            from.long()?;
+            let count = from.long()?;
             let text = String::from_utf8_lossy(&entry).into_owned();
             match from.bytes::<1>()? {
-                [0] => words.push(text),
+                [0] => {
+                    words.push(text);
+                    counts.push(u64::try_from(count).unwrap_or(0));
+                }
                 _ => {
                     labels.push(text.strip_prefix(LABEL_PREFIX).map(str::to_owned).unwrap_or(text))
                 }
@@ -260,7 +265,7 @@ impl FasttextFile {
         let arguments =
             FasttextArguments { dim, word_ngrams, loss, model, bucket: buckets, minn, maxn };
         let (path, reader) = (path.to_owned(), from.reader);
-        Ok(FasttextFile { path, reader, arguments, words, labels, input, output })
+        Ok(FasttextFile { path, reader, arguments, words, counts, labels, input, output })
     }
 
     /// Appends rows of the matrix of words and buckets to `values`.
@@ -314,10 +319,10 @@ impl FasttextFile {
     }
 }
 
-/// A model as fastText writes it: `inputs` are `[words + bucket, dim]`, `outputs` `[labels or words, dim]`.
+/// A model as fastText writes it: words with how often training had them (none where that is not known: once), `inputs` are `[words + bucket, dim]`, `outputs` `[labels or words, dim]`.
 pub(crate) fn fasttext_bytes(
     arguments: &FasttextArguments,
-    words: &[String],
+    (words, counts): (&[String], &[u64]),
     labels: &[String],
     inputs: &[f32],
     outputs: &[f32],
@@ -337,17 +342,19 @@ pub(crate) fn fasttext_bytes(
     bytes.extend(1e-4f64.to_le_bytes());
     let mut int = |value: usize| bytes.extend((value as i32).to_le_bytes());
     [words.len() + labels.len(), words.len(), labels.len()].into_iter().for_each(&mut int);
-    bytes.extend((words.len() as i64).to_le_bytes());
+    let count = |i: usize| counts.get(i).map_or(1, |&count| count.min(i64::MAX as u64) as i64);
+    let total = (0..words.len()).fold(0i64, |sum, i| sum.saturating_add(count(i)));
+    bytes.extend(total.to_le_bytes());
     bytes.extend((-1i64).to_le_bytes());
-    let mut entry = |text: &str, prefix: &str, kind: u8| {
+    let mut entry = |text: &str, count: i64, prefix: &str, kind: u8| {
         bytes.extend(prefix.bytes().chain(text.bytes()));
         bytes.push(0);
-        // How often each was there is not known any more.
-        bytes.extend(1i64.to_le_bytes());
+        bytes.extend(count.to_le_bytes());
         bytes.push(kind);
     };
-    words.iter().for_each(|word| entry(word, "", 0));
-    labels.iter().for_each(|label| entry(label, LABEL_PREFIX, 1));
+    words.iter().enumerate().for_each(|(i, word)| entry(word, count(i), "", 0));
+    // How often labels were there is not kept.
+    labels.iter().for_each(|label| entry(label, 1, LABEL_PREFIX, 1));
     for values in [inputs, outputs] {
         bytes.push(0);
         bytes.extend(((values.len() / dim.max(1)) as i64).to_le_bytes());
