@@ -390,12 +390,12 @@ fn phrases_are_words_and_documents_are_near_by_what_is_rare() {
     folder.fails(1, &words("encode c r.csv -o v.npy --weighting sif"), &["latent"]);
     // How often words were there goes to fastText's file and comes back.
     folder.ok(&words("export m -o m.bin"));
-    let again = wgslearn::Model::load(&folder.path("m.bin")).expect("a model");
+    let again = wgslearn::Model::load(folder.path("m.bin")).expect("a model");
     let counts = |model: &wgslearn::Model| match &model.preprocessor {
         wgslearn::model::Preprocessor::Text(encoder) => encoder.counts().to_vec(),
         _ => panic!("a model of texts"),
     };
-    let model = wgslearn::Model::load(&folder.path("m")).expect("a model");
+    let model = wgslearn::Model::load(folder.path("m")).expect("a model");
     assert_eq!(counts(&again), counts(&model));
     assert!(counts(&model)[0] > 600);
 }
