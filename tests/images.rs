@@ -419,3 +419,53 @@ fn structural_similarity_is_that_of_scikit_image() {
         assert!((found - truth).abs() < 1e-6, "{case}: {found}");
     }
 }
+
+/// A denoiser of small pictures cleans large ones of any size, in tiles where they are large, without a seam.
+#[test]
+fn pictures_of_any_size_go_through_a_model_that_convolves() {
+    let folder = Folder::new();
+    let (pixels, labels) = stripes(8);
+    class_folder(&folder.path("small"), &CLASSES, &pixels, &labels);
+    let train = "train autoencoder small --noise gaussian:0.2 --epochs 2 --device cpu --quiet -o m";
+    folder.ok(&train.split(' ').collect::<Vec<_>>());
+    let sizes =
+        [("a/wide.png", 61, 20), ("b.png", 8, 8), ("large.png", 530, 500), ("dot.png", 1, 3)];
+    for (name, width, height) in sizes {
+        let path = folder.path("any").join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        let pixel = |x: u32, y: u32| image::Luma([((x * 7 + y * y * 3) % 256) as u8]);
+        image::GrayImage::from_fn(width, height, pixel).save(path).expect("written");
+    }
+    for device in ["cpu", "gpu"] {
+        let out = format!("out-{device}");
+        let output = folder.run(&["translate", "m", "any", "-o", &out, "--device", device]);
+        let said = text(&output.stderr);
+        assert!(
+            output.status.success() && said.contains("3 of 4 pictures are of another size"),
+            "{said}"
+        );
+        for (name, width, height) in sizes {
+            let found = image::open(folder.path(&out).join(name)).expect("a picture");
+            assert_eq!((found.width(), found.height()), (width, height), "{name}");
+        }
+    }
+    // Both devices give the same picture, and a part of the large one that is small enough to go through whole is that part.
+    let open = |name: &str| image::open(folder.path(name)).expect("a picture").into_luma8();
+    let (cpu, gpu) = (open("out-cpu/large.png"), open("out-gpu/large.png"));
+    assert!(cpu.iter().zip(gpu.iter()).all(|(a, b)| a.abs_diff(*b) <= 1));
+    let part = image::imageops::crop_imm(&open("any/large.png"), 200, 100, 160, 160).to_image();
+    part.save(folder.path("part.png")).expect("written");
+    folder.ok(&["translate", "m", "part.png", "-o", "part", "--device", "cpu"]);
+    let part = open("part/part.png");
+    let same = (40..120).all(|y| {
+        (40..120)
+            .all(|x| part.get_pixel(x, y).0[0].abs_diff(cpu.get_pixel(x + 200, y + 100).0[0]) <= 1)
+    });
+    assert!(same, "a part that was cut out is another");
+    // Nothing that is read is replaced, and a model of one size says what it reads.
+    folder.fails(2, &["translate", "m", "any", "-o", "any"], &["any"]);
+    folder.fails(2, &["translate", "m", "part.png", "-o", "."], &["part.png"]);
+    let dense = "train autoencoder small --dense --epochs 1 --device cpu --quiet -o d";
+    folder.ok(&dense.split(' ').collect::<Vec<_>>());
+    folder.fails(1, &["translate", "d", "part.png", "-o", "x"], &["160x160", "8x8"]);
+}

@@ -165,6 +165,24 @@ pub fn read_picture_files(
     Ok(Images { account: Account { read: files.len(), ..Account::default() }, ..images })
 }
 
+/// The pictures of a folder with the folders within, or one picture: files, their names, and what became of the others.
+///
+/// # Errors
+/// [`Error::File`] and [`Error::Data`], where nothing is to be read.
+pub(crate) fn list_pictures(path: &Path) -> Result<(Vec<PathBuf>, Vec<String>, Account)> {
+    if !path.is_dir() {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        return Ok((vec![path.to_owned()], vec![name], Account::of_rows(path, 1)));
+    }
+    let mut account = Account::new(path);
+    let files = picture_files(path, &mut account)?;
+    account.read += files.len();
+    let name =
+        |file: &PathBuf| file.strip_prefix(path).unwrap_or(file).to_string_lossy().into_owned();
+    let names = files.iter().map(name).collect();
+    Ok((files, names, account))
+}
+
 /// Folders that are a part of a data set rather than a class of it.
 const PARTS: [&str; 6] = ["train", "training", "test", "val", "valid", "validation"];
 

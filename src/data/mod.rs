@@ -24,11 +24,11 @@ pub(crate) use dataset::{check_ids_in, check_ids_of};
 pub(crate) use examples::read_examples_of;
 pub use examples::{Examples, TextColumns, read_examples, read_lines};
 pub use format::{Content, Format, content};
-pub(crate) use images::is_idx;
 pub use images::{
     Idx, ImageEncoder, ImageOptions, ImageShape, Images, read_class_folder, read_idx, read_images,
     read_images_with, read_picture_files,
 };
+pub(crate) use images::{is_idx, list_pictures};
 pub use npy::{Array, array_names, npy_bytes, read_array, read_npy};
 #[cfg(feature = "pictures")]
 pub use pictures::image_thumbnail;

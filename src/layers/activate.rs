@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::activation::Apply;
+use super::reach::Reach;
 use super::plan::{Lowering, ValueId};
 use super::{Activation, Describe, Layer, Shape, values};
 use crate::kernels;
@@ -43,6 +44,10 @@ impl Describe for Activate {
 
     fn can_end(&self) -> bool {
         true
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Pixel
     }
 
     fn lower(&self, inputs: &[ValueId], to: &mut Lowering<'_>) -> ValueId {

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::reach::Reach;
 use super::plan::{Lowering, Operation, ValueId};
 use super::record::{At, Step};
 use super::{Describe, Layer, Shape, values};
@@ -54,6 +55,10 @@ impl Describe for Add {
 
     fn can_end(&self) -> bool {
         true
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Pixel
     }
 
     fn lower(&self, inputs: &[ValueId], to: &mut Lowering<'_>) -> ValueId {

@@ -14,6 +14,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::reach::Reach;
 use super::plan::{Lowering, Operation, Purpose, ValueId};
 use super::record::{At, Piece, Step};
 use super::{Describe, Initializer, Layer, Layout, ParameterSpec, Shape, values};
@@ -92,6 +93,10 @@ impl Describe for BatchNorm {
 
     fn mixes_rows(&self) -> bool {
         true
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Pixel
     }
 
     fn lower(&self, inputs: &[ValueId], to: &mut Lowering<'_>) -> ValueId {

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::reach::Reach;
 use super::plan::{Lowering, Operation, ValueId};
 use super::record::{At, Step};
 use super::{Describe, Layer, Shape, values};
@@ -50,6 +51,10 @@ impl Describe for Concat {
                 self.from
             )),
         }
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Pixel
     }
 
     fn lower(&self, inputs: &[ValueId], to: &mut Lowering<'_>) -> ValueId {

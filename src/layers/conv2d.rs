@@ -8,6 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::reach::Reach;
 use super::plan::{Lowering, Operation, ValueId};
 use super::record::{At, Piece, Step};
 use super::window::Windows;
@@ -227,6 +228,13 @@ impl Describe for Conv2d {
 
     fn can_end(&self) -> bool {
         true
+    }
+
+    fn reach(&self) -> Reach {
+        match extent(self.kernel_size, self.strides, self.dilation_rate) {
+            Ok(extent) => Reach::Window { extent, strides: self.strides.get() },
+            Err(_) => Reach::Whole,
+        }
     }
 
     fn lower(&self, inputs: &[ValueId], to: &mut Lowering<'_>) -> ValueId {

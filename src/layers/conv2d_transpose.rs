@@ -13,6 +13,7 @@ use super::conv2d::{
     conv_of, extent, kernel_and_bias, of_batch, one, record_forward, record_gradient_input,
     record_gradient_weights, refuse_softmax,
 };
+use super::reach::Reach;
 use super::plan::{Lowering, Operation, ValueId};
 use super::record::{At, Piece, Step};
 use super::window::Windows;
@@ -151,6 +152,13 @@ impl Describe for Conv2dTranspose {
 
     fn can_end(&self) -> bool {
         true
+    }
+
+    fn reach(&self) -> Reach {
+        match extent(self.kernel_size, self.strides, self.dilation_rate) {
+            Ok(extent) => Reach::Spread { extent, strides: self.strides.get() },
+            Err(_) => Reach::Whole,
+        }
     }
 
     fn lower(&self, inputs: &[ValueId], to: &mut Lowering<'_>) -> ValueId {

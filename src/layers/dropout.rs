@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::reach::Reach;
 use super::plan::{Lowering, Operation, Purpose, ValueId};
 use super::record::{At, Step};
 use super::{Describe, Layer, Shape, values};
@@ -43,6 +44,10 @@ impl Describe for Dropout {
 
     fn at_rest(&self) -> Option<Layer> {
         Some(Layer::dropout(0.0))
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Pixel
     }
 
     fn lower(&self, inputs: &[ValueId], to: &mut Lowering<'_>) -> ValueId {

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::activation::Apply;
+use super::reach::Reach;
 use super::plan::{Lowering, ValueId};
 use super::{Describe, Layer, Shape, values};
 use crate::kernels::Activation;
@@ -48,6 +49,10 @@ impl Describe for LeakyRelu {
             ));
         }
         values(inputs[0])
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Pixel
     }
 
     fn lower(&self, inputs: &[ValueId], to: &mut Lowering<'_>) -> ValueId {

@@ -1,6 +1,6 @@
 //! Layers, one file each: configuration, shapes, parameters with their initialisers, and what each records
-//! forward and backward. `plan.rs` has the contract between neighbours, `record.rs` what a layer sees as it
-//! records, `table.rs` the gradients of tables that embeddings share.
+//! forward and backward. `plan.rs` has the contract between neighbours, `reach.rs` what of a picture a layer's pixel depends on,
+//! `record.rs` what a layer sees as it records, `table.rs` the gradients of tables that embeddings share.
 //!
 //! A new layer is a file like `dense.rs` and a line in the list below; nobody else knows its name.
 
@@ -9,6 +9,7 @@ mod shape;
 mod window;
 
 pub(crate) mod plan;
+pub(crate) mod reach;
 pub(crate) mod record;
 pub(crate) mod sort;
 pub(crate) mod table;
@@ -20,6 +21,7 @@ pub use shape::Shape;
 pub use window::{Padding, Pair};
 
 use plan::{Lowering, ValueId};
+use reach::Reach;
 
 /// What a layer says of itself. Shapes and widths are of one row of a batch.
 pub(crate) trait Describe {
@@ -92,6 +94,11 @@ pub(crate) trait Describe {
     /// Length of the vectors that it gives, for layers that choose it.
     fn units(&self) -> Option<usize> {
         None
+    }
+
+    /// What a pixel that it gives depends on of the pictures that it reads, outside of training.
+    fn reach(&self) -> Reach {
+        Reach::Whole
     }
 
     /// Whether a model may end in it: what it gives are logits of a loss.

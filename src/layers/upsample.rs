@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::reach::Reach;
 use super::plan::{Lowering, Operation, ValueId};
 use super::record::{At, Step};
 use super::{Describe, Layer, Pair, Shape, values};
@@ -72,6 +73,16 @@ impl Describe for Upsample {
             (Some(height), Some(width)) => Ok(Shape::picture(height, width, channels)),
             _ => Err(format!("pictures of {shape} are too large to be enlarged")),
         }
+    }
+
+    fn reach(&self) -> Reach {
+        // Between two pixels lie those of both.
+        let pixels = match self.interpolation {
+            Interpolation::Nearest => 1,
+            Interpolation::Bilinear => 2,
+        };
+        let strides = self.size.get();
+        Reach::Spread { extent: strides.map(|length| pixels * length), strides }
     }
 
     fn lower(&self, inputs: &[ValueId], to: &mut Lowering<'_>) -> ValueId {

@@ -191,6 +191,11 @@ macro_rules! pool_layer {
                 Ok(self.windows(values(inputs[0])?)?.shape())
             }
 
+            fn reach(&self) -> $crate::layers::reach::Reach {
+                let strides = self.strides.unwrap_or(self.pool_size).get();
+                $crate::layers::reach::Reach::Window { extent: self.pool_size.get(), strides }
+            }
+
             fn lower(&self, inputs: &[ValueId], to: &mut Lowering<'_>) -> ValueId {
                 // The layers were checked.
                 let Ok(windows) = self.windows(to.shape(inputs[0])) else { return inputs[0] };

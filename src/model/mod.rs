@@ -23,9 +23,10 @@ pub use kind::Kind;
 pub use noise::{Noise, NoiseKind};
 pub use storage::Storage;
 
-use crate::data::{ImageEncoder, TableEncoder};
+use crate::data::{ImageEncoder, ImageShape, TableEncoder};
 use crate::error::{Error, Result};
 use crate::layers::Initializer;
+use crate::layers::reach::Field;
 
 use crate::text::{Room, TextEncoder};
 
@@ -348,6 +349,32 @@ impl Model {
         let (largest, room) = (encoder.measure(texts).0, encoder.room());
         let larger = (!room.holds(largest)).then(|| self.for_room(room.max(largest))).flatten();
         larger.map_or(std::borrow::Cow::Borrowed(self), std::borrow::Cow::Owned)
+    }
+
+    /// The model that reads pictures of these sides, height and width, by the same weights; none where the layers are for
+    /// one size alone, or give no pictures.
+    pub(crate) fn for_pictures(&self, [height, width]: [usize; 2]) -> Option<Model> {
+        let Preprocessor::Image(encoder) = self.preprocessor else { return None };
+        if self.layers.first()?.kind() != "reshape" {
+            return None;
+        }
+        let &[_, _, channels] = self.layer_shapes().get(1)?.axes() else { return None };
+        let mut layers = self.layers.clone();
+        layers[0] = Layer::reshape(&[height, width, channels].map(|length| length as i64));
+        let input = ImageShape { width, height, channels };
+        let features = Input::Matrix { features: input.len() };
+        let parameters = self.parameters.clone();
+        let model = Model::with_parameters(features, layers, self.loss, parameters).ok()?;
+        let &[height, width, channels] = model.layer_shapes().last()?.axes() else { return None };
+        let output = ImageShape { width, height, channels };
+        let preprocessor = Preprocessor::Image(ImageEncoder { input, output, ..encoder });
+        Some(Model { preprocessor, kind: self.kind, ..model })
+    }
+
+    /// What of a picture a pixel that the model gives depends on; none where that is all of it.
+    pub(crate) fn field(&self) -> Option<Field> {
+        // The first layer makes a picture of a row.
+        Field::of(self.layers.iter().skip(1).map(|layer| layer.describe().reach()))
     }
 
     /// The model with another table in its first layer, and without dropout and the last activation: it gives scores.

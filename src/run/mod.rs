@@ -34,6 +34,7 @@ mod train;
 mod tune;
 pub mod tutorial;
 mod vectors;
+mod whole_pictures;
 mod word_tests;
 mod words;
 
@@ -69,5 +70,6 @@ pub use vectors::{
     ExportFormat, Neighbour, analogy, export_vectors, export_word2vec, neighbours, neighbours_in,
     odd_one_out, plot_words, similar, similarity,
 };
+pub use whole_pictures::translate_pictures;
 pub use word_tests::{WordTest, WordTestOptions, WordTestSection, evaluate_vectors};
 pub use words::{WordsOutcome, train_words, train_words_observed};
