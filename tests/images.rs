@@ -469,3 +469,44 @@ fn pictures_of_any_size_go_through_a_model_that_convolves() {
     folder.ok(&dense.split(' ').collect::<Vec<_>>());
     folder.fails(1, &["translate", "d", "part.png", "-o", "x"], &["160x160", "8x8"]);
 }
+
+/// Several files and folders are answered in their order, pictures called by their paths.
+#[test]
+fn several_files_and_folders_are_answered() {
+    let folder = Folder::new();
+    let (pixels, labels) = stripes(12);
+    class_folder(&folder.path("train"), &CLASSES, &pixels, &labels);
+    let train = "train images train --network mlp --epochs 2 --device cpu --quiet -o m";
+    folder.ok(&train.split(' ').collect::<Vec<_>>());
+    let [across, down] = ["train/across", "train/down/0013.png"];
+    let alone: Vec<serde_json::Value> = [across, down]
+        .iter()
+        .flat_map(|data| {
+            folder.ok(&["predict", "m", data, "--json"]).lines().map(json).collect::<Vec<_>>()
+        })
+        .collect();
+    let together: Vec<serde_json::Value> =
+        folder.ok(&["predict", "m", across, down, "--json"]).lines().map(json).collect();
+    assert_eq!(together.len(), 13);
+    for (a, b) in alone.iter().zip(&together) {
+        assert_eq!(a["probability"], b["probability"]);
+    }
+    let name = |row: &serde_json::Value| row["name"].as_str().expect("a name").replace('\\', "/");
+    assert_eq!(name(&together[0]), "train/across/0000.png");
+    assert_eq!(name(&together[12]), down);
+    folder.fails(1, &["predict", "m", across, "nowhere.png"], &["nowhere.png"]);
+    folder.fails(2, &["predict", "m", across, down, "-o", down], &["0013.png"]);
+
+    folder.reviews();
+    folder.ok(&["train", "text", "reviews.csv", "--epochs", "2", "--quiet", "-o", "t"]);
+    folder.write("a.txt", "good film\nqwertz\n");
+    folder.write("b.txt", "bad film\n");
+    let output = folder.run(&["predict", "t", "a.txt", "b.txt"]);
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("a.txt") && said.contains("no known word") && !said.contains("b.txt: "),
+        "{said}"
+    );
+    let [a, b] = ["a.txt", "b.txt"].map(|data| folder.ok(&["predict", "t", data]));
+    assert_eq!(text(&output.stdout), a + &b);
+}

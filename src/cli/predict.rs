@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::files::write_whole;
 use crate::model::Model;
 use crate::run::{
-    AnswerFormat, AnswerOptions, AnswerWriter, LinePredictor, check_output, predict_file,
+    AnswerFormat, AnswerOptions, AnswerWriter, LinePredictor, check_output, predict_files,
 };
 
 /// Predict: one answer a line, label and probability or the outputs, with tabs between
@@ -20,13 +20,14 @@ use crate::run::{
   echo 'a fine film' | wgslearn predict model.safetensors
   wgslearn predict model.safetensors new.csv --json
   wgslearn predict model.safetensors new.csv -k 3 --threshold 0.1 --with-text -o answers.csv
+  wgslearn predict pictures.safetensors holiday/ cat.png dog.png
   tail -f comments.log | wgslearn predict model.safetensors -")]
 pub(super) struct Options {
     /// The model file
     model: PathBuf,
-    /// Data to answer; - or nothing reads one row a line from standard input
+    /// Data to answer, files or folders; - or nothing reads one row a line from standard input
     #[arg(default_value = "-")]
-    data: PathBuf,
+    data: Vec<PathBuf>,
     /// Column or key of the text
     #[arg(long, default_value = "text")]
     text_column: String,
@@ -60,7 +61,9 @@ const CHUNK: usize = 16_384;
 pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let format = match (&options.output, options.json) {
         (Some(output), _) => {
-            check_output(output, &[&options.model, &options.data])?;
+            let data = options.data.iter().map(PathBuf::as_path);
+            let inputs: Vec<&Path> = data.chain([options.model.as_path()]).collect();
+            check_output(output, &inputs)?;
             AnswerFormat::of_file(output)?
         }
         (None, true) => AnswerFormat::Json,
@@ -90,7 +93,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     };
     // Lines are answered as they come, unless they are said to be rows of a format, or are packed or in UTF-16.
     let is_plain = options.rows.format.is_none() && !options.rows.no_header;
-    if options.data == Path::new("-")
+    if options.data == [Path::new("-")]
         && is_plain
         && is_utf8_text(std::io::stdin().lock().fill_buf()?)
     {
@@ -122,19 +125,20 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
         no_header: options.rows.no_header,
         ..TextColumns::default()
     };
-    let account = predict_file(&model, &options.data, &columns, &wanted, &device, &mut |answer| {
-        writer.write(answer, &mut written)?;
-        if failed.is_none() && written.len() >= PRINTED_AT {
-            failed = print(&mut written).err();
-        }
-        Ok(())
-    })?;
+    let accounts =
+        predict_files(&model, &options.data, &columns, &wanted, &device, &mut |answer| {
+            writer.write(answer, &mut written)?;
+            if failed.is_none() && written.len() >= PRINTED_AT {
+                failed = print(&mut written).err();
+            }
+            Ok(())
+        })?;
     if let Some(error) = failed {
         return Err(error);
     }
     print(&mut written)?;
     keep(&written)?;
-    tell(&account, account.rows_left_out() == 0);
+    accounts.iter().for_each(|account| tell(account, account.rows_left_out() == 0));
     Ok(())
 }
 

@@ -57,7 +57,7 @@ pub use mistakes::PictureMistake;
 pub use networks::Network;
 pub use observer::RunObserver;
 pub use outputs::{check_extension, check_output};
-pub use predict::{LinePredictor, predict_file};
+pub use predict::{LinePredictor, predict_file, predict_files};
 pub use quantize::{Quality, Quantized, quantize};
 pub use setting::{Arity, GivenOptimizer, Kinds, Range, RunKind, Setting, SettingType, Spec};
 pub use settings::{

@@ -1,12 +1,15 @@
 //! A model's answers: for a file, or line by line.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::answers::{Answer, AnswerOptions, answers_pictures};
-use super::load::read_rows_as;
 use super::load::texts::{cut_texts, unknown_rows};
+use super::load::{NamedRows, read_named_pictures, read_rows_as};
 use crate::backend::Device;
-use crate::data::{Account, Inputs, NAMED, TextColumns, read_examples, unknown_categories};
+use crate::data::{
+    Account, Content, Inputs, NAMED, TextColumns, content, is_idx, list_pictures, read_examples,
+    unknown_categories,
+};
 use crate::error::{Error, Result};
 use crate::model::{Input, Model, Preprocessor};
 use crate::text::Room;
@@ -75,6 +78,13 @@ impl LinePredictor {
             unknown: Counted::default(),
             cut: Counted::default(),
         })
+    }
+
+    /// [`LinePredictor::warnings`], which begin anew then.
+    fn take_warnings(&mut self) -> Vec<String> {
+        let warnings = self.warnings();
+        (self.unknown, self.cut) = Default::default();
+        warnings
     }
 
     /// What a person should know of the answers so far: a sentence for each kind of row that was not read whole.
@@ -325,8 +335,61 @@ pub fn predict_file(
     device: &Device,
     each: &mut dyn FnMut(&Answer) -> Result<()>,
 ) -> Result<Account> {
-    let source = path.display().to_string();
     let mut predictor = LinePredictor::with_options(model, device, options)?;
+    answer_file(&mut predictor, model, path, columns, options, each)
+}
+
+/// [`predict_file`] of several files, one behind the other, with an account each. Pictures, in files and folders, are read
+/// together, and called by their paths.
+///
+/// # Errors
+/// As [`predict_file`].
+pub fn predict_files(
+    model: &Model,
+    paths: &[PathBuf],
+    columns: &TextColumns,
+    options: &AnswerOptions,
+    device: &Device,
+    each: &mut dyn FnMut(&Answer) -> Result<()>,
+) -> Result<Vec<Account>> {
+    let mut predictor = LinePredictor::with_options(model, device, options)?;
+    let mut accounts = Vec::with_capacity(paths.len());
+    let is_picture =
+        |path: &PathBuf| path.is_dir() || content(path) == Content::Images && !is_idx(path);
+    if let (Preprocessor::Image(encoder), true) = (&model.preprocessor, paths.len() > 1)
+        && paths.iter().all(is_picture)
+    {
+        let (mut files, mut names) = (Vec::new(), Vec::new());
+        for path in paths {
+            let (found, within, account) = list_pictures(path)?;
+            let of = |name: &String| match path.is_dir() {
+                true => path.join(name).display().to_string(),
+                false => path.display().to_string(),
+            };
+            names.extend(within.iter().map(of));
+            files.extend(found);
+            accounts.push(account);
+        }
+        let rows = read_named_pictures(encoder, &files, names)?;
+        answer_rows(&mut predictor, model, rows, "the pictures", options, each)?;
+        return Ok(accounts);
+    }
+    for path in paths {
+        accounts.push(answer_file(&mut predictor, model, path, columns, options, each)?);
+    }
+    Ok(accounts)
+}
+
+/// [`predict_file`] by a predictor that is there.
+fn answer_file(
+    predictor: &mut LinePredictor,
+    model: &Model,
+    path: &Path,
+    columns: &TextColumns,
+    options: &AnswerOptions,
+    each: &mut dyn FnMut(&Answer) -> Result<()>,
+) -> Result<Account> {
+    let source = path.display().to_string();
     if let Preprocessor::Text(_) = model.preprocessor {
         let columns = TextColumns { label: None, keep_blank: true, ..columns.clone() };
         let examples = read_examples(path, &columns)?;
@@ -337,17 +400,31 @@ pub fn predict_file(
             predictor.put_texts(&mut answers, texts);
             answers.iter().try_for_each(&mut *each)?;
         }
-        predictor.warnings().into_iter().for_each(|sentence| account.warn(sentence));
+        predictor.take_warnings().into_iter().for_each(|sentence| account.warn(sentence));
         return Ok(account);
     }
     let rows = read_rows_as(model, path, columns, options.with_text)?;
+    let account = rows.account.clone();
+    answer_rows(predictor, model, rows, &source, options, each)?;
+    Ok(account)
+}
+
+/// Answers rows that are no texts.
+fn answer_rows(
+    predictor: &mut LinePredictor,
+    model: &Model,
+    rows: NamedRows,
+    source: &str,
+    options: &AnswerOptions,
+    each: &mut dyn FnMut(&Answer) -> Result<()>,
+) -> Result<()> {
     let texts = if rows.texts.is_empty() { &rows.names } else { &rows.texts };
     if options.with_text && texts.is_empty() {
         return Err(Error::usage(format!(
             "{source}: the rows of an array have no text that could stand beside their answers"
         )));
     }
-    let mut answers = predictor.answers(&rows.inputs, &source)?;
+    let mut answers = predictor.answers(&rows.inputs, source)?;
     mark_unknown(&mut answers, rows.unknown.iter().copied());
     match answers_pictures(model) {
         true => answers.iter_mut().zip(texts).for_each(|(answer, name)| {
@@ -355,6 +432,5 @@ pub fn predict_file(
         }),
         false => predictor.put_texts(&mut answers, texts),
     }
-    answers.iter().try_for_each(each)?;
-    Ok(rows.account)
+    answers.iter().try_for_each(each)
 }

@@ -11,7 +11,7 @@ pub(super) mod texts;
 pub(super) mod weights;
 
 use std::borrow::Cow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use self::arrays::{array_dataset, array_inputs, load_arrays};
 use self::matrices::{
@@ -26,8 +26,9 @@ use self::texts::{Layout, Unknown, encode_texts, load_texts};
 use super::config::RunConfig;
 use super::setting::RunKind;
 use crate::data::{
-    Account, ByteSource, Content, Dataset, Examples, Format, Inputs, Table, TableColumns, Targets,
-    TextColumns, column_names_of, content, read_columns, read_examples, read_npy,
+    Account, ByteSource, Content, Dataset, Examples, Format, ImageEncoder, Inputs, Table,
+    TableColumns, Targets, TextColumns, column_names_of, content, read_columns, read_examples,
+    read_npy, read_picture_files,
 };
 use crate::error::{Error, Result};
 use crate::model::{Input, Kind, Model, Preprocessor};
@@ -295,6 +296,24 @@ pub(super) fn read_rows_as(
             named(array_inputs(path, read_npy(path)?, Some(reads_ids))?, Vec::new())
         }
     }
+}
+
+/// Reads pictures as a model of images reads them, called by `names`.
+///
+/// # Errors
+/// As [`read_rows`].
+pub(super) fn read_named_pictures(
+    encoder: &ImageEncoder,
+    files: &[PathBuf],
+    names: Vec<String>,
+) -> Result<NamedRows> {
+    let Reading { options, channels, .. } = Reading::of(encoder);
+    let rows = Rows::from(read_picture_files(files, &options, channels)?);
+    let path = files.first().map_or(Path::new(""), PathBuf::as_path);
+    check_image(&rows, encoder.input, path)?;
+    let (account, divisor) = (rows.account.clone(), rows.divisor);
+    let (texts, unknown) = (Vec::new(), Vec::new());
+    NamedRows { inputs: rows.inputs(), names, texts, unknown, divisor, account }.checked(path)
 }
 
 /// Reads texts whole: the rows, and the model that reads as many words as the longest has (`model`
