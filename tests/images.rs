@@ -510,3 +510,72 @@ fn several_files_and_folders_are_answered() {
     let [a, b] = ["a.txt", "b.txt"].map(|data| folder.ok(&["predict", "t", data]));
     assert_eq!(text(&output.stdout), a + &b);
 }
+
+/// What lies behind the first frame or page is passed over, and said.
+#[test]
+fn frames_and_pages_behind_the_first_are_told() {
+    use image::codecs::gif::GifEncoder;
+    let folder = Folder::new();
+    std::fs::create_dir_all(folder.path("p")).expect("a folder");
+    let frame = |value: u8| image::RgbaImage::from_pixel(4, 3, image::Rgba([value, 9, 9, 255]));
+    let gif = |name: &str, frames: &[u8]| {
+        let file = std::fs::File::create(folder.path(name)).expect("made");
+        let mut encoder = GifEncoder::new(file);
+        let frames = frames.iter().map(|&value| image::Frame::new(frame(value)));
+        encoder.encode_frames(frames).expect("written");
+    };
+    gif("p/moving.gif", &[10, 200, 90]);
+    gif("p/still.gif", &[10]);
+    for kind in ["png", "tiff", "webp", "bmp", "jpg"] {
+        let picture = image::DynamicImage::ImageRgba8(frame(10)).into_rgb8();
+        picture.save(folder.path("p").join(format!("one.{kind}"))).expect("written");
+    }
+    // Two pages: two directories of tags, one behind the other.
+    let page = |next: u32, at: u32| -> Vec<u8> {
+        let tags: [(u16, u16, u32); 7] = [
+            (256, 4, 4),
+            (257, 4, 3),
+            (258, 3, 8),
+            (259, 3, 1),
+            (262, 3, 1),
+            (273, 4, 8),
+            (279, 4, 12),
+        ];
+        let mut page = (tags.len() as u16).to_le_bytes().to_vec();
+        for (tag, kind, value) in tags {
+            page.extend(tag.to_le_bytes());
+            page.extend(kind.to_le_bytes());
+            page.extend(1u32.to_le_bytes());
+            page.extend(value.to_le_bytes());
+        }
+        let end = at + page.len() as u32 + 4;
+        page.extend(if next == 0 { 0 } else { end }.to_le_bytes());
+        page
+    };
+    let mut tiff = b"II*\0\x14\0\0\0".to_vec();
+    tiff.extend([50u8; 12]);
+    for next in [1, 0] {
+        let at = tiff.len() as u32;
+        tiff.extend(page(next, at));
+    }
+    folder.write("p/pages.tiff", tiff);
+    let output = folder.run(
+        &"train autoencoder p --layers 2 --epochs 1 --device cpu -o m"
+            .split(' ')
+            .collect::<Vec<_>>(),
+    );
+    let said = text(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("2 pictures have several frames or pages"), "{said}");
+    assert!(said.contains("moving.gif and others"), "{said}");
+    for (name, is_told) in
+        [("moving.gif", true), ("pages.tiff", true), ("still.gif", false), ("one.png", false)]
+    {
+        let output = folder.run(&["encode", "m", &format!("p/{name}"), "-o", "c.csv"]);
+        let said = text(&output.stderr);
+        assert!(
+            output.status.success() && said.contains("several frames") == is_told,
+            "{name}: {said}"
+        );
+    }
+}

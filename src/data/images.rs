@@ -113,11 +113,13 @@ pub fn read_images_with(
         let files = picture_files(path, &mut account)?;
         let images = read_pictures(&files, Some(path), options, channels)?;
         account.read += files.len();
+        account.warnings.extend(images.account.warnings);
         return Ok(Images { account, ..images });
     }
     if !is_idx(path) {
         let images = read_pictures(&[path.to_owned()], None, options, channels)?;
-        return Ok(Images { account: Account::of_rows(path, 1), ..images });
+        let warnings = images.account.warnings;
+        return Ok(Images { account: Account { warnings, ..Account::of_rows(path, 1) }, ..images });
     }
     let Idx { dimensions, bytes } = read_idx(path)?;
     let [count, height, width] = dimensions[..] else {
@@ -162,7 +164,8 @@ pub fn read_picture_files(
         return Err(Error::usage("there is no picture to read; name at least one"));
     }
     let images = read_pictures(files, None, options, channels)?;
-    Ok(Images { account: Account { read: files.len(), ..Account::default() }, ..images })
+    let warnings = images.account.warnings;
+    Ok(Images { account: Account { read: files.len(), warnings, ..Account::default() }, ..images })
 }
 
 /// The pictures of a folder with the folders within, or one picture: files, their names, and what became of the others.
@@ -250,8 +253,9 @@ pub fn read_class_folder(
             account.warn(format!("the folder {name} holds no picture, so it is no class"));
         }
     }
-    account.warnings.sort();
     let images = read_pictures(&kept, Some(path), options, channels)?;
+    account.warnings.extend(images.account.warnings);
+    account.warnings.sort();
     Ok((Images { account, ..images }, classes))
 }
 

@@ -2,9 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use image::codecs::gif::GifDecoder;
+use image::codecs::png::PngDecoder;
+use image::codecs::webp::WebPDecoder;
 use image::imageops::{FilterType, resize as resize_pixels};
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageReader};
+use image::{AnimationDecoder, DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 use rayon::prelude::*;
 
 use super::account::Account;
@@ -35,6 +38,37 @@ pub fn is_decoding() -> bool {
     DECODES.get()
 }
 
+/// What a decoder gives; none where it panics, as some do on files that are damaged in a way that they did not think of.
+fn contained<T>(decode: impl FnOnce() -> T) -> Option<T> {
+    DECODES.set(true);
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(decode));
+    DECODES.set(false);
+    outcome.ok()
+}
+
+/// Whether a file holds frames or pages behind the first, which is read alone.
+fn has_more(path: &Path) -> bool {
+    let find = || -> Option<bool> {
+        let reader = ImageReader::open(path).ok()?.with_guessed_format().ok()?;
+        Some(match reader.format()? {
+            ImageFormat::Gif => {
+                let mut decoder = GifDecoder::new(reader.into_inner()).ok()?;
+                let mut limits = image::Limits::default();
+                limits.max_alloc = Some(ALWAYS_BYTES);
+                decoder.set_limits(limits).ok()?;
+                decoder.into_frames().take(2).filter(|frame| frame.is_ok()).count() > 1
+            }
+            ImageFormat::WebP => WebPDecoder::new(reader.into_inner()).ok()?.has_animation(),
+            ImageFormat::Png => PngDecoder::new(reader.into_inner()).ok()?.is_apng().ok()?,
+            ImageFormat::Tiff => {
+                tiff::decoder::Decoder::new(reader.into_inner()).ok()?.more_images()
+            }
+            _ => false,
+        })
+    };
+    contained(find).flatten().unwrap_or(false)
+}
+
 /// Reads a picture's file: its first frame, turned as its EXIF orientation says, on white where it is transparent.
 fn open(path: &Path) -> Result<DynamicImage> {
     let bytes = std::fs::read(path).map_err(|e| Error::file("read", path, e))?;
@@ -63,13 +97,9 @@ fn open(path: &Path) -> Result<DynamicImage> {
         picture.apply_orientation(orientation);
         Ok(picture)
     };
-    // Some decoders panic on files that are damaged in a way that they did not think of.
-    DECODES.set(true);
-    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(decode));
-    DECODES.set(false);
-    let picture = match outcome {
-        Ok(picture) => picture.map_err(|e| broken(e.to_string()))?,
-        Err(_) => return Err(broken("its decoder failed".into())),
+    let picture = match contained(decode) {
+        Some(picture) => picture.map_err(|e| broken(e.to_string()))?,
+        None => return Err(broken("its decoder failed".into())),
     };
     Ok(match picture.color().has_alpha() {
         true => on_white(&picture),
@@ -152,8 +182,20 @@ pub(super) fn read_pictures(
         let name = name.map(Path::as_os_str).or(path.file_name()).unwrap_or(path.as_os_str());
         name.to_string_lossy().into_owned()
     };
-    let names = files.iter().map(name).collect();
-    Ok(Images { shape, values, names, account: Account::default() })
+    let names: Vec<String> = files.iter().map(name).collect();
+    let mut account = Account::default();
+    let more: Vec<bool> = files.par_iter().map(|path| has_more(path)).collect();
+    let mut more = names.iter().zip(more).filter(|(_, more)| *more).map(|(name, _)| name);
+    if let Some(first) = more.next() {
+        account.warn(match more.count() {
+            0 => format!("{first} has several frames or pages: the first is read"),
+            others => format!(
+                "{} pictures have several frames or pages: the first of each is read ({first} and others)",
+                others + 1
+            ),
+        });
+    }
+    Ok(Images { shape, values, names, account })
 }
 
 /// An image at another size.
@@ -241,7 +283,7 @@ pub fn image_thumbnail(shape: ImageShape, values: &[f32], width: u32, height: u3
 pub fn image_png(shape: ImageShape, values: &[f32]) -> Result<Vec<u8>> {
     let mut bytes = std::io::Cursor::new(Vec::new());
     to_picture(shape, values)
-        .write_to(&mut bytes, image::ImageFormat::Png)
+        .write_to(&mut bytes, ImageFormat::Png)
         .map_err(|e| Error::Model(format!("an image of {shape} cannot be written: {e}")))?;
     Ok(bytes.into_inner())
 }

@@ -371,6 +371,9 @@ pub fn predict_files(
             accounts.push(account);
         }
         let rows = read_named_pictures(encoder, &files, names)?;
+        if let Some(account) = accounts.last_mut() {
+            account.warnings.extend_from_slice(&rows.account.warnings);
+        }
         answer_rows(&mut predictor, model, rows, "the pictures", options, each)?;
         return Ok(accounts);
     }

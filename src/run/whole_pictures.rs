@@ -12,8 +12,8 @@ use rayon::prelude::*;
 use super::outputs::picture_files;
 use crate::backend::Device;
 use crate::data::{
-    Account, Content, ImageOptions, ImageShape, Rows, content, extension, image_png, is_idx,
-    list_pictures, read_picture_files,
+    Account, Content, ImageOptions, ImageShape, Images, Rows, content, extension, image_png,
+    is_idx, list_pictures, read_picture_files,
 };
 use crate::error::{Error, Result};
 use crate::files::write_whole;
@@ -267,13 +267,15 @@ pub fn translate_pictures(
     let channels = Some(encoder.input.channels);
     let mut others = 0;
     for (files, written) in files.chunks(READ_AT_ONCE).zip(written.chunks(READ_AT_ONCE)) {
-        let pictures: Vec<Picture> = files
+        let images = files
             .par_iter()
-            .map(|file| {
-                let found = read_picture_files(std::slice::from_ref(file), &options, channels)?;
-                Ok(Picture { shape: found.shape, values: found.values })
-            })
-            .collect::<Result<_>>()?;
+            .map(|file| read_picture_files(std::slice::from_ref(file), &options, channels))
+            .collect::<Result<Vec<_>>>()?;
+        let mut pictures = Vec::with_capacity(images.len());
+        for Images { shape, values, account: own, .. } in images {
+            account.warnings.extend(own.warnings);
+            pictures.push(Picture { shape, values });
+        }
         others += pictures.iter().filter(|picture| picture.shape != encoder.input).count();
         let mut written = written.iter();
         for pictures in pictures.chunk_by(|a, b| a.shape == b.shape) {
