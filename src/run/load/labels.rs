@@ -80,6 +80,35 @@ fn key(label: &str) -> &str {
     if key == "-0" { "0" } else { key }
 }
 
+/// Warns of labels that a person would take for one: they differ in case, in white space within, or in characters that are
+/// not seen.
+pub(super) fn warn_of_twins(labels: &[String], account: &mut Account) {
+    // Joiners, marks of direction and of byte order, soft hyphens.
+    let is_unseen = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
+    };
+    let mut alike: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for label in labels {
+        let seen: String = label.chars().filter(|&c| !is_unseen(c)).collect();
+        let words: Vec<String> = seen.split_whitespace().map(str::to_lowercase).collect();
+        alike.entry(words.join(" ")).or_default().push(label);
+    }
+    let mut twins = alike.into_values().filter(|labels| labels.len() > 1);
+    if let Some(first) = twins.next() {
+        let shown: Vec<String> = first.iter().map(|label| format!("{label:?}")).collect();
+        let others = match twins.count() {
+            0 => String::new(),
+            count => format!(", as do {count} other groups of labels"),
+        };
+        account.warn(format!(
+            "the labels {} differ in case, white space or characters that are not seen alone{others}, and are {} classes; write them alike if they are one",
+            shown.join(" and "),
+            first.len()
+        ));
+    }
+}
+
 /// Labels in order: by number where all are numbers, else by letters.
 pub(super) fn sorted_labels<'l>(labels: impl Iterator<Item = &'l str>) -> Vec<String> {
     let mut labels: Vec<&str> = labels.collect();
@@ -220,7 +249,9 @@ pub(super) fn set_labels(
         let appear = if single == 1 { "label appears" } else { "labels appear" };
         account.warn(format!("{single} of {} {appear} in one row only", seen.len()));
     }
-    Ok(sorted_labels(seen.values().map(|(spelling, _)| *spelling)))
+    let labels = sorted_labels(seen.values().map(|(spelling, _)| *spelling));
+    warn_of_twins(&labels, account);
+    Ok(labels)
 }
 
 /// Rows times labels at most: each is a number of four bytes.
@@ -282,6 +313,13 @@ mod tests {
         assert_eq!(known, ["-2.5", "0", "1", "10"]);
         let numbers = class_targets(Path::new("t"), &labels, lines, &known).expect("numbers");
         assert_eq!(numbers, [2.0, 2.0, 1.0, 0.0, 0.0, 1.0, 3.0, 3.0]);
+        let mut account = Account::default();
+        warn_of_twins(&["a b", "c", "A  B", "d"].map(str::to_owned), &mut account);
+        assert!(account.warnings[0].contains(r#""a b" and "A  B" differ"#), "{account:?}");
+        warn_of_twins(&["pos", "neg", "pos\u{200b}"].map(str::to_owned), &mut account);
+        assert!(account.warnings[1].contains(r#""pos\u{200b}""#), "{account:?}");
+        warn_of_twins(&["pos", "neg", "1", "-1"].map(str::to_owned), &mut account);
+        assert_eq!(account.warnings.len(), 2);
         // What only looks like a number keeps its spelling.
         for label in
             ["1.0.0", "v1.0", "007", "1e3", ".", "1.x0", "+a", "+", "-", "+1.x", "a+1", "-1"]

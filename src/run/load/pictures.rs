@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::labels::{Places, class_targets, class_task, classes};
+use super::labels::{Places, class_targets, class_task, classes, warn_of_twins};
 use super::matrices::{Reading, Rows, check_image};
 use super::split::Split;
 use super::{Given, Loaded, Tested};
@@ -377,6 +377,7 @@ pub(super) fn load_pictures(config: &RunConfig, given: Given) -> Result<Loaded> 
     }
     let labels = classes(&data.train, &pictures.labels, pictures.places(), data, given.labels())?;
     let mut account = pictures.rows.account.clone();
+    warn_of_twins(&labels, &mut account);
     let class_of_row = pictures.class_targets(&labels)?;
     let split = Split::draw(config, class_of_row.len(), Some(&class_of_row), &mut account)?;
     let divisor = pictures.rows.divisor;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::labels::{Places, class_targets, class_task, classes};
+use super::labels::{Places, class_targets, class_task, classes, warn_of_twins};
 use super::split::{Fold, Split};
 use super::weights::weigh;
 use super::{Given, Loaded, Task};
@@ -68,6 +68,7 @@ pub(super) fn load_table(
         Some(TableTask::Classes) => {
             let labels =
                 classes(path, &table.targets, Places::Lines(&table.lines), data, known_labels)?;
+            warn_of_twins(&labels, &mut account);
             let classes =
                 class_targets(path, &table.targets, Places::Lines(&table.lines), &labels)?;
             (labels, Some(classes))

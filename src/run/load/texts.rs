@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use super::labels::{Places, class_targets, class_task, classes, set_labels, set_targets};
+use super::labels::{
+    Places, class_targets, class_task, classes, set_labels, set_targets, warn_of_twins,
+};
 use super::split::{Fold, Split};
 use super::weights::weigh;
 use super::{Given, Loaded, Task};
@@ -101,7 +103,10 @@ pub(super) fn load_texts(
     let labels = match (config.is_autoencoder(), several, known_labels) {
         (true, ..) => Vec::new(),
         (false, false, known) => {
-            classes(path, &examples.labels, Places::Lines(&examples.lines), data, known)?
+            let places = Places::Lines(&examples.lines);
+            let labels = classes(path, &examples.labels, places, data, known)?;
+            warn_of_twins(&labels, &mut account);
+            labels
         }
         (false, true, Some(known)) => known.to_vec(),
         (false, true, None) => set_labels(path, &examples.label_sets, &mut account)?,
