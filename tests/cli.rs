@@ -262,6 +262,15 @@ fn tables_train_classifiers_and_regressions() {
     let answers = folder.run_with(&["predict", "p.safetensors"], "3, 20\n");
     let price: f64 = text(&answers.stdout).trim().parse().expect("a price");
     assert!((price - 1070.0).abs() < 10.0, "{price}");
+    // Every loss of errors has a regression's figures.
+    for loss in ["mae", "{ huber = { delta = 0.5 } }"] {
+        let loss = format!("[training]\nloss = {}\n", if loss == "mae" { "\"mae\"" } else { loss });
+        folder.write("loss.toml", format!("kind = \"table\"\n{loss}"));
+        let train = "train table prices.csv --target price --config loss.toml --epochs 300 --learning-rate 0.02 -o l --device cpu --quiet";
+        folder.ok(&train.split(' ').collect::<Vec<_>>());
+        let found = json(&folder.ok(&["evaluate", "l", "prices.csv", "--json"]));
+        assert!(found["regression"]["r2"].as_f64().expect("an R2") > 0.98, "{found}");
+    }
 }
 
 /// The TOML file of the documentation, key for key, and an autoencoder of the same arrays.

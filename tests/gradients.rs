@@ -318,6 +318,17 @@ fn huber_models_have_the_gradient_of_their_loss() {
     assert!(error.to_string().contains("delta is 0"), "{error}");
 }
 
+#[test]
+fn models_of_absolute_errors_have_their_gradient() {
+    let inputs = Inputs::Matrix { values: wave(11 * 5), features: 5 };
+    let targets = wave(11 * 2).into_iter().map(|y| 3.0 * y).collect();
+    let dataset = Dataset::new(inputs, Targets::Values { values: targets, width: 2 }, "waves");
+    let layers = vec![dense(6, Activation::Tanh), dense(2, Activation::Sigmoid)];
+    let input = Input::Matrix { features: 5 };
+    let model = Model::new(input, layers, Loss::Mae, 5).expect("a model");
+    check("mae", &model, &dataset.expect("rows"), 1e-3);
+}
+
 /// A data set of pictures `[height, width, channels]` in rows, and two targets each.
 fn pictures(rows: usize, features: usize) -> Dataset {
     let inputs = Inputs::Matrix { values: wave(rows * features), features };

@@ -11,6 +11,7 @@ fn every_loss_takes_the_next_rows_in_the_next_step() {
         (Loss::BinaryCrossentropy, Activation::Sigmoid),
         (Loss::CategoricalCrossentropy, Activation::Softmax),
         (Loss::Mse, Activation::Linear),
+        (Loss::Mae, Activation::Linear),
         (Loss::huber(0.5), Activation::Tanh),
     ] {
         let inputs = Inputs::Matrix { values: values.clone(), features: 3 };

@@ -1,9 +1,9 @@
 //! Losses that are a mean over elements, `[rows, outputs]`, each of one term of a logit z and a target y:
-//! [`super::binary_crossentropy`], [`super::mse`], [`super::huber`]. A loss brings its term, in WGSL
+//! [`super::binary_crossentropy`], [`super::mse`], [`super::mae`], [`super::huber`]. A loss brings its term, in WGSL
 //! (`term(z, y)`, see `shaders/shared/elementwise_loss.wgsl`) and in its reference; the loop over elements, the sums of
 //! each workgroup, the history and the end of the step are one.
 //!
-//! With a weight for each row ([`super::weighted_binary_crossentropy`], [`super::weighted_mse`], [`super::weighted_huber`])
+//! With a weight for each row ([`super::weighted_binary_crossentropy`], [`super::weighted_mse`], [`super::weighted_mae`], [`super::weighted_huber`])
 //! loss and gradient are times the row's; the mean is over the elements as they are counted, whatever their weights
 //! (Keras' `sum_over_batch_size`), and so is the count of right answers.
 

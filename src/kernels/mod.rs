@@ -58,6 +58,7 @@ pub mod huber;
 pub mod layer_norm;
 pub mod layer_norm_gradient_input;
 pub mod layer_norm_gradient_weights;
+pub mod mae;
 pub mod max_pool;
 pub mod max_pool_gradient;
 pub mod mean_pool;
@@ -100,6 +101,7 @@ pub mod upsample_nearest_gradient;
 pub mod weigh_targets;
 pub mod weighted_binary_crossentropy;
 pub mod weighted_huber;
+pub mod weighted_mae;
 pub mod weighted_mse;
 pub mod word_samples;
 
@@ -155,6 +157,7 @@ pub static ALL: &[&Kernel] = &[
     &global_average_pool::KERNEL,
     &global_average_pool_gradient::KERNEL,
     &huber::KERNEL,
+    &mae::KERNEL,
     &layer_norm::KERNEL,
     &layer_norm_gradient_input::KERNEL,
     &layer_norm_gradient_weights::KERNEL,
@@ -198,6 +201,7 @@ pub static ALL: &[&Kernel] = &[
     &weigh_targets::KERNEL,
     &weighted_binary_crossentropy::KERNEL,
     &weighted_huber::KERNEL,
+    &weighted_mae::KERNEL,
     &weighted_mse::KERNEL,
     &word_samples::KERNEL,
 ];

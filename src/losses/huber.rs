@@ -46,6 +46,10 @@ impl Objective for Huber {
         }
     }
 
+    fn is_of_errors(&self) -> bool {
+        true
+    }
+
     fn record(&self, at: &LossAt) -> Option<Dispatch> {
         let LossAt { rows, outputs, groups, .. } = *at;
         let LossAt { state, logits, targets, d_logits, history, .. } = *at;

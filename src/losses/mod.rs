@@ -27,6 +27,11 @@ pub(crate) trait Objective {
         Ok(())
     }
 
+    /// Whether it is a mean of errors, so that regression's figures go with it.
+    fn is_of_errors(&self) -> bool {
+        false
+    }
+
     /// Whether an accuracy goes with it.
     fn has_accuracy(&self) -> bool {
         false
@@ -156,6 +161,7 @@ losses! {
     plain: [
         BinaryCrossentropy: binary_crossentropy,
         CategoricalCrossentropy: categorical_crossentropy,
+        Mae: mae,
         Mse: mse,
         NegativeSampling: negative_sampling,
     ],

@@ -15,6 +15,10 @@ impl Objective for Mse {
         activation != Activation::Softmax
     }
 
+    fn is_of_errors(&self) -> bool {
+        true
+    }
+
     fn record(&self, at: &LossAt) -> Option<Dispatch> {
         let LossAt { rows, outputs, groups, .. } = *at;
         let LossAt { state, logits, targets, d_logits, history, .. } = *at;

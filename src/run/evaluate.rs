@@ -7,7 +7,7 @@ use super::mistakes::{PictureMistake, mistakes as mistakes_of, mistakes_png};
 use crate::backend::Device;
 use crate::data::{Account, Dataset, TextColumns};
 use crate::error::Result;
-use crate::model::{Kind, Loss, Model, Preprocessor};
+use crate::model::{Kind, Model, Preprocessor};
 use crate::report::{ClassificationReport, LabelReport, RegressionReport};
 use crate::train::Metrics;
 
@@ -110,7 +110,8 @@ pub(super) fn evaluate_rows(
         ClassificationReport::new(&truth, &answers, &model.labels)
     });
     let classification = classification.transpose()?;
-    let regression = (model.labels.is_empty() && model.loss() == Loss::Mse).then(|| {
+    let is_of_errors = model.loss().objective().is_of_errors();
+    let regression = (model.labels.is_empty() && is_of_errors).then(|| {
         let decode = |values: &[f32]| match &model.preprocessor {
             Preprocessor::Table(encoder) => encoder.decode_targets(values),
             _ => values.iter().map(|&value| value as f64).collect(),

@@ -1,0 +1,44 @@
+//! Mean absolute error with a weight for each row: see [`super::mae`] and `elementwise_loss.rs`.
+
+#[cfg(feature = "unstable")]
+use super::case::*;
+use super::elementwise_loss::{WeightedElements, elementwise_loss};
+use super::mae::sign;
+use super::{Activation, Real};
+
+elementwise_loss! {
+    name: "weighted_mae",
+    params: {
+        /// [`super::Activation::code`] of the output.
+        activation: u32 = |slot| (slot % 4) as u32,
+    },
+    weights: weights,
+    source: [wgsl!("shared/activation.wgsl"), wgsl!("mae.wgsl")],
+    reference: reference,
+    case: { logits: 3.0, targets: |c, count| c.random(count, 1.0), },
+    benches: [("256 x 784", [256, 784, 1, 0])],
+}
+
+fn reference<T: Real>(
+    p: &Params,
+    state: &mut [u32],
+    logits: &[T],
+    targets: &[T],
+    weights: &[T],
+    d_logits: &mut [T],
+    history: &mut [T],
+) {
+    let size = [p.rows, p.outputs, p.groups];
+    let activation = Activation::from_code(p.activation);
+    WeightedElements { size, state, logits, targets, weights, d_logits, history }.of_terms(
+        1.0,
+        |z, y| {
+            let mut answer = [z];
+            activation.apply_all(&mut answer);
+            let e = answer[0] - y;
+            let mut derivative = [sign(e)];
+            activation.scale_by_derivative(&mut derivative, &answer);
+            (e.abs(), derivative[0], false)
+        },
+    );
+}
