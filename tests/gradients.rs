@@ -329,6 +329,31 @@ fn models_of_absolute_errors_have_their_gradient() {
     check("mae", &model, &dataset.expect("rows"), 1e-3);
 }
 
+/// Pictures of 4 x 3 pixels of two numbers.
+#[test]
+fn models_of_edges_have_the_gradient_of_their_loss() {
+    let inputs = Inputs::Matrix { values: wave(7 * 5), features: 5 };
+    let targets = wave(7 * 24).into_iter().map(|y| 2.0 * y).collect();
+    let dataset = Dataset::new(inputs, Targets::Values { values: targets, width: 24 }, "waves");
+    let dataset = dataset.expect("rows");
+    let input = Input::Matrix { features: 5 };
+    for activation in [Activation::Sigmoid, Activation::Linear] {
+        let layers = vec![dense(6, Activation::Tanh), dense(24, activation)];
+        let model = Model::new(input, layers, Loss::edges(1.5, 4, 2), 5).expect("a model");
+        check("edges", &model, &dataset, 1e-3);
+    }
+    let layers = vec![dense(24, Activation::Linear)];
+    for (loss, says) in [
+        (Loss::edges(-1.0, 4, 2), "weight is -1"),
+        (Loss::edges(f32::NAN, 4, 2), "weight is NaN"),
+        (Loss::edges(1.0, 0, 2), "width is 0"),
+        (Loss::edges(1.0, 4, u32::MAX), "channels is"),
+    ] {
+        let error = Model::new(input, layers.clone(), loss, 5).expect_err("refused");
+        assert!(error.to_string().contains(says), "{error}");
+    }
+}
+
 /// A data set of pictures `[height, width, channels]` in rows, and two targets each.
 fn pictures(rows: usize, features: usize) -> Dataset {
     let inputs = Inputs::Matrix { values: wave(rows * features), features };

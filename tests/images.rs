@@ -579,3 +579,37 @@ fn frames_and_pages_behind_the_first_are_told() {
         );
     }
 }
+
+/// Edges are a part of the loss where they are asked for, with the picture's own size.
+#[test]
+fn edges_of_pictures_have_a_weight_in_the_loss() {
+    let folder = Folder::new();
+    let (pixels, labels) = stripes(8);
+    class_folder(&folder.path("p"), &CLASSES, &pixels, &labels);
+    let train = |more: &str, model: &str| {
+        let line = format!(
+            "train autoencoder p --latent 4 --epochs 3 --device cpu --json -o {model} {more}"
+        );
+        json(&folder.ok(&line.split_whitespace().collect::<Vec<_>>()))
+    };
+    let (plain, edged) = (train("", "m"), train("--edges 2", "e"));
+    let loss = |shown: &serde_json::Value| shown["history"]["loss"][0].as_f64().expect("a loss");
+    assert!(loss(&edged) > loss(&plain), "{edged}");
+    let model = Model::load(folder.path("e")).expect("a model");
+    assert_eq!(model.loss(), wgslearn::Loss::edges(2.0, 8, 1));
+    // Next to nothing weighs nothing.
+    let nothing = train("--edges 0.000000001", "n");
+    assert!((loss(&nothing) - loss(&plain)).abs() < 1e-4 * loss(&plain), "{nothing}");
+    let error = json(&folder.ok(&["reconstruct", "e", "p", "--json"]));
+    assert!(error["mse"].as_f64().expect("an error") < 0.2, "{error}");
+    let refused = |more: &str, says: &[&str]| {
+        let line = format!("train autoencoder p -o x {more}");
+        folder.fails(2, &line.split(' ').collect::<Vec<_>>(), says);
+    };
+    refused("--edges 1 --loss mae", &["edges", "mae"]);
+    refused("--edges -1", &["--edges"]);
+    refused("--loss edges", &["edges"]);
+    folder.write("r.csv", "a,b\n1,2\n2,3\n4,1\n3,3\n5,2\n");
+    let rows = "train autoencoder r.csv --layers 1 --edges 1 -o x";
+    folder.fails(2, &rows.split(' ').collect::<Vec<_>>(), &["no pictures"]);
+}

@@ -270,3 +270,23 @@ fn every_bench_runs_again_and_again() {
         }
     }
 }
+
+/// A software adapter stops loops at a number of turns without a word, so what would make more is refused: by the form that
+/// takes several items an invocation as by that which takes one.
+#[test]
+fn loops_longer_than_a_software_adapter_makes_are_refused() {
+    for (places, software_ends) in [([127, 129], true), ([250, 129], true), ([512, 129], false)] {
+        let [height, width] = places;
+        let checked = Checked::new(&global_average_pool::KERNEL, 3, [height, width, 32, 1]);
+        checked.check().expect("what runs is right");
+        let is_refused = |name: &str| match gpu().prepare_variant(&checked.program, name) {
+            Ok(_) => false,
+            Err(error) => error.to_string().contains("loop iterations"),
+        };
+        let kernel = checked.case.dispatch().kernel;
+        // Where the adapter is a card, all run.
+        let is_software = is_refused("vec4");
+        assert_eq!(is_refused("vec4_software"), is_software && !software_ends);
+        assert!(!kernel.ends_on_software(0, &checked.case.dispatch().params));
+    }
+}

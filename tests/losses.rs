@@ -13,6 +13,7 @@ fn every_loss_takes_the_next_rows_in_the_next_step() {
         (Loss::Mse, Activation::Linear),
         (Loss::Mae, Activation::Linear),
         (Loss::huber(0.5), Activation::Tanh),
+        (Loss::edges(0.5, 2, 1), Activation::Sigmoid),
     ] {
         let inputs = Inputs::Matrix { values: values.clone(), features: 3 };
         let targets = (0..16).map(|i| (i % 3 == 0) as u32 as f32).collect();

@@ -13,7 +13,7 @@ use super::{Real, for_stretches, sum, vectorised};
 elementwise_loss! {
     name: "binary_crossentropy",
     params: {},
-    source: [wgsl!("binary_crossentropy.wgsl")],
+    source: [wgsl!("binary_crossentropy.wgsl"), wgsl!("shared/each_term.wgsl")],
     reference: reference,
     // Large enough to overflow a careless formula.
     case: { logits: 40.0, targets: |c, count| c.classes(count, 2), },

@@ -72,6 +72,8 @@ pub struct Variant {
     pub computes: fn(params: &[u8]) -> bool,
     /// Whether it needs subgroups of exactly eight invocations; all others are portable.
     pub requires_subgroup_8: bool,
+    /// Items that an invocation takes one after the other at most, each with all turns of the kernel's loops.
+    pub items: u64,
 }
 
 /// Turns of loops after which software adapters (lavapipe) leave an invocation's loops behind, with a wrong
@@ -97,8 +99,8 @@ pub struct Kernel {
     pub candidates: fn(params: &[u8], adapter: Adapter) -> &'static [&'static str],
     /// Parameters for which one choice is good, in a word.
     pub size_class: fn(params: &[u8]) -> String,
-    /// Turns of all its loops together that one invocation of a software adapter's form may make, where
-    /// they grow with the parameters and nobody cuts them: such adapters stop at [`MAX_LOOP_ITERATIONS`].
+    /// Turns of all its loops together that one invocation may make for an item ([`Variant::items`]), where they grow with
+    /// the parameters and nobody cuts them: software adapters stop at [`MAX_LOOP_ITERATIONS`].
     pub loop_iterations: fn(params: &[u8]) -> u64,
     /// The CPU reference in single precision: the CPU backend.
     pub reference_f32: fn(params: &[u8], slots: &mut [Slot<'_, f32>]),
@@ -113,6 +115,17 @@ pub struct Kernel {
 }
 
 impl Kernel {
+    /// Turns of all loops that an invocation of a variant may make; a loop is entered once more than it has turns, and
+    /// kernels count those of their long loops alone.
+    pub fn iterations(&self, variant: usize, params: &[u8]) -> u64 {
+        (self.loop_iterations)(params).saturating_mul(self.variants[variant].items)
+    }
+
+    /// Whether a software adapter goes through all turns of a variant's loops.
+    pub fn ends_on_software(&self, variant: usize, params: &[u8]) -> bool {
+        self.iterations(variant, params).saturating_add(64) <= MAX_LOOP_ITERATIONS
+    }
+
     /// What stands in front of every variant's source: `Params` and the bindings, in WGSL.
     pub fn declarations(&self) -> String {
         let wgsl = |element| match element {
@@ -369,7 +382,7 @@ macro_rules! kernel {
         name: $name:literal,
         params: $params:tt,
         bindings: $bindings:tt,
-        variants: [ $($variant:literal: { source: $source:expr, workgroups: $workgroups:expr, $(computes: $computes:expr,)? }),+ $(,)? ],
+        variants: [ $($variant:literal: { source: $source:expr, workgroups: $workgroups:expr, $(computes: $computes:expr,)? $(items: $items:expr,)? }),+ $(,)? ],
         choose: $choose:expr,
         $(loop_iterations: $loop_iterations:expr,)?
         reference: $reference:path,
@@ -392,6 +405,7 @@ macro_rules! kernel {
                     computes(&bytemuck::pod_read_unaligned(bytes))
                 },
                 requires_subgroup_8: false,
+                items: kernel!(@optional 1 $(, $items)?),
             }),+],
             choose: $choose,
             $(loop_iterations: $loop_iterations,)?
@@ -456,10 +470,12 @@ macro_rules! kernel {
                     source: &["alias Item = vec4f;\nconst WIDE: u32 = 4u;\nconst SOFTWARE: bool = false;\n", wgsl!("shared/rows.wgsl"), $($vec4,)? $($source),*],
                     workgroups: |p| $crate::kernels::spread_rows(rows(p), (width(p) / 4).div_ceil(4)),
                     computes: |p| width(p).is_multiple_of(4),
+                    items: 4,
                 },
                 "scalar": {
                     source: &["alias Item = f32;\nconst WIDE: u32 = 1u;\nconst SOFTWARE: bool = false;\n", wgsl!("shared/rows.wgsl"), $($scalar,)? $($source),*],
                     workgroups: |p| $crate::kernels::spread_rows(rows(p), width(p).div_ceil(4)),
+                    items: 4,
                 },
                 "vec4_software": {
                     source: &["alias Item = vec4f;\nconst WIDE: u32 = 4u;\nconst SOFTWARE: bool = true;\n", wgsl!("shared/rows.wgsl"), $($vec4,)? $($source),*],

@@ -16,7 +16,7 @@ elementwise_loss! {
         /// Where the square turns into a line.
         delta: f32 = |_| 0.75,
     },
-    source: [wgsl!("shared/activation.wgsl"), wgsl!("huber.wgsl")],
+    source: [wgsl!("shared/activation.wgsl"), wgsl!("huber.wgsl"), wgsl!("shared/each_term.wgsl")],
     reference: reference,
     case: { logits: 3.0, targets: |c, count| c.random(count, 1.0), },
     benches: [("256 x 1024", [256, 1024, 1, 0])],

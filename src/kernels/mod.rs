@@ -38,6 +38,7 @@ pub mod dense_gradient_input;
 pub mod dense_gradient_weights;
 pub mod dropout;
 pub mod dropout_gradient;
+pub mod edges;
 pub mod embedding_adam;
 pub mod embedding_bag;
 pub mod embedding_gather;
@@ -100,6 +101,7 @@ pub mod upsample_nearest;
 pub mod upsample_nearest_gradient;
 pub mod weigh_targets;
 pub mod weighted_binary_crossentropy;
+pub mod weighted_edges;
 pub mod weighted_huber;
 pub mod weighted_mae;
 pub mod weighted_mse;
@@ -156,6 +158,7 @@ pub static ALL: &[&Kernel] = &[
     &gelu_gradient::KERNEL,
     &global_average_pool::KERNEL,
     &global_average_pool_gradient::KERNEL,
+    &edges::KERNEL,
     &huber::KERNEL,
     &mae::KERNEL,
     &layer_norm::KERNEL,
@@ -200,6 +203,7 @@ pub static ALL: &[&Kernel] = &[
     &upsample_nearest_gradient::KERNEL,
     &weigh_targets::KERNEL,
     &weighted_binary_crossentropy::KERNEL,
+    &weighted_edges::KERNEL,
     &weighted_huber::KERNEL,
     &weighted_mae::KERNEL,
     &weighted_mse::KERNEL,

@@ -227,6 +227,7 @@ pub const fn variant<K: DenseKernel, const ROW: usize>() -> Variant {
         workgroups: Of::<K, ROW>::workgroups,
         computes: Of::<K, ROW>::computes,
         requires_subgroup_8: VARIANTS[ROW].requires_subgroup_8,
+        items: 1,
     }
 }
 

@@ -10,7 +10,7 @@ elementwise_loss! {
     name: "weighted_binary_crossentropy",
     params: {},
     weights: weights,
-    source: [wgsl!("binary_crossentropy.wgsl")],
+    source: [wgsl!("binary_crossentropy.wgsl"), wgsl!("shared/each_term.wgsl")],
     reference: reference,
     case: { logits: 40.0, targets: |c, count| c.classes(count, 2), },
     benches: [("256 x 784", [256, 784, 1, 0])],

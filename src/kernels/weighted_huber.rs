@@ -14,7 +14,7 @@ elementwise_loss! {
         delta: f32 = |_| 0.75,
     },
     weights: weights,
-    source: [wgsl!("shared/activation.wgsl"), wgsl!("huber.wgsl")],
+    source: [wgsl!("shared/activation.wgsl"), wgsl!("huber.wgsl"), wgsl!("shared/each_term.wgsl")],
     reference: reference,
     case: { logits: 3.0, targets: |c, count| c.random(count, 1.0), },
     benches: [("256 x 784", [256, 784, 1, 0])],

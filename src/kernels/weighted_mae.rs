@@ -13,7 +13,7 @@ elementwise_loss! {
         activation: u32 = |slot| (slot % 4) as u32,
     },
     weights: weights,
-    source: [wgsl!("shared/activation.wgsl"), wgsl!("mae.wgsl")],
+    source: [wgsl!("shared/activation.wgsl"), wgsl!("mae.wgsl"), wgsl!("shared/each_term.wgsl")],
     reference: reference,
     case: { logits: 3.0, targets: |c, count| c.random(count, 1.0), },
     benches: [("256 x 784", [256, 784, 1, 0])],

@@ -165,7 +165,7 @@ losses! {
         Mse: mse,
         NegativeSampling: negative_sampling,
     ],
-    with_parameters: [Huber: huber]
+    with_parameters: [Edges: edges, Huber: huber]
 }
 
 impl Loss {

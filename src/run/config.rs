@@ -399,10 +399,11 @@ impl RunConfig {
                 ("pretrained", model.pretrained.is_some()),
                 ("tokens", self.text.tokens.is_some()),
                 ("subwords", self.text.subwords.is_some()),
+                ("edges", self.training.edges.is_some()),
             ];
             if let Some((name, _)) = given.iter().find(|(_, is)| *is) {
                 return Err(Error::usage(format!(
-                    "{name} is given, but the model that is trained on by from has its own layers and weights; leave one of them out"
+                    "{name} is given, but the model that is trained on by from has its own layers, weights and loss; leave one of them out"
                 )));
             }
         }
@@ -416,6 +417,14 @@ impl RunConfig {
             loss.objective()
                 .check()
                 .map_err(|why| Error::usage(format!("the loss {}: {why}", loss.name())))?;
+        }
+        if self.training.edges.is_some()
+            && let Some(loss) = self.training.loss.filter(|loss| *loss != Loss::Mse)
+        {
+            return Err(Error::usage(format!(
+                "edges are given with the loss {}, but they go with mse; leave one of them out",
+                loss.name()
+            )));
         }
         // What the layers do not come from would be ignored.
         let ignored = |reason: &str, given: &[(&str, bool)]| match given.iter().find(|(_, is)| *is)

@@ -318,10 +318,20 @@ settings! {
     training: struct TrainingConfig, GivenTraining {
         /// The loss; the one that goes with the last activation if not given, mse for autoencoders of numbers.
         loss: Option<Loss> = |_| None, Spec {
-            spellings: &[("bce", "binary_crossentropy"), ("softmax", "categorical_crossentropy")],
-            withheld: &["negative_sampling"],
+            spellings: &[
+                ("bce", "binary_crossentropy"),
+                ("softmax", "categorical_crossentropy"),
+                ("l1", "mae"),
+                ("l2", "mse"),
+            ],
+            // Edges are asked for by their weight.
+            withheld: &["negative_sampling", "edges"],
             ..training(MODELS, "loss")
         };
+        /// What the edges of pictures weigh in the loss beside their pixels: the squared error of the differences between
+        /// neighbouring pixels, times this, is added to that of the pixels (mse). None unless given.
+        edges: Option<f64> = |_| None,
+            range(Range::Between(0.0, 1e6), called("WEIGHT", training(&[Autoencoder, Translate], "edges")));
         /// The optimizer. In a file alone or with its numbers: { adam = { learning_rate = 0.001 } }.
         optimizer: Optimizer = |_| Optimizer::default(), training(MODELS, "optimizer");
         /// Lower the learning rate for rows of more than 784 features, by the root of how many times more. True for

@@ -16,7 +16,7 @@ use super::pretrained::Pretrained;
 use super::room::{check_files, check_room};
 use super::setting::RunKind;
 use crate::backend::Device;
-use crate::data::{Account, Dataset, ImageEncoder, Inputs, Targets};
+use crate::data::{Account, Dataset, ImageEncoder, ImageShape, Inputs, Targets};
 use crate::error::{Error, Result};
 use crate::files::write_whole;
 use crate::model::{
@@ -380,7 +380,18 @@ fn build(
         (Some(_), Input::Matrix { .. }) => Loss::Mse,
         _ => Loss::for_activation(activation),
     };
-    let loss = config.training.loss.unwrap_or(default_loss);
+    let loss = match (config.training.edges, &loaded.preprocessor) {
+        (None, _) => config.training.loss.unwrap_or(default_loss),
+        (Some(weight), Preprocessor::Image(encoder)) => {
+            let ImageShape { width, channels, .. } = encoder.output;
+            Loss::edges(weight as f32, width as u32, channels as u32)
+        }
+        (Some(_), _) => {
+            return Err(Error::usage(
+                "edges are given, but the data are no pictures; leave edges out",
+            ));
+        }
+    };
     // Weights, their gradients, what the optimizer keeps beside them and the best weights, before any is drawn; where
     // the device's memory is the machine's, the model's own too.
     let weights = Model::count_parameters(loaded.input(), &layers, loss)?;

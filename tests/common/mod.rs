@@ -75,8 +75,11 @@ impl Checked {
             (variant.computes)(params) && (!variant.requires_subgroup_8 || gpu().has_subgroup_8())
         };
         for variant in kernel.variants.iter().filter(can) {
-            let executor = gpu().prepare_variant(&self.program, variant.name);
-            let mut executor = executor.expect("the shader compiles");
+            let mut executor = match gpu().prepare_variant(&self.program, variant.name) {
+                // What a software adapter would stop in the middle of is refused.
+                Err(error) if error.to_string().contains("loop iterations") => continue,
+                executor => executor.expect("the shader compiles"),
+            };
             let compared = oracle.compare(executor.as_mut()).expect("the case runs");
             self.told(variant.name, &compared.gap)?;
         }

@@ -24,15 +24,19 @@ impl Variants<'_> {
     pub fn choose(&self, dispatch: &Dispatch, offset: u64, name: Option<&str>) -> Result<usize> {
         let gpu = &self.pipelines.gpu;
         let (kernel, adapter) = (dispatch.kernel, gpu.adapter_kind());
-        let iterations = (kernel.loop_iterations)(&dispatch.params);
-        // A loop is entered once more than it has iterations; kernels count those of their long loops alone.
-        if adapter != Adapter::Hardware && iterations + 64 > MAX_LOOP_ITERATIONS {
-            return Err(Error::Device(format!(
-                "{} would make {iterations} loop iterations, and {}, a software adapter, stops at {MAX_LOOP_ITERATIONS} with a \
-                 wrong result; use the device cpu, smaller batches or shorter texts",
-                kernel.name, gpu.info.name,
-            )));
-        }
+        let ends = |variant: usize| {
+            adapter == Adapter::Hardware || kernel.ends_on_software(variant, &dispatch.params)
+        };
+        let checked = |variant: usize| match ends(variant) {
+            true => Ok(variant),
+            false => Err(Error::Device(format!(
+                "{} would make {} loop iterations, and {}, a software adapter, stops at {MAX_LOOP_ITERATIONS} with a wrong \
+                 result; use the device cpu, smaller batches or shorter texts",
+                kernel.name,
+                kernel.iterations(variant, &dispatch.params),
+                gpu.info.name,
+            ))),
+        };
         let requires_subgroup_8 = adapter == Adapter::Software { subgroup_8: true };
         let limit = gpu.limits.max_compute_workgroups_per_dimension;
         let runs = |i: &usize| {
@@ -43,18 +47,19 @@ impl Variants<'_> {
         };
         if let Some(name) = name {
             let named = kernel.variant(name)?;
-            return runs(&named).then_some(named).ok_or_else(|| {
-                let (kernel, adapter) = (kernel.name, &gpu.info.name);
-                Error::Device(format!(
-                    "{kernel} ({name}) does not compute this dispatch on {adapter}"
-                ))
-            });
+            if runs(&named) {
+                return checked(named);
+            }
+            let (kernel, adapter) = (kernel.name, &gpu.info.name);
+            return Err(Error::Device(format!(
+                "{kernel} ({name}) does not compute this dispatch on {adapter}"
+            )));
         }
-        let rule = kernel.variant((kernel.choose)(&dispatch.params, adapter))?;
+        let rule = checked(kernel.variant((kernel.choose)(&dispatch.params, adapter))?)?;
         let candidates = (kernel.candidates)(&dispatch.params, adapter).iter();
         let mut candidates =
             candidates.map(|name| kernel.variant(name)).collect::<Result<Vec<usize>>>()?;
-        candidates.retain(runs);
+        candidates.retain(|candidate| runs(candidate) && ends(*candidate));
         let (timing, clock) = match adapter {
             Adapter::Software { .. } => (Timing::Software, None),
             Adapter::Hardware => {

@@ -1,0 +1,108 @@
+//! Squared error of pictures and of their edges, through the output's activation: loss and gradient in one kernel.
+//!
+//! With p = activation(z), e = p - y, a row being a picture `[height, width, channels]`: an element's loss is
+//! `e^2 + weight ((e' - e)^2 + (e'' - e)^2)`, e' and e'' the errors of the pixels to its right and below, where there are such;
+//! gradient by z `2 (e + weight (the sum of e less its neighbours' errors)) activation'(p) / (rows outputs)`. The second term
+//! is the squared error of the pictures' differences between neighbours: the gradient difference loss of Mathieu, Couprie
+//! and LeCun 2016, with squares and signs.
+
+#[cfg(feature = "unstable")]
+use super::case::*;
+use super::elementwise_loss::elementwise_loss;
+use super::state::{BATCH_SLOT, advance};
+use super::{Activation, Real, for_stretches};
+
+elementwise_loss! {
+    name: "edges",
+    params: {
+        /// [`super::Activation::code`] of the output.
+        activation: u32 = |slot| (slot % 4) as u32,
+        /// Columns of a picture.
+        width: u32 = |slot| 1 + (slot % 5) as u32,
+        /// Numbers of a pixel.
+        channels: u32 = |slot| 1 + (slot % 3) as u32,
+        /// What edges weigh beside pixels.
+        weight: f32 = |_| 0.75,
+    },
+    source: [wgsl!("shared/activation.wgsl"), wgsl!("edges.wgsl")],
+    reference: reference,
+    case: { logits: 3.0, targets: |c, count| c.random(count, 1.0), },
+    benches: [("256 x 1024", [256, 1024, 1, 0])],
+}
+
+/// A picture's size, and what its edges weigh.
+pub(super) struct Picture<T> {
+    pub size: [u32; 3],
+    pub activation: u32,
+    pub width: u32,
+    pub channels: u32,
+    pub weight: T,
+}
+
+impl<T: Real> Picture<T> {
+    /// Loss and gradient; rows times `weights`, where there are some.
+    pub fn losses(
+        &self,
+        state: &mut [u32],
+        [logits, targets]: [&[T]; 2],
+        weights: Option<&[T]>,
+        d_logits: &mut [T],
+        history: &mut [T],
+    ) {
+        let [rows, outputs, groups] = self.size;
+        let (count, outputs) = ((rows * outputs) as usize, outputs as usize);
+        let activation = Activation::from_code(self.activation);
+        let mut answers = logits[..count].to_vec();
+        activation.apply_all(&mut answers);
+        let error = |i: usize| answers[i] - targets[i];
+        let (channels, line) = (self.channels as usize, (self.width * self.channels) as usize);
+        let scale = T::from_f32(2.0) / T::from_usize(count);
+        let history = &mut history[(state[BATCH_SLOT] * groups * 2) as usize..];
+        for_stretches(&mut d_logits[..count], history, groups as usize, |start, d, totals| {
+            let mut total = T::ZERO;
+            for (i, d) in (start..).zip(d) {
+                let (e, place) = (error(i), i % outputs);
+                let column = place % line;
+                let (mut loss, mut pull) = (T::ZERO, T::ZERO);
+                let mut before = |j: usize| {
+                    let step = error(j) - e;
+                    loss += step * step;
+                    pull -= step;
+                };
+                if column + channels < line && place + channels < outputs {
+                    before(i + channels);
+                }
+                if place + line < outputs {
+                    before(i + line);
+                }
+                if column >= channels {
+                    pull += e - error(i - channels);
+                }
+                if place >= line {
+                    pull += e - error(i - line);
+                }
+                let of_row = weights.map_or(T::ONE, |weights| weights[i / outputs]);
+                total += (e * e + self.weight * loss) * of_row;
+                let mut slope = [(e + self.weight * pull) * scale * of_row];
+                activation.scale_by_derivative(&mut slope, &answers[i..=i]);
+                *d = slope[0];
+            }
+            totals.copy_from_slice(&[total, T::ZERO]);
+        });
+        advance(state, rows);
+    }
+}
+
+fn reference<T: Real>(
+    p: &Params,
+    state: &mut [u32],
+    logits: &[T],
+    targets: &[T],
+    d_logits: &mut [T],
+    history: &mut [T],
+) {
+    let &Params { rows, outputs, groups, activation, width, channels, weight } = p;
+    let size = [rows, outputs, groups];
+    let picture = Picture { size, activation, width, channels, weight: T::from_f32(weight) };
+    picture.losses(state, [logits, targets], None, d_logits, history);
+}
