@@ -97,7 +97,42 @@ fn mean<'t>(rows: &[u32], units: usize, row: impl Fn(usize) -> &'t [f32]) -> Vec
     }
     let scale = 1.0 / rows.len().max(1) as f32;
     sum.iter_mut().for_each(|sum| *sum *= scale);
-    sum
+    if sum.iter().all(|value| value.is_finite()) {
+        return sum;
+    }
+    // The sum is larger than single precision reaches; the mean is not.
+    let mut sum = vec![0.0f64; units];
+    for &at in rows {
+        sum.iter_mut().zip(row(at as usize)).for_each(|(sum, &value)| *sum += value as f64);
+    }
+    sum.iter().map(|sum| (sum / rows.len().max(1) as f64) as f32).collect()
+}
+
+/// A vector in the direction of another, of length 1; zeros stay.
+pub(super) fn unit(vector: &[f32]) -> Vec<f32> {
+    let squares = dot(vector, vector);
+    if squares.is_normal() {
+        let scale = 1.0 / squares.sqrt();
+        return vector.iter().map(|value| value * scale).collect();
+    }
+    // So large or so small that single precision has no number for its squares.
+    let most = vector.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+    if most == 0.0 {
+        return vec![0.0; vector.len()];
+    }
+    let scaled: Vec<f32> = vector.iter().map(|value| value / most).collect();
+    let length = dot(&scaled, &scaled).sqrt();
+    scaled.iter().map(|value| value / length).collect()
+}
+
+/// The cosine of the angle between two vectors; none where one of them is zeros.
+pub(super) fn cosine(a: &[f32], b: &[f32]) -> Option<f32> {
+    let product = dot(a, a).sqrt() * dot(b, b).sqrt();
+    if product.is_normal() {
+        return Some(dot(a, b) / product);
+    }
+    let is_zero = |vector: &[f32]| vector.iter().all(|&value| value == 0.0);
+    (!is_zero(a) && !is_zero(b)).then(|| dot(&unit(a), &unit(b)))
 }
 
 /// The words with their vectors of a model.
@@ -148,11 +183,7 @@ impl Lexicon {
 
     /// Their cosines to `to`, by row; none for rows of zeros.
     pub fn cosines<'l>(&'l self, to: &'l [f32]) -> impl Iterator<Item = (usize, f32)> + 'l {
-        let length = dot(to, to).sqrt();
-        self.table.rows().enumerate().filter_map(move |(i, row)| {
-            let product = dot(row, row).sqrt() * length;
-            (product > 0.0).then(|| (i, dot(row, to) / product))
-        })
+        self.table.rows().enumerate().filter_map(move |(i, row)| Some((i, cosine(row, to)?)))
     }
 }
 
@@ -211,4 +242,26 @@ pub(super) fn vectors_of(path: &Path, asked: &[&str]) -> Result<Vec<Vec<f32>>> {
         found.push(table.values[place * table.units..][..table.units].to_vec());
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vectors_of_any_size_have_a_direction() {
+        let (a, b) = ([3.0f32, 4.0, 0.0], [4.0f32, 3.0, 0.0]);
+        for (of_a, of_b) in [(1.0, 1.0), (1e30, 1e30), (1e-30, 1e-30), (1e30, 1e-30), (6e37, 1e-38)]
+        {
+            let (a, b) = (a.map(|value| value * of_a), b.map(|value| value * of_b));
+            let found = cosine(&a, &b).expect("an angle");
+            assert!((found - 0.96).abs() < 1e-6, "{found} of {a:?} and {b:?}");
+            let length: f32 = unit(&a).iter().map(|value| value * value).sum();
+            assert!((length - 1.0).abs() < 1e-6, "{length}");
+        }
+        assert_eq!(cosine(&a, &[0.0; 3]), None);
+        assert_eq!(unit(&[0.0; 3]), [0.0; 3]);
+        let rows = [[3e38f32, 1.0], [3e38, 3.0], [-3e38, 5.0]];
+        assert_eq!(mean(&[0, 1, 2], 2, |row| &rows[row]), [1e38, 3.0]);
+    }
 }

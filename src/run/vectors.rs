@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::documents::{Weighting, documents};
-use super::lexicon::{Asked, Lexicon, table_of, vectors_of};
+use super::lexicon::{Asked, Lexicon, cosine, table_of, unit, vectors_of};
 use super::load::{encode_rows, layout_for};
 use crate::backend::Device;
 use crate::data::{TextColumns, VectorFormat, read_examples, write_word_vectors};
@@ -69,13 +69,6 @@ pub fn neighbours_in(path: &Path, word: &str, count: usize) -> Result<Vec<Neighb
 fn near(lexicon: &Lexicon, count: usize) -> Result<Vec<Neighbour>> {
     let Some(Asked { place, vector }) = lexicon.asked.first() else { return Ok(Vec::new()) };
     Ok(words_near(lexicon, vector, count, place.as_slice()))
-}
-
-/// The vector with length 1; zeros stay.
-fn unit(vector: &[f32]) -> Vec<f32> {
-    let length = dot(vector, vector).sqrt();
-    let scale = if length > 0.0 { 1.0 / length } else { 0.0 };
-    vector.iter().map(|value| value * scale).collect()
 }
 
 /// The words that are to `c` as `b` is to `a`: nearest to b - a + c, of vectors of length 1 (Mikolov et al. 2013,
@@ -315,11 +308,10 @@ pub fn similar(
     let known: Vec<usize> = (0..examples.texts.len()).filter(|&row| words[row] > 0).collect();
     let rows: Vec<f32> =
         known.iter().flat_map(|&row| &codes[row * width..][..width]).copied().collect();
-    let length = dot(asked, asked).sqrt();
-    let cosines = rows.chunks_exact(width.max(1)).enumerate().filter_map(|(i, row)| {
-        let product = dot(row, row).sqrt() * length;
-        (product > 0.0).then(|| (i, dot(row, asked) / product))
-    });
+    let cosines = rows
+        .chunks_exact(width.max(1))
+        .enumerate()
+        .filter_map(|(i, row)| Some((i, cosine(row, asked)?)));
     let found = nearest(cosines, count, &[]);
     let neighbour = |(i, similarity): (usize, f32)| Neighbour {
         text: examples.texts[known[i]].clone(),

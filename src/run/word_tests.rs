@@ -122,8 +122,10 @@ pub fn evaluate_vectors(
     let mut unit = table.values[..kept * table.units].to_vec();
     for row in unit.chunks_exact_mut(table.units) {
         let length = dot(row, row).sqrt();
-        if length > 0.0 {
-            row.iter_mut().for_each(|value| *value /= length);
+        match length.is_normal() {
+            true => row.iter_mut().for_each(|value| *value /= length),
+            // Beyond what single precision has squares of.
+            false => row.copy_from_slice(&super::lexicon::unit(row)),
         }
     }
     let mut places: HashMap<String, usize, FixedState> = HashMap::default();
