@@ -462,12 +462,19 @@ fn pictures_of_any_size_go_through_a_model_that_convolves() {
             .all(|x| part.get_pixel(x, y).0[0].abs_diff(cpu.get_pixel(x + 200, y + 100).0[0]) <= 1)
     });
     assert!(same, "a part that was cut out is another");
+    // One picture may go to one file.
+    folder.ok(&["translate", "m", "part.png", "-o", "one.png", "--device", "cpu"]);
+    assert_eq!(open("one.png"), open("part/part.png"));
+    folder.ok(&["translate", "m", "any", "-o", "all.png", "--device", "cpu"]);
+    assert!(folder.path("all.png").join("b.png").is_file(), "several pictures go to a folder");
     // Nothing that is read is replaced, and a model of one size says what it reads.
     folder.fails(2, &["translate", "m", "any", "-o", "any"], &["any"]);
     folder.fails(2, &["translate", "m", "part.png", "-o", "."], &["part.png"]);
     let dense = "train autoencoder small --dense --epochs 1 --device cpu --quiet -o d";
     folder.ok(&dense.split(' ').collect::<Vec<_>>());
     folder.fails(1, &["translate", "d", "part.png", "-o", "x"], &["160x160", "8x8"]);
+    folder.ok(&["translate", "d", "small/down/0008.png", "-o", "dense.png", "--device", "cpu"]);
+    assert_eq!(open("dense.png").dimensions(), (8, 8));
 }
 
 /// Several files and folders are answered in their order, pictures called by their paths.

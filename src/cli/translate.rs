@@ -15,14 +15,14 @@ use crate::run::{check_outputs, translate, translate_pictures, write_outputs};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   wgslearn translate glasses.safetensors faces/ -o with-glasses/
-  wgslearn translate glasses.safetensors face.png -o with-glasses/
+  wgslearn translate glasses.safetensors face.png -o with-glasses.png
 See `wgslearn reconstruct --targets` for errors and a grid.")]
 pub(super) struct Options {
     /// The model file
     model: PathBuf,
     /// Images: a folder, one picture, an IDX file or a .npy file
     images: PathBuf,
-    /// The folder to write to, or a .npy file
+    /// The folder to write to, a .png file for one picture, or a .npy file
     #[arg(short, long, value_name = "PATH")]
     output: PathBuf,
     #[command(flatten)]

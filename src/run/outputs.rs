@@ -69,6 +69,11 @@ pub fn check_extension(output: &Path, what: &str, extensions: &[&str]) -> Result
     )))
 }
 
+/// Whether an output is one picture, by its name, and no folder of pictures.
+pub(super) fn is_picture(output: &Path) -> bool {
+    output.extension().is_some_and(|e| e.eq_ignore_ascii_case("png")) && !output.is_dir()
+}
+
 /// The files that pictures of these names become in `folder`, `.png` each: refused where two are one, or one is
 /// among `inputs`. Names keep the folders that they are in, and lead to no other.
 ///

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::outputs::picture_files;
+use super::outputs::{is_picture, picture_files};
 use crate::backend::Device;
 use crate::data::{
     Account, Content, ImageOptions, ImageShape, Images, Rows, content, extension, image_png,
@@ -262,7 +262,10 @@ pub fn translate_pictures(
     let (files, names, mut account) = list_pictures(path)?;
     let read: Vec<&Path> =
         inputs.iter().copied().chain(files.iter().map(PathBuf::as_path)).collect();
-    let written = picture_files(output, &names, &read)?;
+    let written = match is_picture(output) && !path.is_dir() {
+        true => vec![output.to_owned()],
+        false => picture_files(output, &names, &read)?,
+    };
     let options = ImageOptions::default();
     let channels = Some(encoder.input.channels);
     let mut others = 0;
