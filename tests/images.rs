@@ -614,7 +614,7 @@ fn edges_of_pictures_have_a_weight_in_the_loss() {
         folder.fails(2, &line.split(' ').collect::<Vec<_>>(), says);
     };
     refused("--edges 1 --loss mae", &["edges", "mae"]);
-    refused("--edges -1", &["--edges"]);
+    refused("--edges -1", &["edges is -1"]);
     refused("--loss edges", &["edges"]);
     folder.write("r.csv", "a,b\n1,2\n2,3\n4,1\n3,3\n5,2\n");
     let rows = "train autoencoder r.csv --layers 1 --edges 1 -o x";
