@@ -180,6 +180,24 @@ pub struct WeightedElements<'a, T> {
 }
 
 impl<T: Real> WeightedElements<'_, T> {
+    /// As [`Elements::of_answers`].
+    pub fn of_answers(
+        self,
+        activation: u32,
+        factor: f32,
+        loss: impl Fn(T, T) -> T + Send + Sync,
+        derivative: impl Fn(T, T) -> T + Send + Sync,
+    ) {
+        let activation = Activation::from_code(activation);
+        self.of_terms(factor, |z, y| {
+            let mut answer = [z];
+            activation.apply_all(&mut answer);
+            let mut slope = [derivative(answer[0], y)];
+            activation.scale_by_derivative(&mut slope, &answer);
+            (loss(answer[0], y), slope[0], false)
+        });
+    }
+
     /// `term(z, y)` is the loss, its derivative by z without `factor`, and whether the answer is right.
     pub fn of_terms(self, factor: f32, term: impl Fn(T, T) -> (T, T, bool) + Send + Sync) {
         let WeightedElements { size: [rows, outputs, groups], state, logits, .. } = self;

@@ -22,6 +22,25 @@ elementwise_loss! {
     benches: [("256 x 1024", [256, 1024, 1, 0])],
 }
 
+#[inline(always)]
+pub(super) fn loss<T: Real>(p: T, y: T, delta: T) -> T {
+    let (e, half) = ((p - y).abs(), T::from_f32(0.5));
+    if e > delta { delta * (e - half * delta) } else { half * e * e }
+}
+
+/// Written so that a NaN stays one.
+#[inline(always)]
+pub(super) fn derivative<T: Real>(p: T, y: T, delta: T) -> T {
+    let e = p - y;
+    if e > delta {
+        delta
+    } else if e < -delta {
+        -delta
+    } else {
+        e
+    }
+}
+
 fn reference<T: Real>(
     p: &Params,
     state: &mut [u32],
@@ -30,27 +49,13 @@ fn reference<T: Real>(
     d_logits: &mut [T],
     history: &mut [T],
 ) {
-    let (delta, half) = (T::from_f32(p.delta), T::from_f32(0.5));
-    let size = [p.rows, p.outputs, p.groups];
+    let (size, delta) = ([p.rows, p.outputs, p.groups], T::from_f32(p.delta));
     Elements { size, state, logits, targets, d_logits, history }.of_answers(
         p.activation,
         1.0,
         #[inline(always)]
-        |p, y| {
-            let e = (p - y).abs();
-            if e > delta { delta * (e - half * delta) } else { half * e * e }
-        },
-        // Written so that a NaN stays one.
+        |p, y| loss(p, y, delta),
         #[inline(always)]
-        |p, y| {
-            let e = p - y;
-            if e > delta {
-                delta
-            } else if e < -delta {
-                -delta
-            } else {
-                e
-            }
-        },
+        |p, y| derivative(p, y, delta),
     );
 }

@@ -19,9 +19,15 @@ elementwise_loss! {
     benches: [("256 x 1024", [256, 1024, 1, 0])],
 }
 
-/// 1 above 0, -1 below; 0 stays, and so does what is no number.
 #[inline(always)]
-pub(super) fn sign<T: Real>(e: T) -> T {
+pub(super) fn loss<T: Real>(p: T, y: T) -> T {
+    (p - y).abs()
+}
+
+/// The error's sign; 0 stays, and so does what is no number.
+#[inline(always)]
+pub(super) fn derivative<T: Real>(p: T, y: T) -> T {
+    let e = p - y;
     if e > T::ZERO {
         T::ONE
     } else if e < T::ZERO {
@@ -43,9 +49,7 @@ fn reference<T: Real>(
     Elements { size, state, logits, targets, d_logits, history }.of_answers(
         p.activation,
         1.0,
-        #[inline(always)]
-        |p, y| (p - y).abs(),
-        #[inline(always)]
-        |p, y| sign(p - y),
+        loss,
+        derivative,
     );
 }

@@ -20,6 +20,17 @@ elementwise_loss! {
     benches: [("256 x 784", [256, 784, 1, 0])],
 }
 
+#[inline(always)]
+pub(super) fn loss<T: Real>(p: T, y: T) -> T {
+    (p - y) * (p - y)
+}
+
+/// Without the factor 2.
+#[inline(always)]
+pub(super) fn derivative<T: Real>(p: T, y: T) -> T {
+    p - y
+}
+
 fn reference<T: Real>(
     p: &Params,
     state: &mut [u32],
@@ -32,9 +43,7 @@ fn reference<T: Real>(
     Elements { size, state, logits, targets, d_logits, history }.of_answers(
         p.activation,
         2.0,
-        #[inline(always)]
-        |p, y| (p - y) * (p - y),
-        #[inline(always)]
-        |p, y| p - y,
+        loss,
+        derivative,
     );
 }

@@ -1,9 +1,10 @@
 //! Huber's loss with a weight for each row: see [`super::huber`] and `elementwise_loss.rs`.
 
+use super::Real;
 #[cfg(feature = "unstable")]
 use super::case::*;
 use super::elementwise_loss::{WeightedElements, elementwise_loss};
-use super::{Activation, Real};
+use super::huber::{derivative, loss};
 
 elementwise_loss! {
     name: "weighted_huber",
@@ -29,25 +30,11 @@ fn reference<T: Real>(
     d_logits: &mut [T],
     history: &mut [T],
 ) {
-    let size = [p.rows, p.outputs, p.groups];
-    let (activation, delta) = (Activation::from_code(p.activation), T::from_f32(p.delta));
-    let half = T::from_f32(0.5);
-    WeightedElements { size, state, logits, targets, weights, d_logits, history }.of_terms(
+    let (size, delta) = ([p.rows, p.outputs, p.groups], T::from_f32(p.delta));
+    WeightedElements { size, state, logits, targets, weights, d_logits, history }.of_answers(
+        p.activation,
         1.0,
-        |z, y| {
-            let mut answer = [z];
-            activation.apply_all(&mut answer);
-            let e = answer[0] - y;
-            let far = e.abs();
-            let loss = if far > delta { delta * (far - half * delta) } else { half * e * e };
-            // Written so that a NaN stays one.
-            let mut derivative = [match () {
-                () if e > delta => delta,
-                () if e < -delta => -delta,
-                () => e,
-            }];
-            activation.scale_by_derivative(&mut derivative, &answer);
-            (loss, derivative[0], false)
-        },
+        |p, y| loss(p, y, delta),
+        |p, y| derivative(p, y, delta),
     );
 }

@@ -1,10 +1,10 @@
 //! Mean absolute error with a weight for each row: see [`super::mae`] and `elementwise_loss.rs`.
 
+use super::Real;
 #[cfg(feature = "unstable")]
 use super::case::*;
 use super::elementwise_loss::{WeightedElements, elementwise_loss};
-use super::mae::sign;
-use super::{Activation, Real};
+use super::mae::{derivative, loss};
 
 elementwise_loss! {
     name: "weighted_mae",
@@ -29,16 +29,10 @@ fn reference<T: Real>(
     history: &mut [T],
 ) {
     let size = [p.rows, p.outputs, p.groups];
-    let activation = Activation::from_code(p.activation);
-    WeightedElements { size, state, logits, targets, weights, d_logits, history }.of_terms(
+    WeightedElements { size, state, logits, targets, weights, d_logits, history }.of_answers(
+        p.activation,
         1.0,
-        |z, y| {
-            let mut answer = [z];
-            activation.apply_all(&mut answer);
-            let e = answer[0] - y;
-            let mut derivative = [sign(e)];
-            activation.scale_by_derivative(&mut derivative, &answer);
-            (e.abs(), derivative[0], false)
-        },
+        loss,
+        derivative,
     );
 }

@@ -1,9 +1,10 @@
 //! Mean squared error with a weight for each row: see [`super::mse`] and `elementwise_loss.rs`.
 
+use super::Real;
 #[cfg(feature = "unstable")]
 use super::case::*;
 use super::elementwise_loss::{WeightedElements, elementwise_loss};
-use super::{Activation, Real};
+use super::mse::{derivative, loss};
 
 elementwise_loss! {
     name: "weighted_mse",
@@ -28,16 +29,10 @@ fn reference<T: Real>(
     history: &mut [T],
 ) {
     let size = [p.rows, p.outputs, p.groups];
-    let activation = Activation::from_code(p.activation);
-    WeightedElements { size, state, logits, targets, weights, d_logits, history }.of_terms(
+    WeightedElements { size, state, logits, targets, weights, d_logits, history }.of_answers(
+        p.activation,
         2.0,
-        |z, y| {
-            let mut answer = [z];
-            activation.apply_all(&mut answer);
-            let e = answer[0] - y;
-            let mut derivative = [e];
-            activation.scale_by_derivative(&mut derivative, &answer);
-            (e * e, derivative[0], false)
-        },
+        loss,
+        derivative,
     );
 }

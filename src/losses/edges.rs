@@ -39,8 +39,9 @@ impl Objective for Edges {
         "edges"
     }
 
-    fn goes_with(&self, activation: Activation) -> bool {
-        activation != Activation::Softmax
+    of_errors! {
+        edges, weighted_edges,
+        loss: { weight: loss.weight, width: loss.width, channels: loss.channels }
     }
 
     fn check(&self) -> Result<(), String> {
@@ -54,25 +55,5 @@ impl Objective for Edges {
             }
         }
         Ok(())
-    }
-
-    fn is_of_errors(&self) -> bool {
-        true
-    }
-
-    fn record(&self, at: &LossAt) -> Option<Dispatch> {
-        let LossAt { rows, outputs, groups, .. } = *at;
-        let LossAt { state, logits, targets, d_logits, history, .. } = *at;
-        let (activation, Edges { weight, width, channels }) = (at.activation.code(), *self);
-        if let Some(weights) = at.weights {
-            return Some(weighted_edges::dispatch(
-                weighted_edges::Params { rows, outputs, groups, activation, width, channels, weight },
-                weighted_edges::Bindings { state, logits, targets, weights, d_logits, history },
-            ));
-        }
-        Some(edges::dispatch(
-            edges::Params { rows, outputs, groups, activation, width, channels, weight },
-            edges::Bindings { state, logits, targets, d_logits, history },
-        ))
     }
 }

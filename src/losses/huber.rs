@@ -35,34 +35,12 @@ impl Objective for Huber {
         "huber"
     }
 
-    fn goes_with(&self, activation: Activation) -> bool {
-        activation != Activation::Softmax
-    }
+    of_errors! { huber, weighted_huber, loss: { delta: loss.delta } }
 
     fn check(&self) -> Result<(), String> {
         match self.delta > 0.0 && self.delta.is_finite() {
             true => Ok(()),
             false => Err(format!("delta is {}, but must be above 0", self.delta)),
         }
-    }
-
-    fn is_of_errors(&self) -> bool {
-        true
-    }
-
-    fn record(&self, at: &LossAt) -> Option<Dispatch> {
-        let LossAt { rows, outputs, groups, .. } = *at;
-        let LossAt { state, logits, targets, d_logits, history, .. } = *at;
-        let (activation, delta) = (at.activation.code(), self.delta);
-        if let Some(weights) = at.weights {
-            return Some(weighted_huber::dispatch(
-                weighted_huber::Params { rows, outputs, groups, activation, delta },
-                weighted_huber::Bindings { state, logits, targets, weights, d_logits, history },
-            ));
-        }
-        Some(huber::dispatch(
-            huber::Params { rows, outputs, groups, activation, delta },
-            huber::Bindings { state, logits, targets, d_logits, history },
-        ))
     }
 }

@@ -12,27 +12,5 @@ impl Objective for Mae {
         "mae"
     }
 
-    fn goes_with(&self, activation: Activation) -> bool {
-        activation != Activation::Softmax
-    }
-
-    fn is_of_errors(&self) -> bool {
-        true
-    }
-
-    fn record(&self, at: &LossAt) -> Option<Dispatch> {
-        let LossAt { rows, outputs, groups, .. } = *at;
-        let LossAt { state, logits, targets, d_logits, history, .. } = *at;
-        let activation = at.activation.code();
-        if let Some(weights) = at.weights {
-            return Some(weighted_mae::dispatch(
-                weighted_mae::Params { rows, outputs, groups, activation },
-                weighted_mae::Bindings { state, logits, targets, weights, d_logits, history },
-            ));
-        }
-        Some(mae::dispatch(
-            mae::Params { rows, outputs, groups, activation },
-            mae::Bindings { state, logits, targets, d_logits, history },
-        ))
-    }
+    of_errors! { mae, weighted_mae }
 }

@@ -117,6 +117,39 @@ pub(crate) struct LossAt {
     pub history: Span,
 }
 
+/// What the losses of errors of answers say alike, within `impl Objective`: they go with any activation but softmax, and their
+/// two kernels, without weights and with, have the parameters `$field` beside the batch's, of the loss `$loss`.
+macro_rules! of_errors {
+    ($kernel:ident, $weighted:ident $(, $loss:ident: { $($field:ident: $value:expr),+ $(,)? })?) => {
+        fn goes_with(&self, activation: Activation) -> bool {
+            activation != Activation::Softmax
+        }
+
+        fn is_of_errors(&self) -> bool {
+            true
+        }
+
+        fn record(&self, at: &LossAt) -> Option<Dispatch> {
+            let LossAt { rows, outputs, groups, state, logits, targets, d_logits, history, .. } = *at;
+            let activation = at.activation.code();
+            $(
+                let $loss = self;
+                $(let $field = $value;)+
+            )?
+            if let Some(weights) = at.weights {
+                return Some($weighted::dispatch(
+                    $weighted::Params { rows, outputs, groups, activation $($(, $field)+)? },
+                    $weighted::Bindings { state, logits, targets, weights, d_logits, history },
+                ));
+            }
+            Some($kernel::dispatch(
+                $kernel::Params { rows, outputs, groups, activation $($(, $field)+)? },
+                $kernel::Bindings { state, logits, targets, d_logits, history },
+            ))
+        }
+    };
+}
+
 /// Declares the list of losses: one module and one variant each.
 macro_rules! losses {
     (plain: [$($name:ident: $module:ident),* $(,)?], with_parameters: [$($own:ident: $own_module:ident),* $(,)?]) => {
