@@ -168,6 +168,11 @@ pub fn read_picture_files(
     Ok(Images { account: Account { read: files.len(), warnings, ..Account::default() }, ..images })
 }
 
+/// Whether a path is of files of pictures: a folder or one picture, no IDX file or array.
+pub(crate) fn holds_picture_files(path: &Path) -> bool {
+    path.is_dir() || content(path) == Content::Images && !is_idx(path)
+}
+
 /// The pictures of a folder with the folders within, or one picture: files, their names, and what became of the others.
 ///
 /// # Errors

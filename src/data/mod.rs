@@ -28,7 +28,7 @@ pub use images::{
     Idx, ImageEncoder, ImageOptions, ImageShape, Images, read_class_folder, read_idx, read_images,
     read_images_with, read_picture_files,
 };
-pub(crate) use images::{is_idx, list_pictures};
+pub(crate) use images::{holds_picture_files, is_idx, list_pictures};
 pub use npy::{Array, array_names, npy_bytes, read_array, read_npy};
 #[cfg(feature = "pictures")]
 pub use pictures::image_thumbnail;

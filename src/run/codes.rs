@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use super::load::{NamedRows, labels_beside, read_rows, read_targets, read_texts};
-use super::outputs::{check_output, is_picture, picture_files};
+use super::outputs::{check_output, picture_files, write_picture};
 use crate::backend::Device;
 use crate::data::{
     Account, ByteSource, Content, ImageEncoder, ImageShape, Inputs, TableColumns, TableEncoder,
-    column_names_of, content, extension, image_png, npy_bytes, numbers_as_words, read_columns_of,
-    read_idx, read_npy,
+    column_names_of, content, extension, npy_bytes, numbers_as_words, read_columns_of, read_idx,
+    read_npy,
 };
 use crate::error::{Error, Result};
 use crate::files::write_whole;
@@ -286,16 +286,9 @@ fn write_images(shape: ImageShape, images: &Codes, folder: &Path, inputs: &[&Pat
     let numbered = || (0..images.rows()).map(|row| format!("{row:06}.png")).collect();
     let names: Vec<String> =
         if images.names.is_empty() { numbered() } else { images.names.clone() };
-    if images.rows() == 1 && is_picture(folder) {
-        return write_whole(folder, &image_png(shape, &images.values)?);
-    }
     let files = picture_files(folder, &names, &read)?;
-    std::fs::create_dir_all(folder).map_err(|e| Error::file("create", folder, e))?;
     for (file, values) in files.iter().zip(images.values.chunks_exact(images.width)) {
-        if let Some(folder) = file.parent() {
-            std::fs::create_dir_all(folder).map_err(|e| Error::file("create", folder, e))?;
-        }
-        write_whole(file, &image_png(shape, values)?)?;
+        write_picture(file, shape, values)?;
     }
     Ok(())
 }

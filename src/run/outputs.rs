@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use crate::data::{ImageShape, image_png};
 use crate::error::{Error, Result};
 use crate::files;
 
@@ -70,8 +71,19 @@ pub fn check_extension(output: &Path, what: &str, extensions: &[&str]) -> Result
 }
 
 /// Whether an output is one picture, by its name, and no folder of pictures.
-pub(super) fn is_picture(output: &Path) -> bool {
+fn is_picture(output: &Path) -> bool {
     output.extension().is_some_and(|e| e.eq_ignore_ascii_case("png")) && !output.is_dir()
+}
+
+/// Writes a picture, and makes the folders that it lies in.
+///
+/// # Errors
+/// [`Error::File`].
+pub(super) fn write_picture(file: &Path, shape: ImageShape, values: &[f32]) -> Result<()> {
+    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|e| Error::file("create", folder, e))?;
+    }
+    files::write_whole(file, &image_png(shape, values)?)
 }
 
 /// The files that pictures of these names become in `folder`, `.png` each: refused where two are one, or one is
@@ -80,6 +92,11 @@ pub(super) fn is_picture(output: &Path) -> bool {
 /// # Errors
 /// [`Error::Usage`] names both.
 pub fn picture_files(folder: &Path, names: &[String], inputs: &[&Path]) -> Result<Vec<PathBuf>> {
+    // One picture may go to one file.
+    if names.len() == 1 && is_picture(folder) {
+        check_output(folder, inputs)?;
+        return Ok(vec![folder.to_owned()]);
+    }
     let mut files = Vec::with_capacity(names.len());
     // Names that differ by the case of letters alone are one file on many systems.
     let mut seen: HashMap<String, &String> = HashMap::new();

@@ -7,7 +7,7 @@ use super::load::texts::{cut_texts, unknown_rows};
 use super::load::{NamedRows, read_named_pictures, read_rows_as};
 use crate::backend::Device;
 use crate::data::{
-    Account, Content, Inputs, NAMED, TextColumns, content, is_idx, list_pictures, read_examples,
+    Account, Inputs, NAMED, TextColumns, holds_picture_files, list_pictures, read_examples,
     unknown_categories,
 };
 use crate::error::{Error, Result};
@@ -354,10 +354,8 @@ pub fn predict_files(
 ) -> Result<Vec<Account>> {
     let mut predictor = LinePredictor::with_options(model, device, options)?;
     let mut accounts = Vec::with_capacity(paths.len());
-    let is_picture =
-        |path: &PathBuf| path.is_dir() || content(path) == Content::Images && !is_idx(path);
     if let (Preprocessor::Image(encoder), true) = (&model.preprocessor, paths.len() > 1)
-        && paths.iter().all(is_picture)
+        && paths.iter().all(|path| holds_picture_files(path))
     {
         let (mut files, mut names) = (Vec::new(), Vec::new());
         for path in paths {

@@ -9,14 +9,13 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::outputs::{is_picture, picture_files};
+use super::outputs::{picture_files, write_picture};
 use crate::backend::Device;
 use crate::data::{
-    Account, Content, ImageOptions, ImageShape, Images, Rows, content, extension, image_png,
-    is_idx, list_pictures, read_picture_files,
+    Account, ImageOptions, ImageShape, Images, Rows, extension, holds_picture_files, list_pictures,
+    read_picture_files,
 };
 use crate::error::{Error, Result};
-use crate::files::write_whole;
 use crate::layers::reach::Field;
 use crate::model::{Model, Preprocessor};
 use crate::train::Predictor;
@@ -137,16 +136,6 @@ impl<'m> AnySize<'m> {
         takes([along(0)?, along(1)?])
     }
 
-    /// How many pixels the model gives for one, along each axis.
-    fn scale(&self, model: &Model) -> [usize; 2] {
-        match &model.preprocessor {
-            Preprocessor::Image(of) => {
-                [of.output.height / of.input.height.max(1), of.output.width / of.input.width.max(1)]
-            }
-            _ => [1, 1],
-        }
-    }
-
     /// What the model gives for pictures of one size.
     fn run(&self, pictures: &[Picture], device: &Device) -> Result<Vec<Picture>> {
         let Some(first) = pictures.first() else { return Ok(Vec::new()) };
@@ -163,7 +152,7 @@ impl<'m> AnySize<'m> {
             let all = |side: usize| vec![Tile { from: 0, kept: 0..side }];
             (model, whole.map(all))
         });
-        self.through(pictures, &model, &axes, device)
+        Self::through(pictures, &model, &axes, device)
     }
 
     /// The model of a tile, and the tiles along both axes, of pictures of these sides; none where the model reads all of a
@@ -184,7 +173,6 @@ impl<'m> AnySize<'m> {
 
     /// Puts pictures through a model by tiles, and what it gives together.
     fn through(
-        &self,
         pictures: &[Picture],
         model: &Model,
         [rows, columns]: &[Vec<Tile>; 2],
@@ -193,7 +181,8 @@ impl<'m> AnySize<'m> {
         let Preprocessor::Image(of) = &model.preprocessor else {
             return Err(Error::Model("the model gives no pictures".into()));
         };
-        let (read, given, scale) = (of.input, of.output, self.scale(model));
+        let (read, given) = (of.input, of.output);
+        let scale = [given.height / read.height.max(1), given.width / read.width.max(1)];
         let mut predictor = Predictor::new(model, device)?;
         let places: Vec<(usize, &Tile, &Tile)> = (0..pictures.len())
             .flat_map(|i| rows.iter().map(move |row| (i, row)))
@@ -253,19 +242,15 @@ pub fn translate_pictures(
     device: &Device,
 ) -> Result<Option<(usize, Account)>> {
     let Preprocessor::Image(encoder) = &model.preprocessor else { return Ok(None) };
-    let is_pictures = path.is_dir() || content(path) == Content::Images && !is_idx(path);
     let is_array = matches!(extension(output).as_str(), "npy" | "csv");
-    if encoder.resize || !model.labels.is_empty() || !is_pictures || is_array {
+    if encoder.resize || !model.labels.is_empty() || !holds_picture_files(path) || is_array {
         return Ok(None);
     }
     let Some(any) = AnySize::of(model, SIZES) else { return Ok(None) };
     let (files, names, mut account) = list_pictures(path)?;
     let read: Vec<&Path> =
         inputs.iter().copied().chain(files.iter().map(PathBuf::as_path)).collect();
-    let written = match is_picture(output) && !path.is_dir() {
-        true => vec![output.to_owned()],
-        false => picture_files(output, &names, &read)?,
-    };
+    let written = picture_files(output, &names, &read)?;
     let options = ImageOptions::default();
     let channels = Some(encoder.input.channels);
     let mut others = 0;
@@ -284,11 +269,7 @@ pub fn translate_pictures(
         for pictures in pictures.chunk_by(|a, b| a.shape == b.shape) {
             for picture in any.run(pictures, device)? {
                 let Some(file) = written.next() else { break };
-                if let Some(folder) = file.parent() {
-                    std::fs::create_dir_all(folder)
-                        .map_err(|e| Error::file("create", folder, e))?;
-                }
-                write_whole(file, &image_png(picture.shape, &picture.values)?)?;
+                write_picture(file, picture.shape, &picture.values)?;
             }
         }
     }

@@ -1,8 +1,8 @@
 //! The GPU backend: runs a program on a wgpu adapter.
 //!
-//! `adapter` finds and opens one and watches whether it was lost, `waiter` waits for it; `pipelines` compiles kernels' variants, once each;
-//! `variants` says which variant each dispatch takes; `submission` packs steps into submissions; `transfer` reads
-//! buffers back; `clock` has the device's own times; `executor` is a prepared program, and uses all of them.
+//! `adapter` finds and opens one and watches whether it was lost, `waiter` waits for it; `pipelines` compiles kernels'
+//! variants, once each; `variants` says which variant each dispatch takes; `submission` packs steps into submissions;
+//! `transfer` reads buffers back; `clock` has the device's own times; `executor` is a prepared program, and uses all of them.
 
 mod adapter;
 mod clock;

@@ -319,7 +319,8 @@ impl FasttextFile {
     }
 }
 
-/// A model as fastText writes it: words with how often training had them (none where that is not known: once), `inputs` are `[words + bucket, dim]`, `outputs` `[labels or words, dim]`.
+/// A model as fastText writes it: words with how often training had them (none where that is not known: once), `inputs` are
+/// `[words + bucket, dim]`, `outputs` `[labels or words, dim]`.
 pub(crate) fn fasttext_bytes(
     arguments: &FasttextArguments,
     (words, counts): (&[String], &[u64]),

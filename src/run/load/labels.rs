@@ -82,7 +82,7 @@ fn key(label: &str) -> &str {
 
 /// Warns of labels that a person would take for one: they differ in case, in white space within, or in characters that are
 /// not seen.
-pub(super) fn warn_of_twins(labels: &[String], account: &mut Account) {
+fn warn_of_twins(labels: &[String], account: &mut Account) {
     // Joiners, marks of direction and of byte order, soft hyphens.
     let is_unseen = |c: char| {
         c.is_control()
@@ -130,6 +130,7 @@ pub(super) fn classes(
     places: Places<'_>,
     data: &DataConfig,
     known: Option<&[String]>,
+    account: &mut Account,
 ) -> Result<Vec<String>> {
     // By key: the shortest spelling, rows, the first row.
     let mut seen: BTreeMap<&str, (&str, usize, usize)> = BTreeMap::new();
@@ -168,10 +169,12 @@ pub(super) fn classes(
             ),
         ));
     }
-    Ok(match known {
+    let labels = match known {
         Some(known) => known.to_vec(),
         None => sorted_labels(seen.values().map(|(spelling, _, _)| *spelling)),
-    })
+    };
+    warn_of_twins(&labels, account);
+    Ok(labels)
 }
 
 /// The class that a label is, in any spelling of its number.
@@ -309,11 +312,12 @@ mod tests {
         let settings = crate::run::Settings::new(crate::run::RunKind::Text, "t.csv");
         let data = settings.resolve().expect("a run").data;
         let lines = Places::Lines(&lines);
-        let known = classes(Path::new("t"), &labels, lines, &data, None).expect("classes");
+        let mut account = Account::default();
+        let known = classes(Path::new("t"), &labels, lines, &data, None, &mut account);
+        let known = known.expect("classes");
         assert_eq!(known, ["-2.5", "0", "1", "10"]);
         let numbers = class_targets(Path::new("t"), &labels, lines, &known).expect("numbers");
         assert_eq!(numbers, [2.0, 2.0, 1.0, 0.0, 0.0, 1.0, 3.0, 3.0]);
-        let mut account = Account::default();
         warn_of_twins(&["a b", "c", "A  B", "d"].map(str::to_owned), &mut account);
         assert!(account.warnings[0].contains(r#""a b" and "A  B" differ"#), "{account:?}");
         warn_of_twins(&["pos", "neg", "pos\u{200b}"].map(str::to_owned), &mut account);

@@ -272,11 +272,7 @@ pub(super) fn read_rows_as(
             named_texts(encoder, Layout::Padded, &examples, path)
         }
         Preprocessor::Image(encoder) => {
-            let mut rows = Rows::read(path, &Reading::of(encoder))?;
-            check_image(&rows, encoder.input, path)?;
-            let (names, divisor) = (std::mem::take(&mut rows.names), rows.divisor);
-            let account = rows.account.clone();
-            Ok(NamedRows { divisor, account, ..named(rows.inputs(), names)? })
+            named_images(encoder, Rows::read(path, &Reading::of(encoder))?, path)
         }
         Preprocessor::Table(encoder) if content(path) == Content::Array => {
             let rows = Rows::read(path, &Reading::default())?;
@@ -310,9 +306,14 @@ pub(super) fn read_named_pictures(
     let Reading { options, channels, .. } = Reading::of(encoder);
     let rows = Rows::from(read_picture_files(files, &options, channels)?);
     let path = files.first().map_or(Path::new(""), PathBuf::as_path);
+    named_images(encoder, Rows { names, ..rows }, path)
+}
+
+/// Images that a model reads, checked to be of its size.
+fn named_images(encoder: &ImageEncoder, mut rows: Rows, path: &Path) -> Result<NamedRows> {
     check_image(&rows, encoder.input, path)?;
-    let (account, divisor) = (rows.account.clone(), rows.divisor);
-    let (texts, unknown) = (Vec::new(), Vec::new());
+    let (names, divisor) = (std::mem::take(&mut rows.names), rows.divisor);
+    let (account, texts, unknown) = (rows.account.clone(), Vec::new(), Vec::new());
     NamedRows { inputs: rows.inputs(), names, texts, unknown, divisor, account }.checked(path)
 }
 

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::labels::{Places, class_targets, class_task, classes, warn_of_twins};
+use super::labels::{Places, class_targets, class_task, classes};
 use super::matrices::{Reading, Rows, check_image};
 use super::split::Split;
 use super::{Given, Loaded, Tested};
@@ -375,9 +375,9 @@ pub(super) fn load_pictures(config: &RunConfig, given: Given) -> Result<Loaded> 
     if let Some(Preprocessor::Image(encoder)) = given.preprocessor() {
         check_image(&pictures.rows, encoder.input, &data.train)?;
     }
-    let labels = classes(&data.train, &pictures.labels, pictures.places(), data, given.labels())?;
     let mut account = pictures.rows.account.clone();
-    warn_of_twins(&labels, &mut account);
+    let (places, known) = (pictures.places(), given.labels());
+    let labels = classes(&data.train, &pictures.labels, places, data, known, &mut account)?;
     let class_of_row = pictures.class_targets(&labels)?;
     let split = Split::draw(config, class_of_row.len(), Some(&class_of_row), &mut account)?;
     let divisor = pictures.rows.divisor;

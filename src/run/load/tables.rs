@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::labels::{Places, class_targets, class_task, classes, warn_of_twins};
+use super::labels::{Places, class_targets, class_task, classes};
 use super::split::{Fold, Split};
 use super::weights::weigh;
 use super::{Given, Loaded, Task};
@@ -66,11 +66,9 @@ pub(super) fn load_table(
     };
     let (labels, class_of_row) = match task {
         Some(TableTask::Classes) => {
-            let labels =
-                classes(path, &table.targets, Places::Lines(&table.lines), data, known_labels)?;
-            warn_of_twins(&labels, &mut account);
-            let classes =
-                class_targets(path, &table.targets, Places::Lines(&table.lines), &labels)?;
+            let places = Places::Lines(&table.lines);
+            let labels = classes(path, &table.targets, places, data, known_labels, &mut account)?;
+            let classes = class_targets(path, &table.targets, places, &labels)?;
             (labels, Some(classes))
         }
         _ => (Vec::new(), None),

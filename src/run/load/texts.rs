@@ -3,9 +3,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use super::labels::{
-    Places, class_targets, class_task, classes, set_labels, set_targets, warn_of_twins,
-};
+use super::labels::{Places, class_targets, class_task, classes, set_labels, set_targets};
 use super::split::{Fold, Split};
 use super::weights::weigh;
 use super::{Given, Loaded, Task};
@@ -104,9 +102,7 @@ pub(super) fn load_texts(
         (true, ..) => Vec::new(),
         (false, false, known) => {
             let places = Places::Lines(&examples.lines);
-            let labels = classes(path, &examples.labels, places, data, known)?;
-            warn_of_twins(&labels, &mut account);
-            labels
+            classes(path, &examples.labels, places, data, known, &mut account)?
         }
         (false, true, Some(known)) => known.to_vec(),
         (false, true, None) => set_labels(path, &examples.label_sets, &mut account)?,
