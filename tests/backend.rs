@@ -118,11 +118,7 @@ fn devices_refuse_programs_that_are_not_sound() {
         let mut program = sound.clone();
         refused(program.add_routine("added", vec![dispatch.clone()]), &["added", "fill"]);
         // The lists are open: what gets in without `add_routine` is refused by the device.
-        program.routines.push(Routine {
-            name: "pushed".into(),
-            dispatches: vec![dispatch],
-            is_short: false,
-        });
+        program.routines.push(Routine { name: "pushed".into(), dispatches: vec![dispatch] });
         program
     };
     let span = |offset, len| filled(Span { offset, len, ..values });

@@ -2,7 +2,6 @@
 
 use std::marker::PhantomData;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::memory::{Memory, Part};
@@ -10,47 +9,6 @@ use super::{Executor, Timing, median};
 use crate::error::{DeviceFault, Error, Result};
 use crate::kernels::{Access, Element, Real, Slot, Span};
 use crate::program::{MAX_BINDINGS, Program, RoutineId, Run};
-
-/// Runs `work` in rayon's pool, from where its threads are called at once, and keeps them awake
-/// meanwhile: a thread that has gone to sleep takes longer to wake than a small product takes. The work
-/// of a program of few `bytes` runs here, and never starts the pool.
-fn in_the_pool(bytes: u64, work: impl FnOnce() + Send) {
-    if bytes <= SMALL {
-        return work();
-    }
-    /// Threads that are kept awake at most.
-    const AWAKE: usize = 16;
-    /// Looks for work before the processor is left to others.
-    const LOOKS: u32 = 200;
-    /// Set when the work is done, or has panicked.
-    struct Done<'a>(&'a AtomicBool);
-    impl Drop for Done<'_> {
-        fn drop(&mut self) {
-            self.0.store(true, Ordering::Release);
-        }
-    }
-    let done = AtomicBool::new(false);
-    rayon::scope(|scope| {
-        let threads = rayon::current_num_threads();
-        for _ in 1..if threads <= AWAKE { threads } else { 1 } {
-            scope.spawn(|_| {
-                let mut looks = 0;
-                while !done.load(Ordering::Acquire) {
-                    if rayon::yield_now() == Some(rayon::Yield::Executed) {
-                        looks = 0;
-                    } else if looks < LOOKS {
-                        looks += 1;
-                        (0..20).for_each(|_| std::hint::spin_loop());
-                    } else {
-                        std::thread::yield_now();
-                    }
-                }
-            });
-        }
-        let _done = Done(&done);
-        work();
-    });
-}
 
 /// A program with its buffers in the process's memory. The trainer takes `CpuExecutor<f32>`;
 /// `CpuExecutor<f64>` runs the same program in double precision.
@@ -60,9 +18,6 @@ pub struct CpuExecutor<T = f32> {
     memory: Memory,
     precision: PhantomData<T>,
 }
-
-/// Bytes of a program's buffers up to which no loop of it pays for threads.
-const SMALL: u64 = 1 << 18;
 
 impl<T: Real> CpuExecutor<T> {
     /// Makes the buffers.
@@ -169,19 +124,10 @@ impl<T: Real> Executor for CpuExecutor<T> {
 
     fn run(&mut self, runs: &[Run]) -> Result<()> {
         runs.iter().try_for_each(|run| self.program.check_run(run.routine))?;
-        let bytes = self.program.bytes();
-        let is_short = |run: &Run| self.program.routines[run.routine.0].is_short;
-        let are_short = runs.iter().all(|run| run.times == 1 && is_short(run));
-        let mut work = || {
-            for run in runs {
-                for _ in 0..run.times {
-                    self.step(run.routine.0, |_| {});
-                }
+        for run in runs {
+            for _ in 0..run.times {
+                self.step(run.routine.0, |_| {});
             }
-        };
-        match are_short {
-            true => work(),
-            false => in_the_pool(bytes, work),
         }
         Ok(())
     }
@@ -194,21 +140,17 @@ impl<T: Real> Executor for CpuExecutor<T> {
 
     fn profile(&mut self, routine: RoutineId, times: usize) -> Result<Vec<Timing>> {
         self.program.check_run(routine)?;
-        let bytes = self.program.bytes();
         let kernels = self.program.routines[routine.0].dispatches.iter().map(|d| d.kernel);
         let kernels: Vec<_> = kernels.collect();
         let mut seconds = vec![Vec::with_capacity(times); kernels.len()];
-        let work = || {
-            for _ in 0..times {
-                let mut last = Instant::now();
-                self.step(routine.0, |i| {
-                    let now = Instant::now();
-                    seconds[i].push((now - last).as_secs_f64());
-                    last = now;
-                });
-            }
-        };
-        in_the_pool(bytes, work);
+        for _ in 0..times {
+            let mut last = Instant::now();
+            self.step(routine.0, |i| {
+                let now = Instant::now();
+                seconds[i].push((now - last).as_secs_f64());
+                last = now;
+            });
+        }
         let timing = |(kernel, seconds): (&&crate::kernels::Kernel, _)| Timing {
             kernel: kernel.name,
             variant: "reference",

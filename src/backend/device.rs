@@ -268,7 +268,7 @@ impl Device {
         match &self.inner {
             Inner::Gpu(shared) => shared.pipelines().gpu.name(),
             Inner::Cpu => {
-                let (threads, form) = (rayon::current_num_threads(), simd::form().name());
+                let (threads, form) = (crate::kernels::team::threads(), simd::form().name());
                 format!("CPU backend, {threads} threads, {form}")
             }
         }

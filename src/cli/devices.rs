@@ -46,7 +46,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
             binding,
         ]);
     }
-    let threads = format!("{} threads", rayon::current_num_threads());
+    let threads = format!("{} threads", crate::kernels::team::threads());
     table.add_row(["cpu", "CPU backend", "none", "cpu", &threads, ""]);
     print(table)?;
     if !adapters.iter().any(|a| a.class != "software") {

@@ -61,16 +61,10 @@ impl Activation {
     pub fn apply<T: Real>(self, z: T) -> T {
         match self {
             Activation::Linear => z,
-            Activation::Relu => z.max(T::ZERO),
+            Activation::Relu => z.rectified(),
             Activation::Tanh => z.tanh(),
             Activation::Sigmoid => z.sigmoid(),
-            Activation::LeakyRelu(slope) => {
-                if z >= T::ZERO {
-                    z
-                } else {
-                    z * T::from_f32(slope)
-                }
-            }
+            Activation::LeakyRelu(_) => z * self.derivative(z),
         }
     }
 
@@ -105,7 +99,7 @@ impl Activation {
             #[inline(always)]
             || match self {
                 Activation::Linear => {}
-                Activation::Relu => values.iter_mut().for_each(|v| *v = v.max(T::ZERO)),
+                Activation::Relu => values.iter_mut().for_each(|v| *v = v.rectified()),
                 Activation::Tanh => values.iter_mut().for_each(
                     #[inline(always)]
                     |v| *v = v.tanh(),
@@ -129,9 +123,7 @@ impl Activation {
             #[inline(always)]
             || match self {
                 Activation::Linear => {}
-                Activation::Relu => pairs.for_each(|(g, &y)| {
-                    *g = if y > T::ZERO { *g } else { T::ZERO };
-                }),
+                Activation::Relu => pairs.for_each(|(g, &y)| *g = g.gated(y)),
                 Activation::Tanh => pairs.for_each(|(g, &y)| *g *= Activation::Tanh.derivative(y)),
                 Activation::Sigmoid => {
                     pairs.for_each(|(g, &y)| *g *= Activation::Sigmoid.derivative(y));

@@ -7,7 +7,7 @@
 #[cfg(feature = "unstable")]
 use super::case::*;
 use super::state::BATCH_SLOT;
-use super::{Real, spread};
+use super::{Real, spread, team};
 
 kernel! {
     name: "adam",
@@ -116,12 +116,9 @@ fn reference<T: Real>(
     if count < 2 * BLOCK {
         return block(weights, &gradients[..count], first_moments, second_moments);
     }
-    use rayon::prelude::*;
-    weights[..count]
-        .par_chunks_mut(BLOCK)
-        .zip(gradients.par_chunks(BLOCK))
-        .zip(first_moments.par_chunks_mut(BLOCK).zip(second_moments.par_chunks_mut(BLOCK)))
-        .for_each(|((p, g), (m, v))| block(p, g, m, v));
+    let moments = first_moments.chunks_mut(BLOCK).zip(second_moments.chunks_mut(BLOCK));
+    let blocks = weights[..count].chunks_mut(BLOCK).zip(gradients.chunks(BLOCK)).zip(moments);
+    team::each(blocks, |((p, g), (m, v))| block(p, g, m, v));
 }
 
 /// Tests and benches: see `case.rs`.

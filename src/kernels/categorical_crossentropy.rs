@@ -6,7 +6,7 @@
 #[cfg(feature = "unstable")]
 use super::case::*;
 use super::state::{BATCH_SLOT, advance};
-use super::{Real, sum};
+use super::{Real, sum, team};
 
 kernel! {
     name: "categorical_crossentropy",
@@ -126,14 +126,8 @@ fn reference<T: Real>(
         (normalizer.ln() * weight - inner, answer == first_largest(y))
     };
     let d_logits = &mut d_logits[..rows * outputs];
-    if rows * outputs < 1 << 16 {
-        let rows = d_logits.chunks_exact_mut(outputs).zip(&mut losses).enumerate();
-        rows.for_each(|(i, (d, loss))| *loss = row(i, d));
-    } else {
-        use rayon::prelude::*;
-        let rows = d_logits.par_chunks_exact_mut(outputs).zip(&mut losses).enumerate();
-        rows.for_each(|(i, (d, loss))| *loss = row(i, d));
-    }
+    let each_row = d_logits.chunks_exact_mut(outputs).zip(&mut losses).enumerate();
+    team::each_where(rows * outputs >= 1 << 16, each_row, |(i, (d, loss))| *loss = row(i, d));
     let history = &mut history[(state[BATCH_SLOT] * p.groups * 2) as usize..];
     let groups = losses.chunks(stretch).chain(std::iter::repeat(&[][..]));
     for (totals, losses) in history.chunks_exact_mut(2).take(p.groups as usize).zip(groups) {

@@ -20,7 +20,7 @@
 use std::ops::Range;
 
 use super::product::MOST_TERMS;
-use super::{Activation, Real, conv_forward, conv_gradient_input, conv_gradient_weights};
+use super::{Activation, Real, conv_forward, conv_gradient_input, conv_gradient_weights, team};
 
 /// Places that one launch may have: fewer than 65,535 workgroups of the smallest tiles, and few enough for the
 /// shader's quotients, which are exact below 2^20.
@@ -596,15 +596,13 @@ pub(super) fn for_blocks<T: Send>(
     cost: usize,
     work: impl Fn(usize, &mut [T]) + Send + Sync,
 ) {
-    use rayon::prelude::*;
     let rows = out.len() / width.max(1);
-    let threads = rayon::current_num_threads();
-    // A few pieces a thread: neighbours stay with one core.
-    let piece = rows.div_ceil(4 * threads).next_multiple_of(block);
+    // A few pieces a thread, for whoever is free.
+    let piece = rows.div_ceil(4 * team::threads()).next_multiple_of(block);
     if rows * cost < 1 << 16 || piece >= rows {
         return work(0, out);
     }
-    out.par_chunks_mut(piece * width).enumerate().for_each(|(i, out)| work(i * piece, out));
+    team::chunks(out, piece * width, |i, out| work(i * piece, out));
 }
 
 /// Ends complete sums `[.., bias.len()]`: bias and activation, or the derivative at `values`.

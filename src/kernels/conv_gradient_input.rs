@@ -6,7 +6,7 @@
 use super::case::*;
 use super::conv::{self, block_of, patches, stride_of};
 use super::product::{Shape, product_kernel, vec4_aligned};
-use super::{Activation, Begin, Product, Real};
+use super::{Activation, Begin, Product, Real, team};
 
 product_kernel! {
     name: "conv_gradient_input",
@@ -233,10 +233,9 @@ fn reference<T: Real>(p: &Params, source: &[T], weights: &[T], values: &[T], out
     let pictures = p.pictures as usize;
     let output = &mut output[first * picture_len..][..pictures * picture_len];
     let line_len = p.target_width as usize * width;
-    let threads = rayon::current_num_threads();
+    let threads = team::threads();
     let cost = pictures * lines * columns * all * width;
     let whole_pictures = !is_dense || lines == p.target_height as usize;
-    use rayon::prelude::*;
     if p.first_line == 0 && pictures >= 2 * threads && whole_pictures {
         let some = pictures.div_ceil(4 * threads);
         let run = |(i, output): (usize, &mut [T])| {
@@ -248,11 +247,8 @@ fn reference<T: Real>(p: &Params, source: &[T], weights: &[T], values: &[T], out
             let values = if p.derivative == 1 { &values[skipped..] } else { values };
             work(picture, 0, count * lines * columns, lines, values, &mut output[skipped..]);
         };
-        match cost < 1 << 16 {
-            true => output.chunks_mut(some * picture_len).enumerate().for_each(run),
-            false => output.par_chunks_mut(some * picture_len).enumerate().for_each(run),
-        }
-        return;
+        let pieces = output.chunks_mut(some * picture_len).enumerate();
+        return team::each_where(cost >= 1 << 16, pieces, run);
     }
     for (i, output) in output.chunks_mut(picture_len).enumerate() {
         let picture = first + i;
@@ -270,10 +266,7 @@ fn reference<T: Real>(p: &Params, source: &[T], weights: &[T], values: &[T], out
             work(picture, first_line, count * columns, count, values, output);
         };
         let bands = output[skipped..end].chunks_mut(some * step).enumerate();
-        match cost < 1 << 16 {
-            true => bands.for_each(run),
-            false => output[skipped..end].par_chunks_mut(some * step).enumerate().for_each(run),
-        }
+        team::each_where(cost >= 1 << 16, bands, run);
     }
 }
 

@@ -5,7 +5,7 @@
 use super::case::*;
 use super::conv::{self, block_of, patches, stride_of};
 use super::product::{Shape, product_kernel, vec4_aligned};
-use super::{Begin, Product, Real};
+use super::{Begin, Product, Real, team};
 
 product_kernel! {
     name: "conv_gradient_weights",
@@ -91,7 +91,6 @@ impl Params {
 }
 
 fn reference<T: Real>(p: &Params, source: &[T], d_output: &[T], gradient: &mut [T]) {
-    use rayon::prelude::*;
     let [groups, units, columns] = [p.groups, p.units, p.columns].map(|n| n as usize);
     let filters = groups * units;
     let terms = (p.taps_y * p.taps_x * p.channels) as usize;
@@ -154,10 +153,8 @@ fn reference<T: Real>(p: &Params, source: &[T], d_output: &[T], gradient: &mut [
         }
     };
     let cost = p.pictures as usize * band * size * units * groups;
-    match cost < 1 << 16 {
-        true => gradient.chunks_exact_mut(part_len).enumerate().for_each(sum),
-        false => gradient.par_chunks_exact_mut(part_len).enumerate().for_each(sum),
-    }
+    let parts = gradient.chunks_exact_mut(part_len).enumerate();
+    team::each_where(cost >= 1 << 16, parts, sum);
 }
 
 /// Tests and benches: see `case.rs`.

@@ -9,6 +9,7 @@ use super::Real;
 #[cfg(feature = "unstable")]
 use super::case::*;
 use super::embedding_gradient::add_position;
+use super::team;
 
 /// Sorted pairs that one invocation walks; `TILE` of `shaders/shared/runs.wgsl`.
 pub const TILE: usize = 64;
@@ -126,17 +127,10 @@ fn reference<T: Real>(
         return edges.for_each(|(tile, (heads, tails))| one(tile, heads, tails, gradient));
     }
     let gradient = &mut gradient[..positions * units];
-    if positions * units < 1 << 16 {
-        let tiles = edges.zip(gradient.chunks_mut(TILE * units));
-        return tiles.for_each(|((tile, (heads, tails)), sums)| one(tile, heads, tails, sums));
-    }
-    use rayon::prelude::*;
-    heads
-        .par_chunks_exact_mut(units)
-        .zip(tails.par_chunks_exact_mut(units))
-        .zip(gradient.par_chunks_mut(TILE * units))
-        .enumerate()
-        .for_each(|(tile, ((heads, tails), sums))| one(tile, heads, tails, sums));
+    let tiles = edges.zip(gradient.chunks_mut(TILE * units));
+    team::each_where(positions * units >= 1 << 16, tiles, |((tile, (heads, tails)), sums)| {
+        one(tile, heads, tails, sums);
+    });
 }
 
 /// Tests and benches: see `case.rs`.

@@ -6,7 +6,7 @@
 
 #[cfg(feature = "unstable")]
 use super::case::*;
-use super::{Real, spread};
+use super::{Real, spread, team};
 
 kernel! {
     name: "embedding_update",
@@ -107,42 +107,59 @@ pub(super) fn for_runs<T: Real, const N: usize>(
     tables: [&mut [T]; N],
     work: impl Fn(usize, &[u32], [&mut [T]; N]) + Send + Sync,
 ) {
-    split(ids, units, first, 0, tables, &work);
+    let mut stretches = Vec::new();
+    let least = (1 << 15).max(ids.len() * units / (8 * team::threads()));
+    Stretch { ids, first, start: 0, tables }.cut(units, least, &mut stretches);
+    team::each(stretches.into_iter(), |stretch| stretch.each_run(units, &work));
 }
 
-fn split<T: Real, const N: usize>(
-    ids: &[u32],
-    units: usize,
+/// Some of a batch's sorted ids, and the rows of the tables that they may name.
+struct Stretch<'a, T, const N: usize> {
+    ids: &'a [u32],
+    /// Of the tables.
     first: u32,
+    /// Place of the first id in the batch.
     start: usize,
-    mut tables: [&mut [T]; N],
-    work: &(impl Fn(usize, &[u32], [&mut [T]; N]) + Send + Sync),
-) {
-    if ids.len() * units > 1 << 15 {
-        let cut = ids.partition_point(|&id| id < ids[ids.len() / 2]);
-        if cut > 0 {
-            let at = (ids[cut] - first) as usize * units;
-            let mut low: [&mut [T]; N] = std::array::from_fn(|_| &mut [][..]);
-            let mut high: [&mut [T]; N] = std::array::from_fn(|_| &mut [][..]);
-            for ((table, low), high) in tables.into_iter().zip(&mut low).zip(&mut high) {
-                (*low, *high) = table.split_at_mut(at);
-            }
-            rayon::join(
-                || split(&ids[..cut], units, first, start, low, work),
-                || split(&ids[cut..], units, ids[cut], start + cut, high, work),
-            );
-            return;
+    tables: [&'a mut [T]; N],
+}
+
+impl<T: Real, const N: usize> Stretch<'_, T, N> {
+    /// Cuts it between two ids into parts of about `least` numbers.
+    fn cut<'a>(self, units: usize, least: usize, parts: &mut Vec<Stretch<'a, T, N>>)
+    where
+        Self: 'a,
+    {
+        let Stretch { ids, first, start, tables } = self;
+        let cut = match ids.len() * units > least {
+            true => ids.partition_point(|&id| id < ids[ids.len() / 2]),
+            false => 0,
+        };
+        if cut == 0 {
+            return parts.push(Stretch { ids, first, start, tables });
         }
+        let at = (ids[cut] - first) as usize * units;
+        let mut low: [&mut [T]; N] = std::array::from_fn(|_| &mut [][..]);
+        let mut high: [&mut [T]; N] = std::array::from_fn(|_| &mut [][..]);
+        for ((table, low), high) in tables.into_iter().zip(&mut low).zip(&mut high) {
+            (*low, *high) = table.split_at_mut(at);
+        }
+        let (low_ids, high_ids) = ids.split_at(cut);
+        Stretch { ids: low_ids, first, start, tables: low }.cut(units, least, parts);
+        let start = start + cut;
+        Stretch { ids: high_ids, first: ids[cut], start, tables: high }.cut(units, least, parts);
     }
-    let mut start = start;
-    for run in ids.chunk_by(|a, b| a == b) {
-        let at = (run[0] - first) as usize * units;
-        let mut rows: [&mut [T]; N] = std::array::from_fn(|_| &mut [][..]);
-        for (table, row) in tables.iter_mut().zip(&mut rows) {
-            *row = &mut table[at..][..units];
+
+    fn each_run(self, units: usize, work: &impl Fn(usize, &[u32], [&mut [T]; N])) {
+        let Stretch { ids, first, mut start, mut tables } = self;
+        for run in ids.chunk_by(|a, b| a == b) {
+            let at = (run[0] - first) as usize * units;
+            let mut rows: [&mut [T]; N] = std::array::from_fn(|_| &mut [][..]);
+            for (table, row) in tables.iter_mut().zip(&mut rows) {
+                *row = &mut table[at..][..units];
+            }
+            work(start, run, rows);
+            start += run.len();
         }
-        work(start, run, rows);
-        start += run.len();
     }
 }
 

@@ -5,19 +5,20 @@
 //! width, so that the innermost loop reads it in order; A is read where it lies, one element
 //! broadcast to two vectors, or packed tile by tile where its rows would meet in the cache. A tile
 //! of C (12 rows or fewer, one panel's width) stays in registers for a part of k. Threads take whole
-//! rows of C, or columns where sharing B's packing is worth more. Each element is summed in one
+//! rows of C, or columns where sharing B's packing is worth more; where a program beside takes their processors, pieces
+//! of a few tiles. Each element is summed in one
 //! order, whatever the number of threads.
 //!
 //! It stands in place of the `gemm` crate, which is not faster on two threads than on one at the
 //! sizes of small models (docs/rejected.md has the figures).
 
 use std::cell::Cell;
+use std::marker::PhantomData;
 use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
-use rayon::prelude::*;
 
-use super::Real;
+use super::{Real, team};
 
 /// Longest part of k: a panel of B and a tile's rows of A stay in the first cache.
 const DEPTH: usize = 320;
@@ -30,6 +31,12 @@ const PACK_THREADS_FROM: usize = 1 << 15;
 
 /// Elements of B that are packed at once: what leaves the second cache to the operands.
 const AT_ONCE: usize = 1 << 16;
+
+/// The same where threads share what is packed: what leaves the last cache to the operands.
+const AT_ONCE_SHARED: usize = 1 << 22;
+
+/// Multiply-adds that take longer than a thread may keep its processor where another program wants it.
+const SHARED_PIECES_FROM: usize = 1 << 28;
 
 /// Elements of a B that lies by columns, from which threads share the packing of it.
 const SHARED_FROM: usize = 1 << 14;
@@ -180,10 +187,8 @@ fn thin_columns<T: Real>(p: &Product<'_, T>, c: &mut [T], finish: Finish<'_, T>)
         }
     };
     let c = &mut c[..m * n];
-    match m * n * k < THREADS_FROM {
-        true => c.chunks_mut(BLOCK * n).enumerate().for_each(|(i, c)| block(i, c)),
-        false => c.par_chunks_mut(BLOCK * n).enumerate().for_each(|(i, c)| block(i, c)),
-    }
+    let blocks = c.chunks_mut(BLOCK * n).enumerate();
+    team::each_where(m * n * k >= THREADS_FROM, blocks, |(i, c)| block(i, c));
 }
 
 /// A product of few rows, such as one document's: B is read once, where it lies.
@@ -256,7 +261,8 @@ fn few_rows<T: Real>(p: &Product<'_, T>, c: &mut [T], c_stride: usize, finish: F
         return;
     }
     let before = &*c;
-    let sums: Vec<_> = (0..blocks).into_par_iter().map(|i| block(before, cut(i))).collect();
+    let mut sums = vec![[[T::ZERO; BLOCK]; FEW]; blocks];
+    team::each(sums.iter_mut().enumerate(), |(i, sums)| *sums = block(before, cut(i)));
     sums.iter().enumerate().for_each(|(i, sums)| write(c, cut(i), sums));
 }
 
@@ -364,29 +370,31 @@ macro_rules! blocked {
                     let threads = match m * n * k {
                         _ if alone => 1,
                         0..THREADS_FROM => 1,
-                        _ => rayon::current_num_threads(),
+                        _ => team::threads(),
                     };
                     let part = |count: usize, unit: usize, t: usize| {
                         let cut = |t: usize| (count.div_ceil(unit) * t / threads * unit).min(count);
                         cut(t)..cut(t + 1)
                     };
-                    let tasks = (0..threads).into_par_iter();
                     if threads == 1 {
                         region.compute(0..m, 0..panels, 1);
+                    } else if m * n * k >= SHARED_PIECES_FROM && team::is_disturbed() {
+                        // Rows for whoever is free, of panels that all have packed.
+                        region.compute(0..m, 0..panels, threads);
                     } else if p.b_strides[1] != 1 && panels >= threads && k * n > SHARED_FROM {
                         // B is packed across its rows, which costs more than to share A.
-                        tasks.for_each(|t| region.compute(0..m, part(panels, 1, t), 1));
+                        team::each(0..threads, |t| region.compute(0..m, part(panels, 1, t), 1));
                     } else if panels >= 8 * threads && n >= 4 * m {
                         // To pack all of B would cost more than to share A.
-                        tasks.for_each(|t| region.compute(0..m, part(panels, 1, t), 1));
+                        team::each(0..threads, |t| region.compute(0..m, part(panels, 1, t), 1));
                     } else if threads <= 4 && m >= 4 * threads * tile {
                         // Each packs all of B: what another core has just written costs more to read.
                         // For that reason rows are cut first: a batch's stay with one core.
-                        tasks.for_each(|t| region.compute(part(m, tile, t), 0..panels, 1));
+                        team::each(0..threads, |t| region.compute(part(m, tile, t), 0..panels, 1));
                     } else if panels.is_multiple_of(threads) || panels >= 4 * threads {
-                        tasks.for_each(|t| region.compute(0..m, part(panels, 1, t), 1));
+                        team::each(0..threads, |t| region.compute(0..m, part(panels, 1, t), 1));
                     } else if threads <= 4 && m >= threads * tile {
-                        tasks.for_each(|t| region.compute(part(m, tile, t), 0..panels, 1));
+                        team::each(0..threads, |t| region.compute(part(m, tile, t), 0..panels, 1));
                     } else {
                         region.compute(0..m, 0..panels, threads);
                     }
@@ -411,7 +419,8 @@ macro_rules! blocked {
                     let size = (width * shape.depth).max(1);
                     // A part of k: its packed panels of B.
                     let part_len = panels.len() * size;
-                    let at_once = (AT_ONCE / part_len.max(1)).clamp(1, shape.parts);
+                    let at_once = if threads > 1 { AT_ONCE_SHARED } else { AT_ONCE };
+                    let at_once = (at_once / part_len.max(1)).clamp(1, shape.parts);
                     for first in (0..shape.parts).step_by(at_once) {
                         let parts = first..shape.parts.min(first + at_once);
                         let len = parts.len() * part_len;
@@ -421,7 +430,16 @@ macro_rules! blocked {
                                 let column = (panels.start + i % panels.len()) * width;
                                 let (from, depth) = (part * shape.depth, shape.depth_of(part, k));
                                 let panel = &mut panel[..width * depth];
-                                simd.vectorize(Pack { p, from, depth, width, column, panel });
+                                let simd_of = PhantomData::<S>;
+                                simd.vectorize(Pack {
+                                    simd: simd_of,
+                                    p,
+                                    from,
+                                    depth,
+                                    width,
+                                    column,
+                                    panel,
+                                });
                             };
                             let count = parts.len() * panels.len();
                             if threads == 1 || len < PACK_THREADS_FROM {
@@ -429,8 +447,7 @@ macro_rules! blocked {
                                 chunks.for_each(|(i, panel)| pack(i, panel));
                             } else {
                                 let some = count.div_ceil(2 * threads);
-                                let chunks = packed.par_chunks_mut(some * size).enumerate();
-                                chunks.for_each(|(i, panels)| {
+                                team::chunks(packed, some * size, |i, panels| {
                                     for (j, panel) in panels.chunks_mut(size).enumerate() {
                                         pack(i * some + j, panel);
                                     }
@@ -479,10 +496,9 @@ macro_rules! blocked {
                     if threads == 1 {
                         (0..count).for_each(|i| run(cut(i)..cut(i + 1), panels.clone()));
                     } else if count >= threads {
-                        let tasks = (0..count).into_par_iter();
-                        tasks.for_each(|i| run(cut(i)..cut(i + 1), panels.clone()));
+                        team::each(0..count, |i| run(cut(i)..cut(i + 1), panels.clone()));
                     } else {
-                        panels.clone().into_par_iter().for_each(|i| run(rows.clone(), i..i + 1));
+                        team::each(panels.clone(), |i| run(rows.clone(), i..i + 1));
                     }
                 }
             }
@@ -498,7 +514,8 @@ macro_rules! blocked {
             }
 
             /// Packs one panel of B: `[depth, width]`, zeros beyond B's last column.
-            struct Pack<'a, 'b> {
+            struct Pack<'a, 'b, S> {
+                simd: PhantomData<S>,
                 p: &'a Product<'a, $T>,
                 from: usize,
                 depth: usize,
@@ -507,14 +524,25 @@ macro_rules! blocked {
                 panel: &'b mut [$T],
             }
 
-            impl pulp::NullaryFnOnce for Pack<'_, '_> {
+            impl<S: Simd> pulp::NullaryFnOnce for Pack<'_, '_, S> {
                 type Output = ();
 
                 #[inline(always)]
                 fn call(self) {
-                    let Pack { p, from, depth, width, column, panel } = self;
+                    let Pack { p, from, depth, width, column, panel, .. } = self;
                     let columns = width.min(p.size[1] - column);
                     let [rs, cs] = p.b_strides;
+                    if cs == 1 && columns == width {
+                        // By vectors: a copy of so few bytes costs less than to call for one.
+                        let (rows, _) = S::as_mut_simd(panel);
+                        let vectors = width / S::$lanes;
+                        for (i, row) in rows.chunks_exact_mut(vectors).enumerate() {
+                            let source = &p.b[(from + i) * rs + column..][..columns];
+                            let (source, _) = S::as_simd(source);
+                            row.iter_mut().zip(source).for_each(|(to, &from)| *to = from);
+                        }
+                        return;
+                    }
                     if cs == 1 {
                         for (i, row) in panel.chunks_exact_mut(width).enumerate() {
                             row[..columns]
@@ -590,27 +618,28 @@ macro_rules! blocked {
                         return Tiles { simd, work, a, rows, columns }.run();
                     }
                     let count = rows.len();
+                    if cs == 1 {
+                        // Row by row, a line of the cache further apart than their length is.
+                        let stride = depth.next_multiple_of(16) + 16;
+                        with_packed(1, count * stride, |packed| {
+                            for (i, row) in packed.chunks_exact_mut(stride).enumerate() {
+                                let start = (rows.start + i) * rs + work.from;
+                                row[..depth].copy_from_slice(&p.a[start..][..depth]);
+                            }
+                            let layout = Layout::Rows { first: rows.start, stride };
+                            let a = A { values: packed, layout };
+                            Tiles { simd, work, a, rows, columns }.run();
+                        });
+                        return;
+                    }
                     with_packed(1, count * depth, |packed| {
                         let tile = rows_of_a_tile::<S>();
                         let tiles_of_a = packed.chunks_mut(tile * depth);
                         for (packed, first) in tiles_of_a.zip(rows.clone().step_by(tile)) {
                             let height = packed.len() / depth;
-                            if cs > 1 {
-                                for (d, row) in packed.chunks_exact_mut(height).enumerate() {
-                                    let source = &p.a[(work.from + d) * cs + first..];
-                                    row.copy_from_slice(&source[..height]);
-                                }
-                                continue;
-                            }
-                            for i in (0..depth).step_by(16) {
-                                let end = depth.min(i + 16);
-                                for r in 0..height {
-                                    let start = (first + r) * rs + work.from + i;
-                                    let source = &p.a[start..][..end - i];
-                                    for (d, &value) in source.iter().enumerate() {
-                                        packed[(i + d) * height + r] = value;
-                                    }
-                                }
+                            for (d, row) in packed.chunks_exact_mut(height).enumerate() {
+                                let source = &p.a[(work.from + d) * cs + first..];
+                                row.copy_from_slice(&source[..height]);
                             }
                         }
                         let whole = count / tile * tile;
@@ -636,6 +665,8 @@ macro_rules! blocked {
                 /// Rows from `first` on by tiles, each `[depth, rows of the tile]`: `whole` rows, then
                 /// a tile of the `rest`.
                 Packed { first: usize, whole: usize, rest: usize },
+                /// Rows from `first` on, so many elements apart.
+                Rows { first: usize, stride: usize },
             }
 
             impl<'a> A<'a> {
@@ -644,6 +675,7 @@ macro_rules! blocked {
                 fn row(&self, work: &Work<'_>, row: usize, tile: usize) -> (&'a [$T], [usize; 2]) {
                     let (start, strides) = match self.layout {
                         Layout::InPlace => (row * work.p.a_strides[0], work.p.a_strides),
+                        Layout::Rows { first, stride } => ((row - first) * stride, [stride, 1]),
                         Layout::Packed { first, whole, .. } if row - first < whole => {
                             ((row - first) * work.depth, [1, tile])
                         }
@@ -751,6 +783,7 @@ macro_rules! blocked {
                     let (b, _) = S::as_simd(b);
                     let depth = work.depth;
                     assert!(depth == 0 || (R - 1) * rs + (depth - 1) * cs < a.len(), "a tile of A");
+                    let columns = (V * S::$lanes).min(work.p.size[1] - column);
                     let zero = simd.$splat(0.0);
                     let mut sums = [[zero; V]; R];
                     for (k, b) in b.chunks_exact(V).take(depth).enumerate() {
@@ -764,7 +797,6 @@ macro_rules! blocked {
                             }
                         }
                     }
-                    let columns = (V * S::$lanes).min(work.p.size[1] - column);
                     for (r, sums) in sums.iter().enumerate() {
                         // SAFETY: this block's own rows and columns, within C by `product`'s asserts.
                         #[allow(unsafe_code)]

@@ -15,6 +15,7 @@ mod gemm;
 mod pooling;
 mod real;
 pub mod simd;
+pub mod team;
 
 pub mod accumulate;
 pub mod activate;

@@ -9,7 +9,7 @@ use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 
 use super::gemm::{Finish, Product};
-use super::vectorised;
+use super::{team, vectorised};
 
 /// A real number of the references.
 pub trait Real:
@@ -57,6 +57,11 @@ pub trait Real:
     fn abs(self) -> Self;
     /// self a + b, rounded once where the processor can.
     fn mul_add(self, a: Self, b: Self) -> Self;
+    /// The larger of itself and 0, by its bits. (A comparison whose one outcome is what is there becomes a masked store,
+    /// which takes AMD's processors with AVX2 twenty cycles.)
+    fn rectified(self) -> Self;
+    /// Itself where `y`, a value that was [`Real::rectified`], is above 0, else 0: by its bits, for the same reason.
+    fn gated(self, y: Self) -> Self;
     /// The larger.
     fn max(self, other: Self) -> Self;
     /// Zero in place of a number too small to be normal. What decays by a factor ends there, is
@@ -186,6 +191,16 @@ impl Real for f32 {
         self.mul_add(a, b)
     }
     #[inline(always)]
+    fn rectified(self) -> f32 {
+        f32::from_bits(self.to_bits().cast_signed().max(0).cast_unsigned())
+    }
+    #[inline(always)]
+    fn gated(self, y: f32) -> f32 {
+        // All ones where the sign of -y is set.
+        let mask = (y.to_bits().wrapping_neg().cast_signed() >> 31).cast_unsigned();
+        f32::from_bits(self.to_bits() & mask)
+    }
+    #[inline(always)]
     fn max(self, other: f32) -> f32 {
         if self > other { self } else { other }
     }
@@ -256,6 +271,12 @@ impl Real for f64 {
     fn mul_add(self, a: f64, b: f64) -> f64 {
         self.mul_add(a, b)
     }
+    fn rectified(self) -> f64 {
+        if self > 0.0 { self } else { 0.0 }
+    }
+    fn gated(self, y: f64) -> f64 {
+        if y > 0.0 { self } else { 0.0 }
+    }
     fn max(self, other: f64) -> f64 {
         if self > other { self } else { other }
     }
@@ -313,14 +334,17 @@ pub fn for_costly_rows<T: Send>(
     if out.len() / width.max(1) * cost < PARALLEL {
         return work(0, out);
     }
-    use rayon::prelude::*;
-    // One piece a thread where they are few: a batch's rows then stay with one core, in whose cache
-    // they are.
-    let rows = match rayon::current_num_threads() {
-        threads @ 1..=4 => (out.len() / width.max(1)).div_ceil(threads),
+    let rows = rows_of_a_piece(out.len() / width.max(1), cost);
+    team::chunks(out, rows * width, |i, piece| work(i * rows, piece));
+}
+
+/// Rows of a piece: one piece a thread where they are few, so that a batch's rows stay with one core, in whose cache they
+/// are.
+fn rows_of_a_piece(rows: usize, cost: usize) -> usize {
+    match team::threads() {
+        threads @ 1..=4 => rows.div_ceil(threads),
         _ => (PARALLEL / 4).div_ceil(cost),
-    };
-    out.par_chunks_mut(rows * width).enumerate().for_each(|(i, piece)| work(i * rows, piece));
+    }
 }
 
 /// As [`for_costly_rows`], over two arrays of rows of the same width.
@@ -334,13 +358,9 @@ pub fn for_costly_pairs<T: Send>(
     if out.len() / width.max(1) * cost < PARALLEL {
         return work(0, out, other);
     }
-    use rayon::prelude::*;
-    let rows = match rayon::current_num_threads() {
-        threads @ 1..=4 => (out.len() / width.max(1)).div_ceil(threads),
-        _ => (PARALLEL / 4).div_ceil(cost),
-    };
-    let pairs = out.par_chunks_mut(rows * width).zip(other.par_chunks_mut(rows * width));
-    pairs.enumerate().for_each(|(i, (out, other))| work(i * rows, out, other));
+    let rows = rows_of_a_piece(out.len() / width.max(1), cost);
+    let pairs = out.chunks_mut(rows * width).zip(other.chunks_mut(rows * width));
+    team::each(pairs.enumerate(), |(i, (out, other))| work(i * rows, out, other));
 }
 
 /// Runs `work` on each piece of `out` and of `totals` (two numbers a piece), cut into `groups` equal
@@ -356,16 +376,9 @@ pub fn for_stretches<T: Send>(
     for (i, totals) in unused.chunks_exact_mut(2).enumerate() {
         work(out.len() + i, &mut [], totals);
     }
-    if out.len() < PARALLEL {
-        for (i, (out, totals)) in out.chunks_mut(stretch).zip(used.chunks_exact_mut(2)).enumerate()
-        {
-            work(i * stretch, out, totals);
-        }
-        return;
-    }
-    use rayon::prelude::*;
-    let pairs = out.par_chunks_mut(stretch).zip(used.par_chunks_exact_mut(2));
-    pairs.enumerate().for_each(|(i, (out, totals))| work(i * stretch, out, totals));
+    let is_small = out.len() < PARALLEL;
+    let stretches = out.chunks_mut(stretch).zip(used.chunks_exact_mut(2)).enumerate();
+    team::each_where(!is_small, stretches, |(i, (out, totals))| work(i * stretch, out, totals));
 }
 
 /// `out` = the sum of `rows` `[.., out.len()]` over its rows, in their order: a bias's gradient, and the sum of

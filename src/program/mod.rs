@@ -35,8 +35,6 @@ pub struct Routine {
     pub name: String,
     /// Its dispatches.
     pub dispatches: Vec<Dispatch>,
-    /// Whether it is over in less time than it takes to wake a thread: of one row, or of a few.
-    pub is_short: bool,
 }
 
 /// A routine and how often to run it.
@@ -90,22 +88,7 @@ impl Program {
         name: impl Into<String>,
         dispatches: Vec<Dispatch>,
     ) -> Result<RoutineId> {
-        self.add(Routine { name: name.into(), dispatches, is_short: false })
-    }
-
-    /// As [`Program::add_routine`], for one that is over in less time than it takes to wake a thread.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn add_short_routine(
-        &mut self,
-        name: impl Into<String>,
-        dispatches: Vec<Dispatch>,
-    ) -> Result<RoutineId> {
-        self.add(Routine { name: name.into(), dispatches, is_short: true })
-    }
-
-    fn add(&mut self, routine: Routine) -> Result<RoutineId> {
+        let routine = Routine { name: name.into(), dispatches };
         self.check_routine(&routine)?;
         self.routines.push(routine);
         Ok(RoutineId(self.routines.len() - 1))

@@ -463,7 +463,7 @@ impl<'a> Recorder<'a> {
             for &rows in self.request.fewer_rows.iter().filter(|&&rows| rows < spec.batch) {
                 let step = self.step(&feed, spec, rows, None)?;
                 let name = format!("{purpose} of {rows}");
-                feed.fewer.push((rows, self.recording.program.add_short_routine(name, step)?));
+                feed.fewer.push((rows, self.recording.program.add_routine(name, step)?));
             }
         }
         self.recording.feeds.push(feed);
