@@ -1,11 +1,9 @@
 //! How fast a device runs a kernel's case, and what it can do at most.
 
-use std::time::Instant;
-
 use super::{Device, load};
 use crate::error::Result;
 use crate::kernels::case::Case;
-use crate::kernels::{Element, peak_fma};
+use crate::kernels::{Kernel, accumulate, fill, peak_fma, scale_by, sum_squares};
 use crate::program::{Program, RoutineId};
 
 /// Seconds of one run of a case, by the device's clock where it has one: the median of rounds of a
@@ -14,7 +12,7 @@ use crate::program::{Program, RoutineId};
 /// # Errors
 /// [`crate::Error::Device`] when the device fails.
 pub fn measure(case: &Case, device: &Device) -> Result<f64> {
-    rounds(case, device, None, 0.1, 5, f64::MAX)
+    rounds(case, device, None, 0.1, 5, MEDIAN, f64::MAX)
 }
 
 /// As [`measure`], to see roughly: three rounds of so many seconds, or one run where that takes longer.
@@ -22,7 +20,7 @@ pub fn measure(case: &Case, device: &Device) -> Result<f64> {
 /// # Errors
 /// [`crate::Error::Device`] when the device fails.
 pub fn measure_roughly(case: &Case, device: &Device, round: f64) -> Result<f64> {
-    rounds(case, device, None, round, 3, round)
+    rounds(case, device, None, round, 3, MEDIAN, round)
 }
 
 /// As [`measure_roughly`], by the variant of this name where one is given.
@@ -35,16 +33,20 @@ pub fn measure_variant(
     variant: Option<&str>,
     round: f64,
 ) -> Result<f64> {
-    rounds(case, device, variant, round, 3, round)
+    rounds(case, device, variant, round, 3, MEDIAN, round)
 }
 
-/// The median of so many rounds of `round` seconds; one run where that takes longer than `enough`.
+/// The median of a number of rounds, by their order.
+const MEDIAN: fn(usize) -> usize = |count| count / 2;
+
+/// One (`of`) of so many rounds of `round` seconds; one run where that takes longer than `enough`.
 fn rounds(
     case: &Case,
     device: &Device,
     variant: Option<&str>,
     round: f64,
     count: usize,
+    of: fn(usize) -> usize,
     enough: f64,
 ) -> Result<f64> {
     let program = Program::of_case(case)?;
@@ -68,25 +70,59 @@ fn rounds(
     run(times)?;
     let mut rounds = (0..count).map(|_| run(times)).collect::<Result<Vec<f64>>>()?;
     rounds.sort_by(f64::total_cmp);
-    Ok(rounds[count / 2])
+    Ok(rounds[of(count)])
 }
 
-/// What a device can do at most, measured.
-#[derive(Clone, Copy, Debug, serde::Serialize)]
+/// What a device can do at most, measured: a roofline (Williams et al. 2009) with a roof for each size of what is touched,
+/// for a cache gives more than the memory behind it.
+#[derive(Clone, Debug, serde::Serialize)]
 pub struct Ceilings {
-    /// Bytes read and written by a large copy, a second.
+    /// Bytes read and written a second, of 64 MiB.
     pub gigabytes_per_second: f64,
     /// Multiply-adds in registers, counted as two operations each.
     pub gigaflops: f64,
+    /// The same as the first for smaller sizes, the smallest first; the last is the first's.
+    pub levels: Vec<Level>,
+}
+
+/// What a device moves at most, of so many bytes.
+#[derive(Clone, Copy, Debug, serde::Serialize)]
+pub struct Level {
+    /// Bytes that are touched again and again.
+    pub bytes: usize,
+    /// Bytes read and written a second.
+    pub gigabytes_per_second: f64,
+}
+
+/// A kernel's speed beside what the device could reach at most.
+#[derive(Clone, Copy, Debug)]
+pub struct Speed {
+    /// GB/s or GFLOP/s.
+    pub rate: f64,
+    /// Which of the two.
+    pub unit: &'static str,
+    /// The most of it that this device can reach in this case.
+    pub limit: f64,
 }
 
 impl Ceilings {
-    /// Measures a device: a copy of 64 MiB between buffers, and the kernel `peak_fma`.
+    /// Sizes of what is touched.
+    const BYTES: [usize; 6] = [1 << 16, 1 << 18, 1 << 20, 1 << 22, 1 << 24, 1 << 26];
+
+    /// Kernels that only move numbers, and how many arrays they touch: what writes, what reads, and what does both.
+    const MOVERS: [(&'static Kernel, usize); 4] = [
+        (&fill::KERNEL, 1),
+        (&sum_squares::KERNEL, 1),
+        (&scale_by::KERNEL, 1),
+        (&accumulate::KERNEL, 2),
+    ];
+
+    /// Measures a device.
     ///
     /// # Errors
     /// [`crate::Error::Device`] when the device fails.
     pub fn measure(device: &Device) -> Result<Ceilings> {
-        Ceilings::of(device, 4, measure)
+        Ceilings::of(device, 0.05)
     }
 
     /// As [`Ceilings::measure`], to see roughly.
@@ -94,35 +130,86 @@ impl Ceilings {
     /// # Errors
     /// As [`Ceilings::measure`]'s.
     pub fn roughly(device: &Device) -> Result<Ceilings> {
-        Ceilings::of(device, 1, |case, device| measure_roughly(case, device, 0.05))
+        Ceilings::of(device, 0.005)
     }
 
-    fn of(
-        device: &Device,
-        times: usize,
-        measure: impl Fn(&Case, &Device) -> Result<f64>,
-    ) -> Result<Ceilings> {
-        let len = 16 << 20;
-        let mut program = Program::default();
-        let from = program.buffer("from", Element::F32, len);
-        let to = program.buffer("to", Element::F32, len);
-        let mut executor = device.prepare(&program)?;
-        let mut copies = |times: usize| -> Result<f64> {
-            let started = Instant::now();
-            for _ in 0..times {
-                executor.copy(from, to)?;
-            }
-            executor.read_f32(to.part(0, 1))?;
-            Ok(started.elapsed().as_secs_f64() / times as f64)
-        };
-        copies(times)?;
-        let best = (0..5).map(|_| copies(times)).collect::<Result<Vec<f64>>>()?;
-        let seconds = best.into_iter().fold(f64::MAX, f64::min);
+    /// Measures each by rounds of so many seconds.
+    fn of(device: &Device, round: f64) -> Result<Ceilings> {
         let (_, sizes) = peak_fma::KERNEL.benches[0];
         let case = Case::of_bench(&peak_fma::KERNEL, sizes);
-        Ok(Ceilings {
-            gigabytes_per_second: (len * 8) as f64 / seconds / 1e9,
-            gigaflops: case.flops / measure(&case, device)? / 1e9,
-        })
+        // The fastest of some rounds: a ceiling is not an average.
+        let fastest = |case: &Case| rounds(case, device, None, round, 5, |_| 0, round);
+        let gigaflops = case.flops / fastest(&case)? / 1e9;
+        let mut levels = Vec::new();
+        let mut most = 0.0;
+        // What a larger size reaches, a smaller can: there launches may cost more than what they move.
+        for bytes in Ceilings::BYTES.into_iter().rev() {
+            for (kernel, arrays) in Ceilings::MOVERS {
+                let case = Case::of_bench(kernel, [bytes / 4096 / arrays, 1024, 0, 0]);
+                let seconds = fastest(&case)?;
+                most = f64::max(most, 4.0 * case.least_numbers() as f64 / seconds / 1e9);
+            }
+            levels.push(Level { bytes, gigabytes_per_second: most });
+        }
+        let gigabytes_per_second = levels[0].gigabytes_per_second;
+        levels.reverse();
+        Ok(Ceilings { gigabytes_per_second, gigaflops, levels })
+    }
+
+    /// The ceilings in words.
+    pub fn sentence(&self) -> String {
+        let level = |level: &Level| {
+            format!("{:.1} GB/s of {} KiB", level.gigabytes_per_second, level.bytes >> 10)
+        };
+        let levels: Vec<String> = self.levels.iter().map(level).collect();
+        format!("multiply-add {:.1} GFLOP/s, memory {}", self.gigaflops, levels.join(", "))
+    }
+
+    /// Bytes read and written a second at most, where so many are touched.
+    fn gigabytes_per_second_of(&self, bytes: usize) -> f64 {
+        let level = self.levels.iter().rev().find(|level| level.bytes <= bytes);
+        level.or(self.levels.first()).map_or(f64::INFINITY, |level| level.gigabytes_per_second)
+    }
+
+    /// What a case that takes so many seconds reaches, and could at most: in operations where it counts them, though its
+    /// bytes may be what limits it.
+    pub fn speed(&self, case: &Case, seconds: f64) -> Speed {
+        let gigabytes = 4.0 * case.least_numbers() as f64 / 1e9;
+        let least = gigabytes / self.gigabytes_per_second_of(case.bytes());
+        match case.flops > 0.0 {
+            true => {
+                let gigaflops = case.flops / 1e9;
+                let least = least.max(gigaflops / self.gigaflops);
+                Speed { rate: gigaflops / seconds, unit: "GFLOP/s", limit: gigaflops / least }
+            }
+            false => Speed { rate: gigabytes / seconds, unit: "GB/s", limit: gigabytes / least },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::dense_forward;
+
+    #[test]
+    fn a_case_is_limited_by_operations_or_by_the_bytes_of_the_cache_that_it_fits_in() {
+        let level = |bytes, gigabytes_per_second| Level { bytes, gigabytes_per_second };
+        let ceilings = Ceilings {
+            gigabytes_per_second: 10.0,
+            gigaflops: 100.0,
+            levels: vec![level(1 << 16, 200.0), level(1 << 22, 50.0), level(1 << 26, 10.0)],
+        };
+        let limit = |kernel, sizes| {
+            let speed = ceilings.speed(&Case::of_bench(kernel, sizes), 1.0);
+            (speed.unit, (speed.limit * 10.0).round() / 10.0)
+        };
+        assert_eq!(limit(&scale_by::KERNEL, [4, 1024, 0, 0]), ("GB/s", 200.0));
+        assert_eq!(limit(&scale_by::KERNEL, [4096, 1024, 0, 0]), ("GB/s", 50.0));
+        assert_eq!(limit(&scale_by::KERNEL, [20_000, 1024, 0, 0]), ("GB/s", 10.0));
+        assert_eq!(limit(&dense_forward::KERNEL, [512, 512, 512, 0]), ("GFLOP/s", 100.0));
+        // Two operations for each weight that is read.
+        let (unit, thin) = limit(&dense_forward::KERNEL, [1, 8192, 8192, 0]);
+        assert!(unit == "GFLOP/s" && (4.9..5.1).contains(&thin), "{thin}");
     }
 }

@@ -26,7 +26,7 @@ pub use gpu::GpuExecutor;
 #[cfg(feature = "cli")]
 pub use gpu::is_waiting;
 #[cfg(feature = "unstable")]
-pub use measure::{Ceilings, measure, measure_roughly, measure_variant};
+pub use measure::{Ceilings, Level, Speed, measure, measure_roughly, measure_variant};
 #[cfg(feature = "unstable")]
 pub use survey::{AdapterReport, survey_adapters};
 #[cfg(feature = "unstable")]

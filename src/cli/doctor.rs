@@ -50,12 +50,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let device = Device::open_unchecked(&options.device.device)?;
     let ceilings = Ceilings::roughly(&device)?;
     if !options.json {
-        print(format_args!(
-            "{}: copy {:.1} GB/s, multiply-add {:.1} GFLOP/s",
-            device.name(),
-            ceilings.gigabytes_per_second,
-            ceilings.gigaflops
-        ))?;
+        print(format_args!("{}: {}", device.name(), ceilings.sentence()))?;
     }
     let mut kernels: Vec<KernelReport> = Vec::new();
     doctor::check_kernels(&device, &options.filter, &ceilings, &mut |report| {

@@ -120,6 +120,19 @@ impl Case {
         self.is_bench
     }
 
+    /// Numbers of four bytes that must be read and written at least: [`Case::moves`], or each buffer once.
+    pub fn least_numbers(&self) -> usize {
+        match self.numbers {
+            0 => self.bytes() / 4,
+            numbers => numbers,
+        }
+    }
+
+    /// Bytes of its buffers.
+    pub fn bytes(&self) -> usize {
+        self.buffers.iter().map(|buffer| 4 * buffer.len()).sum()
+    }
+
     /// What a bench divides by: numbers of four bytes that the kernel must read and write at least.
     pub fn moves(&mut self, numbers: usize) {
         self.numbers = numbers;

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "unstable")]
 use super::case::*;
+use super::simd::{Form, form};
 use super::{Real, for_rows, spread};
 
 /// Times that an iteration goes through an invocation's lanes; `ROUNDS` of the shader.
@@ -30,27 +31,39 @@ kernel! {
 }
 
 fn reference<T: Real>(p: &Params, output: &mut [T]) {
-    /// Invocations whose lanes fill the vector units' pipelines and no more than their registers.
-    const BLOCK: usize = 8;
+    // Vector registers that are neither filled nor too few: two units of four steps each want eight multiply-adds
+    // under way, and what does not stay in registers is limited by loads.
+    match form() {
+        Form::Avx512 => chains::<T, 12>(p, output),
+        Form::Avx2 => chains::<T, 6>(p, output),
+        Form::Neon => chains::<T, 6>(p, output),
+        Form::Baseline => chains::<T, 3>(p, output),
+    }
+}
+
+/// As the reference, `BLOCK` invocations at once: `16 * BLOCK` numbers in registers.
+fn chains<T: Real, const BLOCK: usize>(p: &Params, output: &mut [T]) {
     let (half, quarter) = (T::from_f32(0.5), T::from_f32(0.25));
     for_rows(&mut output[..p.count as usize], 1, |first, outputs| {
         super::vectorised(
             #[inline(always)]
             || {
                 for (block, outputs) in outputs.chunks_mut(BLOCK).enumerate() {
-                    let mut lanes = [T::ZERO; 16 * BLOCK];
-                    for (at, value) in lanes.iter_mut().enumerate() {
-                        let (lane, i) = (at / BLOCK, (first + block * BLOCK + at % BLOCK) % 256);
-                        let start = T::from_usize(i) / T::from_f32(256.0);
-                        *value = start + T::from_usize(lane / 4) * quarter;
+                    let mut lanes = [[T::ZERO; 16]; BLOCK];
+                    for (i, lanes) in lanes.iter_mut().enumerate() {
+                        let start = (first + block * BLOCK + i) % 256;
+                        let start = T::from_usize(start) / T::from_f32(256.0);
+                        for (lane, value) in lanes.iter_mut().enumerate() {
+                            *value = start + T::from_usize(lane / 4) * quarter;
+                        }
                     }
                     for _ in 0..p.iterations * ROUNDS as u32 {
-                        for value in &mut lanes {
+                        for value in lanes.as_flattened_mut() {
                             *value = value.mul_add(half, quarter);
                         }
                     }
-                    for (i, output) in outputs.iter_mut().enumerate() {
-                        *output = (0..16).map(|lane| lanes[lane * BLOCK + i]).sum();
+                    for (output, lanes) in outputs.iter_mut().zip(&lanes) {
+                        *output = lanes.iter().copied().sum();
                     }
                 }
             },

@@ -142,7 +142,7 @@ pub fn machine() -> Machine {
         architecture: std::env::consts::ARCH,
         processor,
         vectors: vectors(),
-        threads: rayon::current_num_threads(),
+        threads: crate::kernels::team::threads(),
         free_memory: Device::cpu().memory(),
         cache: cache_folder(),
         environment: VARIABLES.iter().filter_map(set).collect(),
@@ -282,11 +282,8 @@ fn speed(device: &Device, kernel: &'static Kernel, ceilings: &Ceilings) -> Optio
     let &(size, sizes) = kernel.benches.first()?;
     let case = Case::of_bench(kernel, sizes);
     let seconds = measure_roughly(&case, device, ROUND).ok()?;
-    let (rate, unit, ceiling) = match case.flops > 0.0 {
-        true => (case.flops / seconds / 1e9, "GFLOP/s", ceilings.gigaflops),
-        false => (case.numbers as f64 * 4.0 / seconds / 1e9, "GB/s", ceilings.gigabytes_per_second),
-    };
-    Some(Speed { size, microseconds: seconds * 1e6, rate, unit, of_ceiling: rate / ceiling })
+    let crate::backend::Speed { rate, unit, limit } = ceilings.speed(&case, seconds);
+    Some(Speed { size, microseconds: seconds * 1e6, rate, unit, of_ceiling: rate / limit })
 }
 
 /// One file of [`write_shaders`].

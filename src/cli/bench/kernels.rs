@@ -1,6 +1,6 @@
 //! Every kernel by itself: time, rate, the device's measured limit, and the ratio.
 
-use crate::backend::{Ceilings, Device, measure};
+use crate::backend::{Ceilings, Device, Speed, measure};
 use crate::error::Result;
 use crate::kernels::case::{Case, Sizes};
 use crate::kernels::{ALL, Kernel};
@@ -11,10 +11,7 @@ pub struct KernelLine {
     kernel: &'static str,
     size: &'static str,
     seconds: f64,
-    /// GB/s or GFLOP/s.
-    rate: f64,
-    unit: &'static str,
-    limit: f64,
+    speed: Speed,
 }
 
 impl KernelLine {
@@ -26,10 +23,10 @@ impl KernelLine {
             "device": device,
             "backend": backend,
             "microseconds": self.seconds * 1e6,
-            "value": self.rate,
-            "unit": self.unit,
-            "limit": self.limit,
-            "ratio": self.rate / self.limit,
+            "value": self.speed.rate,
+            "unit": self.speed.unit,
+            "limit": self.speed.limit,
+            "ratio": self.speed.rate / self.speed.limit,
         })
     }
 }
@@ -42,10 +39,10 @@ impl std::fmt::Display for KernelLine {
             self.kernel,
             self.size,
             self.seconds * 1e6,
-            self.rate,
-            self.unit,
-            100.0 * self.rate / self.limit,
-            self.limit
+            self.speed.rate,
+            self.speed.unit,
+            100.0 * self.speed.rate / self.speed.limit,
+            self.speed.limit
         )
     }
 }
@@ -63,13 +60,8 @@ pub fn kernels(
     for (kernel, size, sizes) in cases().filter(|(kernel, ..)| kernel.name.contains(filter)) {
         let case = Case::of_bench(kernel, sizes);
         let seconds = measure(&case, device)?;
-        let (rate, unit, limit) = match case.flops > 0.0 {
-            true => (case.flops / seconds / 1e9, "GFLOP/s", limits.gigaflops),
-            false => {
-                (case.numbers as f64 * 4.0 / seconds / 1e9, "GB/s", limits.gigabytes_per_second)
-            }
-        };
-        each(&KernelLine { kernel: kernel.name, size, seconds, rate, unit, limit })?;
+        let speed = limits.speed(&case, seconds);
+        each(&KernelLine { kernel: kernel.name, size, seconds, speed })?;
     }
     Ok(())
 }
