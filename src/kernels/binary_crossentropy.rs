@@ -5,8 +5,8 @@
 
 #[cfg(feature = "unstable")]
 use super::case::*;
-use super::elementwise_loss::elementwise_loss;
 pub use super::elementwise_loss::groups;
+use super::elementwise_loss::{BLOCK, elementwise_loss};
 use super::state::{BATCH_SLOT, advance};
 use super::{Real, for_stretches, sum, vectorised};
 
@@ -35,33 +35,47 @@ fn reference<T: Real>(
     for_stretches(d_logits, history, p.groups as usize, |start, d_logits, totals| {
         let logits = logits.get(start..start + d_logits.len()).unwrap_or_default();
         let targets = targets.get(start..start + d_logits.len()).unwrap_or_default();
-        const BLOCK: usize = 512;
-        let half = T::from_f32(0.5);
-        let mut total = [T::ZERO; 2];
+        let (mut total, mut right) = (T::ZERO, 0);
         let blocks = logits.chunks(BLOCK).zip(targets.chunks(BLOCK));
         for ((logits, targets), d_logits) in blocks.zip(d_logits.chunks_mut(BLOCK)) {
-            // The terms first, in a loop that vectorises; then their sums.
             let mut losses = [T::ZERO; BLOCK];
-            let mut rights = [T::ZERO; BLOCK];
+            let losses = &mut losses[..logits.len()];
+            right += terms(logits, targets, losses, d_logits);
             vectorised(
                 #[inline(always)]
                 || {
-                    for ((d, &z), &y) in d_logits.iter_mut().zip(logits).zip(targets) {
-                        *d = (z.sigmoid() - y) * scale;
-                    }
-                    for ((loss, &z), &y) in losses.iter_mut().zip(logits).zip(targets) {
-                        *loss = z.max(T::ZERO) - z * y + (-z.abs()).exp().ln_1p();
-                    }
-                    for ((right, &z), &y) in rights.iter_mut().zip(logits).zip(targets) {
-                        *right = if (z > T::ZERO) == (y > half) { T::ONE } else { T::ZERO };
-                    }
-                    let first = |a: T, _: T| a;
-                    total[0] += sum(&losses[..logits.len()], logits, first);
-                    total[1] += sum(&rights[..logits.len()], logits, first);
+                    d_logits.iter_mut().for_each(|d| *d *= scale);
+                    total += sum(losses, logits, |loss, _| loss);
                 },
             );
         }
-        totals.copy_from_slice(&total);
+        totals.copy_from_slice(&[total, T::from_usize(right as usize)]);
     });
     advance(state, p.rows);
+}
+/// The loss of each element and its derivative by the logit; how many answers are right.
+pub(super) fn terms<T: Real>(
+    logits: &[T],
+    targets: &[T],
+    losses: &mut [T],
+    derivatives: &mut [T],
+) -> u32 {
+    let half = T::from_f32(0.5);
+    let mut right = 0;
+    vectorised(
+        #[inline(always)]
+        || {
+            // A loop each, so that each vectorises.
+            for ((d, &z), &y) in derivatives.iter_mut().zip(logits).zip(targets) {
+                *d = z.sigmoid() - y;
+            }
+            for ((loss, &z), &y) in losses.iter_mut().zip(logits).zip(targets) {
+                *loss = z.max(T::ZERO) - z * y + (-z.abs()).exp().ln_1p();
+            }
+            for (&z, &y) in logits.iter().zip(targets) {
+                right += u32::from((z > T::ZERO) == (y > half));
+            }
+        },
+    );
+    right
 }

@@ -3,7 +3,7 @@
 
 #[cfg(feature = "unstable")]
 use super::case::*;
-use super::random::random_bits;
+use super::random::for_random_blocks;
 use super::state::BATCH_STEP;
 use super::{Real, for_rows, spread};
 
@@ -45,11 +45,19 @@ fn reference<T: Real>(p: &Params, state: &[u32], input: &[T], output: &mut [T]) 
         super::vectorised(
             #[inline(always)]
             || {
-                let pairs = outputs.iter_mut().zip(&input[first..]);
-                for ((output, &input), i) in pairs.zip(p.first + first as u32..) {
-                    let kept = random_bits(p.seed, p.stream, step, i) >= p.threshold;
-                    *output = if kept { input * scale } else { T::ZERO };
-                }
+                let (draw, number) = ([p.seed, p.stream, step], p.first + first as u32);
+                for_random_blocks(
+                    draw,
+                    number,
+                    outputs,
+                    #[inline(always)]
+                    |at, bits, outputs| {
+                        let pairs = outputs.iter_mut().zip(&input[first + at..]);
+                        for ((output, &input), &bits) in pairs.zip(bits) {
+                            *output = if bits >= p.threshold { input * scale } else { T::ZERO };
+                        }
+                    },
+                );
             },
         );
     });

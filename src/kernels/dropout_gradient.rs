@@ -3,7 +3,7 @@
 
 #[cfg(feature = "unstable")]
 use super::case::*;
-use super::random::random_bits;
+use super::random::for_random_blocks;
 use super::state::BATCH_STEP;
 use super::{Activation, Real, for_rows, spread};
 
@@ -53,11 +53,19 @@ fn reference<T: Real>(p: &Params, state: &[u32], input: &[T], d_output: &[T], d_
         super::vectorised(
             #[inline(always)]
             || {
-                let pairs = gradients.iter_mut().zip(&d_output[first..]);
-                for ((gradient, &d), i) in pairs.zip(p.first + first as u32..) {
-                    let kept = random_bits(p.seed, p.stream, step, i) >= p.threshold;
-                    *gradient = if kept { d * scale } else { T::ZERO };
-                }
+                let (draw, number) = ([p.seed, p.stream, step], p.first + first as u32);
+                for_random_blocks(
+                    draw,
+                    number,
+                    gradients,
+                    #[inline(always)]
+                    |at, bits, gradients| {
+                        let pairs = gradients.iter_mut().zip(&d_output[first + at..]);
+                        for ((gradient, &d), &bits) in pairs.zip(bits) {
+                            *gradient = if bits >= p.threshold { d * scale } else { T::ZERO };
+                        }
+                    },
+                );
             },
         );
         activation.scale_by_derivative(gradients, &input[first..][..gradients.len()]);

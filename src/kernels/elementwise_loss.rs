@@ -102,6 +102,9 @@ macro_rules! elementwise_loss {
 }
 pub(crate) use elementwise_loss;
 
+/// Elements whose loss is computed at once: they stay in the first cache.
+pub const BLOCK: usize = 512;
+
 /// What a reference of such a loss is given.
 pub struct Elements<'a, T> {
     /// Rows, outputs, groups.
@@ -128,7 +131,6 @@ impl<T: Real> Elements<'_, T> {
         loss: impl Fn(T, T) -> T + Send + Sync,
         derivative: impl Fn(T, T) -> T + Send + Sync,
     ) {
-        const BLOCK: usize = 512;
         let Elements { size: [rows, outputs, groups], state, logits, targets, .. } = self;
         let count = (rows * outputs) as usize;
         let activation = Activation::from_code(activation);
@@ -189,17 +191,33 @@ impl<T: Real> WeightedElements<'_, T> {
         derivative: impl Fn(T, T) -> T + Send + Sync,
     ) {
         let activation = Activation::from_code(activation);
-        self.of_terms(factor, |z, y| {
-            let mut answer = [z];
-            activation.apply_all(&mut answer);
-            let mut slope = [derivative(answer[0], y)];
-            activation.scale_by_derivative(&mut slope, &answer);
-            (loss(answer[0], y), slope[0], false)
+        self.of_parts(factor, |logits, targets, losses, derivatives| {
+            let mut answers = [T::ZERO; BLOCK];
+            let answers = &mut answers[..logits.len()];
+            answers.copy_from_slice(logits);
+            activation.apply_all(answers);
+            vectorised(
+                #[inline(always)]
+                || {
+                    let pairs = answers.iter().zip(targets);
+                    let results = losses.iter_mut().zip(derivatives.iter_mut());
+                    for ((&p, &y), (l, d)) in pairs.zip(results) {
+                        (*l, *d) = (loss(p, y), derivative(p, y));
+                    }
+                },
+            );
+            activation.scale_by_derivative(derivatives, answers);
+            0
         });
     }
 
-    /// `term(z, y)` is the loss, its derivative by z without `factor`, and whether the answer is right.
-    pub fn of_terms(self, factor: f32, term: impl Fn(T, T) -> (T, T, bool) + Send + Sync) {
+    /// `part(logits, targets, losses, derivatives)` writes the last two, the derivatives without `factor`, and returns how
+    /// many answers are right, of at most [`BLOCK`] elements of one row.
+    pub fn of_parts(
+        self,
+        factor: f32,
+        part: impl Fn(&[T], &[T], &mut [T], &mut [T]) -> u32 + Send + Sync,
+    ) {
         let WeightedElements { size: [rows, outputs, groups], state, logits, .. } = self;
         let (targets, weights) = (self.targets, self.weights);
         let (count, width) = ((rows * outputs) as usize, outputs as usize);
@@ -207,15 +225,28 @@ impl<T: Real> WeightedElements<'_, T> {
         let history = &mut self.history[(state[BATCH_SLOT] * groups * 2) as usize..];
         let d_logits = &mut self.d_logits[..count];
         for_stretches(d_logits, history, groups as usize, |start, d_logits, totals| {
-            let mut total = [T::ZERO; 2];
-            for (i, d) in (start..).zip(d_logits) {
-                let (loss, derivative, right) = term(logits[i], targets[i]);
-                let weight = weights[i / width];
-                total[0] += loss * weight;
-                total[1] += if right { T::ONE } else { T::ZERO };
-                *d = derivative * scale * weight;
+            let mut total = T::ZERO;
+            let mut right = 0;
+            let mut done = 0;
+            while done < d_logits.len() {
+                let at = start + done;
+                let of_row = width - at % width;
+                let len = of_row.min(d_logits.len() - done).min(BLOCK);
+                let weight = weights[at / width];
+                let mut losses = [T::ZERO; BLOCK];
+                let losses = &mut losses[..len];
+                let d = &mut d_logits[done..][..len];
+                right += part(&logits[at..][..len], &targets[at..][..len], losses, d);
+                vectorised(
+                    #[inline(always)]
+                    || {
+                        total += sum(losses, losses, |loss, _| loss * weight);
+                        d.iter_mut().for_each(|d| *d = *d * scale * weight);
+                    },
+                );
+                done += len;
             }
-            totals.copy_from_slice(&total);
+            totals.copy_from_slice(&[total, T::from_usize(right as usize)]);
         });
         advance(state, rows);
     }

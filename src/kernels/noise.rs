@@ -7,9 +7,9 @@
 
 #[cfg(feature = "unstable")]
 use super::case::*;
-use super::random::random_bits;
+use super::random::for_random_blocks;
 use super::state::{BASE, BATCH_STEP, CURSOR};
-use super::{Real, for_rows, spread};
+use super::{Real, for_rows, spread, vectorised};
 
 /// Adds `amount` times a normal draw.
 pub const GAUSSIAN: u32 = 0;
@@ -82,22 +82,40 @@ fn reference<T: Real>(p: &Params, state: &[u32], order: &[u32], input: &[T], out
 /// Noise on the elements of one row: `step` and `start` are the counters of its first element.
 pub fn add<T: Real>(p: &Params, step: u32, start: u32, input: &[T], output: &mut [T]) {
     let (low, high, amount) = (T::from_f32(p.low), T::from_f32(p.high), T::from_f32(p.amount));
-    for ((output, &x), i) in output.iter_mut().zip(input).zip(start..) {
-        let bits = random_bits(p.seed, p.stream, step, i);
-        let hit = bits < p.threshold;
-        *output = match p.kind {
-            GAUSSIAN => {
-                let y = (x + amount * normal::<T>(bits)).max(low);
-                if y > high { high } else { y }
-            }
-            SALT_PEPPER if hit => [low, high][(bits & 1) as usize],
-            MASK if hit => T::ZERO,
-            _ => x,
-        };
-    }
+    vectorised(
+        #[inline(always)]
+        || {
+            for_random_blocks(
+                [p.seed, p.stream, step],
+                start,
+                output,
+                #[inline(always)]
+                |at, bits, output| {
+                    let elements = output.iter_mut().zip(&input[at..]).zip(bits);
+                    match p.kind {
+                        GAUSSIAN => {
+                            for ((output, &x), &bits) in elements {
+                                let y = (x + amount * normal::<T>(bits)).max(low);
+                                *output = if y > high { high } else { y };
+                            }
+                        }
+                        SALT_PEPPER | MASK => {
+                            for ((output, &x), &bits) in elements {
+                                let end = if bits & 1 == 0 { low } else { high };
+                                let hit = if p.kind == MASK { T::ZERO } else { end };
+                                *output = if bits < p.threshold { hit } else { x };
+                            }
+                        }
+                        _ => elements.for_each(|((output, &x), _)| *output = x),
+                    }
+                },
+            );
+        },
+    );
 }
 
-/// A draw from N(0, 1).
+/// A draw from N(0, 1). (Both branches are computed, and one is chosen: so that a loop of draws vectorises.)
+#[inline(always)]
 fn normal<T: Real>(bits: u32) -> T {
     let c = T::from_f32;
     let p = (c((bits >> 1) as f32) + c(0.5)) * c(2.328_306_4e-10);
@@ -105,15 +123,13 @@ fn normal<T: Real>(bits: u32) -> T {
         coefficients.iter().fold(T::ZERO, |sum, &coefficient| sum * x + c(coefficient))
     };
     let q = c(0.5) - p;
-    let z = if q <= c(0.425) {
-        let r = c(0.180_625) - q * q;
-        q * polynomial(r, &[59.109_375, 159.291_13, 50.434_273, 3.387_132_7])
-            / polynomial(r, &[67.187_56, 78.757_76, 17.895_17, 1.0])
-    } else {
-        let r = (-p.ln()).sqrt() - c(1.6);
-        polynomial(r, &[0.170_238_21, 1.306_728_5, 2.756_815_4, 1.423_437_3])
-            / polynomial(r, &[0.120_211_33, 0.737_001_66, 1.0])
-    };
+    let r = c(0.180_625) - q * q;
+    let middle = q * polynomial(r, &[59.109_375, 159.291_13, 50.434_273, 3.387_132_7])
+        / polynomial(r, &[67.187_56, 78.757_76, 17.895_17, 1.0]);
+    let r = (-p.ln()).sqrt() - c(1.6);
+    let tail = polynomial(r, &[0.170_238_21, 1.306_728_5, 2.756_815_4, 1.423_437_3])
+        / polynomial(r, &[0.120_211_33, 0.737_001_66, 1.0]);
+    let z = if q <= c(0.425) { middle } else { tail };
     if bits & 1 == 1 { -z } else { z }
 }
 
@@ -152,7 +168,9 @@ mod tests {
     #[test]
     fn draws_are_normal() {
         let n = 400_000u32;
-        let draws: Vec<f64> = (0..n).map(|i| normal::<f64>(random_bits(7, 1, 2, i))).collect();
+        let draws: Vec<f64> = (0..n)
+            .map(|i| normal::<f64>(crate::kernels::random::random_bits(7, 1, 2, i)))
+            .collect();
         let mean = draws.iter().sum::<f64>() / n as f64;
         let variance = draws.iter().map(|z| z * z).sum::<f64>() / n as f64;
         let within =

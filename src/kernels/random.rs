@@ -21,6 +21,36 @@ pub fn random_bits(seed: u32, stream: u32, step: u32, element: u32) -> u32 {
     x
 }
 
+/// Elements whose bits are drawn at once.
+pub const BLOCK: usize = 256;
+
+/// The bits of the elements from `first` on, one for each of `bits`. A loop by itself, which vectorises within
+/// [`super::vectorised`].
+#[inline(always)]
+pub fn fill_random_bits(seed: u32, stream: u32, step: u32, first: u32, bits: &mut [u32]) {
+    for (i, bits) in bits.iter_mut().enumerate() {
+        *bits = random_bits(seed, stream, step, first.wrapping_add(i as u32));
+    }
+}
+
+/// Calls `work` with blocks of `out`, each with the place of its first element and its elements' bits; `first` is the
+/// number of the first element of all. Call it within [`super::vectorised`], with a closure that is inlined.
+#[inline(always)]
+pub fn for_random_blocks<T>(
+    [seed, stream, step]: [u32; 3],
+    first: u32,
+    out: &mut [T],
+    mut work: impl FnMut(usize, &[u32], &mut [T]),
+) {
+    for (i, out) in out.chunks_mut(BLOCK).enumerate() {
+        let at = i * BLOCK;
+        let mut bits = [0; BLOCK];
+        let bits = &mut bits[..out.len()];
+        fill_random_bits(seed, stream, step, first.wrapping_add(at as u32), bits);
+        work(at, bits, out);
+    }
+}
+
 /// The bits at or above which an element is kept when it is dropped with probability `rate`.
 pub fn drop_threshold(rate: f64) -> u32 {
     (rate * 4_294_967_296.0).round().clamp(0.0, u32::MAX as f64) as u32

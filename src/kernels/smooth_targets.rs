@@ -3,7 +3,7 @@
 
 #[cfg(feature = "unstable")]
 use super::case::*;
-use super::{Real, spread};
+use super::{Real, for_rows, spread, vectorised};
 
 kernel! {
     name: "smooth_targets",
@@ -37,14 +37,31 @@ fn reference<T: Real>(p: &Params, targets: &[T], smoothed: &mut [T]) {
     let s = T::from_f32(p.smoothing);
     let uniform_part =
         if p.binary == 1 { T::from_f32(0.5) } else { T::ONE / T::from_usize(outputs) };
-    for (i, smoothed) in smoothed[..rows * outputs].iter_mut().enumerate() {
-        let y = match p.sparse {
-            1 if targets[i / outputs] == T::from_usize(i % outputs) => T::ONE,
-            1 => T::ZERO,
-            _ => targets[i],
-        };
-        *smoothed = y * (T::ONE - s) + s * uniform_part;
+    for_rows(&mut smoothed[..rows * outputs], outputs, |first, smoothed| {
+        for (row, smoothed) in (first..).zip(smoothed.chunks_exact_mut(outputs)) {
+            one_hot(p.sparse, targets, row, smoothed);
+            vectorised(
+                #[inline(always)]
+                || smoothed.iter_mut().for_each(|y| *y = *y * (T::ONE - s) + s * uniform_part),
+            );
+        }
+    });
+}
+
+/// A row's targets `[outputs]`, of `[rows, outputs]`, or, where `sparse`, of `[rows]` class numbers: 1 for the class.
+pub(super) fn one_hot<T: Real>(sparse: u32, targets: &[T], row: usize, out: &mut [T]) {
+    if sparse != 1 {
+        return out.copy_from_slice(&targets[row * out.len()..][..out.len()]);
     }
+    let class = targets[row];
+    vectorised(
+        #[inline(always)]
+        || {
+            for (j, y) in out.iter_mut().enumerate() {
+                *y = if class == T::from_usize(j) { T::ONE } else { T::ZERO };
+            }
+        },
+    );
 }
 
 /// Tests and benches: see `case.rs`.

@@ -3,7 +3,8 @@
 
 #[cfg(feature = "unstable")]
 use super::case::*;
-use super::{Real, spread};
+use super::smooth_targets::one_hot;
+use super::{Real, for_rows, spread, vectorised};
 
 /// What a weight is at least: small enough to do nothing beside others.
 pub const LEAST: f32 = 1e-30;
@@ -38,15 +39,16 @@ kernel! {
 fn reference<T: Real>(p: &Params, targets: &[T], weights: &[T], weighted: &mut [T]) {
     let (rows, outputs) = (p.rows as usize, p.outputs as usize);
     let least = T::from_f32(p.least);
-    for (i, weighted) in weighted[..rows * outputs].iter_mut().enumerate() {
-        let row = i / outputs;
-        let y = match p.sparse {
-            1 if targets[row] == T::from_usize(i % outputs) => T::ONE,
-            1 => T::ZERO,
-            _ => targets[i],
-        };
-        *weighted = y * weights[row].max(least);
-    }
+    for_rows(&mut weighted[..rows * outputs], outputs, |first, weighted| {
+        for (row, weighted) in (first..).zip(weighted.chunks_exact_mut(outputs)) {
+            one_hot(p.sparse, targets, row, weighted);
+            let weight = weights[row].max(least);
+            vectorised(
+                #[inline(always)]
+                || weighted.iter_mut().for_each(|y| *y *= weight),
+            );
+        }
+    });
 }
 
 /// Tests and benches: see `case.rs`.

@@ -2,6 +2,7 @@
 //! `elementwise_loss.rs`.
 
 use super::Real;
+use super::binary_crossentropy::terms;
 #[cfg(feature = "unstable")]
 use super::case::*;
 use super::elementwise_loss::{WeightedElements, elementwise_loss};
@@ -26,12 +27,6 @@ fn reference<T: Real>(
     history: &mut [T],
 ) {
     let size = [p.rows, p.outputs, p.groups];
-    let half = T::from_f32(0.5);
-    WeightedElements { size, state, logits, targets, weights, d_logits, history }.of_terms(
-        1.0,
-        |z, y| {
-            let loss = z.max(T::ZERO) - z * y + (-z.abs()).exp().ln_1p();
-            (loss, z.sigmoid() - y, (z > T::ZERO) == (y > half))
-        },
-    );
+    let loss = WeightedElements { size, state, logits, targets, weights, d_logits, history };
+    loss.of_parts(1.0, terms);
 }
