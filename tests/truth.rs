@@ -132,6 +132,9 @@ fn packed_files_pipes_and_other_formats_are_the_same_rows() {
     let utf16: Vec<u8> =
         plain.replace(',', "\t").encode_utf16().flat_map(u16::to_le_bytes).collect();
     folder.write("u.tsv", [b"\xff\xfe".to_vec(), utf16].concat());
+    let semicolons = plain.replace(',', ";");
+    folder.write("s.csv", &semicolons);
+    folder.write("bare_s.csv", csv.replace(',', ";"));
     let options = ["--device", "cpu", "--epochs", "2", "--json", "-o", "m.st"];
     let loss = |arguments: &[&str], input: &str| {
         let output = folder.run_with(&[&["train", "text"], arguments, &options].concat(), input);
@@ -148,6 +151,9 @@ fn packed_files_pipes_and_other_formats_are_the_same_rows() {
         (&["-"], &plain),
         (&["/dev/stdin", "--format", "csv"], &plain),
         (&["bare.csv", "--no-header", "--text-column", "1", "--label-column", "0"], ""),
+        (&["s.csv"], ""),
+        (&["-"], &semicolons),
+        (&["bare_s.csv", "--no-header", "--text-column", "1", "--label-column", "0"], ""),
     ] {
         assert_eq!(loss(arguments, input), wanted, "{arguments:?}");
     }

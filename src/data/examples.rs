@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::account::{Account, lines_as_words};
 use super::format::Format;
-use super::separated::Separated;
+use super::separated::{Separated, separator_of};
 use super::source::ByteSource;
 use crate::error::{Error, Result, did_you_mean};
 
@@ -95,8 +95,9 @@ pub fn read_examples_of(source: &ByteSource, columns: &TextColumns) -> Result<Ex
     let names: Vec<&str> =
         std::iter::once(&columns.text).chain(&columns.label).map(String::as_str).collect();
     let mut examples = match Format::of(source, columns.format, &names)? {
-        Format::Csv => read_separated(source, b',', columns),
-        Format::Tsv => read_separated(source, b'\t', columns),
+        format @ (Format::Csv | Format::Tsv) => {
+            read_separated(source, separator_of(source, format, columns.no_header), columns)
+        }
         Format::Jsonl => read_json(source, columns),
         Format::Labels | Format::Lines => read_labelled_lines(source, columns),
     }?;

@@ -124,7 +124,7 @@ impl Format {
         };
         Ok(match () {
             () if names('\t') => Format::Tsv,
-            () if names(',') => Format::Csv,
+            () if names(',') || names(';') => Format::Csv,
             () if source.bytes.windows(9).any(|bytes| bytes == b"__label__") => Format::Labels,
             () => Format::Lines,
         })
@@ -171,6 +171,7 @@ mod tests {
         assert_eq!(format("a.json", "[]"), Format::Jsonl);
         assert_eq!(format("-", "\n{\"text\": 1}\n"), Format::Jsonl);
         assert_eq!(format("-", "label,\"text\"\na,b\n"), Format::Csv);
+        assert_eq!(format("-", "text;label\na;b\n"), Format::Csv);
         assert_eq!(format("-", "text\tlabel\na\tb\n"), Format::Tsv);
         assert_eq!(format("a.txt", "__label__a b\n"), Format::Labels);
         assert_eq!(format("a.txt", "text, then more\n"), Format::Lines);

@@ -9,6 +9,7 @@ use csv::ByteRecord;
 
 use super::account::Account;
 use super::examples::utf8;
+use super::format::Format;
 use super::source::ByteSource;
 use crate::error::{Error, Result, did_you_mean};
 
@@ -44,6 +45,9 @@ impl<'s> Separated<'s> {
     ) -> Result<Separated<'s>> {
         let (path, bytes) = (source.path(), &source.bytes[..]);
         let scan = scan(bytes, separator);
+        if separator == b';' {
+            account.warn("semicolons stand between its fields, and no comma in its first line");
+        }
         let quoting = match (separator, &scan.fault, scan.holds_breaks) {
             (_, None, false) => true,
             (b'\t', fault, _) if scan_lines_alone(bytes) => {
@@ -149,6 +153,48 @@ impl<'s> Separated<'s> {
         for line in self.blank {
             account.leave_out("blank line", line);
         }
+    }
+}
+
+/// The separator of a file. A CSV file has semicolons where its first line, beside what is quoted, holds some and no comma:
+/// so do spreadsheets write it where numbers have a decimal comma. Of a file that is called neither CSV nor TSV, it is the
+/// one of which the first line has most. Where the first line is a row (`no_header`), and may be a text, all rows of the
+/// beginning have as many semicolons.
+pub fn separator_of(source: &ByteSource, format: Format, no_header: bool) -> u8 {
+    /// Rows that are looked at.
+    const LOOKED_AT: usize = 100;
+    if format == Format::Tsv {
+        return b'\t';
+    }
+    // Of each row: commas, semicolons, tabs.
+    let mut rows: Vec<[usize; 3]> = Vec::new();
+    let (mut is_quoted, mut is_at_start) = (false, true);
+    for &byte in &source.bytes {
+        if !is_quoted && matches!(byte, b'\n' | b'\r') {
+            is_at_start = true;
+            continue;
+        }
+        if std::mem::take(&mut is_at_start) {
+            if rows.len() == LOOKED_AT {
+                break;
+            }
+            rows.push([0; 3]);
+        }
+        is_quoted ^= byte == b'"';
+        let which = [b',', b';', b'\t'].iter().position(|&separator| separator == byte);
+        if let (Some(which), false, Some(row)) = (which, is_quoted, rows.last_mut()) {
+            row[which] += 1;
+        }
+    }
+    let [commas, semicolons, tabs] = rows.first().copied().unwrap_or_default();
+    let are_even = || rows.iter().all(|row| row[1] == semicolons);
+    match format {
+        Format::Csv if semicolons == 0 || commas > 0 => b',',
+        Format::Csv if no_header && !(rows.len() > 1 && are_even()) => b',',
+        Format::Csv => b';',
+        _ if tabs > commas.max(semicolons) => b'\t',
+        _ if semicolons > 0 && commas == 0 => b';',
+        _ => b',',
     }
 }
 
@@ -407,6 +453,31 @@ mod tests {
     }
 
     #[test]
+    fn semicolons_part_fields_where_no_comma_stands_in_the_first_line() {
+        let separator = |text: &str, format, no_header| {
+            let source = ByteSource::of(Path::new("t"), text.as_bytes().to_vec()).expect("bytes");
+            char::from(separator_of(&source, format, no_header))
+        };
+        for (text, no_header, wanted) in [
+            ("a;b\n1,5;2\n", false, ';'),
+            ("a;b,c\n1;2,3\n", false, ','),
+            ("\"a,b\";c\n1;2\n", false, ';'),
+            ("\"a;b\",c\n1,2\n", false, ','),
+            ("text\none; two\n", false, ','),
+            ("one; two\nthree\n", true, ','),
+            ("one; two\n", true, ','),
+            ("1;2\r\n3;4\r\n\r\n", true, ';'),
+            ("", false, ','),
+        ] {
+            assert_eq!(separator(text, Format::Csv, no_header), wanted, "{text}");
+        }
+        assert_eq!(separator("a;b\n", Format::Tsv, false), '\t');
+        assert_eq!(separator("a\tb,c\td\n", Format::Lines, false), '\t');
+        assert_eq!(separator("a;b\n", Format::Lines, false), ';');
+        assert_eq!(separator("a,b\n", Format::Lines, false), ',');
+    }
+
+    #[test]
     fn columns_are_found_by_one_name() {
         let source = ByteSource::of(Path::new("t"), b"a,b,a\n1,2,3\n".to_vec()).expect("bytes");
         let mut account = Account::new(source.path());
@@ -415,11 +486,10 @@ mod tests {
         let error = found.column("a", "x").expect_err("twice").to_string();
         assert!(error.contains("1 and 3 are both"), "{error}");
         assert!(found.check_names().is_err());
-        let other = ByteSource::of(Path::new("t"), b"a;b\n1;2\n".to_vec()).expect("bytes");
-        let semicolons =
-            Separated::open(&other, b',', |_, _| Ok(true), &mut account).expect("rows");
-        let error = semicolons.column("b", "x").expect_err("no separator").to_string();
-        assert!(error.contains("a;b") && error.contains("commas"), "{error}");
+        let other = ByteSource::of(Path::new("t"), b"a|b\n1|2\n".to_vec()).expect("bytes");
+        let bars = Separated::open(&other, b',', |_, _| Ok(true), &mut account).expect("rows");
+        let error = bars.column("b", "x").expect_err("no separator").to_string();
+        assert!(error.contains("a|b") && error.contains("commas"), "{error}");
         let error = found.column("c", "text_column").expect_err("none").to_string();
         assert!(error.contains("no_header") && error.contains("first line"), "{error}");
     }

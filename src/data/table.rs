@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::account::{Account, lines_as_words};
 use super::examples::{utf8, weight_of};
 use super::format::Format;
-use super::separated::{Separated, listed};
+use super::separated::{Separated, listed, separator_of};
 use super::source::ByteSource;
 use super::table_encoder::{Cell, ColumnKind, Missing, TableEncoder};
 use crate::error::{Error, Result};
@@ -103,14 +103,11 @@ pub fn read_columns(path: &Path, wanted: &TableColumns) -> Result<Table> {
 /// # Errors
 /// As [`read_columns`].
 pub fn read_columns_of(source: &ByteSource, wanted: &TableColumns) -> Result<Table> {
-    let separator = match Format::of(source, wanted.format, &[])? {
-        Format::Tsv => b'\t',
-        Format::Csv => b',',
-        Format::Jsonl => {
-            return Err(Error::data(source.path(), "JSON holds texts here; save the table as CSV"));
-        }
-        _ => separator_of(&source.bytes),
-    };
+    let format = Format::of(source, wanted.format, &[])?;
+    if format == Format::Jsonl {
+        return Err(Error::data(source.path(), "JSON holds texts here; save the table as CSV"));
+    }
+    let separator = separator_of(source, format, false);
     let mut account = Account::new(source.path());
     let asked: Vec<&str> = match (wanted.target, wanted.features) {
         (None, None) => Vec::new(),
@@ -290,13 +287,6 @@ fn read_rows(
 
 fn field_of<'f>(path: &Path, line: u64, fields: &'f ByteRecord, i: usize) -> Result<&'f str> {
     utf8(path, line, fields.get(i).unwrap_or_default()).map(str::trim)
-}
-
-/// The separator of a file whose name does not say it: that of which the first line has most.
-fn separator_of(bytes: &[u8]) -> u8 {
-    let first = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
-    let count = |separator| first.iter().filter(|&&byte| byte == separator).count();
-    if count(b'\t') > count(b',') { b'\t' } else { b',' }
 }
 
 /// Whether the first line names the columns. Names that are asked for decide; else it is a row where
@@ -516,11 +506,12 @@ pub fn column_names(path: &Path) -> Result<Vec<String>> {
 /// # Errors
 /// As [`read_columns`].
 pub fn column_names_of(source: &ByteSource) -> Result<Vec<String>> {
-    let separator = match source.extension.as_str() {
-        "tsv" | "tab" => b'\t',
-        "csv" => b',',
-        _ => separator_of(&source.bytes),
+    let format = match source.extension.as_str() {
+        "tsv" | "tab" => Format::Tsv,
+        "csv" => Format::Csv,
+        _ => Format::Lines,
     };
+    let separator = separator_of(source, format, false);
     let mut account = Account::default();
     Ok(Separated::open(source, separator, |_, _| Ok(true), &mut account)?.names)
 }

@@ -290,10 +290,11 @@ fn mark_unknown(answers: &mut [Answer], rows: impl Iterator<Item = usize>) {
     }
 }
 
-/// The fields of a line: of a CSV line where it holds a comma, else with tabs or spaces between.
+/// The fields of a line: of a CSV line where it holds a comma or a semicolon, else with tabs or spaces between.
 fn fields_of(line: &str) -> std::result::Result<Vec<String>, String> {
     let separator = match () {
         () if line.contains(',') => b',',
+        () if line.contains(';') => b';',
         () if line.contains('\t') => b'\t',
         () => return Ok(line.split_whitespace().map(str::to_owned).collect()),
     };
