@@ -370,7 +370,7 @@ macro_rules! blocked {
                     let threads = match m * n * k {
                         _ if alone => 1,
                         0..THREADS_FROM => 1,
-                        _ => team::threads(),
+                        _ => team::threads_at_hand(),
                     };
                     let part = |count: usize, unit: usize, t: usize| {
                         let cut = |t: usize| (count.div_ceil(unit) * t / threads * unit).min(count);
@@ -430,9 +430,9 @@ macro_rules! blocked {
                                 let column = (panels.start + i % panels.len()) * width;
                                 let (from, depth) = (part * shape.depth, shape.depth_of(part, k));
                                 let panel = &mut panel[..width * depth];
-                                let simd_of = PhantomData::<S>;
+                                let vectors = PhantomData::<S>;
                                 simd.vectorize(Pack {
-                                    simd: simd_of,
+                                    vectors,
                                     p,
                                     from,
                                     depth,
@@ -515,7 +515,8 @@ macro_rules! blocked {
 
             /// Packs one panel of B: `[depth, width]`, zeros beyond B's last column.
             struct Pack<'a, 'b, S> {
-                simd: PhantomData<S>,
+                /// Of which kind its copies are.
+                vectors: PhantomData<S>,
                 p: &'a Product<'a, $T>,
                 from: usize,
                 depth: usize,

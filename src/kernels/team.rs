@@ -101,6 +101,14 @@ pub fn chunks<T: Send>(out: &mut [T], size: usize, work: impl Fn(usize, &mut [T]
     each(out.chunks_mut(size.max(1)).enumerate(), |(i, piece)| work(i, piece));
 }
 
+/// As [`threads`], or 1 where the team is taken: then a loop does well not to be cut in ways that cost more in all.
+pub fn threads_at_hand() -> usize {
+    match threads() {
+        2.. if Team::get().is_taken.load(Ordering::Relaxed) => 1,
+        threads => threads,
+    }
+}
+
 /// Whether another program has lately had the processor of a thread that a loop waited for. Then a long loop does well
 /// to have more pieces than threads, even where these cost more.
 pub fn is_disturbed() -> bool {
