@@ -1,6 +1,6 @@
 //! How fast a device runs a kernel's case, and what it can do at most.
 
-use super::{Device, load};
+use super::{Device, load, median};
 use crate::error::Result;
 use crate::kernels::case::Case;
 use crate::kernels::{Kernel, accumulate, fill, peak_fma, scale_by, sum_squares};
@@ -12,7 +12,7 @@ use crate::program::{Program, RoutineId};
 /// # Errors
 /// [`crate::Error::Device`] when the device fails.
 pub fn measure(case: &Case, device: &Device) -> Result<f64> {
-    rounds(case, device, None, 0.1, 5, MEDIAN, f64::MAX)
+    Ok(median(rounds(case, device, None, 0.1, 5, f64::MAX)?))
 }
 
 /// As [`measure`], to see roughly: three rounds of so many seconds, or one run where that takes longer.
@@ -20,7 +20,7 @@ pub fn measure(case: &Case, device: &Device) -> Result<f64> {
 /// # Errors
 /// [`crate::Error::Device`] when the device fails.
 pub fn measure_roughly(case: &Case, device: &Device, round: f64) -> Result<f64> {
-    rounds(case, device, None, round, 3, MEDIAN, round)
+    Ok(median(rounds(case, device, None, round, 3, round)?))
 }
 
 /// As [`measure_roughly`], by the variant of this name where one is given.
@@ -33,22 +33,18 @@ pub fn measure_variant(
     variant: Option<&str>,
     round: f64,
 ) -> Result<f64> {
-    rounds(case, device, variant, round, 3, MEDIAN, round)
+    Ok(median(rounds(case, device, variant, round, 3, round)?))
 }
 
-/// The median of a number of rounds, by their order.
-const MEDIAN: fn(usize) -> usize = |count| count / 2;
-
-/// One (`of`) of so many rounds of `round` seconds; one run where that takes longer than `enough`.
+/// Seconds of one run, by so many rounds of `round` seconds; by one run where that takes longer than `enough`.
 fn rounds(
     case: &Case,
     device: &Device,
     variant: Option<&str>,
     round: f64,
     count: usize,
-    of: fn(usize) -> usize,
     enough: f64,
-) -> Result<f64> {
+) -> Result<Vec<f64>> {
     let program = Program::of_case(case)?;
     device.check_memory(program.bytes())?;
     let mut executor = match variant {
@@ -60,17 +56,15 @@ fn rounds(
         |times: usize| -> Result<f64> { Ok(executor.time(RoutineId(0), times)? / times as f64) };
     let first = run(1)?;
     if first > 10.0 * enough {
-        return Ok(first);
+        return Ok(vec![first]);
     }
     let once = run(1)?;
     if once > enough {
-        return Ok(once);
+        return Ok(vec![once]);
     }
     let times = ((round / once.max(1e-8)) as usize).clamp(1, 9_000);
     run(times)?;
-    let mut rounds = (0..count).map(|_| run(times)).collect::<Result<Vec<f64>>>()?;
-    rounds.sort_by(f64::total_cmp);
-    Ok(rounds[of(count)])
+    (0..count).map(|_| run(times)).collect()
 }
 
 /// What a device can do at most, measured: a roofline (Williams et al. 2009) with a roof for each size of what is touched,
@@ -138,7 +132,10 @@ impl Ceilings {
         let (_, sizes) = peak_fma::KERNEL.benches[0];
         let case = Case::of_bench(&peak_fma::KERNEL, sizes);
         // The fastest of some rounds: a ceiling is not an average.
-        let fastest = |case: &Case| rounds(case, device, None, round, 5, |_| 0, round);
+        let fastest = |case: &Case| -> Result<f64> {
+            let rounds = rounds(case, device, None, round, 5, round)?;
+            Ok(rounds.into_iter().fold(f64::MAX, f64::min))
+        };
         let gigaflops = case.flops / fastest(&case)? / 1e9;
         let mut levels = Vec::new();
         let mut most = 0.0;

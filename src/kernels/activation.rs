@@ -64,6 +64,7 @@ impl Activation {
             Activation::Relu => z.rectified(),
             Activation::Tanh => z.tanh(),
             Activation::Sigmoid => z.sigmoid(),
+            // The value has the sign of z.
             Activation::LeakyRelu(_) => z * self.derivative(z),
         }
     }

@@ -6,9 +6,8 @@
 #[cfg(feature = "unstable")]
 use super::case::*;
 pub use super::elementwise_loss::groups;
-use super::elementwise_loss::{BLOCK, elementwise_loss};
-use super::state::{BATCH_SLOT, advance};
-use super::{Real, for_stretches, sum, vectorised};
+use super::elementwise_loss::{BLOCK, Elements, elementwise_loss};
+use super::{Real, sum, vectorised};
 
 elementwise_loss! {
     name: "binary_crossentropy",
@@ -28,46 +27,29 @@ fn reference<T: Real>(
     d_logits: &mut [T],
     history: &mut [T],
 ) {
-    let count = (p.rows * p.outputs) as usize;
-    let scale = T::ONE / T::from_usize(count);
-    let history = &mut history[(state[BATCH_SLOT] * p.groups * 2) as usize..];
-    let d_logits = &mut d_logits[..count];
-    for_stretches(d_logits, history, p.groups as usize, |start, d_logits, totals| {
-        let logits = logits.get(start..start + d_logits.len()).unwrap_or_default();
-        let targets = targets.get(start..start + d_logits.len()).unwrap_or_default();
-        let (mut total, mut right) = (T::ZERO, 0);
-        let blocks = logits.chunks(BLOCK).zip(targets.chunks(BLOCK));
-        for ((logits, targets), d_logits) in blocks.zip(d_logits.chunks_mut(BLOCK)) {
-            let mut losses = [T::ZERO; BLOCK];
-            let losses = &mut losses[..logits.len()];
-            right += terms(logits, targets, losses, d_logits);
-            vectorised(
-                #[inline(always)]
-                || {
-                    d_logits.iter_mut().for_each(|d| *d *= scale);
-                    total += sum(losses, logits, |loss, _| loss);
-                },
-            );
-        }
-        totals.copy_from_slice(&[total, T::from_usize(right as usize)]);
-    });
-    advance(state, p.rows);
+    let size = [p.rows, p.outputs, p.groups];
+    let weights = None;
+    Elements { size, state, logits, targets, weights, d_logits, history }.of_blocks(1.0, terms);
 }
-/// The loss of each element and its derivative by the logit; how many answers are right.
+
+/// Of [`BLOCK`] elements or fewer: each derivative by the logit times `scale`, the sum of losses, and how many answers are
+/// right.
 pub(super) fn terms<T: Real>(
     logits: &[T],
     targets: &[T],
-    losses: &mut [T],
+    scale: T,
     derivatives: &mut [T],
-) -> u32 {
+) -> (T, u32) {
     let half = T::from_f32(0.5);
+    let mut losses = [T::ZERO; BLOCK];
+    let losses = &mut losses[..logits.len()];
     let mut right = 0;
-    vectorised(
+    let total = vectorised(
         #[inline(always)]
         || {
             // A loop each, so that each vectorises.
             for ((d, &z), &y) in derivatives.iter_mut().zip(logits).zip(targets) {
-                *d = z.sigmoid() - y;
+                *d = (z.sigmoid() - y) * scale;
             }
             for ((loss, &z), &y) in losses.iter_mut().zip(logits).zip(targets) {
                 *loss = z.max(T::ZERO) - z * y + (-z.abs()).exp().ln_1p();
@@ -75,7 +57,8 @@ pub(super) fn terms<T: Real>(
             for (&z, &y) in logits.iter().zip(targets) {
                 right += u32::from((z > T::ZERO) == (y > half));
             }
+            sum(losses, logits, |loss, _| loss)
         },
     );
-    right
+    (total, right)
 }

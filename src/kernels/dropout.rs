@@ -5,7 +5,7 @@
 use super::case::*;
 use super::random::for_random_blocks;
 use super::state::BATCH_STEP;
-use super::{Real, for_rows, spread};
+use super::{Real, for_rows, spread, vectorised};
 
 kernel! {
     name: "dropout",
@@ -42,25 +42,35 @@ fn reference<T: Real>(p: &Params, state: &[u32], input: &[T], output: &mut [T]) 
     let scale = T::from_f32(p.scale);
     let step = state[BATCH_STEP];
     for_rows(&mut output[..p.count as usize], 1, |first, outputs| {
-        super::vectorised(
-            #[inline(always)]
-            || {
-                let (draw, number) = ([p.seed, p.stream, step], p.first + first as u32);
-                for_random_blocks(
-                    draw,
-                    number,
-                    outputs,
-                    #[inline(always)]
-                    |at, bits, outputs| {
-                        let pairs = outputs.iter_mut().zip(&input[first + at..]);
-                        for ((output, &input), &bits) in pairs.zip(bits) {
-                            *output = if bits >= p.threshold { input * scale } else { T::ZERO };
-                        }
-                    },
-                );
-            },
-        );
+        let draw = ([p.seed, p.stream, step], p.first + first as u32, p.threshold);
+        keep(draw, scale, &input[first..], outputs);
     });
+}
+
+/// Each of `from` times `scale` where its bits are not below the threshold, else 0. The draw: seed, stream and step, the
+/// first element's number, the threshold.
+pub(super) fn keep<T: Real>(
+    (draw, first, threshold): ([u32; 3], u32, u32),
+    scale: T,
+    from: &[T],
+    to: &mut [T],
+) {
+    vectorised(
+        #[inline(always)]
+        || {
+            for_random_blocks(
+                draw,
+                first,
+                to,
+                #[inline(always)]
+                |at, bits, to| {
+                    for ((to, &value), &bits) in to.iter_mut().zip(&from[at..]).zip(bits) {
+                        *to = if bits >= threshold { value * scale } else { T::ZERO };
+                    }
+                },
+            );
+        },
+    );
 }
 
 /// Tests and benches: see `case.rs`.

@@ -3,7 +3,7 @@
 
 #[cfg(feature = "unstable")]
 use super::case::*;
-use super::random::for_random_blocks;
+use super::dropout::keep;
 use super::state::BATCH_STEP;
 use super::{Activation, Real, for_rows, spread};
 
@@ -50,24 +50,8 @@ fn reference<T: Real>(p: &Params, state: &[u32], input: &[T], d_output: &[T], d_
     let activation = Activation::from_code(p.activation);
     let step = state[BATCH_STEP];
     for_rows(&mut d_input[..p.count as usize], 1, |first, gradients| {
-        super::vectorised(
-            #[inline(always)]
-            || {
-                let (draw, number) = ([p.seed, p.stream, step], p.first + first as u32);
-                for_random_blocks(
-                    draw,
-                    number,
-                    gradients,
-                    #[inline(always)]
-                    |at, bits, gradients| {
-                        let pairs = gradients.iter_mut().zip(&d_output[first + at..]);
-                        for ((gradient, &d), &bits) in pairs.zip(bits) {
-                            *gradient = if bits >= p.threshold { d * scale } else { T::ZERO };
-                        }
-                    },
-                );
-            },
-        );
+        let draw = ([p.seed, p.stream, step], p.first + first as u32, p.threshold);
+        keep(draw, scale, &d_output[first..], gradients);
         activation.scale_by_derivative(gradients, &input[first..][..gradients.len()]);
     });
 }

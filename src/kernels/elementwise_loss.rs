@@ -3,8 +3,8 @@
 //! (`term(z, y)`, see `shaders/shared/elementwise_loss.wgsl`) and in its reference; the loop over elements, the sums of
 //! each workgroup, the history and the end of the step are one.
 //!
-//! With a weight for each row ([`super::weighted_binary_crossentropy`], [`super::weighted_mse`], [`super::weighted_mae`], [`super::weighted_huber`])
-//! loss and gradient are times the row's; the mean is over the elements as they are counted, whatever their weights
+//! With a weight for each row ([`super::weighted_binary_crossentropy`], [`super::weighted_mse`], [`super::weighted_mae`],
+//! [`super::weighted_huber`]) loss and gradient are times the row's; the mean is over the elements as they are counted, whatever their weights
 //! (Keras' `sum_over_batch_size`), and so is the count of right answers.
 
 use super::state::{BATCH_SLOT, advance};
@@ -102,7 +102,7 @@ macro_rules! elementwise_loss {
 }
 pub(crate) use elementwise_loss;
 
-/// Elements whose loss is computed at once: they stay in the first cache.
+/// Elements whose loss is computed at once, at most: they stay in the first cache.
 pub const BLOCK: usize = 512;
 
 /// What a reference of such a loss is given.
@@ -115,6 +115,8 @@ pub struct Elements<'a, T> {
     pub logits: &'a [T],
     /// `[rows, outputs]`
     pub targets: &'a [T],
+    /// `[rows]`, where rows have weights.
+    pub weights: Option<&'a [T]>,
     /// `[rows, outputs]`
     pub d_logits: &'a mut [T],
     /// `[slots, groups, 2]`
@@ -131,120 +133,62 @@ impl<T: Real> Elements<'_, T> {
         loss: impl Fn(T, T) -> T + Send + Sync,
         derivative: impl Fn(T, T) -> T + Send + Sync,
     ) {
-        let Elements { size: [rows, outputs, groups], state, logits, targets, .. } = self;
-        let count = (rows * outputs) as usize;
         let activation = Activation::from_code(activation);
-        let scale = T::from_f32(factor) / T::from_usize(count);
-        let history = &mut self.history[(state[BATCH_SLOT] * groups * 2) as usize..];
-        let d_logits = &mut self.d_logits[..count];
-        for_stretches(d_logits, history, groups as usize, |start, d_logits, totals| {
-            let mut total = T::ZERO;
-            for (i, d_logits) in d_logits.chunks_mut(BLOCK).enumerate() {
-                let at = start + i * BLOCK;
-                let mut answers = [T::ZERO; BLOCK];
-                let answers = &mut answers[..d_logits.len()];
-                answers.copy_from_slice(&logits[at..][..answers.len()]);
-                activation.apply_all(answers);
-                let targets = &targets[at..][..answers.len()];
-                vectorised(
-                    #[inline(always)]
-                    || {
-                        total += sum(answers, targets, &loss);
-                        for ((d, &p), &y) in d_logits.iter_mut().zip(&*answers).zip(targets) {
-                            *d = derivative(p, y) * scale;
-                        }
-                    },
-                );
-                activation.scale_by_derivative(d_logits, answers);
-            }
-            totals.copy_from_slice(&[total, T::ZERO]);
-        });
-        advance(state, rows);
-    }
-}
-
-/// What a reference of such a loss is given where rows have weights.
-pub struct WeightedElements<'a, T> {
-    /// Rows, outputs, groups.
-    pub size: [u32; 3],
-    /// The counters.
-    pub state: &'a mut [u32],
-    /// `[rows, outputs]`
-    pub logits: &'a [T],
-    /// `[rows, outputs]`
-    pub targets: &'a [T],
-    /// `[rows]`
-    pub weights: &'a [T],
-    /// `[rows, outputs]`
-    pub d_logits: &'a mut [T],
-    /// `[slots, groups, 2]`
-    pub history: &'a mut [T],
-}
-
-impl<T: Real> WeightedElements<'_, T> {
-    /// As [`Elements::of_answers`].
-    pub fn of_answers(
-        self,
-        activation: u32,
-        factor: f32,
-        loss: impl Fn(T, T) -> T + Send + Sync,
-        derivative: impl Fn(T, T) -> T + Send + Sync,
-    ) {
-        let activation = Activation::from_code(activation);
-        self.of_parts(factor, |logits, targets, losses, derivatives| {
+        self.of_blocks(factor, |logits, targets, scale, derivatives| {
             let mut answers = [T::ZERO; BLOCK];
             let answers = &mut answers[..logits.len()];
             answers.copy_from_slice(logits);
             activation.apply_all(answers);
-            vectorised(
+            let total = vectorised(
                 #[inline(always)]
                 || {
-                    let pairs = answers.iter().zip(targets);
-                    let results = losses.iter_mut().zip(derivatives.iter_mut());
-                    for ((&p, &y), (l, d)) in pairs.zip(results) {
-                        (*l, *d) = (loss(p, y), derivative(p, y));
+                    let total = sum(answers, targets, &loss);
+                    for ((d, &p), &y) in derivatives.iter_mut().zip(&*answers).zip(targets) {
+                        *d = derivative(p, y) * scale;
                     }
+                    total
                 },
             );
             activation.scale_by_derivative(derivatives, answers);
-            0
+            (total, 0)
         });
     }
 
-    /// `part(logits, targets, losses, derivatives)` writes the last two, the derivatives without `factor`, and returns how
-    /// many answers are right, of at most [`BLOCK`] elements of one row.
-    pub fn of_parts(
+    /// `block(logits, targets, scale, derivatives)` writes the derivatives by the logits times `scale`, of [`BLOCK`] elements or
+    /// fewer, and returns the sum of their losses and how many answers are right. `factor` stands before all derivatives.
+    pub fn of_blocks(
         self,
         factor: f32,
-        part: impl Fn(&[T], &[T], &mut [T], &mut [T]) -> u32 + Send + Sync,
+        block: impl Fn(&[T], &[T], T, &mut [T]) -> (T, u32) + Send + Sync,
     ) {
-        let WeightedElements { size: [rows, outputs, groups], state, logits, .. } = self;
-        let (targets, weights) = (self.targets, self.weights);
+        let Elements { size: [rows, outputs, groups], state, logits, targets, weights, .. } = self;
         let (count, width) = ((rows * outputs) as usize, outputs as usize);
         let scale = T::from_f32(factor) / T::from_usize(count);
         let history = &mut self.history[(state[BATCH_SLOT] * groups * 2) as usize..];
         let d_logits = &mut self.d_logits[..count];
         for_stretches(d_logits, history, groups as usize, |start, d_logits, totals| {
-            let mut total = T::ZERO;
-            let mut right = 0;
-            let mut done = 0;
+            let (mut total, mut right, mut done) = (T::ZERO, 0, 0);
             while done < d_logits.len() {
                 let at = start + done;
-                let of_row = width - at % width;
-                let len = of_row.min(d_logits.len() - done).min(BLOCK);
-                let weight = weights[at / width];
-                let mut losses = [T::ZERO; BLOCK];
-                let losses = &mut losses[..len];
+                let left = BLOCK.min(d_logits.len() - done);
+                // Elements of one row where it has a weight.
+                let len = if weights.is_some() { left.min(width - at % width) } else { left };
                 let d = &mut d_logits[done..][..len];
-                right += part(&logits[at..][..len], &targets[at..][..len], losses, d);
+                let (logits, targets) = (&logits[at..][..len], &targets[at..][..len]);
+                // Scale and weight are multiplied last where there is one, as the shader does.
+                let first_scale = if weights.is_some() { T::ONE } else { scale };
+                let (loss, right_ones) = block(logits, targets, first_scale, d);
+                right += right_ones;
+                done += len;
+                let Some(weight) = weights.map(|weights| weights[at / width]) else {
+                    total += loss;
+                    continue;
+                };
+                total += loss * weight;
                 vectorised(
                     #[inline(always)]
-                    || {
-                        total += sum(losses, losses, |loss, _| loss * weight);
-                        d.iter_mut().for_each(|d| *d = *d * scale * weight);
-                    },
+                    || d.iter_mut().for_each(|d| *d = *d * scale * weight),
                 );
-                done += len;
             }
             totals.copy_from_slice(&[total, T::from_usize(right as usize)]);
         });

@@ -5,9 +5,9 @@
 //! width, so that the innermost loop reads it in order; A is read where it lies, one element
 //! broadcast to two vectors, or packed tile by tile where its rows would meet in the cache. A tile
 //! of C (12 rows or fewer, one panel's width) stays in registers for a part of k. Threads take whole
-//! rows of C, or columns where sharing B's packing is worth more; where a program beside takes their processors, pieces
-//! of a few tiles. Each element is summed in one
-//! order, whatever the number of threads.
+//! rows of C, or columns where sharing B's packing is worth more; where a program beside takes their
+//! processors, pieces of a few tiles. Each element is summed in one order, whatever the number of
+//! threads.
 //!
 //! It stands in place of the `gemm` crate, which is not faster on two threads than on one at the
 //! sizes of small models (docs/rejected.md has the figures).
@@ -615,7 +615,8 @@ macro_rules! blocked {
                         && (rs == 1 || cs == 1)
                         && ((meet || cs >= 256) && columns.len() > 1 || columns.len() > 16);
                     if !packs {
-                        let a = A { values: &p.a[work.from * cs..], layout: Layout::InPlace };
+                        let layout = Layout::Strided { first: 0, strides: p.a_strides };
+                        let a = A { values: &p.a[work.from * cs..], layout };
                         return Tiles { simd, work, a, rows, columns }.run();
                     }
                     let count = rows.len();
@@ -627,7 +628,8 @@ macro_rules! blocked {
                                 let start = (rows.start + i) * rs + work.from;
                                 row[..depth].copy_from_slice(&p.a[start..][..depth]);
                             }
-                            let layout = Layout::Rows { first: rows.start, stride };
+                            let strides = [stride, 1];
+                            let layout = Layout::Strided { first: rows.start, strides };
                             let a = A { values: packed, layout };
                             Tiles { simd, work, a, rows, columns }.run();
                         });
@@ -661,13 +663,11 @@ macro_rules! blocked {
 
             #[derive(Clone, Copy)]
             enum Layout {
-                /// All rows, by the product's strides.
-                InPlace,
+                /// Rows from `first` on, by these strides.
+                Strided { first: usize, strides: [usize; 2] },
                 /// Rows from `first` on by tiles, each `[depth, rows of the tile]`: `whole` rows, then
                 /// a tile of the `rest`.
                 Packed { first: usize, whole: usize, rest: usize },
-                /// Rows from `first` on, so many elements apart.
-                Rows { first: usize, stride: usize },
             }
 
             impl<'a> A<'a> {
@@ -675,8 +675,7 @@ macro_rules! blocked {
                 #[inline(always)]
                 fn row(&self, work: &Work<'_>, row: usize, tile: usize) -> (&'a [$T], [usize; 2]) {
                     let (start, strides) = match self.layout {
-                        Layout::InPlace => (row * work.p.a_strides[0], work.p.a_strides),
-                        Layout::Rows { first, stride } => ((row - first) * stride, [stride, 1]),
+                        Layout::Strided { first, strides } => ((row - first) * strides[0], strides),
                         Layout::Packed { first, whole, .. } if row - first < whole => {
                             ((row - first) * work.depth, [1, tile])
                         }

@@ -50,7 +50,7 @@ fn reference<T: Real>(
     history: &mut [T],
 ) {
     let (size, delta) = ([p.rows, p.outputs, p.groups], T::from_f32(p.delta));
-    Elements { size, state, logits, targets, d_logits, history }.of_answers(
+    Elements { size, state, logits, targets, weights: None, d_logits, history }.of_answers(
         p.activation,
         1.0,
         #[inline(always)]

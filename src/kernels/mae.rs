@@ -46,7 +46,7 @@ fn reference<T: Real>(
     history: &mut [T],
 ) {
     let size = [p.rows, p.outputs, p.groups];
-    Elements { size, state, logits, targets, d_logits, history }.of_answers(
+    Elements { size, state, logits, targets, weights: None, d_logits, history }.of_answers(
         p.activation,
         1.0,
         loss,

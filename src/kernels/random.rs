@@ -21,20 +21,9 @@ pub fn random_bits(seed: u32, stream: u32, step: u32, element: u32) -> u32 {
     x
 }
 
-/// Elements whose bits are drawn at once.
-pub const BLOCK: usize = 256;
-
-/// The bits of the elements from `first` on, one for each of `bits`. A loop by itself, which vectorises within
-/// [`super::vectorised`].
-#[inline(always)]
-pub fn fill_random_bits(seed: u32, stream: u32, step: u32, first: u32, bits: &mut [u32]) {
-    for (i, bits) in bits.iter_mut().enumerate() {
-        *bits = random_bits(seed, stream, step, first.wrapping_add(i as u32));
-    }
-}
-
 /// Calls `work` with blocks of `out`, each with the place of its first element and its elements' bits; `first` is the
-/// number of the first element of all. Call it within [`super::vectorised`], with a closure that is inlined.
+/// number of the first element of all. Bits are drawn in a loop by themselves, which vectorises: call it within
+/// [`super::vectorised`], with a closure that is inlined.
 #[inline(always)]
 pub fn for_random_blocks<T>(
     [seed, stream, step]: [u32; 3],
@@ -42,11 +31,15 @@ pub fn for_random_blocks<T>(
     out: &mut [T],
     mut work: impl FnMut(usize, &[u32], &mut [T]),
 ) {
+    /// Elements whose bits are drawn at once.
+    const BLOCK: usize = 256;
     for (i, out) in out.chunks_mut(BLOCK).enumerate() {
         let at = i * BLOCK;
         let mut bits = [0; BLOCK];
         let bits = &mut bits[..out.len()];
-        fill_random_bits(seed, stream, step, first.wrapping_add(at as u32), bits);
+        for (bits, number) in bits.iter_mut().zip(0..) {
+            *bits = random_bits(seed, stream, step, first.wrapping_add(at as u32 + number));
+        }
         work(at, bits, out);
     }
 }

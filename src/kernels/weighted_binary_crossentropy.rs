@@ -5,7 +5,7 @@ use super::Real;
 use super::binary_crossentropy::terms;
 #[cfg(feature = "unstable")]
 use super::case::*;
-use super::elementwise_loss::{WeightedElements, elementwise_loss};
+use super::elementwise_loss::{Elements, elementwise_loss};
 
 elementwise_loss! {
     name: "weighted_binary_crossentropy",
@@ -27,6 +27,6 @@ fn reference<T: Real>(
     history: &mut [T],
 ) {
     let size = [p.rows, p.outputs, p.groups];
-    let loss = WeightedElements { size, state, logits, targets, weights, d_logits, history };
-    loss.of_parts(1.0, terms);
+    let weights = Some(weights);
+    Elements { size, state, logits, targets, weights, d_logits, history }.of_blocks(1.0, terms);
 }

@@ -3,7 +3,7 @@
 use super::Real;
 #[cfg(feature = "unstable")]
 use super::case::*;
-use super::elementwise_loss::{WeightedElements, elementwise_loss};
+use super::elementwise_loss::{Elements, elementwise_loss};
 use super::huber::{derivative, loss};
 
 elementwise_loss! {
@@ -31,10 +31,13 @@ fn reference<T: Real>(
     history: &mut [T],
 ) {
     let (size, delta) = ([p.rows, p.outputs, p.groups], T::from_f32(p.delta));
-    WeightedElements { size, state, logits, targets, weights, d_logits, history }.of_answers(
+    let weights = Some(weights);
+    Elements { size, state, logits, targets, weights, d_logits, history }.of_answers(
         p.activation,
         1.0,
+        #[inline(always)]
         |p, y| loss(p, y, delta),
+        #[inline(always)]
         |p, y| derivative(p, y, delta),
     );
 }

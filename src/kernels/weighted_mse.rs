@@ -3,7 +3,7 @@
 use super::Real;
 #[cfg(feature = "unstable")]
 use super::case::*;
-use super::elementwise_loss::{WeightedElements, elementwise_loss};
+use super::elementwise_loss::{Elements, elementwise_loss};
 use super::mse::{derivative, loss};
 
 elementwise_loss! {
@@ -29,7 +29,8 @@ fn reference<T: Real>(
     history: &mut [T],
 ) {
     let size = [p.rows, p.outputs, p.groups];
-    WeightedElements { size, state, logits, targets, weights, d_logits, history }.of_answers(
+    let weights = Some(weights);
+    Elements { size, state, logits, targets, weights, d_logits, history }.of_answers(
         p.activation,
         2.0,
         loss,

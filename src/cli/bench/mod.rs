@@ -146,7 +146,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
             What::Kernels { filter } => {
                 let limits = Ceilings::measure(device)?;
                 if !options.json {
-                    print(format_args!("{name}: {}", limits.sentence(),))?;
+                    print(format_args!("{name}: {}", limits.sentence()))?;
                 }
                 kernels::kernels(device, filter, &limits, &mut |line| {
                     match options.json {
