@@ -5,8 +5,8 @@
 // table[t, :]. Targets of 0, and samples whose first target is 0, count nothing. Workgroup g writes
 // history[slot, g] = (sum of losses, samples that count); the host adds the groups and divides.
 //
-// Of several right targets the wrong ones are shared: each counts `weight` times as often as there are right ones
-// (Ji et al. 2016).
+// Wrong targets may be shared by several right ones, and by several samples (Ji et al. 2016): each counts `weight`
+// times as often as there are right ones.
 //
 // The binding holds `rows` rows of the table from `first` on: a table larger than a binding is taken in pieces, each
 // adding (`adds`) to the sums of those before. The last has the step's `words`, the others 0, and ends the step. One
@@ -31,7 +31,7 @@ fn main(
         for (var t = 0u; t < params.positives; t++) {
             right += select(0.0, 1.0, ids[first + t] != 0u);
         }
-        let wrong = select(params.weight * right, 1.0, params.positives == 1u);
+        let wrong = params.weight * right;
         for (var t = 0u; t < params.targets; t++) {
             let id = ids[first + t];
             if id == 0u {

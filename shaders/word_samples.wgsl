@@ -6,7 +6,7 @@
 // - skip-gram by whole windows (`bag` = 1, `positives` = 2 window): the word is the input, and the words of a window
 //   of random width are all targets.
 // The sample's `negatives` follow its targets: words drawn by `thresholds` and `others` (Walker's
-// alias table). A sample outside a sentence, and a negative that equals a target, are 0.
+// alias table), the same for `group` neighbouring samples. A sample outside a sentence, and a negative that equals a target, are 0.
 // Also opens the step: writes BATCH_STEP and BATCH_SLOT. One invocation a sample.
 
 // The word `distance` places from `place` on the given side, or 0 if the sentence ends before.
@@ -92,9 +92,10 @@ fn main(
     if params.positives == 1u {
         targets[start] = target_word;
     }
+    let group = i / params.group;
     for (var n = 1u; n <= params.negatives; n++) {
-        let at = random_bits(params.seed, 2u * n - 1u, step, i) % params.words;
-        let keeps = random_bits(params.seed, 2u * n, step, i) < thresholds[at];
+        let at = random_bits(params.seed, 2u * n - 1u, step, group) % params.words;
+        let keeps = random_bits(params.seed, 2u * n, step, group) < thresholds[at];
         let drawn = params.first_word + select(others[at], at, keeps);
         var is_target = false;
         for (var t = 0u; t < params.positives; t++) {

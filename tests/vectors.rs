@@ -365,13 +365,22 @@ fn phrases_are_words_and_documents_are_near_by_what_is_rare() {
         "d.csv",
         "text\nthe of the is the what\nthe subway is the the of\nthe beach of the is the\nthe studio of what\n",
     );
+    let (near, far) = ("the subway is the the of", "the beach of the is the");
+    // The nearest text, and how much nearer `near` is than `far`, which has the same frequent words in its order.
     let ask = |more: &[&str]| {
         let ask = ["similar", "m", "the bridge of the is the", "--documents", "d.csv", "--json"];
         let found = shown(&[&ask[..], more].concat());
-        found[0]["text"].as_str().expect("a text").to_owned()
+        let of = |wanted: &str| {
+            let mut all = found.as_array().expect("texts").iter();
+            let one = all.find(|one| one["text"] == wanted).expect("every text");
+            one["similarity"].as_f64().expect("a cosine")
+        };
+        (found[0]["text"].as_str().expect("a text").to_owned(), of(near) - of(far))
     };
-    assert_eq!(ask(&["--weighting", "sif"]), "the subway is the the of");
-    assert_eq!(ask(&[]), "the beach of the is the", "the same frequent words");
+    let (nearest, margin) = ask(&["--weighting", "sif"]);
+    assert_eq!(nearest, near);
+    let (_, of_means) = ask(&[]);
+    assert!(margin > 2.0 * of_means, "by what is rare {margin}, by means {of_means}");
     // The same file whichever way vectors are asked for, and zeros for what is not known.
     folder.write("e.csv", "text\nthe bridge\nlos angeles\nqwertz\n");
     for weighting in ["mean", "sif"] {

@@ -6,7 +6,7 @@
 
 #[cfg(feature = "unstable")]
 use super::case::*;
-use super::{Real, spread, team};
+use super::{Real, add_scaled, spread, team};
 
 kernel! {
     name: "embedding_update",
@@ -74,19 +74,18 @@ fn reference<T: Real>(
                 for columns in (0..units).step_by(COLUMNS) {
                     let columns = columns..units.min(columns + COLUMNS);
                     let mut total = [T::ZERO; COLUMNS];
-                    for &position in &sorted_positions[start..start + run.len()] {
+                    let total = &mut total[..columns.len()];
+                    let positions = &sorted_positions[start..start + run.len()];
+                    let terms = positions.iter().map(|&position| {
                         let row = (position / p.length) as usize;
                         let factor = factors[if p.by_row == 1 { row } else { position as usize }];
-                        let vector = &vectors[row * units..][columns.clone()];
-                        total
-                            .iter_mut()
-                            .zip(vector)
-                            .for_each(|(sum, &value)| *sum += factor * value);
-                    }
+                        (factor, &vectors[row * units..][columns.clone()])
+                    });
+                    add_scaled(total, terms);
                     let row = table[columns.clone()].iter_mut();
-                    for ((value, square), &g) in row.zip(&mut squares[columns]).zip(&total) {
+                    for ((value, square), &g) in row.zip(&mut squares[columns]).zip(&*total) {
                         *square += g * g;
-                        *value -= rate * g / square.sqrt();
+                        *value -= rate * g * square.rsqrt();
                     }
                 }
             },

@@ -4,7 +4,7 @@
 #[cfg(feature = "unstable")]
 use super::case::*;
 use super::state::{BATCH_SLOT, advance};
-use super::{Real, dot, for_costly_rows};
+use super::{Real, add_scaled, dots, sum, team, vectorised};
 
 kernel! {
     name: "negative_sampling",
@@ -27,7 +27,7 @@ kernel! {
         adds: u32,
         /// Right words of a sample.
         positives: u32,
-        /// How much a wrong word counts for each of several right ones.
+        /// How much a wrong word counts, for each right one.
         weight: f32,
     },
     bindings: {
@@ -57,6 +57,8 @@ kernel! {
     benches: [
         // A step of skip-gram: 1,024 words with 6 samples of 1 right and 5 wrong words.
         ("6144 x 6 of 20000 x 100", [6144, 100, 20_000, 6]),
+        // The same by whole windows: 15 of 30 right.
+        ("1024 x 30 of 20000 x 100", [1024, 100, 20_000, 30]),
     ],
 }
 
@@ -78,72 +80,121 @@ fn reference<T: Real>(
 ) {
     let (samples, units) = (p.samples as usize, p.units as usize);
     let targets = p.targets as usize;
-    let ids = &ids[..samples * targets];
-    // The products of each sample first, then their loss, then what they give to `hidden`.
-    for_costly_rows(&mut factors[..samples * targets], targets, units * targets, |first, rows| {
-        super::vectorised(
-            #[inline(always)]
-            || {
-                for (s, row) in (first..).zip(rows.chunks_exact_mut(targets)) {
-                    let h = &hidden[s * units..][..units];
-                    for (factor, &id) in row.iter_mut().zip(&ids[s * targets..]) {
-                        if let Some(at) = place(p, id) {
-                            *factor = dot(h, &table[at..][..units]);
-                        }
-                    }
-                }
-            },
-        );
+    let factors = factors[..samples * targets].chunks_mut(PIECE * targets);
+    let d_hidden = d_hidden[..samples * units].chunks_mut(PIECE * units);
+    let mut sums = vec![[T::ZERO; 2]; samples.div_ceil(PIECE)];
+    let pieces = factors.zip(d_hidden).zip(&mut sums).enumerate();
+    let is_large = samples * targets * units > 1 << 15;
+    team::each_where(is_large, pieces, |(i, ((factors, d_hidden), sums))| {
+        let first = i * PIECE;
+        let piece = Piece {
+            hidden: &hidden[first * units..][..d_hidden.len()],
+            ids: &ids[first * targets..][..factors.len()],
+            factors,
+            d_hidden,
+        };
+        *sums = piece.run(p, table);
     });
     let history = &mut history[(state[BATCH_SLOT] * p.groups * 2) as usize..];
-    let groups = ids.chunks(256 * targets).zip(factors.chunks_mut(256 * targets));
-    for ((ids, factors), totals) in groups.zip(history.chunks_exact_mut(2)) {
+    for (totals, sums) in history.chunks_exact_mut(2).zip(sums.chunks(256 / PIECE)) {
         if p.adds == 0 {
             totals.fill(T::ZERO);
         }
-        let samples = ids.chunks_exact(targets).zip(factors.chunks_exact_mut(targets));
-        for (ids, factors) in samples {
-            let positives = p.positives as usize;
-            let right = ids[..positives].iter().filter(|&&id| id != 0).count();
-            let right = T::from_f32(right as f32);
-            let wrong = if positives == 1 { T::ONE } else { T::from_f32(p.weight) * right };
-            for (t, (&id, factor)) in ids.iter().zip(factors).enumerate() {
-                if id == 0 {
-                    *factor = T::ZERO;
-                } else if place(p, id).is_some() {
-                    let product = *factor;
-                    let (y, weight) =
-                        if t < positives { (T::ONE, T::ONE) } else { (T::ZERO, wrong) };
-                    *factor = weight * (product.sigmoid() - y);
-                    totals[0] += weight
-                        * (product.max(T::ZERO) - product * y + (-product.abs()).exp().ln_1p());
-                }
-            }
-            if p.adds == 0 {
-                totals[1] += right;
-            }
+        for sums in sums {
+            totals[0] += sums[0];
+            totals[1] += sums[1];
         }
     }
-    let factors = &*factors;
-    for_costly_rows(&mut d_hidden[..samples * units], units, units * targets, |first, rows| {
-        super::vectorised(
+    advance(state, p.words);
+}
+
+/// Samples that a thread takes at once; 256 are a whole number of pieces.
+const PIECE: usize = 32;
+
+/// Some samples: rows of all arrays but the table.
+struct Piece<'a, T> {
+    hidden: &'a [T],
+    ids: &'a [u32],
+    factors: &'a mut [T],
+    d_hidden: &'a mut [T],
+}
+
+impl<T: Real> Piece<'_, T> {
+    /// Writes factors and derivatives; returns the sum of losses and the number of right words.
+    fn run(self, p: &Params, table: &[T]) -> [T; 2] {
+        let Piece { hidden, ids, factors, d_hidden } = self;
+        let (units, targets, positives) =
+            (p.units as usize, p.targets as usize, p.positives as usize);
+        // Of the targets that are there, one behind another: its place, its row, whether it is right, and how much it counts.
+        let (mut places, mut rows) = (Vec::with_capacity(ids.len()), Vec::with_capacity(ids.len()));
+        let (mut answers, mut weights) =
+            (Vec::with_capacity(ids.len()), Vec::with_capacity(ids.len()));
+        let mut ends = [0; PIECE];
+        let mut right = 0;
+        for ((s, ids), end) in ids.chunks_exact(targets).enumerate().zip(&mut ends) {
+            let count = ids[..positives].iter().filter(|&&id| id != 0).count();
+            right += count;
+            let wrong = T::from_f32(p.weight) * T::from_usize(count);
+            for (t, &id) in ids.iter().enumerate() {
+                if id == 0 {
+                    factors[s * targets + t] = T::ZERO;
+                } else if let Some(row) = place(p, id) {
+                    places.push(s * targets + t);
+                    rows.push(row);
+                    let is_right = t < positives;
+                    answers.push(if is_right { T::ONE } else { T::ZERO });
+                    weights.push(if is_right { T::ONE } else { wrong });
+                }
+            }
+            *end = places.len();
+        }
+        let mut products = vec![T::ZERO; places.len()];
+        let mut start = 0;
+        for (h, &end) in hidden.chunks_exact(units).zip(&ends) {
+            let (products, rows) = (&mut products[start..end], &rows[start..end]);
+            vectorised(
+                #[inline(always)]
+                || {
+                    dots(
+                        h,
+                        products,
+                        #[inline(always)]
+                        |i| &table[rows[i]..][..units],
+                    )
+                },
+            );
+            start = end;
+        }
+        // The weights become factors, the products losses.
+        let loss = vectorised(
             #[inline(always)]
             || {
-                for (s, row) in (first..).zip(rows.chunks_exact_mut(units)) {
+                let of_targets = products.iter_mut().zip(&mut weights).zip(&answers);
+                for ((product, weight), &y) in of_targets {
+                    let (z, w) = (*product, *weight);
+                    *product = w * (z.max(T::ZERO) - z * y + (-z.abs()).exp().ln_1p());
+                    *weight = w * (z.sigmoid() - y);
+                }
+                sum(&products, &products, |loss, _| loss)
+            },
+        );
+        places.iter().zip(&weights).for_each(|(&place, &factor)| factors[place] = factor);
+        let mut start = 0;
+        for (row, &end) in d_hidden.chunks_exact_mut(units).zip(&ends) {
+            let of_row = weights[start..end].iter().zip(&rows[start..end]);
+            vectorised(
+                #[inline(always)]
+                || {
                     if p.adds == 0 {
                         row.fill(T::ZERO);
                     }
-                    let factors = &factors[s * targets..][..targets];
-                    for (&factor, &id) in factors.iter().zip(&ids[s * targets..]) {
-                        let Some(at) = place(p, id).filter(|_| id != 0) else { continue };
-                        let vector = &table[at..][..units];
-                        row.iter_mut().zip(vector).for_each(|(d, &value)| *d += factor * value);
-                    }
-                }
-            },
-        );
-    });
-    advance(state, p.words);
+                    add_scaled(row, of_row.map(|(&factor, &at)| (factor, &table[at..][..units])));
+                },
+            );
+            start = end;
+        }
+        [loss, if p.adds == 0 { T::from_usize(right) } else { T::ZERO }]
+    }
 }
 
 /// Where the row of an id begins, if the binding holds it.

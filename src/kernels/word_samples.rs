@@ -1,15 +1,15 @@
 //! Samples for word vectors (Mikolov et al. 2013), drawn on the device from a stream of words:
 //! skip-gram's (word, word of its window) or CBOW's (window, word), each with its negatives.
 //!
-//! Every draw depends on (seed, step, sample) alone. word2vec shrinks each word's window to a
+//! Every draw depends on (seed, step, sample) alone, a negative on the group of samples that share it. word2vec shrinks each word's window to a
 //! uniform width; a skip-gram sample draws its distance with the probability that gives. Negatives
 //! come from Walker's alias table (1977) over the words.
 
 #[cfg(feature = "unstable")]
 use super::case::*;
 use super::random::random_bits;
-use super::spread;
 use super::state::{BATCH_SLOT, BATCH_STEP, CURSOR, SLOT, STEP};
+use super::{spread, team};
 
 kernel! {
     name: "word_samples",
@@ -28,6 +28,8 @@ kernel! {
         positives: u32,
         /// Negatives of a sample.
         negatives: u32,
+        /// Samples, one behind another, that share their negatives.
+        group: u32,
         /// Words of the alias table.
         words: u32,
         /// Id of its first word.
@@ -88,8 +90,14 @@ fn reference(
     };
     let (bag, positives) = (p.bag as usize, p.positives as usize);
     let each = positives + p.negatives as usize;
-    let samples = bags.chunks_exact_mut(bag).zip(targets.chunks_exact_mut(each));
-    for (i, (bag, targets)) in (0..p.samples).zip(samples) {
+    let draw = |group: u32, drawn: &mut [u32]| {
+        for (n, drawn) in (1..).zip(drawn) {
+            let at = random_bits(p.seed, 2 * n - 1, step, group) % p.words;
+            let keeps = random_bits(p.seed, 2 * n, step, group) < thresholds[at as usize];
+            *drawn = p.first_word + if keeps { at } else { others[at as usize] };
+        }
+    };
+    let sample = |i: u32, bag: &mut [u32], targets: &mut [u32], drawn: &[u32]| {
         let place = (cursor + i / p.per_word) as usize;
         let word = tokens.get(place).copied().unwrap_or(0);
         let bits = random_bits(p.seed, 0, step, i);
@@ -127,13 +135,25 @@ fn reference(
         if let [only] = right {
             *only = target;
         }
-        for (n, negative) in (1..).zip(wrong) {
-            let at = random_bits(p.seed, 2 * n - 1, step, i) % p.words;
-            let keeps = random_bits(p.seed, 2 * n, step, i) < thresholds[at as usize];
-            let drawn = p.first_word + if keeps { at } else { others[at as usize] };
+        for (negative, &drawn) in wrong.iter_mut().zip(drawn) {
             *negative = if target == 0 || right.contains(&drawn) { 0 } else { drawn };
         }
-    }
+    };
+    // Whole groups, so many samples that a thread has something to do.
+    let piece = (128 / p.group).max(1) * p.group;
+    let rows = |per_sample: usize| piece as usize * per_sample;
+    let (bags, targets) = (bags.chunks_mut(rows(bag)), targets.chunks_mut(rows(each)));
+    let pieces = (0..p.samples).step_by(piece as usize).zip(bags.zip(targets));
+    team::each_where(p.samples > piece, pieces, |(first, (bags, targets))| {
+        let mut drawn = vec![0; each - positives];
+        let samples = bags.chunks_exact_mut(bag).zip(targets.chunks_exact_mut(each));
+        for (i, (bag, targets)) in (first..p.samples).zip(samples) {
+            if i % p.group == 0 {
+                draw(i / p.group, &mut drawn);
+            }
+            sample(i, bag, targets, &drawn);
+        }
+    });
 }
 
 /// Tests and benches: see `case.rs`.
@@ -167,6 +187,7 @@ fn case(c: &mut Case, [samples, tokens, words, window]: Sizes) -> Dispatch {
         bag: bag as u32,
         positives: positives as u32,
         negatives: negatives as u32,
+        group: if c.is_bench() { 1 } else { 1 + (tokens % 5) as u32 },
         words: words as u32,
         first_word: 2,
         seed: c.rng.random(),

@@ -44,8 +44,9 @@ pub struct WordTrainer {
     pub window: usize,
     /// Wrong words that each right one is held against.
     pub negatives: usize,
-    /// Skip-gram takes a word with its whole window at once, against twice as many wrong words, which the words of the
-    /// window share (Ji et al. 2016): fewer products for the same expected gradient.
+    /// Four neighbouring words share their wrong ones (Ji et al. 2016), so that fewer rows are read and updated; skip-gram
+    /// takes a word with its whole window at once, against four times as many, each of which counts a fourth. The
+    /// expected gradient is that of own ones.
     pub share_negatives: bool,
     /// Words more frequent than this share of all are dropped at random; 0 keeps all.
     pub subsample: f64,
@@ -72,7 +73,7 @@ impl Default for WordTrainer {
             subsample: 1e-3,
             epochs: 5,
             words_per_step: 1024,
-            learning_rate: 0.1,
+            learning_rate: 0.15,
             seed: 7,
             on_nan: OnNan::Stop,
         }
@@ -146,11 +147,12 @@ impl WordStream {
 /// Words that lie on the device at once; longer streams go there in pieces.
 const RESIDENT: usize = 1 << 22;
 
-/// Wrong words that a window shares, for each that a right word is held against.
-const SHARED: usize = 2;
+/// Neighbouring words that share their wrong ones.
+const GROUP: usize = 4;
 
-/// Adagrad's sums begin here.
-const FIRST_SQUARE: f32 = 1e-3;
+/// Adagrad's sums begin here: words met a few times move by the learning rate times their gradient over the root of this,
+/// as by plain descent, and frequent ones by less and less.
+const FIRST_SQUARE: f32 = 0.3;
 
 /// The stream of random bits that subsampling takes; samples take 0 to twice the negatives.
 const SUBSAMPLING: u32 = 0x7375_6273;
@@ -195,22 +197,27 @@ impl WordTrainer {
         Ok(())
     }
 
-    /// Whether windows share their negatives: not those so wide, of vectors so long, that a software adapter would stop
-    /// within a sample.
-    fn shares_negatives(&self) -> bool {
-        let targets = 2 * self.window + SHARED * self.negatives;
-        self.share_negatives && (2 * targets + 3) * (self.units + 2) < 1 << 16
+    /// Words, one behind another, that share their wrong ones, and how many times as many these are as a right one is held
+    /// against; 1 and 1 where each has its own. Not of windows so wide, and vectors so long, that a software adapter would
+    /// stop within a sample.
+    fn sharing(&self) -> [usize; 2] {
+        let (positives, more) = match self.method {
+            WordMethod::Skipgram => (2 * self.window, 4),
+            WordMethod::Cbow => (1, 1),
+        };
+        let targets = positives + more * self.negatives;
+        let can = (2 * targets + 3) * (self.units + 2) < 1 << 16;
+        if self.share_negatives && can { [GROUP, more] } else { [1, 1] }
     }
 
     /// Samples of a word of the stream, ids of a sample's bag, its right words and its wrong ones.
     fn shape(&self) -> [usize; 4] {
+        let [group, more] = self.sharing();
         match self.method {
-            WordMethod::Skipgram if self.shares_negatives() => {
-                [1, 1, 2 * self.window, SHARED * self.negatives]
-            }
+            WordMethod::Skipgram if group > 1 => [1, 1, 2 * self.window, more * self.negatives],
             // As many as word2vec's shrinking window has on average, on both sides.
             WordMethod::Skipgram => [self.window + 1, 1, 1, self.negatives],
-            WordMethod::Cbow => [1, 2 * self.window, 1, self.negatives],
+            WordMethod::Cbow => [1, 2 * self.window, 1, more * self.negatives],
         }
     }
 
@@ -538,6 +545,7 @@ impl WordTrainer {
     fn record(&self, stream: &WordStream, max_binding: usize) -> Result<Recording> {
         let (rows, units) = (stream.table_rows(), self.units);
         let [per_word, bag, positives, negatives] = self.shape();
+        let [group, more] = self.sharing();
         let (samples, targets) = (self.words_per_step * per_word, positives + negatives);
         let words = stream.counts.len() - stream.first_word as usize;
         // Rows of a word at most, and of an input then.
@@ -599,6 +607,7 @@ impl WordTrainer {
                 bag: bag as u32,
                 positives: positives as u32,
                 negatives: negatives as u32,
+                group: group as u32,
                 words: words as u32,
                 first_word: stream.first_word,
                 seed: fold_seed(self.seed),
@@ -652,7 +661,7 @@ impl WordTrainer {
                     rows: piece.rows as u32,
                     adds: (i > 0) as u32,
                     positives: positives as u32,
-                    weight: 1.0 / SHARED as f32,
+                    weight: 1.0 / more as f32,
                 },
                 negative_sampling::Bindings {
                     state,
