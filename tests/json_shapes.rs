@@ -74,7 +74,10 @@ fn every_command_prints_what_the_schema_says() {
         ],
     );
     assert!(found["folds"].is_object() && found["profile"].is_object(), "{found}");
-    shapes.hold("train", table, &[&diabetes, "-o", "d", "--validation-split", "0.2"]);
+    // What stops early is profiled as it is trained.
+    let stops = ["--validation-split", "0.2", "--patience", "1", "--profile"];
+    let found = shapes.hold("train", table, &[&[&diabetes[..], "-o", "d"], &stops[..]].concat());
+    assert!(found["profile"].is_object(), "{found}");
     let text = "train text --epochs 2 --quiet --device cpu";
     shapes.hold("train", text, &["reviews.csv", "-o", "r"]);
     shapes.hold("train", text, &["several.jsonl", "-o", "s", "--skip-unknown"]);

@@ -417,7 +417,9 @@ impl RunObserver for Shown<'_> {
             note(format_args!("Training on {rows} rows, on {}.", self.device.name()));
         }
         if show.profile {
-            let found = Session::new(model, trainer, &loaded.training, None, self.device)?;
+            // As in the run: without rows to validate on, a trainer that stops early is refused.
+            let validation = loaded.validation.as_ref();
+            let found = Session::new(model, trainer, &loaded.training, validation, self.device)?;
             let found = found.profile()?;
             if !show.json {
                 note(&found);
