@@ -274,6 +274,13 @@ fn texts_are_coded_and_found_again() {
     }
     folder.fails(2, &["similar", "m", "zebra"], &["zebra", "known"]);
     folder.fails(2, &["reconstruct", "m", "texts.csv"], &["texts"]);
+    // Pairs of words have outputs where a text has them, not one for each of half a million buckets.
+    let pairs = ["train", "autoencoder", "texts.csv", "--layers", "6", "--word-ngrams", "2"];
+    folder.ok(&[&pairs[..], &["-o", "p", "--epochs", "2", "--device", "cpu"]].concat());
+    let model = wgslearn::Model::load(folder.path("p")).expect("a model");
+    assert!(model.outputs() < 2_000, "{} outputs", model.outputs());
+    folder.ok(&["encode", "p", "texts.csv", "-o", "codes.npy"]);
+    folder.ok(&["similar", "p", "oil crude oil", "--documents", "texts.csv"]);
     let noisy = ["train", "autoencoder", "texts.csv", "--noise", "mask:0.1"];
     folder.fails(2, &noisy, &["noise"]);
     let hidden = ["train", "autoencoder", "texts.csv", "--hidden", "6"];

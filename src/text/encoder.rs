@@ -104,6 +104,9 @@ struct Stored {
     phrases: Phrases,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ngrams: Option<Ngrams>,
+    /// Of word n-grams by themselves: the buckets that have a row; all unless given, and n-grams of others are left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    filled: Option<Buckets>,
     /// How often training texts had each word; none where that is not kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     counts: Vec<u64>,
@@ -279,6 +282,7 @@ impl TextEncoder {
             tokens,
             phrases,
             ngrams,
+            filled: None,
             counts: Vec::new(),
             length: length.max(1),
             word_ngrams: options.word_ngrams,
@@ -322,6 +326,29 @@ impl TextEncoder {
         }
     }
 
+    /// With rows for those buckets of word n-grams alone that `texts` fill, where n-grams are by themselves: what has an
+    /// output for each row has none for those that no text has.
+    pub(crate) fn with_filled_buckets<T: AsRef<str> + Sync>(mut self, texts: &[T]) -> TextEncoder {
+        if !self.has_own_ngrams() {
+            return self;
+        }
+        let (first, whole) = (self.word_ids() as u32, self.without_limit());
+        let filled = |texts: &[T]| {
+            let (mut scratch, mut row) = (Scratch::default(), Vec::new());
+            for text in texts {
+                whole.encode_row(text.as_ref(), false, &mut scratch, &mut row);
+            }
+            row.retain(|&id| id >= first);
+            row.iter_mut().for_each(|id| *id -= first);
+            row.sort_unstable();
+            row.dedup();
+            row
+        };
+        let found: Vec<Vec<u32>> = texts.par_chunks(STRETCH).map(filled).collect();
+        self.stored.filled = Some(Buckets::of(found.concat()));
+        self
+    }
+
     /// That of a model of fastText's: `words` in their order, and a row for each of `buckets`.
     pub(crate) fn of_fasttext(
         words: Vec<String>,
@@ -337,6 +364,7 @@ impl TextEncoder {
             words: Words::Vocabulary(words),
             tokens: Tokens::Fasttext,
             phrases: Phrases::default(),
+            filled: None,
             counts: Vec::new(),
             ngrams: Some(Ngrams { characters, width, used }),
             length,
@@ -393,6 +421,10 @@ impl TextEncoder {
         if word_ngrams > 1 {
             within("ngram_buckets", ngram_buckets, 1, MOST_IDS)?;
         }
+        let last = self.stored.filled.as_ref().and_then(Buckets::last);
+        if last.is_some_and(|last| last as usize >= ngram_buckets) {
+            return Err(format!("a bucket is not below the {ngram_buckets} that there are"));
+        }
         if let Some(ngrams) = &self.stored.ngrams {
             within("ngram_buckets", ngram_buckets, 1, MOST_IDS)?;
             within("the width of a row", ngrams.width, 1, MOST_IDS)?;
@@ -435,8 +467,18 @@ impl TextEncoder {
         }
         match self.stored.word_ngrams {
             1 => self.word_ids(),
-            _ => self.word_ids() + self.stored.ngram_buckets,
+            _ => {
+                let filled = self.stored.filled.as_ref().map(Buckets::len);
+                self.word_ids() + filled.unwrap_or(self.stored.ngram_buckets)
+            }
         }
+    }
+
+    /// The id of an n-gram of words by itself, where it has a row; `joined` is room that is used again.
+    fn ngram_id(&self, words: &[&str], joined: &mut String) -> Option<u32> {
+        let bucket = ngram_bucket(words, self.stored.ngram_buckets, joined);
+        let place = self.stored.filled.as_ref().map_or(Some(bucket), |filled| filled.place(bucket));
+        Some(self.word_ids() as u32 + place?)
     }
 
     /// Ids of a row: the words, and for each n from 2 the n-grams that as many words have.
@@ -626,7 +668,11 @@ impl TextEncoder {
             Side::Post => words.truncate(length),
         }
         let grams = |n: usize| (0..(words.len() + 1).saturating_sub(n)).map(move |i| i..i + n);
-        let owners: Vec<Range<usize>> = (1..=word_ngrams).flat_map(grams).collect();
+        let mut owners: Vec<Range<usize>> = (1..=word_ngrams).flat_map(grams).collect();
+        let (named, mut joined): (Vec<&str>, _) =
+            (words.iter().map(String::as_str).collect(), String::new());
+        owners
+            .retain(|of| of.len() == 1 || self.ngram_id(&named[of.clone()], &mut joined).is_some());
         // Padded as the ids are.
         let mut places = Vec::with_capacity(self.width());
         let numbers: Vec<u32> = (1..=owners.len() as u32).collect();
@@ -648,7 +694,7 @@ impl TextEncoder {
         scratch: &mut Scratch,
         row: &mut Vec<u32>,
     ) -> Encoded {
-        let Stored { length, word_ngrams, ngram_buckets, padding, truncation, .. } = self.stored;
+        let Stored { length, word_ngrams, padding, truncation, .. } = self.stored;
         if self.stored.ngrams.is_some() {
             let encoded = self.encode_ngrams(text, scratch, Some(self.room()));
             let width = if fill { self.width() } else { scratch.ids.len() };
@@ -689,9 +735,8 @@ impl TextEncoder {
         let words: Vec<&str> = range.clone().map(|i| &words[start(i)..ends[i]]).collect();
         ids.truncate(range.end);
         ids.drain(..range.start);
-        let first = self.word_ids() as u32;
         for n in 2..=word_ngrams {
-            ids.extend(words.windows(n).map(|w| first + ngram_bucket(w, ngram_buckets, joined)));
+            ids.extend(words.windows(n).filter_map(|words| self.ngram_id(words, joined)));
         }
         pad(ids, if fill { self.width() } else { ids.len() }, padding, truncation, row);
         encoded
@@ -910,6 +955,27 @@ mod tests {
         assert_eq!(short[..2], [2, 3]);
         assert_eq!(short[2], long[3], "the same two words share a bucket");
         assert_eq!(short[3..], [0, 0]);
+    }
+
+    #[test]
+    fn only_buckets_that_texts_fill_have_a_row_where_that_is_asked_for() {
+        let options = TextOptions { word_ngrams: 2, ..TextOptions::default() };
+        let texts = ["a b c", "a b"];
+        let encoder = TextEncoder::fit(&texts, &options).expect("options");
+        let encoder = encoder.with_filled_buckets(&texts);
+        assert_eq!(encoder.rows(), 5 + 2, "a b, and b c");
+        let mut long = row(&encoder, "a b c");
+        assert_eq!(long[..3], [2, 3, 4]);
+        assert_eq!(row(&encoder, "a b"), [2, 3, long[3], 0, 0]);
+        long[3..].sort_unstable();
+        assert_eq!(long[3..], [5, 6]);
+        assert_eq!(row(&encoder, "c a b"), [4, 2, 3, row(&encoder, "a b")[2], 0], "c a is unmet");
+        let (_, owners) = encoder.owners("c a b");
+        assert_eq!(owners, [Some(0..1), Some(1..2), Some(2..3), Some(1..3), None]);
+        let json = serde_json::to_string(&encoder).expect("json");
+        let again: TextEncoder = serde_json::from_str(&json).expect("json");
+        assert_eq!((again.rows(), row(&again, "b c a")), (7, row(&encoder, "b c a")));
+        assert!(again.check().is_ok());
     }
 
     #[test]

@@ -119,6 +119,10 @@ pub(super) fn load_texts(
     let training_texts = split.training_of(&examples.texts);
     let encoder = match known {
         Some(encoder) => encoder.clone(),
+        // An output for each of half a million buckets would be most of the model, and nothing to learn.
+        None if config.is_autoencoder() => {
+            TextEncoder::fit(&training_texts, &config.text)?.with_filled_buckets(&training_texts)
+        }
         None => TextEncoder::fit(&training_texts, &config.text)?,
     };
     if known.is_none() {
