@@ -1,5 +1,5 @@
-//! Negative sampling (Mikolov et al. 2013): loss and derivatives of samples with one right and
-//! several wrong words, from logits in the loss's stable form.
+//! Negative sampling (Mikolov et al. 2013): loss and derivatives of samples with right and wrong words, from logits in
+//! the loss's stable form.
 
 #[cfg(feature = "unstable")]
 use super::case::*;

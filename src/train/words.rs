@@ -46,7 +46,8 @@ pub struct WordTrainer {
     pub negatives: usize,
     /// Four neighbouring words share their wrong ones (Ji et al. 2016), so that fewer rows are read and updated; skip-gram
     /// takes a word with its whole window at once, against four times as many, each of which counts a fourth. The
-    /// expected gradient is that of own ones.
+    /// expected gradient is that of own ones. Windows so wide and vectors so long that a software adapter would not end
+    /// share fewer.
     pub share_negatives: bool,
     /// Words more frequent than this share of all are dropped at random; 0 keeps all.
     pub subsample: f64,
@@ -198,16 +199,19 @@ impl WordTrainer {
     }
 
     /// Words, one behind another, that share their wrong ones, and how many times as many these are as a right one is held
-    /// against; 1 and 1 where each has its own. Not of windows so wide, and vectors so long, that a software adapter would
-    /// stop within a sample.
+    /// against; 1 and 1 where each has its own. Fewer, or none, of windows so wide and vectors so long that a software
+    /// adapter would stop within a sample.
     fn sharing(&self) -> [usize; 2] {
-        let (positives, more) = match self.method {
+        let (positives, most) = match self.method {
             WordMethod::Skipgram => (2 * self.window, 4),
             WordMethod::Cbow => (1, 1),
         };
-        let targets = positives + more * self.negatives;
-        let can = (2 * targets + 3) * (self.units + 2) < 1 << 16;
-        if self.share_negatives && can { [GROUP, more] } else { [1, 1] }
+        let fits = |more: &usize| {
+            let targets = positives + more * self.negatives;
+            (2 * targets + 3) * (self.units + 2) < 1 << 16
+        };
+        let more = (1..=most).rev().find(fits);
+        more.filter(|_| self.share_negatives).map_or([1, 1], |more| [GROUP, more])
     }
 
     /// Samples of a word of the stream, ids of a sample's bag, its right words and its wrong ones.
@@ -950,6 +954,21 @@ mod tests {
             };
             assert_eq!(samples(&tokens), samples(&tokens[..10]), "{method:?}");
         }
+    }
+
+    #[test]
+    fn fewer_negatives_are_shared_where_a_sample_would_be_too_long() {
+        let of = |negatives, units, window| {
+            WordTrainer { negatives, units, window, ..WordTrainer::default() }.sharing()
+        };
+        assert_eq!(of(5, 100, 5), [4, 4]);
+        assert_eq!(of(25, 300, 5), [4, 3]);
+        assert_eq!(of(64, 300, 5), [4, 1]);
+        assert_eq!(of(64, 4096, 100), [1, 1]);
+        let own = WordTrainer { share_negatives: false, ..WordTrainer::default() };
+        assert_eq!(own.sharing(), [1, 1]);
+        let cbow = WordTrainer { method: WordMethod::Cbow, ..WordTrainer::default() };
+        assert_eq!(cbow.sharing(), [4, 1]);
     }
 
     #[test]
