@@ -6,7 +6,8 @@
 // - skip-gram by whole windows (`bag` = 1, `positives` = 2 window): the word is the input, and the words of a window
 //   of random width are all targets.
 // The sample's `negatives` follow its targets: words drawn by `thresholds` and `others` (Walker's
-// alias table), the same for `group` neighbouring samples. A sample outside a sentence, and a negative that equals a target, are 0.
+// alias table), the same for `group` neighbouring samples. A sample outside a sentence, and a negative
+// that equals a target, are 0.
 // Also opens the step: writes BATCH_STEP and BATCH_SLOT. One invocation a sample.
 
 // The word `distance` places from `place` on the given side, or 0 if the sentence ends before.

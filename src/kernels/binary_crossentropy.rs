@@ -52,7 +52,7 @@ pub(super) fn terms<T: Real>(
                 *d = (z.sigmoid() - y) * scale;
             }
             for ((loss, &z), &y) in losses.iter_mut().zip(logits).zip(targets) {
-                *loss = z.max(T::ZERO) - z * y + (-z.abs()).exp().ln_1p();
+                *loss = z.logistic_loss(y);
             }
             for (&z, &y) in logits.iter().zip(targets) {
                 right += u32::from((z > T::ZERO) == (y > half));

@@ -5,11 +5,10 @@
 //! began to `tails`, and [`super::embedding_gradient_carry`] joins them. Every sum has one fixed
 //! order, and the work is linear in the ids, however often one of them stands.
 
-use super::Real;
 #[cfg(feature = "unstable")]
 use super::case::*;
 use super::embedding_gradient::add_position;
-use super::team;
+use super::{Real, add_scaled, team};
 
 /// Sorted pairs that one invocation walks; `TILE` of `shaders/shared/runs.wgsl`.
 pub const TILE: usize = 64;
@@ -102,13 +101,11 @@ fn reference<T: Real>(
                 super::vectorised(
                     #[inline(always)]
                     || {
-                        for &position in positions_of_run {
+                        let terms = positions_of_run.iter().map(|&position| {
                             let (b, t) = (position as usize / length, position as usize % length);
-                            let weights = &d_output[t * units..][..units];
-                            let scale = scales[b];
-                            let pairs = sums.iter_mut().zip(weights);
-                            pairs.for_each(|(sum, &value)| *sum += scale * value);
-                        }
+                            (scales[b], &d_output[t * units..][..units])
+                        });
+                        add_scaled(sums, terms);
                     },
                 );
                 continue;

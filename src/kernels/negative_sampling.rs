@@ -3,6 +3,7 @@
 
 #[cfg(feature = "unstable")]
 use super::case::*;
+use super::real::PARALLEL;
 use super::state::{BATCH_SLOT, advance};
 use super::{Real, add_scaled, dots, sum, team, vectorised};
 
@@ -84,7 +85,7 @@ fn reference<T: Real>(
     let d_hidden = d_hidden[..samples * units].chunks_mut(PIECE * units);
     let mut sums = vec![[T::ZERO; 2]; samples.div_ceil(PIECE)];
     let pieces = factors.zip(d_hidden).zip(&mut sums).enumerate();
-    let is_large = samples * targets * units > 1 << 15;
+    let is_large = samples * targets * units >= PARALLEL;
     team::each_where(is_large, pieces, |(i, ((factors, d_hidden), sums))| {
         let first = i * PIECE;
         let piece = Piece {
@@ -125,7 +126,8 @@ impl<T: Real> Piece<'_, T> {
         let Piece { hidden, ids, factors, d_hidden } = self;
         let (units, targets, positives) =
             (p.units as usize, p.targets as usize, p.positives as usize);
-        // Of the targets that are there, one behind another: its place, its row, whether it is right, and how much it counts.
+        // Of the targets that are there, one behind another: its place, its row, whether it is right, and how much
+        // it counts.
         let (mut places, mut rows) = (Vec::with_capacity(ids.len()), Vec::with_capacity(ids.len()));
         let (mut answers, mut weights) =
             (Vec::with_capacity(ids.len()), Vec::with_capacity(ids.len()));
@@ -172,7 +174,7 @@ impl<T: Real> Piece<'_, T> {
                 let of_targets = products.iter_mut().zip(&mut weights).zip(&answers);
                 for ((product, weight), &y) in of_targets {
                     let (z, w) = (*product, *weight);
-                    *product = w * (z.max(T::ZERO) - z * y + (-z.abs()).exp().ln_1p());
+                    *product = w * z.logistic_loss(y);
                     *weight = w * (z.sigmoid() - y);
                 }
                 sum(&products, &products, |loss, _| loss)

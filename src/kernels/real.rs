@@ -5,7 +5,7 @@
 //! also vectorises. In f64 they are the standard library's.
 
 use std::fmt::Debug;
-use std::iter::Sum;
+use std::iter::{FusedIterator, Sum};
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 
 use super::gemm::{Finish, Product};
@@ -76,6 +76,12 @@ pub trait Real:
     #[inline(always)]
     fn sigmoid(self) -> Self {
         Self::ONE / (Self::ONE + (-self).exp())
+    }
+    /// -ln of the probability of the answer `y`, 0 or 1 or between, where self is its logit: ln(1 + e^z) - z y, in the form
+    /// in which nothing overflows.
+    #[inline(always)]
+    fn logistic_loss(self, y: Self) -> Self {
+        self.max(Self::ZERO) - self * y + (-self.abs()).exp().ln_1p()
     }
     /// The normal distribution function, the integral of the density up to self.
     fn normal_cdf(self) -> Self;
@@ -327,7 +333,7 @@ impl Real for f64 {
 }
 
 /// Elements from which a loop is worth threads: below, a thread's start costs more than the work.
-const PARALLEL: usize = 1 << 16;
+pub(super) const PARALLEL: usize = 1 << 16;
 
 /// Runs `work(first_row, rows)` over `out`, cut into pieces of whole rows of `width` elements, on
 /// all threads where `out` is large.
@@ -458,7 +464,7 @@ pub fn dot<T: Real>(a: &[T], b: &[T]) -> T {
 /// `sum` += each vector times its factor, in their order: four at a time, so that `sum` is read and written a fourth as
 /// often. Call it within [`vectorised`].
 #[inline(always)]
-pub fn add_scaled<'a, T: Real>(sum: &mut [T], mut terms: impl Iterator<Item = (T, &'a [T])>) {
+pub fn add_scaled<'a, T: Real>(sum: &mut [T], mut terms: impl FusedIterator<Item = (T, &'a [T])>) {
     let units = sum.len();
     while let Some((a, v)) = terms.next() {
         let rest = (terms.next(), terms.next(), terms.next());

@@ -433,7 +433,7 @@ impl<T: Real> Steps<T> {
             }
             for ((d, &z), &y) in d.iter_mut().zip(z).zip(&y) {
                 if self.loss == Loss::BinaryCrossentropy as u32 {
-                    totals[0] += z.max(T::ZERO) - z * y + (-z.abs()).exp().ln_1p();
+                    totals[0] += z.logistic_loss(y);
                     totals[1] += one((z > T::ZERO) == (y > T::from_f32(0.5)));
                     *d = (z.sigmoid() - y) / count;
                 } else {

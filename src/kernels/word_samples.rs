@@ -1,9 +1,9 @@
 //! Samples for word vectors (Mikolov et al. 2013), drawn on the device from a stream of words:
 //! skip-gram's (word, word of its window) or CBOW's (window, word), each with its negatives.
 //!
-//! Every draw depends on (seed, step, sample) alone, a negative on the group of samples that share it. word2vec shrinks each word's window to a
-//! uniform width; a skip-gram sample draws its distance with the probability that gives. Negatives
-//! come from Walker's alias table (1977) over the words.
+//! Every draw depends on (seed, step, sample) alone, a negative on the group of samples that share
+//! it. word2vec shrinks each word's window to a uniform width; a skip-gram sample draws its distance
+//! with the probability that gives. Negatives come from Walker's alias table (1977) over the words.
 
 #[cfg(feature = "unstable")]
 use super::case::*;

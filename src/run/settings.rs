@@ -407,8 +407,8 @@ settings! {
         /// Wrong words that each right one is held against.
         negatives: usize = |_| WordTrainer::default().negatives,
             whole(1, 64, called("WORDS", training(&[Words], "negatives")));
-        /// Four neighbouring words share their wrong words, four times as many (twice by cbow), each of which counts less;
-        /// and skip-gram takes a word with its whole window at once. With the flag, each pair has its own.
+        /// Four neighbouring words share their wrong ones; skip-gram takes a word with its whole window at once, against
+        /// four times as many, each of which counts a fourth. With the flag, each pair has its own.
         share_negatives: bool = |_| WordTrainer::default().share_negatives,
             Spec { negated: true, ..training(&[Words], "own-negatives") };
         /// Words more frequent than this share of all are dropped at random; 0 keeps all.

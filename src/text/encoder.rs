@@ -298,6 +298,32 @@ impl TextEncoder {
 
     /// Learns from training texts which buckets they fill, and how many ids the longest row has.
     fn fit_ngrams<T: AsRef<str> + Sync>(&mut self, texts: &[T]) {
+        let encode = |text: &str, scratch: &mut Scratch| self.encode_ngrams(text, scratch, None);
+        let (width, used) = self.filled_by(texts, encode);
+        if let Some(ngrams) = &mut self.stored.ngrams {
+            (ngrams.width, ngrams.used) = (width, Some(used));
+        }
+    }
+
+    /// With rows for those buckets of word n-grams alone that `texts` fill, where n-grams are by themselves: what has an
+    /// output for each row has none for those that no text has.
+    pub(crate) fn with_filled_buckets<T: AsRef<str> + Sync>(mut self, texts: &[T]) -> TextEncoder {
+        if self.has_own_ngrams() {
+            let whole = self.without_limit();
+            let encode = |text: &str, scratch: &mut Scratch| {
+                whole.encode_row(text, false, scratch, &mut Vec::new())
+            };
+            self.stored.filled = Some(self.filled_by(texts, encode).1);
+        }
+        self
+    }
+
+    /// The most ids that `encode` says of a text, 1 at least, and the buckets of all that it leaves in its room.
+    fn filled_by<T: AsRef<str> + Sync>(
+        &self,
+        texts: &[T],
+        encode: impl Fn(&str, &mut Scratch) -> Encoded + Sync,
+    ) -> (usize, Buckets) {
         let first = self.word_ids() as u32;
         let found: Vec<(usize, Vec<u32>)> = texts
             .par_chunks(STRETCH)
@@ -305,7 +331,7 @@ impl TextEncoder {
                 let (mut scratch, mut widest) = (Scratch::default(), 1);
                 let mut filled = Vec::new();
                 for text in texts {
-                    widest = widest.max(self.encode_ngrams(text.as_ref(), &mut scratch, None).ids);
+                    widest = widest.max(encode(text.as_ref(), &mut scratch).ids);
                     filled
                         .extend(scratch.ids.iter().filter(|&&id| id >= first).map(|id| id - first));
                     // Most are there many times.
@@ -320,33 +346,7 @@ impl TextEncoder {
             })
             .collect();
         let width = found.iter().map(|(width, _)| *width).max().unwrap_or(1);
-        let used = Buckets::of(found.into_iter().flat_map(|(_, filled)| filled).collect());
-        if let Some(ngrams) = &mut self.stored.ngrams {
-            (ngrams.width, ngrams.used) = (width, Some(used));
-        }
-    }
-
-    /// With rows for those buckets of word n-grams alone that `texts` fill, where n-grams are by themselves: what has an
-    /// output for each row has none for those that no text has.
-    pub(crate) fn with_filled_buckets<T: AsRef<str> + Sync>(mut self, texts: &[T]) -> TextEncoder {
-        if !self.has_own_ngrams() {
-            return self;
-        }
-        let (first, whole) = (self.word_ids() as u32, self.without_limit());
-        let filled = |texts: &[T]| {
-            let (mut scratch, mut row) = (Scratch::default(), Vec::new());
-            for text in texts {
-                whole.encode_row(text.as_ref(), false, &mut scratch, &mut row);
-            }
-            row.retain(|&id| id >= first);
-            row.iter_mut().for_each(|id| *id -= first);
-            row.sort_unstable();
-            row.dedup();
-            row
-        };
-        let found: Vec<Vec<u32>> = texts.par_chunks(STRETCH).map(filled).collect();
-        self.stored.filled = Some(Buckets::of(found.concat()));
-        self
+        (width, Buckets::of(found.into_iter().flat_map(|(_, filled)| filled).collect()))
     }
 
     /// That of a model of fastText's: `words` in their order, and a row for each of `buckets`.
@@ -421,17 +421,13 @@ impl TextEncoder {
         if word_ngrams > 1 {
             within("ngram_buckets", ngram_buckets, 1, MOST_IDS)?;
         }
-        let last = self.stored.filled.as_ref().and_then(Buckets::last);
-        if last.is_some_and(|last| last as usize >= ngram_buckets) {
-            return Err(format!("a bucket is not below the {ngram_buckets} that there are"));
-        }
         if let Some(ngrams) = &self.stored.ngrams {
             within("ngram_buckets", ngram_buckets, 1, MOST_IDS)?;
             within("the width of a row", ngrams.width, 1, MOST_IDS)?;
-            let last = ngrams.used.as_ref().and_then(Buckets::last);
-            if last.is_some_and(|last| last as usize >= ngram_buckets) {
-                return Err(format!("a bucket is not below the {ngram_buckets} that there are"));
-            }
+        }
+        let last = self.buckets_with_rows().and_then(Buckets::last);
+        if last.is_some_and(|last| last as usize >= ngram_buckets) {
+            return Err(format!("a bucket is not below the {ngram_buckets} that there are"));
         }
         let counts = self.stored.counts.len();
         match &self.stored.words {
@@ -459,26 +455,32 @@ impl TextEncoder {
 
     /// Rows that an embedding of these ids needs.
     pub fn rows(&self) -> usize {
+        let buckets = match (&self.stored.ngrams, self.buckets_with_rows()) {
+            (None, _) if self.stored.word_ngrams == 1 => 0,
+            (_, None) => self.stored.ngram_buckets,
+            (None, Some(filled)) => filled.len(),
+            // And one for the others.
+            (Some(_), Some(used)) => used.len() + 1,
+        };
+        self.word_ids() + buckets
+    }
+
+    /// The buckets of n-grams that have a row of their own; none where all have.
+    fn buckets_with_rows(&self) -> Option<&Buckets> {
         match &self.stored.ngrams {
-            // A row for each bucket that is used, and one for the others.
-            Some(Ngrams { used: Some(used), .. }) => return self.word_ids() + used.len() + 1,
-            Some(_) => return self.word_ids() + self.stored.ngram_buckets,
-            None => {}
-        }
-        match self.stored.word_ngrams {
-            1 => self.word_ids(),
-            _ => {
-                let filled = self.stored.filled.as_ref().map(Buckets::len);
-                self.word_ids() + filled.unwrap_or(self.stored.ngram_buckets)
-            }
+            Some(ngrams) => ngrams.used.as_ref(),
+            None => self.stored.filled.as_ref(),
         }
     }
 
     /// The id of an n-gram of words by itself, where it has a row; `joined` is room that is used again.
     fn ngram_id(&self, words: &[&str], joined: &mut String) -> Option<u32> {
         let bucket = ngram_bucket(words, self.stored.ngram_buckets, joined);
-        let place = self.stored.filled.as_ref().map_or(Some(bucket), |filled| filled.place(bucket));
-        Some(self.word_ids() as u32 + place?)
+        let place = match self.buckets_with_rows() {
+            Some(filled) => filled.place(bucket)?,
+            None => bucket,
+        };
+        Some(self.word_ids() as u32 + place)
     }
 
     /// Ids of a row: the words, and for each n from 2 the n-grams that as many words have.
@@ -669,10 +671,13 @@ impl TextEncoder {
         }
         let grams = |n: usize| (0..(words.len() + 1).saturating_sub(n)).map(move |i| i..i + n);
         let mut owners: Vec<Range<usize>> = (1..=word_ngrams).flat_map(grams).collect();
-        let (named, mut joined): (Vec<&str>, _) =
-            (words.iter().map(String::as_str).collect(), String::new());
-        owners
-            .retain(|of| of.len() == 1 || self.ngram_id(&named[of.clone()], &mut joined).is_some());
+        if self.buckets_with_rows().is_some() {
+            let (named, mut joined): (Vec<&str>, _) =
+                (words.iter().map(String::as_str).collect(), String::new());
+            let mut has_id =
+                |of: &[&str]| of.len() == 1 || self.ngram_id(of, &mut joined).is_some();
+            owners.retain(|of| has_id(&named[of.clone()]));
+        }
         // Padded as the ids are.
         let mut places = Vec::with_capacity(self.width());
         let numbers: Vec<u32> = (1..=owners.len() as u32).collect();

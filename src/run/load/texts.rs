@@ -119,11 +119,14 @@ pub(super) fn load_texts(
     let training_texts = split.training_of(&examples.texts);
     let encoder = match known {
         Some(encoder) => encoder.clone(),
-        // An output for each of half a million buckets would be most of the model, and nothing to learn.
-        None if config.is_autoencoder() => {
-            TextEncoder::fit(&training_texts, &config.text)?.with_filled_buckets(&training_texts)
+        None => {
+            let encoder = TextEncoder::fit(&training_texts, &config.text)?;
+            match config.is_autoencoder() {
+                // An output for each of half a million buckets would be most of the model, with nothing to learn.
+                true => encoder.with_filled_buckets(&training_texts),
+                false => encoder,
+            }
         }
-        None => TextEncoder::fit(&training_texts, &config.text)?,
     };
     if known.is_none() {
         warn_of_tokens(&config.text, &encoder, &mut account);
