@@ -23,6 +23,10 @@ const ALWAYS_BYTES: u64 = 48 << 20;
 /// Bytes that a byte of a file may become beyond that. Only pictures of next to nothing pack better.
 const MOST_UNPACKED: u64 = 64;
 
+/// Pixels that a byte of a JPEG file holds at most: each block of 8 x 8 has a bit at least. What claims more is cut short,
+/// and would be decoded for seconds all the same.
+const JPEG_PIXELS: u64 = 512;
+
 /// Bytes of memory that a picture whose file has `len` may take: a damaged header asks for any number.
 fn most_bytes(len: usize) -> u64 {
     (len as u64).saturating_mul(MOST_UNPACKED).clamp(ALWAYS_BYTES, MOST_BYTES)
@@ -82,10 +86,12 @@ fn open(path: &Path) -> Result<DynamicImage> {
         let most = most_bytes(bytes.len());
         limits.max_alloc = Some(most);
         reader.limits(limits);
+        let is_jpeg = reader.format() == Some(ImageFormat::Jpeg);
         let mut decoder = reader.into_decoder()?;
-        let needed = decoder.total_bytes();
-        if needed > most {
-            let (width, height) = decoder.dimensions();
+        let (width, height) = decoder.dimensions();
+        let pixels = width as u64 * height as u64;
+        let is_cut = is_jpeg && pixels > JPEG_PIXELS * bytes.len() as u64;
+        if is_cut || decoder.total_bytes() > most {
             return Err(image::ImageError::IoError(std::io::Error::other(format!(
                 "its {} bytes claim to be a picture of {width}x{height}",
                 bytes.len()
