@@ -25,10 +25,15 @@ fn models() -> Vec<Model> {
 
 /// The outputs of the first `ROWS` rows, asked for `at_once` at a time.
 fn outputs(model: &Model, device: &Device, at_once: usize) -> Vec<f32> {
+    let predictor = Predictor::new(model, device).expect("a predictor");
+    answered(predictor, model, at_once)
+}
+
+/// The same by a predictor that is there.
+fn answered(mut predictor: Predictor, model: &Model, at_once: usize) -> Vec<f32> {
     let width = model.input().width();
     let ids: Vec<u32> = (0..ROWS * width).map(|i| (i * 7919 / 3 % 90) as u32).collect();
     let values: Vec<f32> = ids.iter().map(|&id| id as f32 / 45.0 - 1.0).collect();
-    let mut predictor = Predictor::new(model, device).expect("a predictor");
     let mut outputs = vec![0.0; ROWS * model.outputs()];
     for (i, outputs) in outputs.chunks_mut(at_once * model.outputs()).enumerate() {
         let first = i * at_once * width;
@@ -51,6 +56,32 @@ fn an_answer_has_the_same_bits_however_many_rows_are_asked_for() {
             let some = outputs(model, &Device::cpu(), at_once);
             let differs = (0..whole.len()).find(|&i| some[i].to_bits() != whole[i].to_bits());
             assert_eq!(differs, None, "model {n}, {at_once} rows at once");
+        }
+    }
+}
+
+/// Predictors of several threads read one copy of the weights, also when that which they come from is gone.
+#[test]
+fn predictors_that_share_weights_answer_the_same() {
+    for device in [&Device::cpu(), common::gpu()] {
+        for model in models() {
+            let whole = outputs(&model, device, ROWS);
+            let first = Predictor::new(&model, device).expect("a predictor");
+            let others: Vec<Predictor> =
+                (0..3).map(|_| first.another().expect("another")).collect();
+            let of_others = others[0].another().expect("another");
+            drop(first);
+            std::thread::scope(|scope| {
+                for (n, predictor) in others.into_iter().chain([of_others]).enumerate() {
+                    let (model, whole) = (&model, &whole);
+                    scope.spawn(move || {
+                        let found = answered(predictor, model, [ROWS, 9, 64, 1][n]);
+                        assert_eq!(found.len(), whole.len());
+                        let near = |(a, b): (&f32, &f32)| (a - b).abs() <= 1e-6 * (1.0 + b.abs());
+                        assert!(found.iter().zip(whole).all(near), "predictor {n}");
+                    });
+                }
+            });
         }
     }
 }

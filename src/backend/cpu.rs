@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::memory::{Memory, Part};
 use super::{Executor, Timing, median};
 use crate::error::{DeviceFault, Error, Result};
-use crate::kernels::{Access, Element, Real, Slot, Span};
+use crate::kernels::{Access, BufferId, Element, Real, Slot, Span};
 use crate::program::{MAX_BINDINGS, Program, RoutineId, Run};
 
 /// A program with its buffers in the process's memory. The trainer takes `CpuExecutor<f32>`;
@@ -25,21 +25,24 @@ impl<T: Real> CpuExecutor<T> {
     /// # Errors
     /// [`Error::Fault`] when the memory for them cannot be had, [`Error::Model`] where the program is not sound.
     pub fn new(program: &Program) -> Result<Self> {
+        Self::sharing(program, &[])
+    }
+
+    /// As [`CpuExecutor::new`]; these buffers, which no dispatch writes, can be read by forks too.
+    ///
+    /// # Errors
+    /// As [`CpuExecutor::new`].
+    pub fn sharing(program: &Program, shared: &[BufferId]) -> Result<Self> {
         program.check()?;
+        program.check_unwritten(shared)?;
         let size = |element| match element {
             Element::F32 => size_of::<T>(),
             Element::U32 => size_of::<u32>(),
         };
-        let sizes =
-            program.buffers.iter().map(|buffer| buffer.len.saturating_mul(size(buffer.element)));
-        let memory = Memory::new(sizes).map_err(|reason| {
-            Error::Fault(DeviceFault::OutOfMemory {
-                device: "the CPU backend".into(),
-                what: format!("the model, its optimizer and its batch ({reason})"),
-                needed: Some(program.bytes()),
-                free: super::memory_info::free_memory(),
-            })
-        })?;
+        let sizes = program.buffers.iter().enumerate().map(|(id, buffer)| {
+            (buffer.len.saturating_mul(size(buffer.element)), shared.contains(&BufferId(id)))
+        });
+        let memory = Memory::new(sizes).map_err(|reason| no_memory(program, &reason))?;
         Ok(Self { program: program.clone(), memory, precision: PhantomData })
     }
 
@@ -86,11 +89,26 @@ impl<T: Real> CpuExecutor<T> {
     }
 }
 
+/// That a buffer which others read is to be written.
+fn shared() -> Error {
+    Error::Model("the buffer is shared, and is only read from now on".into())
+}
+
+fn no_memory(program: &Program, reason: &std::io::Error) -> Error {
+    Error::Fault(DeviceFault::OutOfMemory {
+        device: "the CPU backend".into(),
+        what: format!("the model, its optimizer and its batch ({reason})"),
+        needed: Some(program.bytes()),
+        free: super::memory_info::free_memory(),
+    })
+}
+
 impl<T: Real> Executor for CpuExecutor<T> {
     fn write_f32(&mut self, span: Span, values: &[f32]) -> Result<()> {
         self.program.check_write(span, Element::F32, values.len())?;
         let range = self.range(span, Element::F32);
-        let memory: &mut [T] = bytemuck::cast_slice_mut(self.memory.get_mut(range));
+        let bytes = self.memory.get_mut(range).ok_or_else(shared)?;
+        let memory: &mut [T] = bytemuck::cast_slice_mut(bytes);
         memory.iter_mut().zip(values).for_each(|(to, &from)| *to = T::from_f32(from));
         Ok(())
     }
@@ -98,7 +116,8 @@ impl<T: Real> Executor for CpuExecutor<T> {
     fn write_u32(&mut self, span: Span, values: &[u32]) -> Result<()> {
         self.program.check_write(span, Element::U32, values.len())?;
         let range = self.range(span, Element::U32);
-        let memory: &mut [u32] = bytemuck::cast_slice_mut(self.memory.get_mut(range));
+        let bytes = self.memory.get_mut(range).ok_or_else(shared)?;
+        let memory: &mut [u32] = bytemuck::cast_slice_mut(bytes);
         memory[..values.len()].copy_from_slice(values);
         Ok(())
     }
@@ -118,8 +137,16 @@ impl<T: Real> Executor for CpuExecutor<T> {
         self.program.check_copy(from, to)?;
         let element = self.program.buffers[from.buffer.0].element;
         let (from, to) = (self.range(from, element), self.range(to, element));
-        self.memory.copy(from, to.start);
-        Ok(())
+        match self.memory.copy(from, to) {
+            true => Ok(()),
+            false => Err(shared()),
+        }
+    }
+
+    fn fork(&self) -> Result<Box<dyn Executor>> {
+        let memory = self.memory.fork().map_err(|reason| no_memory(&self.program, &reason))?;
+        let program = self.program.clone();
+        Ok(Box::new(CpuExecutor::<T> { program, memory, precision: PhantomData }))
     }
 
     fn run(&mut self, runs: &[Run]) -> Result<()> {

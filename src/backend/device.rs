@@ -16,7 +16,7 @@ use super::faults::{Fault, Faults};
 use super::gpu::{self, GpuExecutor, Pipelines};
 use super::{CpuExecutor, Executor, cache, check, memory_info};
 use crate::error::{DeviceFault, Error, Result};
-use crate::kernels::{Adapter, simd};
+use crate::kernels::{Adapter, BufferId, simd};
 use crate::program::Program;
 
 /// A kind of device.
@@ -332,10 +332,22 @@ impl Device {
     /// [`Error::Device`] when the buffers do not fit, a shader does not compile, or a dispatch is larger than the
     /// adapter takes; [`Error::Model`] where the program is not sound.
     pub fn prepare(&self, program: &Program) -> Result<Box<dyn Executor>> {
+        self.prepare_sharing(program, &[])
+    }
+
+    /// As [`Device::prepare`]; these buffers, which no dispatch writes, can be read by forks too ([`Executor::fork`]).
+    ///
+    /// # Errors
+    /// As [`Device::prepare`].
+    pub fn prepare_sharing(
+        &self,
+        program: &Program,
+        shared: &[BufferId],
+    ) -> Result<Box<dyn Executor>> {
         self.check_memory(program.bytes())?;
         Ok(match &self.inner {
-            Inner::Gpu(shared) => Box::new(GpuExecutor::new(shared.pipelines(), program, None)?),
-            Inner::Cpu => Box::new(CpuExecutor::<f32>::new(program)?),
+            Inner::Gpu(of) => Box::new(GpuExecutor::sharing(of.pipelines(), program, shared)?),
+            Inner::Cpu => Box::new(CpuExecutor::<f32>::sharing(program, shared)?),
         })
     }
 

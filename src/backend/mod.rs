@@ -34,7 +34,7 @@ pub use tuner::TunedChoice;
 
 pub(crate) use memory_info::free_memory;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::Span;
 use crate::program::{RoutineId, Run};
 
@@ -67,6 +67,12 @@ pub trait Executor: Send {
 
     /// Runs a routine `times` times, each dispatch timed by itself; returns each dispatch's median.
     fn profile(&mut self, routine: RoutineId, times: usize) -> Result<Vec<Timing>>;
+
+    /// The same program with buffers of its own, of zeros, but for those that it was made to share
+    /// ([`Device::prepare_sharing`]): these are the same, and are only read from now on.
+    fn fork(&self) -> Result<Box<dyn Executor>> {
+        Err(Error::Model("this executor shares nothing".into()))
+    }
 
     /// Where the host's time went so far.
     fn host_time(&self) -> HostTime {

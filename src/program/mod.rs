@@ -111,6 +111,24 @@ impl Program {
         self.routines.iter().try_for_each(|routine| self.check_routine(routine))
     }
 
+    /// Checks that no dispatch writes these buffers, so that several may read them.
+    ///
+    /// # Errors
+    /// [`Error::Model`] names the buffer: a bug in the code that records.
+    pub fn check_unwritten(&self, buffers: &[BufferId]) -> Result<()> {
+        let dispatches = self.routines.iter().flat_map(|routine| &routine.dispatches);
+        for dispatch in dispatches {
+            for (span, binding) in dispatch.bindings.iter().zip(dispatch.kernel.bindings) {
+                if binding.access == Access::Write && buffers.contains(&span.buffer) {
+                    let name = &self.buffers[span.buffer.0].name;
+                    let kernel = dispatch.kernel.name;
+                    return Err(Error::Model(format!("{kernel} writes {name}, which is shared")));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Checks that a routine is one of the program's.
     ///
     /// # Errors

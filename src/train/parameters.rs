@@ -4,8 +4,8 @@
 use super::record::{Recording, Request, record};
 use crate::backend::{Device, DeviceKind, Executor};
 use crate::error::{Error, Result};
-use crate::kernels::Span;
 use crate::kernels::state::TABLE_ROWS;
+use crate::kernels::{BufferId, Span};
 use crate::model::{Model, Parameter};
 use crate::program::Program;
 
@@ -53,10 +53,10 @@ impl Role {
     }
 }
 
-/// Records a model, makes its buffers, and writes its weights.
+/// Records a model, makes its buffers, and writes its weights. `prepare` is told the buffers of these.
 pub(super) fn build(
     request: &Request<'_>,
-    prepare: impl FnOnce(&Program) -> Result<Box<dyn Executor>>,
+    prepare: impl FnOnce(&Program, &[BufferId]) -> Result<Box<dyn Executor>>,
 ) -> Result<(Recording, Box<dyn Executor>)> {
     for parameter in request.model.parameters() {
         // A NaN can become an answer: relu makes it 0.
@@ -68,13 +68,23 @@ pub(super) fn build(
         }
     }
     let recording = record(request)?;
-    let mut executor = prepare(&recording.program)?;
     let spans = recording.spans(Role::Weights)?;
+    let mut weights: Vec<BufferId> = spans.iter().map(|span| span.buffer).collect();
+    weights.dedup();
+    let mut executor = prepare(&recording.program, &weights)?;
     write_parameters(&spans, request.model.parameters(), executor.as_mut())?;
-    if let Some(words) = &recording.small {
-        executor.write_u32(recording.space.state.part(TABLE_ROWS, words.len()), words)?;
-    }
+    write_state(&recording, executor.as_mut())?;
     Ok((recording, executor))
+}
+
+/// Writes what a recording needs beside the weights before its first routine runs.
+pub(super) fn write_state(recording: &Recording, executor: &mut dyn Executor) -> Result<()> {
+    match &recording.small {
+        None => Ok(()),
+        Some(words) => {
+            executor.write_u32(recording.space.state.part(TABLE_ROWS, words.len()), words)
+        }
+    }
 }
 
 /// As [`build`], for feeds that do not train.
@@ -103,7 +113,7 @@ pub(super) fn build_inference(
             DeviceKind::Gpu => &[],
         },
     };
-    build(&request, |program| device.prepare(program))
+    build(&request, |program, weights| device.prepare_sharing(program, weights))
 }
 
 /// Writes a model's parameters to the spans of its pieces.

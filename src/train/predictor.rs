@@ -1,7 +1,9 @@
 //! From inputs to outputs, in chunks of any number of rows.
 
+use std::sync::Arc;
+
 use super::feed::{FeedSpec, RaggedSpec, check_ragged, check_rows, write_inputs, write_rows};
-use super::parameters::build_inference;
+use super::parameters::{build_inference, write_state};
 use super::record::Recording;
 use super::session::reset_counters;
 use super::{Metrics, Session};
@@ -18,7 +20,8 @@ const CHUNK: usize = 4096;
 /// Rows of different lengths that a model is recorded for at once.
 const RAGGED_CHUNK: usize = 1 << 16;
 
-/// A model ready to answer on a device. It can be sent to another thread; each thread that answers has its own.
+/// A model ready to answer on a device. It can be sent to another thread; each thread that answers has its own, and
+/// [`Predictor::another`] gives one that shares the weights.
 ///
 /// ```
 /// use wgslearn::{Activation, Device, Input, Layer, Loss, Model, Predictor, Rows};
@@ -34,7 +37,7 @@ const RAGGED_CHUNK: usize = 1 << 16;
 /// ```
 pub struct Predictor {
     model: Model,
-    recording: Recording,
+    recording: Arc<Recording>,
     executor: Box<dyn Executor>,
 }
 
@@ -63,7 +66,19 @@ impl Predictor {
             ragged: None,
         }];
         let (recording, executor) = build_inference(model, &feeds, 0, device)?;
-        Ok(Predictor { model: model.skeleton(), recording, executor })
+        Ok(Predictor { model: model.skeleton(), recording: Arc::new(recording), executor })
+    }
+
+    /// Another predictor of the same model on the same device, for another thread: it reads the same copy of the weights,
+    /// and has buffers of its own for rows and what lies between layers.
+    ///
+    /// # Errors
+    /// [`Error::Device`] or [`Error::Fault`] when the device has no memory for these.
+    pub fn another(&self) -> Result<Predictor> {
+        let mut executor = self.executor.fork()?;
+        write_state(&self.recording, executor.as_mut())?;
+        let (model, recording) = (self.model.clone(), self.recording.clone());
+        Ok(Predictor { model, recording, executor })
     }
 
     /// The model's outputs for `inputs`, `[rows, outputs]`: probabilities where the last activation

@@ -177,7 +177,7 @@ impl<'a> Session<'a> {
             max_binding,
             fewer_rows: &[],
         };
-        let (recording, executor) = build(&request, prepare)?;
+        let (recording, executor) = build(&request, |program, _| prepare(program))?;
         let per_epoch = training.rows().div_ceil(feeds[0].batch) as u64;
         Ok(Session {
             model: model.skeleton(),

@@ -12,7 +12,7 @@ use super::submission::{Prepared, pack};
 use super::transfer::Staging;
 use super::variants::Variants;
 use crate::error::{Error, Result};
-use crate::kernels::{Element, Span};
+use crate::kernels::{BufferId, Element, Span};
 use crate::program::{Program, RoutineId, Run};
 
 /// What a program's buffers hold, for messages.
@@ -26,6 +26,8 @@ pub struct GpuExecutor {
     program: Program,
     pipelines: Arc<Pipelines>,
     buffers: Vec<wgpu::Buffer>,
+    /// Those that forks have too.
+    shared: Vec<BufferId>,
     routines: Vec<Vec<Prepared>>,
     /// How many dispatches each routine has.
     dispatches: Vec<usize>,
@@ -49,6 +51,26 @@ impl GpuExecutor {
         program: &Program,
         variant: Option<&str>,
     ) -> Result<Self> {
+        Self::with_buffers(pipelines, program, variant, Vec::new())
+    }
+
+    /// As [`GpuExecutor::new`]; these buffers, which no dispatch writes, can be read by forks too.
+    pub(in super::super) fn sharing(
+        pipelines: Arc<Pipelines>,
+        program: &Program,
+        shared: &[BufferId],
+    ) -> Result<Self> {
+        program.check_unwritten(shared)?;
+        Ok(Self { shared: shared.to_vec(), ..Self::new(pipelines, program, None)? })
+    }
+
+    /// With these buffers of another, where they are given.
+    fn with_buffers(
+        pipelines: Arc<Pipelines>,
+        program: &Program,
+        variant: Option<&str>,
+        given: Vec<(BufferId, wgpu::Buffer)>,
+    ) -> Result<Self> {
         program.check()?;
         let gpu = &pipelines.gpu;
         for buffer in &program.buffers {
@@ -69,7 +91,11 @@ impl GpuExecutor {
         let buffers: Vec<wgpu::Buffer> = program
             .buffers
             .iter()
-            .map(|buffer| {
+            .enumerate()
+            .map(|(id, buffer)| {
+                if let Some((_, given)) = given.iter().find(|(given, _)| given.0 == id) {
+                    return given.clone();
+                }
                 gpu.device.create_buffer(&wgpu::BufferDescriptor {
                     label: Some(&buffer.name),
                     size: buffer.len as u64 * 4,
@@ -136,6 +162,7 @@ impl GpuExecutor {
             dispatches: routines.iter().map(Vec::len).collect(),
             pipelines,
             buffers,
+            shared: given.into_iter().map(|(id, _)| id).collect(),
             routines,
             unsubmitted: 0,
             staging: Staging::default(),
@@ -259,6 +286,12 @@ struct UnderWay {
 }
 
 impl Executor for GpuExecutor {
+    fn fork(&self) -> Result<Box<dyn Executor>> {
+        let given = self.shared.iter().map(|&id| (id, self.buffers[id.0].clone())).collect();
+        let pipelines = self.pipelines.clone();
+        Ok(Box::new(Self::with_buffers(pipelines, &self.program, None, given)?))
+    }
+
     fn write_f32(&mut self, span: Span, values: &[f32]) -> Result<()> {
         self.program.check_write(span, Element::F32, values.len())?;
         self.write(span, bytemuck::cast_slice(values))
