@@ -419,7 +419,8 @@ impl RunObserver for Shown<'_> {
         if show.profile {
             // As in the run: without rows to validate on, a trainer that stops early is refused.
             let validation = loaded.validation.as_ref();
-            let found = Session::new(model, trainer, &loaded.training, validation, self.device)?;
+            let found =
+                Session::of(model, trainer, loaded.training.as_data(), validation, self.device)?;
             let found = found.profile()?;
             if !show.json {
                 note(&found);

@@ -70,6 +70,22 @@ impl Account {
         }
     }
 
+    /// Adds what became of further rows of the same file.
+    pub(crate) fn join(&mut self, other: Account) {
+        self.read += other.read;
+        for LeftOut { reason, rows, lines } in other.left_out {
+            match self.left_out.iter_mut().find(|left_out| left_out.reason == reason) {
+                Some(own) => {
+                    own.rows += rows;
+                    let room = NAMED - own.lines.len().min(NAMED);
+                    own.lines.extend(lines.into_iter().take(room));
+                }
+                None => self.left_out.push(LeftOut { reason, rows, lines }),
+            }
+        }
+        other.warnings.into_iter().for_each(|warning| self.warn(warning));
+    }
+
     /// Says how the file was read, once.
     pub fn warn(&mut self, sentence: impl Into<String>) {
         let sentence = sentence.into();

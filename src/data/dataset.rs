@@ -1,5 +1,7 @@
 //! Examples in memory: a row of ids or of features each, with its targets.
 
+use std::collections::BTreeMap;
+
 use crate::error::{Error, Result};
 
 /// The rows that a model reads.
@@ -73,6 +75,51 @@ impl Inputs {
         }
     }
 
+    /// How many rows have so many elements.
+    pub(crate) fn lengths(&self) -> BTreeMap<usize, usize> {
+        let mut lengths = BTreeMap::new();
+        for row in 0..self.rows() {
+            *lengths.entry(self.span(row).len()).or_default() += 1;
+        }
+        lengths
+    }
+
+    /// Appends a row of other inputs of the same kind and width.
+    pub(super) fn push_row_of(&mut self, other: &Inputs, row: usize) {
+        let of = other.span(row);
+        match (self, other) {
+            (Inputs::Ids { values, .. }, Inputs::Ids { values: from, .. }) => {
+                values.extend_from_slice(&from[of]);
+            }
+            (Inputs::Ragged { values, ends, .. }, Inputs::Ragged { values: from, .. }) => {
+                values.extend_from_slice(&from[of]);
+                ends.push(values.len());
+            }
+            (Inputs::Matrix { values, .. }, Inputs::Matrix { values: from, .. }) => {
+                values.extend_from_slice(&from[of]);
+            }
+            _ => debug_assert!(false, "rows of two kinds"),
+        }
+    }
+
+    /// Appends all rows of other inputs of the same kind and width.
+    fn append(&mut self, other: Inputs) {
+        match (self, other) {
+            (Inputs::Ids { values, .. }, Inputs::Ids { values: from, .. }) => values.extend(from),
+            (
+                Inputs::Ragged { values, ends, .. },
+                Inputs::Ragged { values: from, ends: of, .. },
+            ) => {
+                ends.extend(of.iter().map(|end| values.len() + end));
+                values.extend(from);
+            }
+            (Inputs::Matrix { values, .. }, Inputs::Matrix { values: from, .. }) => {
+                values.extend(from);
+            }
+            _ => debug_assert!(false, "rows of two kinds"),
+        }
+    }
+
     /// The rows of these numbers, in this order, each of which is below [`Inputs::rows`].
     pub(crate) fn take(&self, rows: &[usize]) -> Inputs {
         match self {
@@ -115,6 +162,14 @@ impl<'a> Rows<'a> {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The elements as bytes, in the machine's order.
+    pub(super) fn as_bytes(self) -> &'a [u8] {
+        match self {
+            Rows::Ids(values) => bytemuck::cast_slice(values),
+            Rows::Matrix(values) => bytemuck::cast_slice(values),
+        }
     }
 
     /// The elements of this range, which is within.
@@ -227,6 +282,27 @@ impl Dataset {
         Ok(Dataset { inputs, targets, weights: Vec::new(), source })
     }
 
+    /// A data set of parts that come from one.
+    pub(super) fn of_checked(
+        inputs: Inputs,
+        targets: Targets,
+        weights: Vec<f32>,
+        source: String,
+    ) -> Dataset {
+        Dataset { inputs, targets, weights, source }
+    }
+
+    /// Appends the rows of another data set of the same kind.
+    pub(crate) fn append(&mut self, other: Dataset) {
+        self.inputs.append(other.inputs);
+        if let (Targets::Values { values, .. }, Targets::Values { values: from, .. }) =
+            (&mut self.targets, other.targets)
+        {
+            values.extend(from);
+        }
+        self.weights.extend(other.weights);
+    }
+
     /// The same with a weight for each row: what its loss is multiplied by in training. The mean is over the rows as they
     /// are counted, whatever they weigh (Keras' `sample_weight` and `sum_over_batch_size`); evaluations do not weigh.
     ///
@@ -253,6 +329,12 @@ impl Dataset {
             return wrong("every row weighs 0, so there is nothing to learn from".into());
         }
         Ok(Dataset { weights, ..self })
+    }
+
+    /// The same with a weight for each row, which were checked, of a part of the rows.
+    pub(crate) fn with_part_weights(self, weights: Vec<f32>) -> Dataset {
+        debug_assert!(weights.is_empty() || weights.len() == self.rows(), "a weight for each row");
+        Dataset { weights, ..self }
     }
 
     /// The weight of each row; empty where all count the same.

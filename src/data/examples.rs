@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use super::account::{Account, lines_as_words};
+use super::blocks::BlockFile;
 use super::format::Format;
 use super::separated::{Separated, separator_of};
 use super::source::ByteSource;
@@ -57,6 +58,11 @@ impl TextColumns {
         self.multi_label || self.label_separator.is_some()
     }
 
+    /// The names that the first line of a file would hold.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        std::iter::once(&self.text).chain(&self.label).map(String::as_str).collect()
+    }
+
     /// The texts of a column, without labels.
     pub fn of_texts(text: &str) -> TextColumns {
         TextColumns { text: text.to_owned(), label: None, ..TextColumns::default() }
@@ -92,15 +98,8 @@ pub fn read_examples(path: &Path, columns: &TextColumns) -> Result<Examples> {
 /// # Errors
 /// As [`read_examples`].
 pub fn read_examples_of(source: &ByteSource, columns: &TextColumns) -> Result<Examples> {
-    let names: Vec<&str> =
-        std::iter::once(&columns.text).chain(&columns.label).map(String::as_str).collect();
-    let mut examples = match Format::of(source, columns.format, &names)? {
-        format @ (Format::Csv | Format::Tsv) => {
-            read_separated(source, separator_of(source, format, columns.no_header), columns)
-        }
-        Format::Jsonl => read_json(source, columns),
-        Format::Labels | Format::Lines => read_labelled_lines(source, columns),
-    }?;
+    let mut examples =
+        read_block(source, Format::of(source, columns.format, &columns.names())?, columns)?;
     if examples.texts.is_empty() {
         return Err(Error::data(source.path(), "the file has no rows; give one text a line"));
     }
@@ -109,23 +108,63 @@ pub fn read_examples_of(source: &ByteSource, columns: &TextColumns) -> Result<Ex
     Ok(examples)
 }
 
+/// Reads the texts of a source that may have none: a block of a file.
+///
+/// # Errors
+/// As [`read_examples`], but for a file without rows.
+pub fn read_block(source: &ByteSource, format: Format, columns: &TextColumns) -> Result<Examples> {
+    match format {
+        Format::Csv | Format::Tsv => {
+            read_separated(source, separator_of(source, format, columns.no_header), columns)
+        }
+        Format::Jsonl => read_json(source, columns),
+        Format::Labels | Format::Lines => read_labelled_lines(source, columns),
+    }
+}
+
+/// Reads the texts of a file that may be larger than memory: about `block` bytes at a time, each block's as [`read_examples`]
+/// gives them, but that texts of several labels are not looked for over the whole file. Packed files are unpacked; pipes,
+/// JSON arrays and UTF-16 are refused.
+///
+/// # Errors
+/// As [`read_examples`], but for a file without rows; those of `each`.
+pub fn read_examples_in_blocks(
+    path: &Path,
+    columns: &TextColumns,
+    block: usize,
+    mut each: impl FnMut(Examples) -> Result<()>,
+) -> Result<()> {
+    let file = BlockFile::of_texts(path, columns, block)?;
+    for block in file.blocks()? {
+        each(read_block(&block?, file.format, columns)?)?;
+    }
+    Ok(())
+}
+
 /// Reads one text a line.
 ///
 /// # Errors
 /// [`Error::Data`] names the line of a broken UTF-8 byte.
 pub fn read_lines(path: &Path, bytes: &[u8]) -> Result<Vec<String>> {
-    lines(bytes).map(|(line, text)| utf8(path, line, text).map(str::to_owned)).collect()
+    lines(bytes, 0).map(|(line, text)| utf8(path, line, text).map(str::to_owned)).collect()
+}
+
+/// What ends the lines of a file, or of its block behind `before` lines.
+pub(super) fn line_end(bytes: &[u8], before: u64) -> u8 {
+    if before > 0 || bytes.contains(&b'\n') { b'\n' } else { b'\r' }
 }
 
 /// The lines of a file with their numbers, without line ends; an empty last line is none. Where no
-/// line ends with "\n", a lone "\r" ends one, as on old Macs.
-fn lines(bytes: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
-    let end = if bytes.contains(&b'\n') { b'\n' } else { b'\r' };
+/// line ends with "\n", a lone "\r" ends one, as on old Macs. There are `before` lines before them.
+fn lines(bytes: &[u8], before: u64) -> impl Iterator<Item = (u64, &[u8])> {
+    let end = line_end(bytes, before);
+    // A block behind others may be a blank line alone.
+    let is_line = before > 0 && !bytes.is_empty();
     let bytes = bytes.strip_suffix(&[end]).unwrap_or(bytes);
-    let all = (!bytes.is_empty()).then(|| bytes.split(move |&byte| byte == end));
+    let all = (is_line || !bytes.is_empty()).then(|| bytes.split(move |&byte| byte == end));
     all.into_iter()
         .flatten()
-        .zip(1..)
+        .zip(before + 1..)
         .map(|(text, line)| (line, text.strip_suffix(b"\r").unwrap_or(text)))
 }
 
@@ -217,9 +256,33 @@ impl Examples {
         Ok(())
     }
 
+    /// Each text in the part that is named for it, from 0; the account is of all, and in the first.
+    pub(crate) fn part<const PARTS: usize>(self, places: Vec<usize>) -> [Examples; PARTS] {
+        let mut parts = std::array::from_fn(|_| Examples::default());
+        let mut labels = self.labels.into_iter();
+        let mut sets = self.label_sets.into_iter();
+        let mut weights = self.weights.into_iter();
+        for ((text, line), at) in self.texts.into_iter().zip(self.lines).zip(places) {
+            let part: &mut Examples = &mut parts[at];
+            part.texts.push(text);
+            part.lines.push(line);
+            part.labels.extend(labels.next());
+            part.label_sets.extend(sets.next());
+            part.weights.extend(weights.next());
+        }
+        if let Some(first) = parts.first_mut() {
+            first.account = self.account;
+        }
+        parts
+    }
+
     /// Says that texts have several labels, where nobody said so before; without such a text, one that has none is
     /// refused.
-    fn finish_labels(&mut self, source: &ByteSource, columns: &TextColumns) -> Result<()> {
+    pub(crate) fn finish_labels(
+        &mut self,
+        source: &ByteSource,
+        columns: &TextColumns,
+    ) -> Result<()> {
         if self.label_sets.is_empty() || columns.may_have_several() {
             return Ok(());
         }
@@ -344,7 +407,7 @@ fn read_json(source: &ByteSource, columns: &TextColumns) -> Result<Examples> {
         return Ok(examples);
     }
     let mut blank = Vec::new();
-    for (line, bytes) in lines(&source.bytes) {
+    for (line, bytes) in lines(&source.bytes, source.before.lines) {
         let text = utf8(path, line, bytes)?;
         if text.trim().is_empty() {
             blank.push(line);
@@ -369,7 +432,7 @@ fn read_labelled_lines(source: &ByteSource, columns: &TextColumns) -> Result<Exa
             ),
         ));
     }
-    for (line, bytes) in lines(&source.bytes) {
+    for (line, bytes) in lines(&source.bytes, source.before.lines) {
         let text = utf8(path, line, bytes)?;
         if text.trim().is_empty() {
             match columns.keep_blank && columns.label.is_none() {

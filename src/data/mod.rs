@@ -1,16 +1,19 @@
 //! Files to examples: ids or a matrix, with targets.
 
 mod account;
+mod blocks;
 mod dataset;
 mod examples;
 mod format;
 mod images;
 mod npy;
+mod order;
 #[cfg(not(feature = "pictures"))]
 #[path = "no_pictures.rs"]
 mod pictures;
 #[cfg(feature = "pictures")]
 mod pictures;
+mod row_file;
 mod separated;
 mod source;
 mod table;
@@ -19,27 +22,35 @@ mod vectors;
 
 pub(crate) use account::NAMED;
 pub use account::{Account, LeftOut, lines_as_words, numbers_as_words};
+pub(crate) use blocks::BlockFile;
 pub use dataset::{Dataset, Inputs, Rows, Targets, permutation};
 pub(crate) use dataset::{check_ids_in, check_ids_of};
-pub(crate) use examples::read_examples_of;
-pub use examples::{Examples, TextColumns, read_examples, read_lines};
+pub use examples::{Examples, TextColumns, read_examples, read_examples_in_blocks, read_lines};
+pub(crate) use examples::{read_block, read_examples_of};
 pub use format::{Content, Format, content};
 pub use images::{
     Idx, ImageEncoder, ImageOptions, ImageShape, Images, read_class_folder, read_idx, read_images,
     read_images_with, read_picture_files,
 };
 pub(crate) use images::{holds_picture_files, is_idx, list_pictures};
+pub(crate) use npy::ArrayFile;
 pub use npy::{Array, array_names, npy_bytes, read_array, read_npy};
+pub(crate) use order::{BlockSizes, Order};
 #[cfg(feature = "pictures")]
 pub use pictures::image_thumbnail;
 pub(crate) use pictures::reshape;
 pub use pictures::{image_png, is_decoding};
+pub(crate) use row_file::{Data, RowWriter};
+pub use row_file::{RowFile, TrainingRows};
 pub(crate) use separated::listed;
 #[cfg(feature = "cli")]
 pub(crate) use source::is_packed;
 pub(crate) use source::{ByteSource, extension};
+pub(crate) use table::{
+    KindsFit, TargetsFit, column_names_of, read_columns_of, unknown_categories,
+};
 pub use table::{Table, TableColumns, TableTask, column_names, read_columns, read_table};
-pub(crate) use table::{column_names_of, read_columns_of, unknown_categories};
+pub(crate) use table_encoder::TableFit;
 pub use table_encoder::{ColumnKind, Missing, TableEncoder, TargetColumn};
 pub(crate) use vectors::{
     Architecture, FasttextArguments, FasttextFile, FasttextLoss, fasttext_bytes, is_fasttext,

@@ -6,7 +6,9 @@
 //! ended by a line feed, so that the numbers begin at a multiple of 64 bytes. ByteSource: NumPy's
 //! `numpy/lib/format.py` (NEP 1).
 
-use std::path::Path;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 
 use super::source::ByteSource;
 #[cfg(feature = "compression")]
@@ -148,45 +150,159 @@ fn member(_: &[u8], _: Option<&str>) -> Parsed<Vec<u8>> {
     Err("this build cannot read .npz files; save the array as .npy".into())
 }
 
+/// What a header says of the numbers behind it.
+#[derive(Clone, Debug)]
+struct Numbers {
+    shape: Vec<usize>,
+    rows: usize,
+    width: usize,
+    /// Bytes of a number.
+    size: usize,
+    read: ReadNumber,
+    fortran_order: bool,
+    is_integer: bool,
+    is_byte: bool,
+}
+
+fn cut_short(what: &str) -> String {
+    format!("this is not a complete .npy file ({what}); write it again with numpy.save")
+}
+
+impl Numbers {
+    fn of(header: Header) -> Parsed<Numbers> {
+        let Header { descr, fortran_order, shape } = header;
+        let (size, read) = number(&descr)?;
+        let too_large = || cut_short(&format!("its shape {shape:?} is larger than any file"));
+        let product =
+            |axes: &[usize]| axes.iter().try_fold(1usize, |count, &n| count.checked_mul(n));
+        let rows = shape.first().copied().unwrap_or(1);
+        let width = product(shape.get(1..).unwrap_or_default()).ok_or_else(too_large)?;
+        rows.checked_mul(width).and_then(|count| count.checked_mul(size)).ok_or_else(too_large)?;
+        let is_integer = matches!(descr.as_bytes()[1], b'i' | b'u');
+        let is_byte = &descr.as_bytes()[1..] == b"u1";
+        Ok(Numbers { shape, rows, width, size, read, fortran_order, is_integer, is_byte })
+    }
+
+    /// Checks that so many bytes are all of the numbers, and that these make rows.
+    fn check(&self, bytes: u64) -> Parsed<()> {
+        let Numbers { shape, rows, width, size, .. } = self;
+        let length = rows * width * size;
+        if bytes != length as u64 {
+            return Err(cut_short(&format!(
+                "its header says {shape:?} numbers of {size} bytes, {length} bytes in all, but {bytes} bytes follow"
+            )));
+        }
+        if *rows > 0 && *width == 0 {
+            return Err(format!(
+                "the shape {shape:?} has rows without a number; save rows of at least one"
+            ));
+        }
+        if self.fortran_order && shape.len() > 2 {
+            return Err(
+                "a Fortran-ordered array of more than two axes; save it with numpy.ascontiguousarray"
+                    .into(),
+            );
+        }
+        Ok(())
+    }
+
+    /// Some of the rows, from their bytes, in C order.
+    fn array(&self, bytes: &[u8]) -> Array {
+        let values: Vec<f64> = bytes.chunks_exact(self.size).map(self.read).collect();
+        let rows = values.len() / self.width.max(1);
+        let mut shape = self.shape.clone();
+        if let Some(first) = shape.first_mut() {
+            *first = rows;
+        }
+        let Numbers { width, is_integer, is_byte, .. } = *self;
+        Array { values, rows, width, shape, is_integer, is_byte }
+    }
+}
+
 /// The array that the bytes of a `.npy` file hold, or what is wrong with them.
 fn parse(bytes: &[u8]) -> Parsed<Array> {
-    let broken = |what: &str| {
-        format!("this is not a complete .npy file ({what}); write it again with numpy.save")
-    };
-    let (header, data) = split_header(bytes).map_err(|what| broken(&what))?;
-    let Header { descr, fortran_order, shape } =
-        read_header(header).map_err(|what| broken(&what))?;
-    let (size, read) = number(&descr)?;
-    let too_large = || broken(&format!("its shape {shape:?} is larger than any file"));
-    let product = |axes: &[usize]| axes.iter().try_fold(1usize, |count, &n| count.checked_mul(n));
-    let rows = shape.first().copied().unwrap_or(1);
-    let width = product(shape.get(1..).unwrap_or_default()).ok_or_else(too_large)?;
-    let length = rows.checked_mul(width).and_then(|count| count.checked_mul(size));
-    let length = length.ok_or_else(too_large)?;
-    if data.len() != length {
-        return Err(broken(&format!(
-            "its header says {shape:?} numbers of {size} bytes, {length} bytes in all, but {} bytes follow",
-            data.len()
-        )));
+    let (header, data) = split_header(bytes).map_err(|what| cut_short(&what))?;
+    let numbers = Numbers::of(read_header(header).map_err(|what| cut_short(&what))?)?;
+    numbers.check(data.len() as u64)?;
+    let (rows, width, shape) = (numbers.rows, numbers.width, numbers.shape.clone());
+    let mut array = Array { rows, shape, ..numbers.array(data) };
+    if numbers.fortran_order && array.shape.len() == 2 {
+        let values = &array.values;
+        array.values = (0..rows * width).map(|i| values[i % width * rows + i / width]).collect();
     }
-    if rows > 0 && width == 0 {
-        return Err(format!(
-            "the shape {shape:?} has rows without a number; save rows of at least one"
-        ));
+    Ok(array)
+}
+
+/// A `.npy` file that is read row by row, as often as it takes: larger than memory.
+#[derive(Debug)]
+pub(crate) struct ArrayFile {
+    path: PathBuf,
+    numbers: Numbers,
+    /// Where the numbers begin.
+    start: u64,
+}
+
+impl ArrayFile {
+    /// Looks at a file's header.
+    ///
+    /// # Errors
+    /// [`Error::File`] when it cannot be read; [`Error::Data`] when it is packed, an archive, in Fortran's order, or not
+    /// as long as its header says.
+    pub fn open(path: &Path) -> Result<ArrayFile> {
+        let failed = |e| Error::file("read", path, e);
+        let wrong = |message: String| Error::data(path, message);
+        let mut file = File::open(path).map_err(failed)?;
+        let mut start = Vec::new();
+        // A header is as long as its shape has axes; NumPy refuses longer ones too.
+        file.by_ref().take(1 << 16).read_to_end(&mut start).map_err(failed)?;
+        if !start.starts_with(MAGIC) {
+            return Err(wrong(
+                "rows that do not lie in memory are read from a .npy file that is not packed; save it with numpy.save"
+                    .into(),
+            ));
+        }
+        let (header, rest) = split_header(&start).map_err(|what| wrong(cut_short(&what)))?;
+        let begin = (start.len() - rest.len()) as u64;
+        let header = read_header(header).map_err(|what| wrong(cut_short(&what)))?;
+        let numbers = Numbers::of(header).map_err(wrong)?;
+        let length = file.metadata().map_err(failed)?.len();
+        numbers.check(length.saturating_sub(begin)).map_err(wrong)?;
+        if numbers.rows == 0 || numbers.width == 0 {
+            return Err(wrong("the array is empty; give rows of at least one element".into()));
+        }
+        if numbers.fortran_order && numbers.shape.len() > 1 {
+            return Err(wrong(
+                "its columns lie one behind the other (Fortran's order), so that its rows cannot be read one by one; save it with numpy.ascontiguousarray"
+                    .into(),
+            ));
+        }
+        Ok(ArrayFile { path: path.to_owned(), numbers, start: begin })
     }
-    if fortran_order && shape.len() > 2 {
-        return Err(
-            "a Fortran-ordered array of more than two axes; save it with numpy.ascontiguousarray"
-                .into(),
-        );
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.numbers.rows
     }
-    let mut values: Vec<f64> = data.chunks_exact(size).map(read).collect();
-    if fortran_order && shape.len() == 2 {
-        values = (0..rows * width).map(|i| values[i % width * rows + i / width]).collect();
+
+    /// Bytes of a row.
+    pub fn row_bytes(&self) -> usize {
+        self.numbers.width * self.numbers.size
     }
-    let is_integer = matches!(descr.as_bytes()[1], b'i' | b'u');
-    let is_byte = &descr.as_bytes()[1..] == b"u1";
-    Ok(Array { values, rows, width, shape, is_integer, is_byte })
+
+    /// Rows, of which the first is in this place.
+    ///
+    /// # Errors
+    /// [`Error::File`] when they cannot be read.
+    pub fn read(&self, rows: std::ops::Range<usize>) -> Result<Array> {
+        let mut bytes = vec![0; rows.len() * self.row_bytes()];
+        let place = self.start + rows.start as u64 * self.row_bytes() as u64;
+        let read = File::open(&self.path).and_then(|mut file| {
+            file.seek(SeekFrom::Start(place))?;
+            file.read_exact(&mut bytes)
+        });
+        read.map_err(|e| Error::file("read", &self.path, e))?;
+        Ok(self.numbers.array(&bytes))
+    }
 }
 
 /// The header and what follows it.
@@ -393,6 +509,11 @@ impl Array {
     /// # Errors
     /// [`Error::Data`] names the first value that is not an id.
     pub fn into_ids(self, path: &Path) -> Result<Vec<u32>> {
+        self.into_ids_behind(0, path)
+    }
+
+    /// As [`Array::into_ids`], of rows behind so many others of the file.
+    pub(crate) fn into_ids_behind(self, before: usize, path: &Path) -> Result<Vec<u32>> {
         let width = self.width.max(1);
         let convert = |(i, value): (usize, f64)| {
             if value >= 0.0 && value <= u32::MAX as f64 && value.fract() == 0.0 {
@@ -402,7 +523,7 @@ impl Array {
                 place: format!(
                     "{}, row {}, position {}",
                     path.display(),
-                    i / width + 1,
+                    before + i / width + 1,
                     i % width + 1
                 ),
                 message: format!(

@@ -5,13 +5,19 @@
 //! swallow the rows behind it. Tab-separated texts are mostly published without quoting, so there
 //! quotes are characters unless all of them are consistent.
 
+use std::path::Path;
+
 use csv::ByteRecord;
 
 use super::account::Account;
-use super::examples::utf8;
+use super::examples::{line_end, utf8};
 use super::format::Format;
-use super::source::ByteSource;
+use super::source::{ByteSource, Head};
 use crate::error::{Error, Result, did_you_mean};
+
+/// Said of files that are separated by semicolons.
+pub(super) const SEMICOLONS: &str =
+    "semicolons stand between its fields, and no comma in its first line";
 
 /// A separated file, row by row.
 #[derive(Debug)]
@@ -25,8 +31,6 @@ pub struct Separated<'s> {
     quoting: bool,
     reader: csv::Reader<&'s [u8]>,
     record: ByteRecord,
-    /// The first line is a row that was not given yet.
-    holds_first: bool,
     rows: usize,
     blank: Vec<u64>,
 }
@@ -44,49 +48,29 @@ impl<'s> Separated<'s> {
         account: &mut Account,
     ) -> Result<Separated<'s>> {
         let (path, bytes) = (source.path(), &source.bytes[..]);
-        let scan = scan(bytes, separator);
-        if separator == b';' {
-            account.warn("semicolons stand between its fields, and no comma in its first line");
+        if let Some(head) = source.before.head.clone() {
+            return Separated::of_block(source, head);
         }
-        let quoting = match (separator, &scan.fault, scan.holds_breaks) {
-            (_, None, false) => true,
-            (b'\t', fault, _) if scan_lines_alone(bytes) => {
-                if let Some(fault) = fault {
-                    account.warn(format!(
-                        "its quotes are read as characters: the one in line {} {}",
-                        fault.opened, fault.what
-                    ));
-                }
-                false
-            }
-            (_, None, true) => true,
-            (_, Some(fault), _) => {
-                return Err(Error::line(
-                    path,
-                    fault.opened,
-                    format!(
-                        "the quote that opens a field here {}; close it, double the quotes within a field, or take it out",
-                        fault.what
-                    ),
-                ));
-            }
-        };
+        if separator == b';' {
+            account.warn(SEMICOLONS);
+        }
+        let mut scan = Scan::new(separator);
+        scan.take(bytes);
+        let (quoting, said) = scan.quoting(path, || Tabs::default().are_even(bytes))?;
+        said.into_iter().for_each(|said| account.warn(said));
+        let head = Head::read(source, separator, quoting, |names| is_header(names, account))?;
+        Separated::of_block(source, head)
+    }
+
+    /// The rows of a block of a file whose beginning was read before.
+    fn of_block(source: &'s ByteSource, head: Head) -> Result<Separated<'s>> {
+        let Head { names, has_header, separator, quoting } = head;
         let mut reader = reader(source, separator, quoting);
         let mut record = ByteRecord::new();
-        let read = reader.read_byte_record(&mut record);
-        if !read.map_err(|e| unreadable(source, &e))? {
-            return Err(Error::data(path, "the file is empty; its first line names the columns"));
+        if has_header && source.before.lines == 0 {
+            reader.read_byte_record(&mut record).map_err(|e| unreadable(source, &e))?;
         }
-        let line = line_of(bytes, record.position());
-        let field = |field| utf8(path, line, field).map(|name| name.trim().to_owned());
-        let names: Vec<String> = record.iter().map(field).collect::<Result<_>>()?;
-        let has_header = is_header(&names, account)?;
-        let names = match has_header {
-            true => names,
-            false => (0..names.len()).map(|i| i.to_string()).collect(),
-        };
-        let blank = scan.blank;
-        let holds_first = !has_header;
+        let blank = blank_lines(source, separator, quoting)?;
         Ok(Separated {
             source,
             names,
@@ -95,10 +79,19 @@ impl<'s> Separated<'s> {
             quoting,
             reader,
             record,
-            holds_first,
             rows: 0,
             blank,
         })
+    }
+
+    /// How its fields lie: what a block behind it has to know.
+    pub fn head(&self) -> Head {
+        Head {
+            names: self.names.clone(),
+            has_header: self.has_header,
+            separator: self.separator,
+            quoting: self.quoting,
+        }
     }
 
     /// The same file from its first row on, for a look ahead: it counts no blank lines.
@@ -106,18 +99,9 @@ impl<'s> Separated<'s> {
     /// # Errors
     /// [`Error::Data`] when the first line cannot be read.
     pub fn rewound(&self) -> Result<Separated<'s>> {
-        let mut reader = reader(self.source, self.separator, self.quoting);
-        let mut record = ByteRecord::new();
-        reader.read_byte_record(&mut record).map_err(|e| unreadable(self.source, &e))?;
-        Ok(Separated {
-            names: self.names.clone(),
-            reader,
-            record,
-            holds_first: !self.has_header,
-            rows: 0,
-            blank: Vec::new(),
-            ..*self
-        })
+        let mut again = Separated::of_block(self.source, self.head())?;
+        again.blank.clear();
+        Ok(again)
     }
 
     /// The next row: its line, from 1, and its fields.
@@ -125,13 +109,11 @@ impl<'s> Separated<'s> {
     /// # Errors
     /// [`Error::Data`] names the line of a row with another number of fields than the first line.
     pub fn next_row(&mut self) -> Result<Option<(u64, &ByteRecord)>> {
-        if !std::mem::take(&mut self.holds_first) {
-            let read = self.reader.read_byte_record(&mut self.record);
-            if !read.map_err(|e| unreadable(self.source, &e))? {
-                return Ok(None);
-            }
+        let read = self.reader.read_byte_record(&mut self.record);
+        if !read.map_err(|e| unreadable(self.source, &e))? {
+            return Ok(None);
         }
-        let line = line_of(&self.source.bytes, self.record.position());
+        let line = self.source.before.lines + line_of(&self.source.bytes, self.record.position());
         if self.record.len() != self.names.len() {
             return Err(Error::line(
                 self.source.path(),
@@ -151,7 +133,7 @@ impl<'s> Separated<'s> {
     pub fn close(self, account: &mut Account) {
         account.read += self.rows;
         for line in self.blank {
-            account.leave_out("blank line", line);
+            account.leave_out("blank line", self.source.before.lines + line);
         }
     }
 }
@@ -163,6 +145,9 @@ impl<'s> Separated<'s> {
 pub fn separator_of(source: &ByteSource, format: Format, no_header: bool) -> u8 {
     /// Rows that are looked at.
     const LOOKED_AT: usize = 100;
+    if let Some(head) = &source.before.head {
+        return head.separator;
+    }
     if format == Format::Tsv {
         return b'\t';
     }
@@ -198,6 +183,37 @@ pub fn separator_of(source: &ByteSource, format: Format, no_header: bool) -> u8 
     }
 }
 
+impl Head {
+    /// Reads the first line of a file of which it is known how fields are parted.
+    ///
+    /// # Errors
+    /// As [`Separated::open`].
+    pub fn read(
+        source: &ByteSource,
+        separator: u8,
+        quoting: bool,
+        is_header: impl FnOnce(&[String]) -> Result<bool>,
+    ) -> Result<Head> {
+        let mut record = ByteRecord::new();
+        let read = reader(source, separator, quoting).read_byte_record(&mut record);
+        if !read.map_err(|e| unreadable(source, &e))? {
+            return Err(Error::data(
+                source.path(),
+                "the file is empty; its first line names the columns",
+            ));
+        }
+        let line = line_of(&source.bytes, record.position());
+        let field = |field| utf8(source.path(), line, field).map(|name| name.trim().to_owned());
+        let names: Vec<String> = record.iter().map(field).collect::<Result<_>>()?;
+        let has_header = is_header(&names)?;
+        let names = match has_header {
+            true => names,
+            false => (0..names.len()).map(|i| i.to_string()).collect(),
+        };
+        Ok(Head { names, has_header, separator, quoting })
+    }
+}
+
 fn reader(source: &ByteSource, separator: u8, quoting: bool) -> csv::Reader<&[u8]> {
     let mut builder = csv::ReaderBuilder::new();
     builder.delimiter(separator).has_headers(false).quoting(quoting).flexible(true);
@@ -210,7 +226,7 @@ fn unreadable(source: &ByteSource, error: &csv::Error) -> Error {
 
 impl Separated<'_> {
     /// Where the file is, for messages.
-    pub fn path(&self) -> &std::path::Path {
+    pub fn path(&self) -> &Path {
         self.source.path()
     }
 
@@ -286,92 +302,193 @@ pub fn listed(names: &[String]) -> String {
 }
 
 /// A quote that does what no quote may.
-#[derive(Debug, PartialEq)]
-struct Fault {
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Fault {
     /// The line where it opened, from 1.
     opened: u64,
     what: String,
 }
 
+impl Fault {
+    /// As the error of a file of which `before` lines came before.
+    pub fn error(&self, path: &Path, before: u64) -> Error {
+        Error::line(
+            path,
+            before + self.opened,
+            format!(
+                "the quote that opens a field here {}; close it, double the quotes within a field, or take it out",
+                self.what
+            ),
+        )
+    }
+}
+
+/// What stands before a byte of a separated file.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum At {
+    #[default]
+    LineStart,
+    FieldStart,
+    Plain,
+    Quoted,
+    Closed,
+}
+
+/// A look at a file's quotes and blank lines, piece by piece.
 #[derive(Debug, Default, PartialEq)]
-struct Scan {
+pub(super) struct Scan {
+    separator: u8,
+    at: At,
+    /// Line ends so far.
+    ends: u64,
+    /// The line where the last quote opened, from 1.
+    opened: u64,
     /// The first quote that does not close as it should.
-    fault: Option<Fault>,
+    pub fault: Option<Fault>,
     /// Whether a quoted field holds a line's end or a separator.
-    holds_breaks: bool,
+    pub holds_breaks: bool,
     /// Lines without a character, from 1.
-    blank: Vec<u64>,
+    pub blank: Vec<u64>,
+    /// Bytes of the last piece that are whole rows.
+    pub rows_end: usize,
 }
 
-/// Looks at a file's quotes and blank lines.
-fn scan(bytes: &[u8], separator: u8) -> Scan {
-    #[derive(PartialEq)]
-    enum At {
-        LineStart,
-        FieldStart,
-        Plain,
-        Quoted,
-        Closed,
+impl Scan {
+    /// Looks at a whole file.
+    fn of(bytes: &[u8], separator: u8) -> Scan {
+        let mut scan = Scan::new(separator);
+        scan.take(bytes);
+        scan.finish()
     }
-    let mut scan = Scan::default();
-    let (mut at, mut line, mut opened) = (At::LineStart, 1, 0);
-    let mut i = 0;
-    while i < bytes.len() {
-        let byte = bytes[i];
-        // "\r\n" is one end.
-        let is_end = byte == b'\n' || byte == b'\r' && bytes.get(i + 1) != Some(&b'\n');
-        let is_half = byte == b'\r' && !is_end;
-        match at {
-            At::Quoted => {
-                if byte == b'"' {
-                    if bytes.get(i + 1) == Some(&b'"') {
-                        i += 1;
-                    } else {
-                        at = At::Closed;
+
+    /// A look at a file from its start.
+    pub fn new(separator: u8) -> Scan {
+        Scan { separator, ..Scan::default() }
+    }
+
+    /// Looks at the next piece, which ends with a line or with the file.
+    pub fn take(&mut self, bytes: &[u8]) {
+        let mut i = 0;
+        self.rows_end = 0;
+        while i < bytes.len() && self.fault.is_none() {
+            let byte = bytes[i];
+            // "\r\n" is one end.
+            let is_end = byte == b'\n' || byte == b'\r' && bytes.get(i + 1) != Some(&b'\n');
+            let is_half = byte == b'\r' && !is_end;
+            match self.at {
+                At::Quoted => {
+                    if byte == b'"' {
+                        if bytes.get(i + 1) == Some(&b'"') {
+                            i += 1;
+                        } else {
+                            self.at = At::Closed;
+                        }
+                    } else if byte == self.separator || is_end {
+                        self.holds_breaks = true;
                     }
-                } else if byte == separator || is_end {
-                    scan.holds_breaks = true;
                 }
-            }
-            _ if is_half => {}
-            _ if is_end => {
-                if at == At::LineStart {
-                    scan.blank.push(line);
+                _ if is_half => {}
+                _ if is_end => {
+                    if self.at == At::LineStart {
+                        self.blank.push(self.ends + 1);
+                    }
+                    self.at = At::LineStart;
+                    if byte == b'\n' {
+                        self.rows_end = i + 1;
+                    }
                 }
-                at = At::LineStart;
+                _ if byte == self.separator => self.at = At::FieldStart,
+                At::LineStart | At::FieldStart if byte == b'"' => {
+                    (self.at, self.opened) = (At::Quoted, self.ends + 1);
+                }
+                At::Closed if byte != b' ' => {
+                    let (line, opened) = (self.ends + 1, self.opened);
+                    self.fault = Some(Fault {
+                        opened,
+                        what: match line == opened {
+                            true => "closes before the field ends".into(),
+                            false => format!("closes in line {line} before a field ends there"),
+                        },
+                    });
+                }
+                At::Closed => {}
+                _ => self.at = At::Plain,
             }
-            _ if byte == separator => at = At::FieldStart,
-            At::LineStart | At::FieldStart if byte == b'"' => {
-                (at, opened) = (At::Quoted, line);
-            }
-            At::Closed if byte != b' ' => {
-                scan.fault = Some(Fault {
-                    opened,
-                    what: match line == opened {
-                        true => "closes before the field ends".into(),
-                        false => format!("closes in line {line} before a field ends there"),
-                    },
-                });
-                return scan;
-            }
-            At::Closed => {}
-            _ => at = At::Plain,
+            self.ends += is_end as u64;
+            i += 1;
         }
-        line += is_end as u64;
-        i += 1;
     }
-    if at == At::Quoted {
-        scan.fault = Some(Fault { opened, what: "is never closed".into() });
+
+    /// The same at the end of the file.
+    fn finish(mut self) -> Scan {
+        if self.at == At::Quoted && self.fault.is_none() {
+            self.fault = Some(Fault { opened: self.opened, what: "is never closed".into() });
+        }
+        self
     }
-    scan
+
+    /// Whether quotes are quotes, rather than characters, which a sentence may say of the file; `lines_alone` says whether
+    /// every line, taken for itself, has as many tabs as the first.
+    pub fn quoting(
+        self,
+        path: &Path,
+        lines_alone: impl FnOnce() -> bool,
+    ) -> Result<(bool, Option<String>)> {
+        let Scan { separator, fault, holds_breaks, .. } = self.finish();
+        match (separator, fault, holds_breaks) {
+            (_, None, false) => Ok((true, None)),
+            (b'\t', fault, _) if lines_alone() => {
+                let said = fault.map(|fault| {
+                    let Fault { opened, what } = fault;
+                    format!("its quotes are read as characters: the one in line {opened} {what}")
+                });
+                Ok((false, said))
+            }
+            (_, None, true) => Ok((true, None)),
+            (_, Some(fault), _) => Err(fault.error(path, 0)),
+        }
+    }
 }
 
-/// Whether every line, taken for itself, has as many tabs as the first.
-fn scan_lines_alone(bytes: &[u8]) -> bool {
-    let lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|line| !line.is_empty());
-    let mut tabs = lines.map(|line| line.iter().filter(|&&byte| byte == b'\t').count());
-    let first = tabs.next();
-    tabs.all(|count| Some(count) == first)
+/// Lines without a character, from 1.
+fn blank_lines(source: &ByteSource, separator: u8, quoting: bool) -> Result<Vec<u64>> {
+    let bytes = &source.bytes;
+    if quoting {
+        let Scan { fault, blank, .. } = Scan::of(bytes, separator);
+        return match fault {
+            Some(fault) => Err(fault.error(source.path(), source.before.lines)),
+            None => Ok(blank),
+        };
+    }
+    let end = line_end(bytes, source.before.lines);
+    let lines = bytes.split(|&byte| byte == end).zip(1..);
+    let is_blank = |line: &[u8]| matches!(line, [] | [b'\r']);
+    let mut blank: Vec<u64> =
+        lines.filter(|(line, _)| is_blank(line)).map(|(_, number)| number).collect();
+    // Behind the last line's end there is none.
+    if bytes.is_empty() || bytes.ends_with(&[end]) {
+        blank.pop();
+    }
+    Ok(blank)
+}
+
+/// Whether every line, taken for itself, has as many tabs as the first: over pieces that end with a line.
+#[derive(Debug, Default)]
+pub(super) struct Tabs {
+    first: Option<usize>,
+    are_odd: bool,
+}
+
+impl Tabs {
+    /// Looks at the next piece, and says of all so far.
+    pub fn are_even(&mut self, bytes: &[u8]) -> bool {
+        let lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r'));
+        for line in lines.filter(|line| !line.is_empty()) {
+            let tabs = line.iter().filter(|&&byte| byte == b'\t').count();
+            self.are_odd |= *self.first.get_or_insert(tabs) != tabs;
+        }
+        !self.are_odd
+    }
 }
 
 /// The line where a record's first field is, from 1. The csv crate lets a record begin at the
@@ -386,7 +503,6 @@ fn line_of(bytes: &[u8], position: Option<&csv::Position>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
 
     type Rows = Vec<(u64, Vec<String>)>;
 

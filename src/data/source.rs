@@ -1,7 +1,7 @@
 //! The bytes of a file, a pipe or standard input (`-`), read once, unpacked where they are packed
 //! (gzip, zstd, bzip2), as UTF-8 where UTF-16 marks itself, without a byte order mark.
 
-use std::io::Read;
+use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -15,6 +15,30 @@ pub struct ByteSource {
     pub bytes: Vec<u8>,
     /// The extension in small letters, without that of a packed file: `csv` of `a.CSV.gz`.
     pub extension: String,
+    /// What came before, where these are a block of a file that is read piece by piece.
+    pub before: Before,
+}
+
+/// What the rows before a block of a file have said.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Before {
+    /// Lines before the block's first.
+    pub lines: u64,
+    /// How the fields of a separated file lie; `None` at its start.
+    pub head: Option<Head>,
+}
+
+/// How the fields of a separated file lie.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Head {
+    /// Names of the columns.
+    pub names: Vec<String>,
+    /// Whether the first line names them.
+    pub has_header: bool,
+    /// What stands between fields.
+    pub separator: u8,
+    /// Whether quotes are quotes, rather than characters.
+    pub quoting: bool,
 }
 
 /// Bytes that one packed byte may become. Texts and tables pack 3 to 30 times; a file beyond this
@@ -63,7 +87,8 @@ impl ByteSource {
         if let Some(decoded) = from_utf16(&bytes, shown)? {
             bytes = decoded;
         }
-        Ok(ByteSource { path: shown.to_owned(), bytes, extension: extension(path) })
+        let (path, extension) = (shown.to_owned(), extension(path));
+        Ok(ByteSource { path, bytes, extension, before: Before::default() })
     }
 
     /// The path, for messages.
@@ -89,7 +114,7 @@ pub fn is_packed(start: &[u8]) -> bool {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Packing {
+pub(super) enum Packing {
     Gzip,
     Zstd,
     Bzip2,
@@ -103,9 +128,46 @@ impl Packing {
             Packing::Bzip2 => "bzip2",
         }
     }
+
+    /// What packed bytes hold, of all members.
+    pub(super) fn unpacking<'r>(
+        self,
+        reader: impl BufRead + 'r,
+    ) -> std::result::Result<Box<dyn Read + 'r>, String> {
+        match self {
+            Packing::Gzip => Ok(Box::new(flate2::bufread::MultiGzDecoder::new(reader))),
+            #[cfg(feature = "compression")]
+            Packing::Zstd => Ok(unpacking_zstd(reader)),
+            #[cfg(feature = "compression")]
+            Packing::Bzip2 => Ok(unpacking_bzip2(reader)),
+            #[cfg(not(feature = "compression"))]
+            Packing::Zstd | Packing::Bzip2 => Err(NOT_BUILT_IN.into()),
+        }
+    }
+
+    /// That a file is not what it begins as.
+    pub(super) fn refusal(self, path: &Path, reason: &str) -> Error {
+        let name = self.name();
+        let message = match reason {
+            NOT_BUILT_IN => format!("this build cannot read {name}; unpack the file first"),
+            reason => format!("this is not a complete {name} file ({reason}); copy it again"),
+        };
+        Error::data(path, message)
+    }
+
+    /// That a file of `packed` bytes becomes more than `most`.
+    pub(super) fn too_much(self, path: &Path, packed: u64, most: u64) -> Error {
+        let name = self.name();
+        Error::data(
+            path,
+            format!(
+                "its {packed} bytes of {name} unpack to more than {most} bytes, more than any data do; if it is meant, unpack it first"
+            ),
+        )
+    }
 }
 
-fn packing(start: &[u8]) -> Option<Packing> {
+pub(super) fn packing(start: &[u8]) -> Option<Packing> {
     match start {
         [0x1f, 0x8b, ..] => Some(Packing::Gzip),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Packing::Zstd),
@@ -118,75 +180,64 @@ fn packing(start: &[u8]) -> Option<Packing> {
 /// The bytes that packed ones hold, of all members; `None` where they are not packed.
 fn unpack(bytes: &[u8], path: &Path) -> Result<Option<Vec<u8>>> {
     let Some(packing) = packing(bytes) else { return Ok(None) };
-    let most = (bytes.len() as u64).saturating_mul(MOST_UNPACKED).max(ALWAYS_UNPACKED);
+    let most = most_unpacked(bytes.len() as u64);
     let mut plain = Vec::new();
-    let outcome = match packing {
-        Packing::Gzip => {
-            let reader = flate2::read::MultiGzDecoder::new(bytes);
-            reader.take(most + 1).read_to_end(&mut plain).map_err(|e| e.to_string())
-        }
-        Packing::Zstd => unpack_zstd(bytes, most, &mut plain),
-        Packing::Bzip2 => unpack_bzip2(bytes, most, &mut plain),
-    };
-    let name = packing.name();
-    outcome.map_err(|reason| {
-        let message = match reason.as_str() {
-            NOT_BUILT_IN => format!("this build cannot read {name}; unpack the file first"),
-            reason => format!("this is not a complete {name} file ({reason}); copy it again"),
-        };
-        Error::data(path, message)
-    })?;
+    let outcome = packing.unpacking(bytes).and_then(|reader| {
+        reader.take(most + 1).read_to_end(&mut plain).map_err(|e| e.to_string())
+    });
+    outcome.map_err(|reason| packing.refusal(path, &reason))?;
     if plain.len() as u64 > most {
-        return Err(Error::data(
-            path,
-            format!(
-                "its {} bytes of {name} unpack to more than {most} bytes, more than any data do; if it is meant, unpack it first",
-                bytes.len()
-            ),
-        ));
+        return Err(packing.too_much(path, bytes.len() as u64, most));
     }
     Ok(Some(plain))
 }
 
+/// Why a packed file is not read, where the crate that could was left out.
+#[cfg_attr(feature = "compression", allow(dead_code))]
 const NOT_BUILT_IN: &str = "not built in";
 
+/// Bytes that a packed file of so many may become.
+pub(super) fn most_unpacked(packed: u64) -> u64 {
+    packed.saturating_mul(MOST_UNPACKED).max(ALWAYS_UNPACKED)
+}
+
 #[cfg(feature = "compression")]
-fn unpack_zstd(
-    mut bytes: &[u8],
-    most: u64,
-    plain: &mut Vec<u8>,
-) -> std::result::Result<usize, String> {
-    // A frame each, one behind the other.
-    while !bytes.is_empty() {
-        let room = (most + 1).saturating_sub(plain.len() as u64);
-        let decoder =
-            ruzstd::decoding::StreamingDecoder::new(&mut bytes).map_err(|e| e.to_string())?;
-        decoder.take(room).read_to_end(plain).map_err(|e| e.to_string())?;
-        if plain.len() as u64 > most {
-            break;
+fn unpacking_zstd<'r>(reader: impl BufRead + 'r) -> Box<dyn Read + 'r> {
+    Box::new(ZstdFrames { next: Some(reader), frame: None })
+}
+
+#[cfg(feature = "compression")]
+fn unpacking_bzip2<'r>(reader: impl BufRead + 'r) -> Box<dyn Read + 'r> {
+    Box::new(bzip2::read::MultiBzDecoder::new(reader))
+}
+
+/// What packed frames hold, one behind the other.
+#[cfg(feature = "compression")]
+struct ZstdFrames<R: BufRead> {
+    /// What is behind the frame that is read, where none is.
+    next: Option<R>,
+    frame: Option<ruzstd::decoding::StreamingDecoder<R, ruzstd::decoding::FrameDecoder>>,
+}
+
+#[cfg(feature = "compression")]
+impl<R: BufRead> Read for ZstdFrames<R> {
+    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        loop {
+            if let Some(frame) = &mut self.frame {
+                let read = frame.read(bytes)?;
+                if read > 0 || bytes.is_empty() {
+                    return Ok(read);
+                }
+                self.next = self.frame.take().map(|frame| frame.into_inner());
+            }
+            let Some(mut reader) = self.next.take() else { return Ok(0) };
+            if reader.fill_buf()?.is_empty() {
+                return Ok(0);
+            }
+            let frame = ruzstd::decoding::StreamingDecoder::new(reader);
+            self.frame = Some(frame.map_err(|e| std::io::Error::other(e.to_string()))?);
         }
     }
-    Ok(plain.len())
-}
-
-#[cfg(feature = "compression")]
-fn unpack_bzip2(
-    bytes: &[u8],
-    most: u64,
-    plain: &mut Vec<u8>,
-) -> std::result::Result<usize, String> {
-    let reader = bzip2::read::MultiBzDecoder::new(bytes);
-    reader.take(most + 1).read_to_end(plain).map_err(|e| e.to_string())
-}
-
-#[cfg(not(feature = "compression"))]
-fn unpack_zstd(_: &[u8], _: u64, _: &mut Vec<u8>) -> std::result::Result<usize, String> {
-    Err(NOT_BUILT_IN.into())
-}
-
-#[cfg(not(feature = "compression"))]
-fn unpack_bzip2(_: &[u8], _: u64, _: &mut Vec<u8>) -> std::result::Result<usize, String> {
-    Err(NOT_BUILT_IN.into())
 }
 
 /// What bytes of UTF-16 say in UTF-8, where their byte order mark tells them; Windows' "Unicode

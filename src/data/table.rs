@@ -3,7 +3,7 @@
 //! their own is [`TableEncoder`](super::TableEncoder).
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use csv::ByteRecord;
 use serde::{Deserialize, Serialize};
@@ -103,46 +103,12 @@ pub fn read_columns(path: &Path, wanted: &TableColumns) -> Result<Table> {
 /// # Errors
 /// As [`read_columns`].
 pub fn read_columns_of(source: &ByteSource, wanted: &TableColumns) -> Result<Table> {
-    let format = Format::of(source, wanted.format, &[])?;
-    if format == Format::Jsonl {
-        return Err(Error::data(source.path(), "JSON holds texts here; save the table as CSV"));
-    }
+    let format = format_of(source, wanted)?;
     let separator = separator_of(source, format, false);
     let mut account = Account::new(source.path());
-    let asked: Vec<&str> = match (wanted.target, wanted.features) {
-        (None, None) => Vec::new(),
-        (target, features) => {
-            let features = features.map_or(&[][..], |encoder| &encoder.columns);
-            features.iter().map(String::as_str).chain(target).chain(wanted.weight).collect()
-        }
-    };
-    let header =
-        |names: &[String], account: &mut Account| is_header(names, wanted, &asked, account);
+    let header = |names: &[String], account: &mut Account| is_header(names, wanted, account);
     let file = Separated::open(source, separator, header, &mut account)?;
-    file.check_names()?;
-    let targets = target_columns(&file, wanted.target)?;
-    for (names, setting) in [(wanted.drop, "drop"), (wanted.categories, "categories")] {
-        for name in names {
-            file.column(name, setting)?;
-        }
-    }
-    let weight = wanted.weight.map(|name| file.column(name, "weight_column")).transpose()?;
-    if weight.is_some_and(|weight| targets.contains(&weight)) {
-        return Err(Error::usage(
-            "weight_column names a target; a row's weight is a column of its own",
-        ));
-    }
-    let columns: Vec<usize> = match wanted.features {
-        Some(encoder) => encoder
-            .columns
-            .iter()
-            .map(|name| file.column(name, "a column of the table"))
-            .collect::<Result<_>>()?,
-        None => (0..file.names.len())
-            .filter(|i| !targets.contains(i) && weight != Some(*i))
-            .filter(|i| !wanted.drop.contains(&file.names[*i]))
-            .collect(),
-    };
+    let (Chosen { targets, weight, .. }, columns) = Chosen::of(&file, wanted)?;
     let mut table = Table {
         target_names: targets.iter().map(|&i| file.names[i].clone()).collect(),
         has_header: file.has_header,
@@ -156,7 +122,11 @@ pub fn read_columns_of(source: &ByteSource, wanted: &TableColumns) -> Result<Tab
             let kinds = kinds.chain(numbers).take(columns.len()).collect();
             (columns, kinds)
         }
-        None => kinds_of(file.rewound()?, columns, wanted, &mut account)?,
+        None => {
+            let mut found = KindsFit::new(&file, columns);
+            found.add(&mut file.rewound()?)?;
+            found.finish(wanted, &mut account)?
+        }
     };
     if columns.is_empty() {
         return Err(Error::line(
@@ -165,13 +135,13 @@ pub fn read_columns_of(source: &ByteSource, wanted: &TableColumns) -> Result<Tab
             "no column is left to learn from beside the target",
         ));
     }
-    let places = Places { features: &columns, targets: &targets, weight };
-    read_rows(file, &places, &kinds, wanted, &mut table, &mut account)?;
+    let chosen = Chosen { features: &columns, targets, weight };
+    read_rows(file, &chosen, &kinds, wanted, &mut table, &mut account)?;
     table.columns = columns.iter().map(|&i| names[i].clone()).collect();
     if kinds.iter().any(|kind| *kind != ColumnKind::Number) {
         table.kinds = kinds;
     }
-    if table.lines.is_empty() {
+    if table.lines.is_empty() && source.before.head.is_none() {
         return Err(Error::data(source.path(), "the table has no rows below its header"));
     }
     table.account = account;
@@ -199,17 +169,59 @@ pub(crate) fn unknown_categories(lines: &[u64], rows: usize) -> String {
     )
 }
 
-/// Reads the rows, whose columns are known.
-/// Which columns hold what.
-struct Places<'p> {
-    features: &'p [usize],
-    targets: &'p [usize],
+/// The format of a table.
+pub(super) fn format_of(source: &ByteSource, wanted: &TableColumns) -> Result<Format> {
+    match Format::of(source, wanted.format, &[])? {
+        Format::Jsonl => {
+            Err(Error::data(source.path(), "JSON holds texts here; save the table as CSV"))
+        }
+        // Whatever its name, it has fields.
+        format => Ok(format),
+    }
+}
+
+/// The columns of a file that are read, by number.
+struct Chosen<'c> {
+    features: &'c [usize],
+    targets: Vec<usize>,
     weight: Option<usize>,
 }
 
+impl Chosen<'_> {
+    /// The target and weight columns that are wanted of a file, and the columns that are features.
+    fn of(file: &Separated, wanted: &TableColumns) -> Result<(Chosen<'static>, Vec<usize>)> {
+        file.check_names()?;
+        let targets = target_columns(file, wanted.target)?;
+        for (names, setting) in [(wanted.drop, "drop"), (wanted.categories, "categories")] {
+            for name in names {
+                file.column(name, setting)?;
+            }
+        }
+        let weight = wanted.weight.map(|name| file.column(name, "weight_column")).transpose()?;
+        if weight.is_some_and(|weight| targets.contains(&weight)) {
+            return Err(Error::usage(
+                "weight_column names a target; a row's weight is a column of its own",
+            ));
+        }
+        let columns: Vec<usize> = match wanted.features {
+            Some(encoder) => encoder
+                .columns
+                .iter()
+                .map(|name| file.column(name, "a column of the table"))
+                .collect::<Result<_>>()?,
+            None => (0..file.names.len())
+                .filter(|i| !targets.contains(i) && weight != Some(*i))
+                .filter(|i| !wanted.drop.contains(&file.names[*i]))
+                .collect(),
+        };
+        Ok((Chosen { features: &[], targets, weight }, columns))
+    }
+}
+
+/// Reads the rows, whose columns are known.
 fn read_rows(
     mut file: Separated,
-    places: &Places<'_>,
+    chosen: &Chosen<'_>,
     kinds: &[ColumnKind],
     wanted: &TableColumns,
     table: &mut Table,
@@ -217,7 +229,7 @@ fn read_rows(
 ) -> Result<()> {
     let path = file.path().to_owned();
     let names = file.names.clone();
-    let Places { features: columns, targets, weight } = *places;
+    let Chosen { features: columns, targets, weight } = chosen;
     // The first unknown category and its column.
     let mut unknown: Option<(String, usize)> = None;
     // Missing values, where they are an error: how many, and the first.
@@ -256,7 +268,7 @@ fn read_rows(
             }
             table.targets.push(field.to_owned());
         }
-        if let Some(i) = weight {
+        if let Some(i) = *weight {
             table.weights.push(weight_of(&path, line, field_of(&path, line, fields, i)?)?);
         }
         if wanted.keep_rows {
@@ -274,15 +286,19 @@ fn read_rows(
     }
     file.close(account);
     let Some((count, line, i, field)) = missing else { return Ok(()) };
-    Err(Error::line(
-        &path,
+    Err(missing_values(&path, line, &names[i], &field, count))
+}
+
+/// That values are missing, the first of which is in this line and column.
+fn missing_values(path: &Path, line: u64, name: &str, field: &str, count: usize) -> Error {
+    Error::line(
+        path,
         line,
         format!(
-            "column \"{}\" holds \"{field}\", which is no finite number: {} missing in the table. Fill in what is missing, leave the column out with drop, or set missing to mean or indicator",
-            names[i],
+            "column \"{name}\" holds \"{field}\", which is no finite number: {} missing in the table. Fill in what is missing, leave the column out with drop, or set missing to mean or indicator",
             if count == 1 { "1 value is".into() } else { format!("{count} values are") }
         ),
-    ))
+    )
 }
 
 fn field_of<'f>(path: &Path, line: u64, fields: &'f ByteRecord, i: usize) -> Result<&'f str> {
@@ -291,15 +307,21 @@ fn field_of<'f>(path: &Path, line: u64, fields: &'f ByteRecord, i: usize) -> Res
 
 /// Whether the first line names the columns. Names that are asked for decide; else it is a row where
 /// all its fields are numbers, unless they count (0, 1, 2 as pandas writes them, or years).
-fn is_header(
+pub(super) fn is_header(
     names: &[String],
     wanted: &TableColumns,
-    asked: &[&str],
     account: &mut Account,
 ) -> Result<bool> {
     if wanted.no_header {
         return Ok(false);
     }
+    let asked: Vec<&str> = match (wanted.target, wanted.features) {
+        (None, None) => Vec::new(),
+        (target, features) => {
+            let features = features.map_or(&[][..], |encoder| &encoder.columns);
+            features.iter().map(String::as_str).chain(target).chain(wanted.weight).collect()
+        }
+    };
     let numbers: Option<Vec<f64>> = names.iter().map(|field| field.parse().ok()).collect();
     let Some(numbers) = numbers else { return Ok(true) };
     let counts = |step: f64| numbers.windows(2).all(|pair| pair[1] - pair[0] == step);
@@ -343,74 +365,150 @@ struct Seen {
     distinct: HashMap<String, usize>,
 }
 
-/// Tells what the columns hold; columns that only count the rows are left out.
-fn kinds_of(
-    mut file: Separated,
-    columns: Vec<usize>,
-    wanted: &TableColumns,
-    account: &mut Account,
-) -> Result<(Vec<usize>, Vec<ColumnKind>)> {
-    let (path, names) = (file.path().to_owned(), file.names.clone());
-    let mut seen: Vec<Seen> = columns.iter().map(|_| Seen::default()).collect();
-    let mut rows = 0usize;
-    // A first column without a name that counts the rows, as pandas' to_csv writes its index.
-    let unnamed = columns.iter().position(|&i| file.names[i].is_empty() && file.has_header);
-    let (mut counts_from_0, mut counts_from_1) = (true, true);
-    while let Some((line, fields)) = file.next_row()? {
-        for (at, (&i, seen)) in columns.iter().zip(&mut seen).enumerate() {
-            let field = field_of(&path, line, fields, i)?;
-            if unnamed == Some(at) {
-                counts_from_0 &= field == rows.to_string();
-                counts_from_1 &= field == (rows + 1).to_string();
+/// What the columns of a file hold, seen over its blocks.
+pub(crate) struct KindsFit {
+    path: PathBuf,
+    names: Vec<String>,
+    /// The columns, by number, with what is seen of each.
+    columns: Vec<(usize, Seen)>,
+    /// Missing values: how many, and the first.
+    missing: Option<(usize, u64, usize, String)>,
+    rows: usize,
+    /// A first column without a name that may count the rows, as pandas' to_csv writes its index.
+    unnamed: Option<usize>,
+    counts_from_0: bool,
+    counts_from_1: bool,
+}
+
+impl KindsFit {
+    fn new(file: &Separated, columns: Vec<usize>) -> KindsFit {
+        KindsFit {
+            path: file.path().to_owned(),
+            names: file.names.clone(),
+            unnamed: columns.iter().copied().find(|&i| file.names[i].is_empty() && file.has_header),
+            columns: columns.into_iter().map(|i| (i, Seen::default())).collect(),
+            missing: None,
+            rows: 0,
+            counts_from_0: true,
+            counts_from_1: true,
+        }
+    }
+
+    /// Of a file that is read in blocks, before the first.
+    ///
+    /// # Errors
+    /// As [`read_columns`].
+    pub fn of_blocks(first: &ByteSource, wanted: &TableColumns) -> Result<KindsFit> {
+        let file = Separated::open(first, b',', |_, _| Ok(true), &mut Account::default())?;
+        let (_, columns) = Chosen::of(&file, wanted)?;
+        Ok(KindsFit::new(&file, columns))
+    }
+
+    /// Takes a block of a file.
+    ///
+    /// # Errors
+    /// As [`read_columns`].
+    pub fn add_block(&mut self, block: &ByteSource) -> Result<()> {
+        let mut file = Separated::open(block, b',', |_, _| Ok(true), &mut Account::default())?;
+        self.add(&mut file)
+    }
+
+    fn add(&mut self, file: &mut Separated) -> Result<()> {
+        let KindsFit { path, names, columns, missing, rows, unnamed, .. } = self;
+        while let Some((line, fields)) = file.next_row()? {
+            for (i, seen) in columns.iter_mut() {
+                let i = *i;
+                let field = field_of(path, line, fields, i)?;
+                if *unnamed == Some(i) {
+                    self.counts_from_0 &= field == rows.to_string();
+                    self.counts_from_1 &= field == (*rows + 1).to_string();
+                }
+                if is_missing(field) {
+                    seen.missing += 1;
+                    missing.get_or_insert_with(|| (0, line, i, field.to_owned())).0 += 1;
+                    continue;
+                }
+                if field.parse::<f64>().is_ok_and(|value| !value.is_finite()) {
+                    return Err(Error::line(
+                        path,
+                        line,
+                        format!(
+                            "column \"{}\" holds \"{field}\", which is no finite number; replace it, or leave the column out with drop",
+                            names[i]
+                        ),
+                    ));
+                }
+                if ColumnKind::Number.parse(field).is_some() {
+                    seen.numbers += 1;
+                } else {
+                    seen.booleans += ColumnKind::Boolean.parse(field).is_some() as usize;
+                    seen.dates += is_date(field) as usize;
+                    seen.others += 1;
+                    seen.first.get_or_insert_with(|| (line, field.to_owned()));
+                }
+                if seen.distinct.len() <= MOST_CATEGORIES && !seen.distinct.contains_key(field) {
+                    seen.distinct.insert(field.to_owned(), seen.distinct.len());
+                }
             }
-            if is_missing(field) {
-                seen.missing += 1;
+            *rows += 1;
+        }
+        Ok(())
+    }
+
+    /// That values are missing, where there are any.
+    pub fn refuse_missing(&self) -> Result<()> {
+        match &self.missing {
+            None => Ok(()),
+            Some((count, line, i, field)) => {
+                Err(missing_values(&self.path, *line, &self.names[*i], field, *count))
+            }
+        }
+    }
+
+    /// The columns and what they hold; those that only count the rows are left out.
+    fn finish(
+        self,
+        wanted: &TableColumns,
+        account: &mut Account,
+    ) -> Result<(Vec<usize>, Vec<ColumnKind>)> {
+        let KindsFit { path, names, rows, unnamed, .. } = self;
+        let mut kept = (Vec::new(), Vec::new());
+        for (i, seen) in self.columns {
+            let name = &names[i];
+            if unnamed == Some(i) && rows > 1 && (self.counts_from_0 || self.counts_from_1) {
+                account.warn(format!(
+                    "column {} has no name and counts the rows: it is left out",
+                    i + 1
+                ));
                 continue;
             }
-            if field.parse::<f64>().is_ok_and(|value| !value.is_finite()) {
-                return Err(Error::line(
-                    &path,
-                    line,
-                    format!(
-                        "column \"{}\" holds \"{field}\", which is no finite number; replace it, or leave the column out with drop",
-                        names[i]
-                    ),
+            let kind = kind_of(&path, name, seen, rows, wanted)?;
+            if let ColumnKind::Category(values) = &kind {
+                account.warn(format!(
+                    "column \"{name}\" holds {} categories ({}): each becomes a feature",
+                    values.len(),
+                    listed(values)
                 ));
             }
-            if ColumnKind::Number.parse(field).is_some() {
-                seen.numbers += 1;
-            } else {
-                seen.booleans += ColumnKind::Boolean.parse(field).is_some() as usize;
-                seen.dates += is_date(field) as usize;
-                seen.others += 1;
-                seen.first.get_or_insert_with(|| (line, field.to_owned()));
-            }
-            if seen.distinct.len() <= MOST_CATEGORIES && !seen.distinct.contains_key(field) {
-                seen.distinct.insert(field.to_owned(), seen.distinct.len());
-            }
+            kept.0.push(i);
+            kept.1.push(kind);
         }
-        rows += 1;
+        Ok(kept)
     }
-    let mut kept = (Vec::new(), Vec::new());
-    for (at, (i, seen)) in columns.into_iter().zip(seen).enumerate() {
-        let name = &file.names[i];
-        if unnamed == Some(at) && rows > 1 && (counts_from_0 || counts_from_1) {
-            account
-                .warn(format!("column {} has no name and counts the rows: it is left out", i + 1));
-            continue;
+
+    /// The same as an encoder that leaves the numbers as they are, to read the blocks with.
+    ///
+    /// # Errors
+    /// As [`read_columns`].
+    pub fn encoder(self, wanted: &TableColumns, account: &mut Account) -> Result<TableEncoder> {
+        let (path, names) = (self.path.clone(), self.names.clone());
+        let (columns, kinds) = self.finish(wanted, account)?;
+        if columns.is_empty() {
+            return Err(Error::line(&path, 1, "no column is left to learn from beside the target"));
         }
-        let kind = kind_of(&path, name, seen, rows, wanted)?;
-        if let ColumnKind::Category(values) = &kind {
-            account.warn(format!(
-                "column \"{name}\" holds {} categories ({}): each becomes a feature",
-                values.len(),
-                listed(values)
-            ));
-        }
-        kept.0.push(i);
-        kept.1.push(kind);
+        let columns: Vec<String> = columns.iter().map(|&i| names[i].clone()).collect();
+        Ok(TableEncoder { kinds, ..TableEncoder::of_numbers(&columns) })
     }
-    Ok(kept)
 }
 
 /// What a column holds.
@@ -516,6 +614,71 @@ pub fn column_names_of(source: &ByteSource) -> Result<Vec<String>> {
     Ok(Separated::open(source, separator, |_, _| Ok(true), &mut account)?.names)
 }
 
+/// What targets are, seen over a table's blocks.
+#[derive(Debug, Default)]
+pub(crate) struct TargetsFit {
+    /// There are several target columns.
+    are_several: bool,
+    /// Distinct numbers, up to one more than classes may be.
+    distinct: Vec<f64>,
+    are_whole: bool,
+    numbers: usize,
+    all: usize,
+    /// The first target that is no number, and its line.
+    other: Option<(String, u64)>,
+}
+
+impl TargetsFit {
+    /// How many columns they are: one, or two where they are more.
+    pub fn columns(&self) -> usize {
+        1 + self.are_several as usize
+    }
+
+    /// Whole numbers of which so many are different are classes.
+    const MOST: usize = 20;
+
+    /// Takes a block's.
+    pub fn add(&mut self, table: &Table) {
+        self.are_several = table.target_names.len() > 1;
+        self.are_whole |= self.all == 0;
+        for (target, &line) in table.targets.iter().zip(&table.lines) {
+            self.all += 1;
+            let Ok(number) = target.parse::<f64>() else {
+                self.other.get_or_insert_with(|| (target.clone(), line));
+                continue;
+            };
+            self.numbers += 1;
+            self.are_whole &= number.fract() == 0.0;
+            if self.distinct.len() <= Self::MOST && !self.distinct.contains(&number) {
+                self.distinct.push(number);
+            }
+        }
+    }
+
+    /// As [`Table::task`].
+    pub fn task(&self, path: &Path) -> Result<TableTask> {
+        if self.are_several {
+            return Ok(TableTask::Regression);
+        }
+        let whole = self.distinct.len() <= Self::MOST && self.are_whole;
+        let Some((target, line)) = &self.other else {
+            return Ok(if whole { TableTask::Classes } else { TableTask::Regression });
+        };
+        let others = self.all - self.numbers;
+        if self.numbers > 0 && (is_missing(target) || (self.numbers > others && !whole)) {
+            return Err(Error::line(
+                path,
+                *line,
+                format!(
+                    "the target is \"{target}\", but a number in {} of {} rows; fill it in or remove the row (or set task to classes, if it is a label)",
+                    self.numbers, self.all
+                ),
+            ));
+        }
+        Ok(TableTask::Classes)
+    }
+}
+
 impl Table {
     /// Number of rows.
     pub fn rows(&self) -> usize {
@@ -527,31 +690,9 @@ impl Table {
     /// # Errors
     /// [`Error::Data`] names the line of a target that is missing, or no number where the others are.
     pub fn task(&self, path: &Path) -> Result<TableTask> {
-        if self.target_names.len() > 1 {
-            return Ok(TableTask::Regression);
-        }
-        let mut distinct: Vec<f64> =
-            self.targets.iter().filter_map(|target| target.parse().ok()).collect();
-        let numbers = distinct.len();
-        distinct.sort_by(f64::total_cmp);
-        distinct.dedup();
-        let whole = distinct.len() <= 20 && distinct.iter().all(|number| number.fract() == 0.0);
-        let other = self.targets.iter().zip(&self.lines).find(|(t, _)| t.parse::<f64>().is_err());
-        let Some((target, line)) = other else {
-            return Ok(if whole { TableTask::Classes } else { TableTask::Regression });
-        };
-        let others = self.targets.len() - numbers;
-        if numbers > 0 && (is_missing(target) || (numbers > others && !whole)) {
-            return Err(Error::line(
-                path,
-                *line,
-                format!(
-                    "the target is \"{target}\", but a number in {numbers} of {} rows; fill it in or remove the row (or set task to classes, if it is a label)",
-                    self.targets.len()
-                ),
-            ));
-        }
-        Ok(TableTask::Classes)
+        let mut found = TargetsFit::default();
+        found.add(self);
+        found.task(path)
     }
 
     /// The targets as numbers, `[rows, target columns]`.

@@ -164,17 +164,153 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// Mean and standard deviation of what is there, and whether all of it is one value up to rounding;
-/// a deviation of 0 becomes 1.
-fn moments(values: impl Iterator<Item = f64> + Clone) -> (f64, f64, bool) {
-    let values = values.filter(|value| !value.is_nan());
-    let count = values.clone().count().max(1) as f64;
-    let mean = values.clone().sum::<f64>() / count;
-    let deviation = (values.clone().map(|v| (v - mean) * (v - mean)).sum::<f64>() / count).sqrt();
-    let largest = values.fold(0.0f64, |largest, value| largest.max(value.abs()));
-    // What sums of equal numbers are off by.
-    let is_constant = deviation <= 1e-13 * count.sqrt().max(1.0) * largest;
-    (mean, if deviation > 0.0 { deviation } else { 1.0 }, is_constant)
+/// Mean and standard deviation of a feature, from values that are seen twice, in the same order.
+#[derive(Clone, Copy, Debug)]
+struct Moments {
+    /// The mean, where they are seen for the second time.
+    mean: Option<f64>,
+    /// How many are there.
+    count: usize,
+    sum: f64,
+    largest: f64,
+    /// Of the distances to the mean.
+    squares: f64,
+}
+
+impl Default for Moments {
+    /// Sums begin as Rust's do.
+    fn default() -> Self {
+        Moments { mean: None, count: 0, sum: -0.0, largest: 0.0, squares: -0.0 }
+    }
+}
+
+impl Moments {
+    /// Takes a value; NaN is none.
+    fn add(&mut self, value: f64) {
+        if value.is_nan() {
+            return;
+        }
+        if let Some(mean) = self.mean {
+            let distance = value - mean;
+            self.squares += distance * distance;
+        } else {
+            self.count += 1;
+            self.sum += value;
+            self.largest = self.largest.max(value.abs());
+        }
+    }
+
+    fn turn(&mut self) {
+        self.mean = Some(self.sum / self.count.max(1) as f64);
+    }
+
+    /// Mean, deviation, and whether all of it is one value up to rounding; a deviation of 0 becomes 1.
+    fn found(&self) -> (f64, f64, bool) {
+        let count = self.count.max(1) as f64;
+        let deviation = (self.squares / count).sqrt();
+        // What sums of equal numbers are off by.
+        let is_constant = deviation <= 1e-13 * count.sqrt().max(1.0) * self.largest;
+        (self.mean.unwrap_or_default(), if deviation > 0.0 { deviation } else { 1.0 }, is_constant)
+    }
+}
+
+/// What is learned of a table's rows, some of them after the others: all of them twice.
+#[derive(Debug)]
+pub(crate) struct TableFit {
+    /// Columns and what they hold.
+    encoder: TableEncoder,
+    target_names: Vec<String>,
+    features: Vec<Moments>,
+    /// Of each column, where values are missing.
+    missing: Vec<Moments>,
+    /// Of a regression's targets.
+    targets: Vec<Moments>,
+}
+
+impl TableFit {
+    /// Of rows like a table's, whose targets are numbers or are not (`regression`).
+    pub fn new(table: &Table, regression: bool, missing: Missing) -> TableFit {
+        let encoder = TableEncoder {
+            columns: table.columns.clone(),
+            kinds: table.kinds.clone(),
+            target: table.target_names.join(","),
+            no_header: !table.has_header && !table.lines.is_empty(),
+            missing,
+            ..TableEncoder::default()
+        };
+        let targets = if regression { table.target_names.len().max(1) } else { 0 };
+        TableFit {
+            features: vec![Moments::default(); encoder.features()],
+            missing: vec![Moments::default(); encoder.columns.len()],
+            targets: vec![Moments::default(); targets],
+            target_names: table.target_names.clone(),
+            encoder,
+        }
+    }
+
+    /// Takes these rows of a table, with the table's `targets`, `[rows, target columns]`.
+    pub fn add(&mut self, table: &Table, targets: &[f64], rows: impl Iterator<Item = usize>) {
+        let (width, outputs) = (self.encoder.columns.len(), self.targets.len());
+        for row in rows {
+            let mut feature = 0;
+            for (column, missing) in self.missing.iter_mut().enumerate() {
+                let cell = table.values[row * width + column];
+                match self.encoder.kinds.get(column) {
+                    Some(ColumnKind::Category(values)) => {
+                        for place in 0..values.len() {
+                            self.features[feature].add((cell == place as f64) as u8 as f64);
+                            feature += 1;
+                        }
+                    }
+                    _ => {
+                        self.features[feature].add(cell);
+                        feature += 1;
+                    }
+                }
+                missing.add(cell.is_nan() as u8 as f64);
+            }
+            for (target, &value) in self.targets.iter_mut().zip(&targets[row * outputs..]) {
+                target.add(value);
+            }
+        }
+    }
+
+    /// Between the first time and the second.
+    pub fn turn(&mut self) {
+        let all = [&mut self.features, &mut self.missing, &mut self.targets];
+        all.into_iter().flatten().for_each(Moments::turn);
+    }
+
+    /// The encoder.
+    pub fn finish(self) -> TableEncoder {
+        let mut encoder = self.encoder;
+        self.features.iter().for_each(|feature| encoder.push(feature));
+        if encoder.missing == Missing::Indicator {
+            for (column, moments) in self.missing.iter().enumerate() {
+                if moments.sum > 0.0 {
+                    encoder.indicators.push(column);
+                    encoder.push(moments);
+                }
+            }
+        }
+        let scale = |target: &Moments| {
+            let (mean, deviation, _) = target.found();
+            (mean, deviation)
+        };
+        match &self.targets[..] {
+            [] => {}
+            [target] => encoder.target_scale = Some(scale(target)),
+            several => {
+                let named = self.target_names.into_iter().zip(several);
+                let column = |(name, target)| {
+                    let (mean, deviation) = scale(target);
+                    TargetColumn { name, mean, deviation }
+                };
+                encoder.targets = named.map(column).collect();
+            }
+        }
+        encoder
+    }
 }
 
 impl TableEncoder {
@@ -191,81 +327,39 @@ impl TableEncoder {
     /// Learns the scale of every feature, and of a regression's `targets` `[rows, target columns]`,
     /// from the rows of these numbers; from all without.
     pub fn fit(table: &Table, targets: Option<&[f64]>, rows: Option<&[usize]>) -> TableEncoder {
-        let all: Vec<usize>;
-        let rows = match rows {
-            Some(rows) => rows,
-            None => {
-                all = (0..table.values.len() / table.columns.len().max(1)).collect();
-                &all
-            }
-        };
-        let width = table.columns.len();
-        let mut encoder = TableEncoder {
-            columns: table.columns.clone(),
-            kinds: table.kinds.clone(),
-            target: table.target_names.join(","),
-            no_header: !table.has_header && !table.lines.is_empty(),
-            ..TableEncoder::default()
-        };
-        for column in 0..width {
-            let cells = rows.iter().map(|&row| table.values[row * width + column]);
-            match table.kinds.get(column) {
-                Some(ColumnKind::Category(values)) => {
-                    for place in 0..values.len() {
-                        let ones = cells.clone().map(|cell| (cell == place as f64) as u8 as f64);
-                        encoder.push_feature(ones);
-                    }
-                }
-                _ => encoder.push_feature(cells),
-            }
-        }
-        if let Some(targets) = targets {
-            let names = &table.target_names;
-            let scale = |i: usize| {
-                let values = rows.iter().map(|&row| targets[row * names.len().max(1) + i]);
-                let (mean, deviation, _) = moments(values);
-                (mean, deviation)
-            };
-            match names.len() {
-                0 | 1 => encoder.target_scale = Some(scale(0)),
-                several => {
-                    let column = |i: usize| {
-                        let (mean, deviation) = scale(i);
-                        TargetColumn { name: names[i].clone(), mean, deviation }
-                    };
-                    encoder.targets = (0..several).map(column).collect();
-                }
-            }
-        }
-        encoder
+        TableEncoder::fit_with(table, targets, rows, Missing::Error)
     }
 
-    fn push_feature(&mut self, values: impl Iterator<Item = f64> + Clone) {
-        let (mean, deviation, is_constant) = moments(values);
+    /// As [`TableEncoder::fit`], taking missing values as `missing` says: with [`Missing::Indicator`], every column that
+    /// has some in these rows gets a feature for it.
+    pub fn fit_with(
+        table: &Table,
+        targets: Option<&[f64]>,
+        rows: Option<&[usize]>,
+        missing: Missing,
+    ) -> TableEncoder {
+        let mut fit = TableFit::new(table, targets.is_some(), missing);
+        let all = 0..table.values.len() / table.columns.len().max(1);
+        for is_second in [false, true] {
+            if is_second {
+                fit.turn();
+            }
+            let targets = targets.unwrap_or_default();
+            match rows {
+                Some(rows) => fit.add(table, targets, rows.iter().copied()),
+                None => fit.add(table, targets, all.clone()),
+            }
+        }
+        fit.finish()
+    }
+
+    fn push(&mut self, feature: &Moments) {
+        let (mean, deviation, is_constant) = feature.found();
         if is_constant {
             self.constant.push(self.means.len());
         }
         self.means.push(mean);
         self.deviations.push(deviation);
-    }
-
-    /// Takes missing values as `missing` says: with [`Missing::Indicator`], every column that has some in
-    /// these rows gets a feature for it.
-    pub fn with_missing(mut self, table: &Table, missing: Missing, rows: &[usize]) -> TableEncoder {
-        self.missing = missing;
-        if missing == Missing::Indicator {
-            let width = self.columns.len();
-            for column in 0..width {
-                let is_missing = rows
-                    .iter()
-                    .map(|&row| table.values[row * width + column].is_nan() as u8 as f64);
-                if is_missing.clone().any(|value| value == 1.0) {
-                    self.indicators.push(column);
-                    self.push_feature(is_missing);
-                }
-            }
-        }
-        self
     }
 
     /// Learns the scale of every column of a matrix `[rows, width]`; columns are called by number.
@@ -411,11 +505,7 @@ mod tests {
         let values = vec![1.0, 0.0, 3.0, 1.0, 5.0, 1.0, f64::NAN, f64::NAN];
         let table = Table { columns, kinds, values, ..Table::default() };
         let rows = [0, 1, 2, 3];
-        let encoder = TableEncoder::fit(&table, None, Some(&rows)).with_missing(
-            &table,
-            Missing::Indicator,
-            &rows,
-        );
+        let encoder = TableEncoder::fit_with(&table, None, Some(&rows), Missing::Indicator);
         assert_eq!(encoder.feature_names(), ["a", "c=u", "c=v", "a is missing", "c is missing"]);
         assert_eq!((encoder.features(), encoder.means[0]), (5, 3.0));
         let encoded = encoder.encode(&table);

@@ -22,7 +22,7 @@ use super::load::Loaded;
 use super::lock::{Lock, Taken};
 use super::observer::RunObserver;
 use crate::backend::{Device, DeviceKind};
-use crate::data::{Dataset, Inputs, Targets};
+use crate::data::{self, Data, Inputs, Targets};
 use crate::error::{DeviceFault, Error, Result};
 use crate::files::write_whole;
 use crate::model::seal::{Array, Seal, check, seal};
@@ -180,10 +180,11 @@ impl Identity {
         for parameter in model.parameters() {
             hash.update(bytemuck::cast_slice(&parameter.values));
         }
+        let validation = loaded.validation.as_ref().map(Data::Held);
         Ok(Identity {
             settings: without_words(Identity::settings(config)?),
-            training: Rows::of(&loaded.training),
-            validation: loaded.validation.as_ref().map(Rows::of),
+            training: Rows::of(loaded.training.as_data())?,
+            validation: validation.map(Rows::of).transpose()?,
             first_weights: format!("{:032x}", hash.digest128()),
             device: Identity::device(device),
         })
@@ -233,6 +234,8 @@ impl Identity {
         same.data.train = PathBuf::new();
         (same.data.targets, same.data.validation, same.data.validation_targets) =
             (None, None, None);
+        // How much of the rows is in memory changes none either.
+        same.data.memory = None;
         (same.data.test, same.data.test_labels) = (None, None);
         (same.data.labels, same.data.validation_labels) = (None, None);
         (same.model.encoder_from, same.model.initial_weights, same.model.from) = (None, None, None);
@@ -318,30 +321,39 @@ fn differences(name: &str, own: &Value, other: &Value, found: &mut Vec<String>) 
 }
 
 impl Rows {
-    fn of(dataset: &Dataset) -> Rows {
+    /// A hash of all rows: their inputs, then their targets, then their weights. It is the same whether they are in memory or
+    /// in a file, which is read for each.
+    fn of(rows: Data<'_>) -> Result<Rows> {
         let mut hash = Xxh3::new();
         let width = |width: usize| (width as u64).to_le_bytes();
-        match dataset.inputs() {
-            Inputs::Ids { values, length } => {
-                hash.update(&width(*length));
-                hash.update(bytemuck::cast_slice(values));
+        hash.update(&width(rows.sample().inputs().width()));
+        let mut before = 0;
+        rows.for_each_block(|block| {
+            if let Inputs::Ragged { ends, .. } = block.inputs() {
+                ends.iter().for_each(|&end| hash.update(&width(before + end)));
+                before += ends.last().copied().unwrap_or(0);
             }
-            Inputs::Ragged { values, ends, length } => {
-                hash.update(&width(*length));
-                ends.iter().for_each(|&end| hash.update(&width(end)));
-                hash.update(bytemuck::cast_slice(values));
+            Ok(())
+        })?;
+        rows.for_each_block(|block| {
+            match block.inputs().as_rows() {
+                data::Rows::Ids(values) => hash.update(bytemuck::cast_slice(values)),
+                data::Rows::Matrix(values) => hash.update(bytemuck::cast_slice(values)),
             }
-            Inputs::Matrix { values, features } => {
-                hash.update(&width(*features));
-                hash.update(bytemuck::cast_slice(values));
-            }
-        }
-        if let Targets::Values { values, width: targets } = dataset.targets() {
+            Ok(())
+        })?;
+        if let Targets::Values { width: targets, .. } = rows.sample().targets() {
             hash.update(&width(*targets));
-            hash.update(bytemuck::cast_slice(values));
+            rows.for_each_block(|block| {
+                hash.update(bytemuck::cast_slice(block.target_values()));
+                Ok(())
+            })?;
         }
-        hash.update(bytemuck::cast_slice(dataset.weights()));
-        Rows { rows: dataset.rows(), hash: format!("{:032x}", hash.digest128()) }
+        rows.for_each_block(|block| {
+            hash.update(bytemuck::cast_slice(block.weights()));
+            Ok(())
+        })?;
+        Ok(Rows { rows: rows.rows(), hash: format!("{:032x}", hash.digest128()) })
     }
 }
 

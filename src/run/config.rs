@@ -10,7 +10,7 @@ use super::load::weights::ClassWeights;
 use super::outputs::{check_extension, resolved};
 use super::setting::{GivenOptimizer, Range, RunKind, Setting, SettingType};
 pub use super::settings::{
-    DataConfig, Every, ModelConfig, OutputConfig, Pool, RunConfig, Settings, TrainingConfig,
+    Bytes, DataConfig, Every, ModelConfig, OutputConfig, Pool, RunConfig, Settings, TrainingConfig,
     TuneThreshold, WordsConfig,
 };
 use super::settings::{OPTIMIZER, hyperparameters};
@@ -327,6 +327,11 @@ impl RunConfig {
         if let (Some(_), Some(_)) = (data.folds, &self.model.from) {
             return refuse(
                 "folds are given, but a model that is trained on by from may know the rows that would be held out; leave one of them out",
+            );
+        }
+        if let (Some(_), Some(_)) = (data.folds, data.memory) {
+            return refuse(
+                "memory is given, so that rows are read in blocks, but folds part all of them; leave one of them out",
             );
         }
         if self.training.tune_threshold != TuneThreshold::No {

@@ -172,7 +172,7 @@ fn check(count: usize, whole: &mut Loaded) -> Result<()> {
     }
     let mut sizes = vec![0usize; whole.labels.len()];
     if !whole.labels.is_empty() {
-        for &class in whole.training.target_values() {
+        for &class in whole.training.sample().target_values() {
             if let Some(size) = sizes.get_mut(class as usize) {
                 *size += 1;
             }

@@ -44,7 +44,7 @@ pub use codes::{
     translate, write_outputs,
 };
 pub use config::{
-    DataConfig, Every, ModelConfig, OutputConfig, Pool, RunConfig, Settings, TrainingConfig,
+    Bytes, DataConfig, Every, ModelConfig, OutputConfig, Pool, RunConfig, Settings, TrainingConfig,
     TuneThreshold, WordsConfig, documentation, setting_by_flag,
 };
 pub use documents::{Weighting, encode_documents};

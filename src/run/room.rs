@@ -95,7 +95,10 @@ fn check(config: &RunConfig, weights: u64, copies: Copies, device: &Device) -> R
 /// [`Error::Fault`] with what is needed and what there is.
 pub(super) fn check_files(config: &RunConfig) -> Result<()> {
     let data = &config.data;
-    let files = [Some(&data.train), data.targets.as_ref(), data.validation.as_ref()];
+    let files = match super::load::reads_in_blocks(config) {
+        true => [None, None, data.validation.as_ref()],
+        false => [Some(&data.train), data.targets.as_ref(), data.validation.as_ref()],
+    };
     let mut paths: Vec<_> = files.into_iter().flatten().collect();
     paths.dedup();
     let is_matrix = |path: &&&std::path::PathBuf| {
@@ -188,13 +191,15 @@ mod tests {
         // A file of holes, larger than any memory.
         let matrix = folder.path().join("x.npy");
         let made = std::fs::File::create(&matrix).and_then(|file| file.set_len(1 << 43));
-        let settings = Settings::new(RunKind::Autoencoder, &matrix);
+        let settings = Settings::new(RunKind::Autoencoder, "small.npy");
         let mut config = settings.resolve().expect("complete");
+        config.data.validation = Some(matrix);
         if made.is_ok() && cfg!(any(target_os = "linux", target_os = "android")) {
             let error = check_files(&config).expect_err("too much").to_string();
             assert!(error.contains("the rows of") && error.contains("MB free"), "{error}");
         }
-        (config.data.train, config.data.targets) = (path.clone(), None);
+        (config.data.train, config.data.targets, config.data.validation) =
+            (path.clone(), None, None);
         check_files(&config).expect("it is not there");
         if cfg!(any(target_os = "linux", target_os = "android")) {
             let error = check_host(1 << 60).expect_err("too much").to_string();

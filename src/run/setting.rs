@@ -363,6 +363,11 @@ given_as_is! {
             text.parse()
         }
     }
+    super::settings::Bytes {
+        fn parse(text: &str) -> Result<super::settings::Bytes, String> {
+            text.parse()
+        }
+    }
     Vec<usize> {
         const ARITY: Arity = Arity::Many;
         fn parse(text: &str) -> Result<Vec<usize>, String> {

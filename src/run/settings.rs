@@ -90,6 +90,60 @@ impl std::str::FromStr for Every {
     }
 }
 
+/// An amount of memory: 500MB, 2GB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Bytes(u64);
+
+impl Bytes {
+    /// How many bytes.
+    pub fn get(self) -> u64 {
+        self.0
+    }
+}
+
+/// Units of memory, the largest first.
+const UNITS: [(&str, u64); 3] =
+    [("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000)];
+
+/// What rows that are read in blocks take at least.
+const LEAST_MEMORY: u64 = 1_000_000_000;
+
+impl From<Bytes> for String {
+    fn from(bytes: Bytes) -> String {
+        let unit = UNITS.iter().find(|(_, size)| bytes.0.is_multiple_of(*size));
+        match unit {
+            Some((unit, size)) => format!("{}{unit}", bytes.0 / size),
+            None => format!("{}MB", bytes.0.div_ceil(1_000_000)),
+        }
+    }
+}
+
+impl TryFrom<String> for Bytes {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Bytes, String> {
+        text.parse()
+    }
+}
+
+impl std::str::FromStr for Bytes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Bytes, String> {
+        let text = text.trim().to_ascii_uppercase();
+        let found = UNITS.iter().find_map(|(unit, size)| {
+            let number: f64 = text.strip_suffix(unit)?.trim_end().parse().ok()?;
+            Some((number * *size as f64) as u64).filter(|_| number.is_finite() && number >= 0.0)
+        });
+        match found {
+            // Whole megabytes, so that it is written as it is read.
+            Some(bytes) if bytes >= LEAST_MEMORY => Ok(Bytes(bytes / 1_000_000 * 1_000_000)),
+            _ => Err("memory of 1GB and more: 1500MB, 2GB".into()),
+        }
+    }
+}
+
 const ALL: Kinds = &RunKind::ALL;
 /// Kinds with a model, epochs of rows and validation.
 const MODELS: Kinds = &[Text, Table, Images, Autoencoder, Translate, Arrays];
@@ -97,6 +151,8 @@ const OF_TEXTS: Kinds = &[Text, Autoencoder];
 const WITH_WORDS: Kinds = &[Text, Autoencoder, Words];
 /// Kinds that read rows of text files.
 const ROWS: Kinds = &[Text, Table, Images, Autoencoder, Words];
+/// Kinds whose rows may be more than memory holds.
+const LARGE: Kinds = &[Text, Table, Autoencoder, Translate, Arrays];
 const CODERS: Kinds = &[Autoencoder, Translate];
 const PICTURES: Kinds = &[Images, Autoencoder, Translate];
 const PAIRED: Kinds = &[Translate, Autoencoder, Arrays];
@@ -172,13 +228,17 @@ settings! {
         /// The labels of `test`.
         test_labels: Option<PathBuf> = |_| None, called("FILE", data(&[Images], "test-labels"));
         /// Part of the rows to validate on where there is no file for it; 0 for none. Not given: a tenth of 2,000 rows
-        /// and more, none of fewer. Every class keeps its part of both.
+        /// and more, but 100,000 at most, none of fewer. Every class keeps its part of both.
         validation_split: Option<f64> = |of| of.validation_split,
             range(Range::Below(0.0, 1.0), called("PART", data(MODELS, "validation-split")));
         /// Cut the rows into this many folds and train once without each, to tell how good such a model is on rows that it
         /// has not seen: every row is tested once, every class has its part of each fold. The model itself is then
         /// trained on all rows.
         folds: Option<usize> = |_| None, whole(2, MANY, called("K", data(&[Text, Table], "folds")));
+        /// Read the file in blocks, several times, so that a run takes about this much memory however large the file is: 2GB.
+        /// Rows that are more than a quarter of it lie in a file beside the model while the run lasts. How much it is
+        /// changes no bit. Not given: so where the file is larger than what memory is free for it.
+        memory: Option<Bytes> = |_| None, called("SIZE", data(LARGE, "memory"));
         /// Column or key of the text.
         text_column: String = |_| "text".into(), called("COLUMN", data(WITH_WORDS, "text-column"));
         /// Column or key of the pictures' paths, relative to the folder of the file that lists them; told from the

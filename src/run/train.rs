@@ -16,7 +16,7 @@ use super::pretrained::Pretrained;
 use super::room::{check_files, check_room};
 use super::setting::RunKind;
 use crate::backend::Device;
-use crate::data::{Account, Dataset, ImageEncoder, ImageShape, Inputs, Targets};
+use crate::data::{Account, Data, Dataset, ImageEncoder, ImageShape, Inputs, Rows};
 use crate::error::{Error, Result};
 use crate::files::write_whole;
 use crate::model::{
@@ -142,7 +142,7 @@ fn train_loaded(
         observer,
     )?;
     let fitted =
-        trainer.fit_to_end(&mut model, &loaded.training, validation, device, &mut keeper)?;
+        trainer.fit_rows(&mut model, loaded.training.as_data(), validation, device, &mut keeper)?;
     let Fitted { history, end, step, epoch, .. } = fitted;
     if step > 0 {
         tune_thresholds(config, &mut model, validation, device)?;
@@ -277,7 +277,7 @@ fn load_for_model(config: &RunConfig, path: &Path) -> Result<(Loaded, Model)> {
             model.input().width()
         ));
     }
-    let is_own = *loaded.training.targets() == Targets::Inputs;
+    let is_own = loaded.training.are_given_back();
     if is_own != (model.kind() == Kind::Autoencoder) || model.kind() == Kind::WordVectors {
         return refuse(format!(
             "the model is of the kind {:?}, and the data are for another",
@@ -298,7 +298,7 @@ fn load_for_model(config: &RunConfig, path: &Path) -> Result<(Loaded, Model)> {
 
 /// The model that a run describes, for its data, how many of its layers stay as they are, and what there is to say of
 /// pretrained vectors.
-fn build(
+pub(super) fn build(
     config: &RunConfig,
     loaded: &Loaded,
     pretrained: Option<Model>,
@@ -330,7 +330,7 @@ fn build(
                 let network = config.model.network.unwrap_or_else(|| Network::of(encoder.input));
                 let (hidden, dropout) = (config.model.hidden.as_deref(), config.model.dropout);
                 let mut layers = network.layers(encoder.input, hidden, dropout);
-                layers.push(output_layer(loaded));
+                layers.push(output_layer(loaded)?);
                 layers
             }
             _ => {
@@ -399,7 +399,7 @@ fn build(
     let arrays = 3 + config.training.optimizer.moments() as u64 + on_host;
     device.check_memory(weights.saturating_mul(4 * arrays))?;
     let mut model = Model::new(loaded.input(), layers, loss, config.training.seed)?;
-    if *loaded.training.targets() == Targets::Inputs && latent_layer.is_none() {
+    if loaded.training.are_given_back() && latent_layer.is_none() {
         latent_layer = narrowest_layer(&model);
     }
     model.latent_layer = latent_layer;
@@ -418,7 +418,7 @@ fn build(
     }
     model.preprocessor = loaded.preprocessor.clone();
     if let Preprocessor::Text(_) = loaded.preprocessor {
-        zero_unseen_rows(&mut model, loaded.training.inputs())?;
+        zero_unseen_rows(&mut model, loaded.training.as_data())?;
     }
     if let (Some(pretrained), Some(path)) = (&pretrained_rows, &config.model.pretrained) {
         take_pretrained(&mut model, pretrained, path, config.model.freeze)?;
@@ -531,7 +531,7 @@ fn autoencoder_layers(
             Layer::dense(loaded.embedding_rows, activation)
         }
         Input::Matrix { .. } => {
-            let activation = output_for(loaded);
+            let activation = output_for(loaded)?;
             if config.training.loss == Some(Loss::BinaryCrossentropy)
                 && activation != Activation::Sigmoid
             {
@@ -556,7 +556,7 @@ fn picture_layers(
     if config.model.dense || !config.model.encoder.is_empty() || !networks::convolves(input) {
         return Ok(None);
     }
-    let activation = output_for(loaded);
+    let activation = output_for(loaded)?;
     let is_bce = config.training.loss == Some(Loss::BinaryCrossentropy);
     if is_bce && activation != Activation::Sigmoid {
         return Err(beyond_one());
@@ -605,11 +605,15 @@ fn narrowest_layer(model: &Model) -> Option<usize> {
 /// The noise that a run asks for, in the range of its data.
 fn noise_for(config: &RunConfig, loaded: &Loaded) -> Result<Option<Noise>> {
     let Some(noise) = config.noise()? else { return Ok(None) };
-    let Inputs::Matrix { values, .. } = loaded.training.inputs() else {
-        return Err(Error::usage("noise is for images and numbers; texts take dropout"));
-    };
-    let low = values.iter().copied().fold(f32::MAX, f32::min);
-    let high = values.iter().copied().fold(f32::MIN, f32::max);
+    let (mut low, mut high) = (f32::MAX, f32::MIN);
+    loaded.training.as_data().for_each_block(|block| match block.inputs() {
+        Inputs::Matrix { values, .. } => {
+            low = values.iter().copied().fold(low, f32::min);
+            high = values.iter().copied().fold(high, f32::max);
+            Ok(())
+        }
+        _ => Err(Error::usage("noise is for images and numbers; texts take dropout")),
+    })?;
     Ok(Some(match (low >= 0.0 && high <= 1.0, noise.kind) {
         (true, _) => noise,
         (false, NoiseKind::Gaussian) => Noise { low: f32::MIN, high: f32::MAX, ..noise },
@@ -619,18 +623,19 @@ fn noise_for(config: &RunConfig, loaded: &Loaded) -> Result<Option<Noise>> {
 
 /// Sets the embedding's rows to zero whose ids no training row has. No gradient reaches them,
 /// so a fresh row would stay noise: what an unseen word or n-gram would add to a mean.
-fn zero_unseen_rows(model: &mut Model, inputs: &Inputs) -> Result<()> {
-    let (Inputs::Ids { values: ids, .. } | Inputs::Ragged { values: ids, .. }, Some(rows)) =
-        (inputs, model.embedding_rows())
-    else {
-        return Ok(());
-    };
+fn zero_unseen_rows(model: &mut Model, training: Data<'_>) -> Result<()> {
+    let Some(rows) = model.embedding_rows() else { return Ok(()) };
     let mut seen = vec![false; rows];
-    for &id in ids {
-        if let Some(seen) = seen.get_mut(id as usize) {
-            *seen = true;
+    training.for_each_block(|block| {
+        if let Rows::Ids(ids) = block.inputs().as_rows() {
+            for &id in ids {
+                if let Some(seen) = seen.get_mut(id as usize) {
+                    *seen = true;
+                }
+            }
         }
-    }
+        Ok(())
+    })?;
     let Some(table) = model.parameters().first() else { return Ok(()) };
     let mut table = table.clone();
     let width = table.values.len() / rows;
@@ -710,33 +715,39 @@ fn default_layers(
         layers.push(Layer::dense(units, Activation::Relu));
     }
     layers.extend(dropout.filter(|_| !layers.is_empty()));
-    layers.push(output_layer(loaded));
+    layers.push(output_layer(loaded)?);
     Ok(layers)
 }
 
 /// The last layer, by what the data ask for.
-fn output_layer(loaded: &Loaded) -> Layer {
-    match loaded.task {
+fn output_layer(loaded: &Loaded) -> Result<Layer> {
+    Ok(match loaded.task {
         Task::Binary => Layer::dense(1, Activation::Sigmoid),
         Task::Labels => Layer::dense(loaded.labels.len(), Activation::Sigmoid),
         Task::Classes => Layer::dense(loaded.labels.len(), Activation::Softmax),
         Task::Regression => Layer::dense(loaded.training.target_width(), Activation::Linear),
-        Task::Given => Layer::dense(loaded.training.target_width(), output_for(loaded)),
-    }
+        Task::Given => Layer::dense(loaded.training.target_width(), output_for(loaded)?),
+    })
 }
 
 /// The output for targets of unknown meaning: sigmoid where all lie between 0 and 1.
-fn output_for(loaded: &Loaded) -> Activation {
-    let within = loaded.training.target_values().iter().all(|value| (0.0..=1.0).contains(value));
-    match (within, &loaded.preprocessor) {
+fn output_for(loaded: &Loaded) -> Result<Activation> {
+    let is_within = |value: &f32| (0.0..=1.0).contains(value);
+    let mut within = true;
+    loaded.training.as_data().for_each_block(|block| {
+        within &= block.target_values().iter().all(is_within);
+        Ok(())
+    })?;
+    Ok(match (within, &loaded.preprocessor) {
         (true, Preprocessor::None | Preprocessor::Image(_)) => Activation::Sigmoid,
         _ => Activation::Linear,
-    }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Targets;
 
     #[test]
     fn rows_of_ids_that_no_training_row_has_are_zero() {
@@ -746,7 +757,8 @@ mod tests {
         let mut model = Model::new(input, layers, Loss::BinaryCrossentropy, 7).expect("a model");
         let fresh = model.parameters()[0].values.clone();
         let inputs = Inputs::Ids { values: vec![1, 4, 4, 0], length: 2 };
-        zero_unseen_rows(&mut model, &inputs).expect("a table");
+        let rows = Dataset::new(inputs, Targets::Inputs, "two rows").expect("rows");
+        zero_unseen_rows(&mut model, Data::Held(&rows)).expect("a table");
         let table = &model.parameters()[0].values;
         for (row, (now, before)) in table.chunks(3).zip(fresh.chunks(3)).enumerate() {
             match [0, 1, 4].contains(&row) {

@@ -188,6 +188,11 @@ fn check(first: &RunConfig, effort: Effort) -> Result<()> {
             "folds are given, but candidates are compared on one part of the rows; leave them out",
         );
     }
+    if first.data.memory.is_some() {
+        return refuse(
+            "a search holds its rows in memory; leave memory out, or search on a part of the file",
+        );
+    }
     if first.output.checkpoint.is_some() {
         return refuse("a search keeps no checkpoint; leave it out");
     }

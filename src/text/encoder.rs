@@ -190,22 +190,22 @@ impl Room {
     }
 }
 
-impl TextEncoder {
-    /// Learns vocabulary and length from `texts`.
-    ///
-    /// ```
-    /// use wgslearn::text::{TextEncoder, TextOptions};
-    ///
-    /// let encoder = TextEncoder::fit(&["good work", "good!"], &TextOptions::default())?;
-    /// let mut row = Vec::new();
-    /// encoder.encode("Good grief", &mut row);
-    /// assert_eq!(row, [2, 1]);
-    /// # Ok::<(), wgslearn::Error>(())
-    /// ```
+/// What is learned of texts, some of them after the others.
+#[derive(Debug)]
+pub(crate) struct Fitting<'o> {
+    options: &'o TextOptions,
+    tokens: Tokens,
+    phrases: Phrases,
+    counts: Counts,
+    longest: usize,
+}
+
+impl<'o> Fitting<'o> {
+    /// Before the first texts, `beginning`, which say what tokens are where the options do not.
     ///
     /// # Errors
     /// [`Error::Usage`] when an option is out of range.
-    pub fn fit<T: AsRef<str> + Sync>(texts: &[T], options: &TextOptions) -> Result<TextEncoder> {
+    pub fn new<T: AsRef<str>>(beginning: &[T], options: &'o TextOptions) -> Result<Fitting<'o>> {
         if options.hash_size == 1 {
             return Err(Error::usage(
                 "a hash size of 1 leaves no id beside padding; take 2 or more",
@@ -222,32 +222,42 @@ impl TextEncoder {
         if options.phrases.is_some() && options.hash_size > 0 {
             return Err(Error::usage("phrases need a vocabulary, so no hash_size"));
         }
-        let tokens = options.tokens.unwrap_or_else(|| Tokens::suited_to(texts));
-        let mut phrases = match options.phrases {
-            Some(threshold) => Phrases::find(tokens, texts, options.min_count, threshold),
-            None => Phrases::default(),
-        };
+        Ok(Fitting {
+            options,
+            tokens: options.tokens.unwrap_or_else(|| Tokens::suited_to(beginning)),
+            phrases: Phrases::default(),
+            counts: HashMap::default(),
+            longest: 0,
+        })
+    }
+
+    /// Counts the words of more texts.
+    pub fn add<T: AsRef<str> + Sync>(&mut self, texts: &[T]) {
+        let Fitting { options, tokens, phrases, .. } = &*self;
         // Each stretch of texts is counted by itself, then joined in order.
-        let mut counts: Counts = HashMap::default();
-        let mut longest = 0;
         let stretch = texts.len().div_ceil(4 * rayon::current_num_threads()).max(STRETCH);
         let parts: Vec<(Counts, usize)> = texts
             .par_chunks(stretch)
-            .map(|texts| count_words(tokens, &phrases, texts, options.hash_size == 0))
+            .map(|texts| count_words(*tokens, phrases, texts, options.hash_size == 0))
             .collect();
         for (part, length) in parts {
-            longest = longest.max(length);
-            if counts.is_empty() {
-                counts = part;
+            self.longest = self.longest.max(length);
+            if self.counts.is_empty() {
+                self.counts = part;
                 continue;
             }
             let mut part: Vec<_> = part.into_iter().collect();
             part.sort_unstable_by_key(|(_, (_, first))| *first);
             for (word, (count, _)) in part {
-                let first = counts.len();
-                counts.entry(word).or_insert((0, first)).0 += count;
+                let first = self.counts.len();
+                self.counts.entry(word).or_insert((0, first)).0 += count;
             }
         }
+    }
+
+    /// The encoder: vocabulary and length. What n-grams of characters are used is not known yet.
+    pub fn finish(self) -> TextEncoder {
+        let Fitting { options, tokens, mut phrases, counts, longest } = self;
         let words = if options.hash_size > 0 {
             Words::Hashed { size: options.hash_size }
         } else {
@@ -277,7 +287,7 @@ impl TextEncoder {
             width: 1,
             used: None,
         });
-        let mut encoder = TextEncoder::from(Stored {
+        TextEncoder::from(Stored {
             words,
             tokens,
             phrases,
@@ -289,19 +299,54 @@ impl TextEncoder {
             ngram_buckets: options.ngram_buckets,
             padding: options.padding,
             truncation: options.truncation,
-        });
+        })
+    }
+}
+
+impl TextEncoder {
+    /// Learns vocabulary and length from `texts`.
+    ///
+    /// ```
+    /// use wgslearn::text::{TextEncoder, TextOptions};
+    ///
+    /// let encoder = TextEncoder::fit(&["good work", "good!"], &TextOptions::default())?;
+    /// let mut row = Vec::new();
+    /// encoder.encode("Good grief", &mut row);
+    /// assert_eq!(row, [2, 1]);
+    /// # Ok::<(), wgslearn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when an option is out of range.
+    pub fn fit<T: AsRef<str> + Sync>(texts: &[T], options: &TextOptions) -> Result<TextEncoder> {
+        let mut fitting = Fitting::new(texts, options)?;
+        if let Some(threshold) = options.phrases {
+            fitting.phrases = Phrases::find(fitting.tokens, texts, options.min_count, threshold);
+        }
+        fitting.add(texts);
+        let mut encoder = fitting.finish();
         if encoder.stored.ngrams.is_some() {
-            encoder.fit_ngrams(texts);
+            encoder.fit_ngrams(&encoder.clone(), texts);
         }
         Ok(encoder)
     }
 
-    /// Learns from training texts which buckets they fill, and how many ids the longest row has.
-    fn fit_ngrams<T: AsRef<str> + Sync>(&mut self, texts: &[T]) {
-        let encode = |text: &str, scratch: &mut Scratch| self.encode_ngrams(text, scratch, None);
-        let (width, used) = self.filled_by(texts, encode);
+    /// Whether training texts say which buckets of n-grams are filled.
+    pub(crate) fn learns_ngrams(&self) -> bool {
+        self.stored.ngrams.is_some()
+    }
+
+    /// Learns from training texts, beside those before, which buckets they fill, and how many ids the longest row has.
+    /// `whole` is the same encoder before the first.
+    pub(crate) fn fit_ngrams<T: AsRef<str> + Sync>(&mut self, whole: &TextEncoder, texts: &[T]) {
+        let encode = |text: &str, scratch: &mut Scratch| whole.encode_ngrams(text, scratch, None);
+        let (width, used) = whole.filled_by(texts, encode);
         if let Some(ngrams) = &mut self.stored.ngrams {
-            (ngrams.width, ngrams.used) = (width, Some(used));
+            ngrams.width = ngrams.width.max(width);
+            ngrams.used = Some(match &ngrams.used {
+                Some(before) => Buckets::of(before.iter().chain(used.iter()).collect()),
+                None => used,
+            });
         }
     }
 

@@ -8,8 +8,8 @@ mod subwords;
 mod tokenizer;
 mod tokens;
 
-pub(crate) use encoder::Room;
 pub use encoder::{Encoded, TextEncoder, TextOptions, Words};
+pub(crate) use encoder::{Fitting, Room};
 pub use hashing::{hash_md5, one_hot};
 pub use padding::{Side, pad};
 pub use subwords::{Subwords, fasttext_hash};

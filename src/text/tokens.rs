@@ -73,11 +73,14 @@ impl Tokens {
 
     /// The tokens that suit `texts`: [`Tokens::Unicode`] where much of them is of scripts without spaces (Chinese,
     /// Japanese, Thai, Lao, Khmer, Burmese, Tibetan) and runs on without any, else [`Tokens::Space`].
+    /// Texts that are looked at.
+    pub(crate) const SAMPLE: usize = 10_000;
+
     pub(super) fn suited_to<T: AsRef<str>>(texts: &[T]) -> Tokens {
         // Letters of all scripts, of those without spaces, and the runs that the latter make. Of the scripts of
         // South-East Asia a word has twice the letters of a Chinese one.
         let (mut letters, mut unspaced, mut runs, mut weight) = (0u64, 0u64, 0u64, 0u64);
-        for text in texts.iter().take(SAMPLE) {
+        for text in texts.iter().take(Tokens::SAMPLE) {
             let text = text.as_ref();
             if text.is_ascii() {
                 letters += text.bytes().filter(u8::is_ascii_alphabetic).count() as u64;
@@ -104,8 +107,6 @@ impl Tokens {
     }
 }
 
-/// Texts that are looked at.
-const SAMPLE: usize = 10_000;
 /// Chinese characters of a run, on average, from which on it is no word.
 const LONG_RUN: u64 = 3;
 

@@ -1,8 +1,10 @@
 //! Data sets on a device: what a feed needs to know of one, the checks that it goes with the model, and the
 //! upload of its rows.
 
+use std::collections::BTreeMap;
+
 use crate::backend::Executor;
-use crate::data::{Dataset, Inputs, Rows, Targets, check_ids_in, check_ids_of};
+use crate::data::{Data, Dataset, Inputs, Rows, Targets, check_ids_in, check_ids_of};
 use crate::error::{Error, Result};
 use crate::kernels::Span;
 use crate::layers::plan::Purpose;
@@ -16,8 +18,10 @@ pub(super) struct Feed {
     pub inputs: Span,
     pub targets: Option<Span>,
     pub order: Span,
-    /// Rows that `inputs` holds; fewer than `rows` when the data set is streamed.
+    /// Rows that `inputs` holds.
     pub resident: usize,
+    /// Whether rows are put there window by window: they do not all fit, or lie in a file.
+    pub streamed: bool,
     /// Rows of the data set.
     pub rows: usize,
     pub batch: usize,
@@ -74,20 +78,21 @@ impl RaggedSpec {
     const MOST_SIZES: usize = 24;
 
     pub fn of(inputs: &Inputs, batch: usize) -> Option<RaggedSpec> {
-        let Inputs::Ragged { values, ends, .. } = inputs else { return None };
-        let mut lengths: Vec<usize> = (0..ends.len()).map(|row| inputs.span(row).len()).collect();
-        lengths.sort_unstable();
-        let tail = match lengths.len() % batch.max(1) {
+        inputs.is_ragged().then(|| RaggedSpec::of_lengths(&inputs.lengths(), inputs.rows(), batch))
+    }
+
+    /// That of `rows` rows, given as lengths with how many rows have each.
+    pub fn of_lengths(lengths: &BTreeMap<usize, usize>, rows: usize, batch: usize) -> RaggedSpec {
+        let tail = match rows % batch.max(1) {
             0 => batch,
             tail => tail,
         };
-        let longest = lengths.last().copied().unwrap_or(0);
-        let most = lengths.iter().rev().take(batch).sum();
-        Some(RaggedSpec {
-            held: values.len(),
+        let longest = lengths.last_key_value().map_or(0, |(&length, _)| length);
+        RaggedSpec {
+            held: lengths.iter().map(|(length, rows)| length * rows).sum(),
             longest,
-            batch: [lengths.iter().take(tail).sum(), most],
-        })
+            batch: [first_of(lengths.iter(), tail), first_of(lengths.iter().rev(), batch)],
+        }
     }
 
     /// The ids that batches are recorded for, ascending, a quarter more each: a batch takes the first that has room for
@@ -105,6 +110,17 @@ impl RaggedSpec {
         sizes.reverse();
         sizes
     }
+}
+
+/// The elements of the first `rows` rows, given as lengths with how many rows have each.
+fn first_of<'l>(lengths: impl Iterator<Item = (&'l usize, &'l usize)>, mut rows: usize) -> usize {
+    let mut elements = 0;
+    for (length, &count) in lengths {
+        let taken = rows.min(count);
+        elements += length * taken;
+        rows -= taken;
+    }
+    elements
 }
 
 impl Feed {
@@ -163,12 +179,29 @@ pub(super) struct FeedSpec {
     pub purpose: Purpose,
     /// Where rows have different lengths.
     pub ragged: Option<RaggedSpec>,
+    /// Numbers that a buffer of rows holds at most: few where the rows are in a file, and are more than memory shall hold.
+    pub most: usize,
 }
+
+/// Numbers of rows of a file that are on the device at once: 16 MiB.
+const WINDOW: usize = 4 << 20;
 
 impl FeedSpec {
     /// Columns that are gathered beside the inputs: the targets and, behind them, the weight.
     pub fn gathered(&self) -> Option<usize> {
         self.target_width.map(|width| width + self.weighted as usize)
+    }
+
+    /// As [`FeedSpec::new`], of rows in memory or in a file, which is checked block by block.
+    pub fn of(model: &Model, rows: Data<'_>, batch: usize, purpose: Purpose) -> Result<FeedSpec> {
+        let Data::Filed(file) = rows else {
+            return FeedSpec::new(model, rows.sample(), batch, purpose);
+        };
+        rows.for_each_block(|block| FeedSpec::new(model, block, batch, purpose).map(|_| ()))?;
+        let spec = FeedSpec::new(model, rows.sample(), batch, purpose)?;
+        let (count, batch) = (rows.rows(), batch.min(rows.rows()));
+        let ragged = spec.ragged.map(|_| RaggedSpec::of_lengths(file.lengths(), count, batch));
+        Ok(FeedSpec { rows: count, batch, ragged, most: WINDOW, ..spec })
     }
 
     /// Checks that a data set goes with a model.
@@ -202,7 +235,7 @@ impl FeedSpec {
         }
         let outputs = model.outputs();
         let (rows, batch) = (dataset.rows(), batch.min(dataset.rows()));
-        let ragged = RaggedSpec::of(read, batch);
+        let (ragged, most) = (RaggedSpec::of(read, batch), usize::MAX);
         let reads_ids = matches!(model.input(), Input::Ids { .. });
         if let (true, Targets::Inputs) = (reads_ids, dataset.targets()) {
             if !loss.has_accuracy() || model.embedding_rows() != Some(outputs) {
@@ -212,7 +245,7 @@ impl FeedSpec {
                 )));
             }
             let (target_width, weighted) = (None, false);
-            return Ok(FeedSpec { rows, batch, target_width, weighted, purpose, ragged });
+            return Ok(FeedSpec { rows, batch, target_width, weighted, purpose, ragged, most });
         }
         check_targets(model, dataset)?;
         let target_width = match dataset.targets() {
@@ -221,7 +254,7 @@ impl FeedSpec {
         };
         // An evaluation is of the rows as they are.
         let weighted = purpose == Purpose::Training && !dataset.weights().is_empty();
-        Ok(FeedSpec { rows, batch, target_width, weighted, purpose, ragged })
+        Ok(FeedSpec { rows, batch, target_width, weighted, purpose, ragged, most })
     }
 }
 

@@ -43,7 +43,8 @@ impl Memory {
         let batch = batch.max(1);
         let target_width = trains.then(|| model.outputs());
         let (rows, weighted, ragged) = (batch, false, None);
-        let feeds = [FeedSpec { rows, batch, target_width, weighted, purpose, ragged }];
+        let feeds =
+            [FeedSpec { rows, batch, target_width, weighted, purpose, ragged, most: usize::MAX }];
         let record = |fusions: Fusions| {
             record(&Request {
                 model,

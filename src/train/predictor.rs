@@ -64,6 +64,7 @@ impl Predictor {
             weighted: false,
             purpose: Purpose::Prediction,
             ragged: None,
+            most: usize::MAX,
         }];
         let (recording, executor) = build_inference(model, &feeds, 0, device)?;
         Ok(Predictor { model: model.skeleton(), recording: Arc::new(recording), executor })
@@ -174,6 +175,7 @@ fn predict_ragged(model: &Model, inputs: &Inputs, device: &Device) -> Result<Vec
             weighted: false,
             purpose: Purpose::Prediction,
             ragged: RaggedSpec::of(&part, batch),
+            most: usize::MAX,
         }];
         let (recording, mut executor) = build_inference(model, &feeds, 0, device)?;
         let feed = &recording.feeds[0];

@@ -142,7 +142,7 @@ impl Session<'_> {
         order.truncate(order.len().min(feed.resident) / batch.max(1) * batch);
         let most = STEPS[0].min(feed.order.len / batch);
         let rows: Vec<u32> = order.iter().copied().cycle().take(most * batch).collect();
-        let repeats = match feed.resident < feed.rows {
+        let repeats = match feed.streamed {
             // Streamed: one window of the rows that are resident.
             true => order.len() / batch,
             false => most,

@@ -393,7 +393,7 @@ impl<'a> Recorder<'a> {
             _ => 1,
         });
         // What does not fit in one binding is streamed, in whole batches.
-        let max_binding = self.request.max_binding;
+        let max_binding = self.request.max_binding.min(spec.most);
         let held = spec.ragged.map_or(usize::MAX, |of| of.held);
         let resident = match max_binding / widest {
             _ if held.max(spec.rows * 2) <= max_binding => spec.rows,
@@ -416,7 +416,7 @@ impl<'a> Recorder<'a> {
         let targets = spec
             .gathered()
             .map(|w| program.buffer(format!("{purpose} targets"), Element::F32, resident * w));
-        let order_rows = resident.max(ORDER_ROWS.min(self.request.max_binding));
+        let order_rows = resident.max(ORDER_ROWS.min(max_binding));
         let order = program.buffer(format!("{purpose} order"), Element::U32, order_rows);
         if spec.purpose == Purpose::Prediction {
             self.recording.store = Some(program.buffer("store", Element::F32, resident * outputs));
@@ -426,6 +426,7 @@ impl<'a> Recorder<'a> {
             targets,
             order,
             resident,
+            streamed: resident < spec.rows || spec.most < usize::MAX,
             rows: spec.rows,
             batch: spec.batch,
             part: self.request.part(&spec),

@@ -15,7 +15,7 @@ use super::parameters::{
 use super::record::{MAX_SLOTS, Recording, Request};
 use super::{BatchReport, Metrics, Trainer};
 use crate::backend::{Device, Executor};
-use crate::data::{Dataset, Targets};
+use crate::data::{BlockSizes, Data, Dataset, Order, Targets};
 use crate::error::{Divergence, Error, Result, not_finite};
 use crate::kernels::embedding_replay::RATES;
 use crate::kernels::state::{BASE, BATCH_STEP, CURSOR, LAST_SLOT};
@@ -54,6 +54,8 @@ pub struct Session<'a> {
     pub(super) executor: Box<dyn Executor>,
     pub(super) training: Source<'a>,
     pub(super) validation: Option<Source<'a>>,
+    /// How training rows are shuffled.
+    pub(super) sizes: BlockSizes,
     /// Optimizer steps done.
     pub(super) step: u64,
     /// Optimizer steps of the whole run, for the schedule.
@@ -70,9 +72,9 @@ pub struct Session<'a> {
     first_loss: Option<f64>,
 }
 
-/// A data set with its feed.
+/// Rows with their feed.
 pub(super) struct Source<'a> {
-    pub(super) dataset: &'a Dataset,
+    pub(super) rows: Data<'a>,
     pub(super) feed: usize,
     /// Whether its rows are on the device.
     uploaded: bool,
@@ -97,9 +99,20 @@ impl<'a> Session<'a> {
         validation: Option<&'a Dataset>,
         device: &Device,
     ) -> Result<Session<'a>> {
-        Self::open(model, trainer, training, validation, device.max_binding_elements(), |program| {
-            device.prepare(program)
-        })
+        Session::of(model, trainer, Data::Held(training), validation, device)
+    }
+
+    /// As [`Session::new`], of rows in memory or in a file.
+    pub(crate) fn of(
+        model: &Model,
+        trainer: &Trainer,
+        training: Data<'a>,
+        validation: Option<&'a Dataset>,
+        device: &Device,
+    ) -> Result<Session<'a>> {
+        let max_binding = device.max_binding_elements();
+        let prepare = |program: &Program| device.prepare(program);
+        Session::open_rows(model, trainer, training, validation, max_binding, prepare)
     }
 
     /// As [`Session::new`], with any executor: for the oracle in double precision.
@@ -112,11 +125,22 @@ impl<'a> Session<'a> {
         max_binding: usize,
         prepare: impl FnOnce(&Program) -> Result<Box<dyn Executor>>,
     ) -> Result<Session<'a>> {
+        let training = Data::Held(training);
+        Session::open_rows(model, trainer, training, validation, max_binding, prepare)
+    }
+
+    fn open_rows(
+        model: &Model,
+        trainer: &Trainer,
+        training: Data<'a>,
+        validation: Option<&'a Dataset>,
+        max_binding: usize,
+        prepare: impl FnOnce(&Program) -> Result<Box<dyn Executor>>,
+    ) -> Result<Session<'a>> {
         trainer.check(model)?;
-        let mut feeds =
-            vec![FeedSpec::new(model, training, trainer.batch_size, Purpose::Training)?];
+        let mut feeds = vec![FeedSpec::of(model, training, trainer.batch_size, Purpose::Training)?];
         if trainer.micro_batch.is_some_and(|rows| rows < feeds[0].batch)
-            && training.inputs().is_ragged()
+            && feeds[0].ragged.is_some()
         {
             return Err(Error::usage(
                 "micro_batch takes a batch in parts, but rows of such different lengths are taken by their ids, a batch at a time; leave micro_batch out, and give a smaller batch size where memory is short",
@@ -184,8 +208,13 @@ impl<'a> Session<'a> {
             trainer: trainer.clone(),
             recording,
             executor,
-            training: Source { dataset: training, feed: 0, uploaded: false },
-            validation: validation.map(|dataset| Source { dataset, feed: 1, uploaded: false }),
+            training: Source { rows: training, feed: 0, uploaded: false },
+            validation: validation.map(|rows| Source {
+                rows: Data::Held(rows),
+                feed: 1,
+                uploaded: false,
+            }),
+            sizes: BlockSizes::default(),
             step: 0,
             steps: per_epoch * trainer.epochs as u64,
             flushed: 0,
@@ -209,7 +238,7 @@ impl<'a> Session<'a> {
     ) -> Result<Session<'a>> {
         let feeds = [FeedSpec::new(model, dataset, evaluation_batch(model), Purpose::Evaluation)?];
         let (recording, executor) = build_inference(model, &feeds, seed, device)?;
-        let source = || Source { dataset, feed: 0, uploaded: false };
+        let source = || Source { rows: Data::Held(dataset), feed: 0, uploaded: false };
         Ok(Session {
             model: model.skeleton(),
             trainer: Trainer::default(),
@@ -217,6 +246,7 @@ impl<'a> Session<'a> {
             executor,
             training: source(),
             validation: Some(source()),
+            sizes: BlockSizes::default(),
             step: 0,
             steps: 0,
             flushed: 0,
@@ -230,7 +260,7 @@ impl<'a> Session<'a> {
     /// Epochs that can share one read-back of losses: 0 when one epoch alone is too long.
     pub fn epochs_at_once(&self) -> usize {
         let feed = &self.recording.feeds[self.training.feed];
-        if feed.resident < feed.rows {
+        if feed.streamed {
             return 0;
         }
         let slots =
@@ -253,7 +283,7 @@ impl<'a> Session<'a> {
             let end = epochs.end.min(start + at_once);
             let order: Vec<u32> = (start..end).flat_map(|epoch| self.order(epoch)).collect();
             let sums = self.window(Purpose::Training, &order, end - start, Sums::default())?;
-            metrics.extend(sums.into_iter().map(|sums| self.metrics(sums, self.training.dataset)));
+            metrics.extend(sums.into_iter().map(|sums| self.metrics(sums, self.training.rows)));
             start = end;
         }
         Ok(metrics)
@@ -271,8 +301,12 @@ impl<'a> Session<'a> {
         done: &mut Sums,
         goes_on: &mut dyn FnMut(&mut Self, Sums) -> Result<bool>,
     ) -> Result<Option<Metrics>> {
-        let order = self.order(epoch);
+        let order = self.order_of(epoch);
+        let (order, ahead) = (&order.rows, &order);
         while done.rows < order.len() {
+            if let Data::Filed(file) = self.training.rows {
+                file.expect(ahead.next_blocks(done.rows));
+            }
             let feed = &self.recording.feeds[self.training.feed];
             let rows = (self.pace.steps() * feed.batch).min(window_rows(feed));
             let rows = rows.min(order.len() - done.rows);
@@ -286,7 +320,7 @@ impl<'a> Session<'a> {
                 return Ok(None);
             }
         }
-        Ok(Some(self.metrics(*done, self.training.dataset)))
+        Ok(Some(self.metrics(*done, self.training.rows)))
     }
 
     /// Trains the batches of these rows, in this order, and returns their mean loss.
@@ -295,7 +329,7 @@ impl<'a> Session<'a> {
     /// As [`Session::train`].
     pub fn train_rows(&mut self, rows: &[u32]) -> Result<Metrics> {
         let sums = self.windows(Purpose::Training, rows)?;
-        Ok(self.metrics(sums, self.training.dataset))
+        Ok(self.metrics(sums, self.training.rows))
     }
 
     /// Trains on a batch, or several, that the data of the session do not hold: for a loop over batches that come from
@@ -307,7 +341,7 @@ impl<'a> Session<'a> {
     /// As [`Session::train`] and [`Session::new`]; [`Error::Usage`] when the batch has other targets or weights than
     /// the session's data, more rows, rows of different lengths, or a last batch of another size.
     pub fn train_on_batch(&mut self, batch: &Dataset) -> Result<Metrics> {
-        let (own, source) = (self.training.dataset, batch.source());
+        let (own, source) = (self.training.rows.sample(), batch.source());
         let feed = self.recording.feeds[self.training.feed].clone();
         let purpose = Purpose::Training;
         let spec = FeedSpec::new(&self.model, batch, self.trainer.batch_size, purpose)?;
@@ -338,7 +372,7 @@ impl<'a> Session<'a> {
         let order = self.put(batch, &feed)?;
         let sums = self.steps_of(purpose, batch, &order, 1, Sums::default())?;
         let sums = sums.first().copied().unwrap_or_default();
-        Ok(self.metrics(sums, batch))
+        Ok(self.metrics(sums, Data::Held(batch)))
     }
 
     /// Mean loss and accuracy over the validation rows, with the weights as they are.
@@ -346,7 +380,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// As [`Session::train`].
     pub fn evaluate(&mut self) -> Result<Option<Metrics>> {
-        let Some(dataset) = self.validation.as_ref().map(|source| source.dataset) else {
+        let Some(dataset) = self.validation.as_ref().map(|source| source.rows) else {
             return Ok(None);
         };
         self.flush()?;
@@ -363,7 +397,8 @@ impl<'a> Session<'a> {
         let (Some(monitor), Some(source)) = (self.trainer.monitor.clone(), &self.validation) else {
             return Ok(None);
         };
-        let dataset = source.dataset;
+        // The rows of an evaluation are in memory.
+        let dataset = source.rows.sample();
         self.flush()?;
         let outputs = self.validation_outputs(dataset)?;
         let value = monitor.compute(&outputs, self.model.outputs(), dataset)?;
@@ -612,18 +647,25 @@ impl<'a> Session<'a> {
 
     /// The order in which an epoch takes the training rows.
     pub fn order(&self, epoch: usize) -> Vec<u32> {
-        let rows = self.training.dataset.rows();
-        match self.trainer.shuffle {
-            true => crate::data::permutation(rows, self.trainer.seed, epoch as u64),
-            false => (0..rows as u32).collect(),
-        }
+        self.order_of(epoch).rows
     }
 
-    fn metrics(&self, sums: Sums, dataset: &Dataset) -> Metrics {
+    /// Shuffles rows by blocks of other sizes: small ones, for tests.
+    #[cfg(test)]
+    pub(crate) fn shuffle_by(&mut self, sizes: BlockSizes) {
+        self.sizes = sizes;
+    }
+
+    fn order_of(&self, epoch: usize) -> Order {
+        let Trainer { shuffle, seed, .. } = self.trainer;
+        self.training.rows.order(self.sizes, shuffle, seed, epoch as u64)
+    }
+
+    fn metrics(&self, sums: Sums, rows: Data<'_>) -> Metrics {
         let elements = self.model.loss().objective().elements(self.model.outputs());
         // Of an autoencoder's outputs nearly all are right from the start.
         let has_accuracy =
-            self.model.loss().has_accuracy() && *dataset.targets() != Targets::Inputs;
+            self.model.loss().has_accuracy() && *rows.sample().targets() != Targets::Inputs;
         let count = (sums.rows * elements) as f64;
         Metrics { loss: sums.loss / count, accuracy: has_accuracy.then(|| sums.right / count) }
     }
@@ -631,11 +673,11 @@ impl<'a> Session<'a> {
     /// Runs over `rows` in windows that fit the history and the resident rows.
     fn windows(&mut self, purpose: Purpose, rows: &[u32]) -> Result<Sums> {
         let source = self.source(purpose);
-        let known = source.dataset.rows();
+        let known = source.rows.rows();
         if let Some(row) = rows.iter().find(|&&row| row as usize >= known) {
             return Err(Error::usage(format!(
                 "row {row} is asked for, but {} has the rows 0 to {}",
-                source.dataset.source(),
+                source.rows.sample().source(),
                 known - 1
             )));
         }
@@ -669,28 +711,32 @@ impl<'a> Session<'a> {
         before: Sums,
     ) -> Result<Vec<Sums>> {
         let source = self.source(purpose);
-        let (dataset, feed) = (source.dataset, self.recording.feeds[source.feed].clone());
+        let (data, feed) = (source.rows, self.recording.feeds[source.feed].clone());
         let uploaded = source.uploaded;
-        if feed.resident < feed.rows {
-            // Streamed: the window's rows go to the device in the order in which they are taken.
-            let taken: Vec<usize> = rows.iter().map(|&row| row as usize).collect();
-            self.put(&dataset.take(&taken), &feed)?;
-            // An evaluation takes the rows in the data set's order, and numbers them by it. Training rows would leave
-            // their number to an evaluation that is not streamed.
-            if purpose == Purpose::Evaluation {
-                self.executor.write_u32(self.recording.space.state.part(BASE, 1), &rows[..1])?;
-            }
-        } else {
-            if !uploaded {
-                upload(dataset, &feed, self.executor.as_mut())?;
-                match (purpose, &mut self.validation) {
-                    (Purpose::Evaluation, Some(source)) => source.uploaded = true,
-                    _ => self.training.uploaded = true,
+        let held = match data {
+            Data::Held(dataset) if !feed.streamed => dataset,
+            _ => {
+                // Streamed: the window's rows go to the device in the order in which they are taken.
+                let taken = data.take(rows)?;
+                let order = self.put(&taken, &feed)?;
+                // An evaluation takes the rows in the data set's order, and numbers them by it. Training rows would leave
+                // their number to an evaluation that is not streamed.
+                if purpose == Purpose::Evaluation {
+                    let base = self.recording.space.state.part(BASE, 1);
+                    self.executor.write_u32(base, &rows[..1])?;
                 }
+                return self.steps_of(purpose, &taken, &order, repeats, before);
             }
-            self.executor.write_u32(feed.order, rows)?;
+        };
+        if !uploaded {
+            upload(held, &feed, self.executor.as_mut())?;
+            match (purpose, &mut self.validation) {
+                (Purpose::Evaluation, Some(source)) => source.uploaded = true,
+                _ => self.training.uploaded = true,
+            }
         }
-        self.steps_of(purpose, dataset, rows, repeats, before)
+        self.executor.write_u32(feed.order, rows)?;
+        self.steps_of(purpose, held, rows, repeats, before)
     }
 
     /// Puts rows into a feed, to be taken as they lie, and returns their order there.
@@ -856,9 +902,9 @@ impl<'a> Session<'a> {
 /// Rows of a window at most. Whole batches, so that windows do not change which rows share one.
 fn window_rows(feed: &Feed) -> usize {
     let most = (MAX_SLOTS / feed.slots(feed.batch)).max(1) * feed.batch;
-    match feed.resident >= feed.rows {
-        true => most,
-        false => feed.resident.min(most),
+    match feed.streamed {
+        true => feed.resident.min(most),
+        false => most,
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     Session, SessionState, Sums,
 };
 use crate::backend::Device;
-use crate::data::Dataset;
+use crate::data::{Data, Dataset};
 use crate::error::{DeviceFault, Divergence, Error, Result};
 use crate::model::{Model, Parameter};
 use crate::optimizers::{Clip, Optimizer, Schedule};
@@ -439,6 +439,18 @@ impl Trainer {
         device: &Device,
         observer: &mut dyn Observer,
     ) -> Result<Fitted> {
+        self.fit_rows(model, Data::Held(training), validation, device, observer)
+    }
+
+    /// As [`Trainer::fit_to_end`], of rows in memory or in a file.
+    pub(crate) fn fit_rows(
+        &self,
+        model: &mut Model,
+        training: Data<'_>,
+        validation: Option<&Dataset>,
+        device: &Device,
+        observer: &mut dyn Observer,
+    ) -> Result<Fitted> {
         let resumed = observer.resume()?;
         let mut trainer = self.clone();
         if let Some(checkpoint) = &resumed {
@@ -453,7 +465,7 @@ impl Trainer {
         let mut place = Place { at_once: 1, ..Place::default() };
         let rows = training.rows();
         loop {
-            let attempt = Session::new(model, &trainer, training, validation, device).and_then(
+            let attempt = Session::of(model, &trainer, training, validation, device).and_then(
                 |mut session| {
                     trainer.run(&mut session, &mut place, model, rows, &mut recovery, observer)
                 },
@@ -462,7 +474,7 @@ impl Trainer {
                 Ok(fitted) => return Ok(Fitted { copying: recovery.spent, ..fitted }),
                 Err(error) => {
                     // Rows of different lengths are not taken in parts.
-                    let is_ragged = training.inputs().is_ragged();
+                    let is_ragged = training.sample().inputs().is_ragged();
                     let batch = (!is_ragged).then(|| trainer.batch_size.min(rows));
                     recovery.answer(error, &mut trainer.micro_batch, batch, observer)?;
                 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use wgslearn::data::{
     Account, Format, ImageOptions, TextColumns, column_names, content, read_array, read_examples,
-    read_idx, read_images, read_lines, read_table,
+    read_examples_in_blocks, read_idx, read_images, read_lines, read_table,
 };
 use wgslearn::run::{RunConfig, RunKind, Settings, neighbours_in, similarity, train};
 use wgslearn::{Device, Error, Model};
@@ -91,9 +91,33 @@ fn texts(path: &Path) {
     let formats = [None, Some(Format::Csv), Some(Format::Labels)];
     for format in formats {
         let columns = TextColumns { format, ..TextColumns::default() };
-        if let Some(examples) = held(read_examples(path, &columns)) {
+        let whole = held(read_examples(path, &columns));
+        if let Some(examples) = &whole {
             assert_eq!(examples.texts.len(), examples.lines.len());
             account(&examples.account, examples.texts.len());
+        }
+        // Blocks of a few rows hold the same rows, in the same lines.
+        let (mut texts, mut lines, mut read) = (Vec::new(), Vec::new(), 0);
+        let outcome = read_examples_in_blocks(path, &columns, 40, |block| {
+            account(&block.account, block.texts.len());
+            read += block.account.read;
+            texts.extend(block.texts);
+            lines.extend(block.lines);
+            Ok(())
+        });
+        match (outcome, whole) {
+            (Ok(()), Some(examples)) => {
+                assert_eq!((texts, lines), (examples.texts, examples.lines));
+                assert_eq!(read, examples.account.read);
+            }
+            (Err(error), Some(_)) => {
+                let said = error.to_string();
+                let is_other = said.contains("not read in blocks");
+                assert!(is_other, "{said}");
+            }
+            (Err(error), None) => drop(held::<()>(Err(error))),
+            // Of all rows together something is wrong: none, or a label that is missing.
+            (Ok(()), None) => {}
         }
     }
     if let Ok(bytes) = std::fs::read(path) {

@@ -122,8 +122,98 @@ pub(super) fn sorted_labels<'l>(labels: impl Iterator<Item = &'l str>) -> Vec<St
     labels.into_iter().map(str::to_owned).collect()
 }
 
-/// The classes of a file's labels, checked: at least two, and none in one row only. A model that is
-/// trained on keeps the classes that it has, `known`.
+/// The labels of rows that have one each, as they are found.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// By key, the number of each.
+    numbers: HashMap<String, usize>,
+    found: Vec<Found>,
+}
+
+/// A label that was found.
+#[derive(Debug)]
+struct Found {
+    /// Its shortest spelling.
+    spelling: String,
+    rows: usize,
+    /// The first row that has it.
+    first: usize,
+}
+
+impl Seen {
+    /// Counts the label of a row, and returns its number by first appearance.
+    pub fn add(&mut self, label: &str, row: usize) -> usize {
+        let key = key(label);
+        let number = match self.numbers.get(key) {
+            Some(&number) => number,
+            None => {
+                self.numbers.insert(key.to_owned(), self.found.len());
+                self.found.push(Found { spelling: label.to_owned(), rows: 0, first: row });
+                self.found.len() - 1
+            }
+        };
+        let found = &mut self.found[number];
+        found.rows += 1;
+        if label.len() < found.spelling.len() {
+            label.clone_into(&mut found.spelling);
+        }
+        number
+    }
+
+    /// The labels, by first appearance.
+    pub fn spellings(&self) -> Vec<String> {
+        self.found.iter().map(|found| found.spelling.clone()).collect()
+    }
+
+    /// The classes, checked: at least two, and none in one row only. A model that is trained on keeps the classes that it
+    /// has, `known`.
+    pub fn classes(
+        &self,
+        path: &Path,
+        places: Places<'_>,
+        data: &DataConfig,
+        known: Option<&[String]>,
+        account: &mut Account,
+    ) -> Result<Vec<String>> {
+        if self.found.len() < 2 {
+            return Err(Error::data(
+                path,
+                format!(
+                    "every row has the label \"{}\"; a classifier needs rows of at least two labels",
+                    self.found.first().map_or("", |found| &found.spelling)
+                ),
+            ));
+        }
+        let mut singles: Vec<_> = self.found.iter().filter(|found| found.rows == 1).collect();
+        singles.sort_by(|a, b| key(&a.spelling).cmp(key(&b.spelling)));
+        if let [Found { spelling, first, .. }, rest @ ..] = &singles[..]
+            && !data.allow_single_labels
+        {
+            let others = match rest.len() {
+                0 => String::new(),
+                _ => {
+                    let rows: Vec<usize> = rest.iter().map(|found| found.first).collect();
+                    format!(", as do {} others ({})", rest.len(), places.words(&rows))
+                }
+            };
+            return Err(places.error(
+                path,
+                *first,
+                format!(
+                    "the label \"{spelling}\" appears only once{others}; correct it, remove the row, or set allow_single_labels"
+                ),
+            ));
+        }
+        let labels = match known {
+            Some(known) => known.to_vec(),
+            None => sorted_labels(self.found.iter().map(|found| &found.spelling[..])),
+        };
+        warn_of_twins(&labels, account);
+        Ok(labels)
+    }
+}
+
+/// The classes of a file's labels, checked as [`Seen::classes`] does.
 pub(super) fn classes(
     path: &Path,
     labels: &[String],
@@ -132,49 +222,11 @@ pub(super) fn classes(
     known: Option<&[String]>,
     account: &mut Account,
 ) -> Result<Vec<String>> {
-    // By key: the shortest spelling, rows, the first row.
-    let mut seen: BTreeMap<&str, (&str, usize, usize)> = BTreeMap::new();
-    for (row, label) in labels.iter().enumerate() {
-        let (spelling, rows, _) = seen.entry(key(label)).or_insert((label, 0, row));
-        *rows += 1;
-        if label.len() < spelling.len() {
-            *spelling = label;
-        }
-    }
-    if seen.len() < 2 {
-        return Err(Error::data(
-            path,
-            format!(
-                "every row has the label \"{}\"; a classifier needs rows of at least two labels",
-                labels.first().map_or("", String::as_str)
-            ),
-        ));
-    }
-    let singles: Vec<_> = seen.values().filter(|(_, rows, _)| *rows == 1).collect();
-    if let [(label, _, row), rest @ ..] = &singles[..]
-        && !data.allow_single_labels
-    {
-        let others = match rest.len() {
-            0 => String::new(),
-            _ => {
-                let rows: Vec<usize> = rest.iter().map(|(_, _, row)| *row).collect();
-                format!(", as do {} others ({})", rest.len(), places.words(&rows))
-            }
-        };
-        return Err(places.error(
-            path,
-            *row,
-            format!(
-                "the label \"{label}\" appears only once{others}; correct it, remove the row, or set allow_single_labels"
-            ),
-        ));
-    }
-    let labels = match known {
-        Some(known) => known.to_vec(),
-        None => sorted_labels(seen.values().map(|(spelling, _, _)| *spelling)),
-    };
-    warn_of_twins(&labels, account);
-    Ok(labels)
+    let mut seen = Seen::default();
+    labels.iter().enumerate().for_each(|(row, label)| {
+        seen.add(label, row);
+    });
+    seen.classes(path, places, data, known, account)
 }
 
 /// The class that a label is, in any spelling of its number.

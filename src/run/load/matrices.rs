@@ -58,6 +58,11 @@ impl<'a> Reading<'a> {
         Reading { options, array, ..Reading::default() }
     }
 
+    /// The same of targets, which keep their own size.
+    pub(super) fn of_targets(self) -> Self {
+        Reading { options: ImageOptions { size: None, ..self.options }, ..self }
+    }
+
     /// The same for rows of a model that reads through `preprocessor`: images have its channels and its scale.
     pub(super) fn through(self, preprocessor: Option<&Preprocessor>) -> Self {
         let Some(Preprocessor::Image(encoder)) = preprocessor else { return self };
@@ -101,58 +106,107 @@ impl Rows {
         if array.width == 0 || array.rows == 0 {
             return Err(Error::data(path, "the array is empty; give rows of at least one element"));
         }
+        let range = Extent::of(&array.values);
         let mut account = Account::of_rows(path, array.rows);
-        let image = image_of(&array, path)?;
+        let scale = ArrayScale::of(&array, range, path, reading, &mut account)?;
+        Ok(scale.rows(array, account))
+    }
+}
+
+/// The smallest and the largest of some numbers, without those that are none.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Extent {
+    pub low: f64,
+    pub high: f64,
+}
+
+impl Default for Extent {
+    fn default() -> Self {
+        Extent { low: f64::INFINITY, high: f64::NEG_INFINITY }
+    }
+}
+
+impl Extent {
+    fn of(values: &[f64]) -> Extent {
+        let mut extent = Extent::default();
+        extent.take(values);
+        extent
+    }
+
+    /// Takes more numbers.
+    pub fn take(&mut self, values: &[f64]) {
+        for &value in values {
+            (self.low, self.high) = (self.low.min(value), self.high.max(value));
+        }
+    }
+}
+
+/// How the numbers of an array become rows: images by its axes, or as they stand.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ArrayScale {
+    /// The images that it holds.
+    found: Option<ImageShape>,
+    /// Those that are read.
+    pub image: Option<ImageShape>,
+    divisor: f64,
+}
+
+impl ArrayScale {
+    /// For an array, or its first rows, of numbers in this range.
+    pub fn of(
+        array: &Array,
+        range: Extent,
+        path: &Path,
+        reading: &Reading,
+        account: &mut Account,
+    ) -> Result<ArrayScale> {
+        let image = image_of(array, path)?;
         // A matrix of as many columns as the model's image has pixels holds these images, flat.
         let flat =
             reading.image.filter(|shape| array.shape.len() == 2 && array.width == shape.len());
-        let image = image.or(flat);
-        let (mut values, mut width) = (array.values, array.width);
-        let Some(found) = image else {
+        let Some(found) = image.or(flat) else {
             if array.shape.len() > 2 {
                 account.warn(format!(
-                    "its axes {:?} are no pictures': they are read as rows of {width} numbers",
-                    array.shape
+                    "its axes {:?} are no pictures': they are read as rows of {} numbers",
+                    array.shape, array.width
                 ));
             }
-            return Ok(Rows {
-                values: Values::Array(values),
-                width,
-                image,
-                names: Vec::new(),
-                account,
-                divisor: Some(1.0),
-            });
+            return Ok(ArrayScale { found: None, image: None, divisor: 1.0 });
         };
         let kind = (array.is_integer, array.is_byte);
-        let divisor = divisor_of(&values, kind, reading, &mut account);
-        if divisor != 1.0 {
-            values.iter_mut().for_each(|value| *value /= divisor);
-        }
+        let divisor = divisor_of(range, kind, reading, account);
         let (to_width, to_height) = reading.options.size.unwrap_or((found.width, found.height));
         let grey = reading.options.grey || reading.channels == Some(1);
         let channels = if grey { 1 } else { reading.channels.unwrap_or(found.channels) };
         let shape = ImageShape { width: to_width, height: to_height, channels };
-        if shape != found {
-            if cfg!(not(feature = "pictures")) {
-                return Err(Error::usage(
-                    "this build of wgslearn resizes no images; build it with the feature pictures",
-                ));
-            }
+        if shape != found && cfg!(not(feature = "pictures")) {
+            return Err(Error::usage(
+                "this build of wgslearn resizes no images; build it with the feature pictures",
+            ));
+        }
+        Ok(ArrayScale { found: Some(found), image: Some(shape), divisor })
+    }
+
+    /// The rows of the array, or of some of it.
+    pub fn rows(self, array: Array, account: Account) -> Rows {
+        let ArrayScale { found, image, divisor } = self;
+        let (mut values, mut width) = (array.values, array.width);
+        if divisor != 1.0 {
+            values.iter_mut().for_each(|value| *value /= divisor);
+        }
+        if let (Some(found), Some(shape)) = (found, image)
+            && found != shape
+        {
             let rows = values.par_chunks(found.len());
             let rows: Vec<Vec<f64>> = rows.map(|row| reshape(found, row, shape)).collect();
             (values, width) = (rows.concat(), shape.len());
         }
-        Ok(Rows {
-            values: Values::Array(values),
-            width,
-            image: Some(shape),
-            names: Vec::new(),
-            account,
-            divisor: Some(divisor),
-        })
+        let (names, divisor) = (Vec::new(), Some(divisor));
+        Rows { values: Values::Array(values), width, image, names, account, divisor }
     }
+}
 
+impl Rows {
     /// The numbers in single precision.
     pub(super) fn reals(self) -> Vec<f32> {
         match self.values {
@@ -185,27 +239,31 @@ impl Rows {
     ///
     /// # Errors
     /// [`Error::Data`] names the first that is none.
-    fn table(self, path: &Path) -> Result<Table> {
+    pub(super) fn table(self, path: &Path) -> Result<Table> {
         let (width, account) = (self.width, self.account.clone());
         let values = match self.values {
             Values::Array(values) => values,
             Values::Pictures(values) => values.into_iter().map(f64::from).collect(),
         };
-        if let Some(i) = values.iter().position(|value| !value.is_finite()) {
-            return Err(Error::data(
-                path,
-                format!(
-                    "row {}, column {} holds {}, which is no finite number; remove or replace it",
-                    i / width + 1,
-                    i % width + 1,
-                    values[i]
-                ),
-            ));
-        }
+        check_finite(&values, width, 0, path)?;
         let columns = (0..width).map(|i| i.to_string()).collect();
         let lines = (1..=(values.len() / width) as u64).collect();
         Ok(Table { columns, values, lines, has_header: true, account, ..Table::default() })
     }
+}
+
+/// Refuses numbers that are none, of rows behind so many others.
+pub(super) fn check_finite(values: &[f64], width: usize, before: usize, path: &Path) -> Result<()> {
+    let Some(i) = values.iter().position(|value| !value.is_finite()) else { return Ok(()) };
+    Err(Error::data(
+        path,
+        format!(
+            "row {}, column {} holds {}, which is no finite number; remove or replace it",
+            before + i / width + 1,
+            i % width + 1,
+            values[i]
+        ),
+    ))
 }
 
 /// The image that an array's axes tell, `[images, height, width]` or `[images, height, width, channels]`.
@@ -236,15 +294,11 @@ fn image_of(array: &Array, path: &Path) -> Result<Option<ImageShape>> {
 
 /// What an array's values are divided by to lie from 0 to 1, told once where it is not 1 or the type's own.
 fn divisor_of(
-    values: &[f64],
+    Extent { low, high }: Extent,
     (is_integer, is_byte): (bool, bool),
     reading: &Reading,
     account: &mut Account,
 ) -> f64 {
-    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-    for &value in values {
-        (low, high) = (low.min(value), high.max(value));
-    }
     let told = match (low, high) {
         (0.0.., ..=1.0) => 1.0,
         (0.0.., ..=255.0) if is_integer || high > 16.0 => 255.0,
@@ -364,18 +418,10 @@ pub(super) fn load_rows_and_targets(config: &RunConfig, given: Given) -> Result<
     let mut account = rows.account.clone();
     let split = Split::draw(config, rows.count(), None, &mut account)?;
     if config.is_autoencoder() {
-        let divisor = rows.divisor;
-        let encoder = match (image, given) {
-            (Some(shape), _) => Preprocessor::Image(ImageEncoder {
-                input: shape,
-                output: shape,
-                resize,
-                divisor,
-                output_divisor: divisor,
-            }),
-            (None, Some(Preprocessor::Table(encoder))) => Preprocessor::Table(encoder.clone()),
-            (None, _) if rows.is_within_0_and_1() => Preprocessor::None,
-            (None, _) => {
+        let encoder = match own_encoder(image, rows.divisor, resize, given) {
+            Some(encoder) => encoder,
+            None if rows.is_within_0_and_1() => Preprocessor::None,
+            None => {
                 let table = rows.table(&data.train)?;
                 let encoder = TableEncoder::fit(&table, None, Some(&split.training));
                 check_scales(&encoder, &data.train, &mut account)?;
@@ -388,8 +434,7 @@ pub(super) fn load_rows_and_targets(config: &RunConfig, given: Given) -> Result<
         let all = autoencoder_dataset(rows, &encoder, &data.train)?;
         return with_validation(config, all, &split, account, encoder);
     }
-    // Targets keep their own size.
-    let of_targets = Reading { options: ImageOptions { size: None, ..config.images }, ..of_run };
+    let of_targets = of_run.of_targets();
     let targets = pair(&rows, Rows::read(target_path, &of_targets)?, [&data.train, target_path])?;
     account.warnings.extend(targets.account.warnings.iter().cloned());
     let encoder = match (image, targets.image) {
@@ -409,22 +454,51 @@ pub(super) fn load_rows_and_targets(config: &RunConfig, given: Given) -> Result<
     let width = targets.width;
     let targets = Targets::Values { values: targets.reals(), width };
     let all = Dataset::new(rows.inputs(), targets, source)?;
-    let validation = match (&data.validation, &data.validation_targets) {
+    let validation = validation_pairs(config, &encoder, all.inputs().width())?;
+    Ok(parts(all, validation, &split, account, encoder))
+}
+
+/// What an autoencoder reads through, where neither its values nor their spread need to be known: images, or what a
+/// pretrained encoder reads through.
+pub(super) fn own_encoder(
+    image: Option<ImageShape>,
+    divisor: Option<f64>,
+    resize: bool,
+    given: Option<&Preprocessor>,
+) -> Option<Preprocessor> {
+    match (image, given) {
+        (Some(shape), _) => Some(Preprocessor::Image(ImageEncoder {
+            input: shape,
+            output: shape,
+            resize,
+            divisor,
+            output_divisor: divisor,
+        })),
+        (None, Some(Preprocessor::Table(encoder))) => Some(Preprocessor::Table(encoder.clone())),
         (None, _) => None,
-        (Some(path), Some(target_path)) => {
-            let rows = Rows::read(path, &of_run.through(Some(&encoder)))?;
-            check_rows(&rows, &encoder, all.inputs().width(), path)?;
-            let targets = Rows::read(target_path, &of_targets)?;
-            let targets = pair(&rows, targets, [path, target_path])?;
-            let width = targets.width;
-            let targets = Targets::Values { values: targets.reals(), width };
-            Some(Dataset::new(rows.inputs(), targets, path.display().to_string())?)
-        }
+    }
+}
+
+/// The rows that a translation is validated on, with their targets, where a file holds them.
+pub(super) fn validation_pairs(
+    config: &RunConfig,
+    encoder: &Preprocessor,
+    width: usize,
+) -> Result<Option<Dataset>> {
+    let (data, of_run) = (&config.data, Reading::of_run(config));
+    let (path, target_path) = match (&data.validation, &data.validation_targets) {
+        (None, _) => return Ok(None),
+        (Some(path), Some(target_path)) => (path, target_path),
         (Some(_), None) => {
             return Err(Error::usage("the validation file needs validation_targets beside it"));
         }
     };
-    Ok(parts(all, validation, &split, account, encoder))
+    let rows = Rows::read(path, &of_run.through(Some(encoder)))?;
+    check_rows(&rows, encoder, width, path)?;
+    let targets = pair(&rows, Rows::read(target_path, &of_run.of_targets())?, [path, target_path])?;
+    let width = targets.width;
+    let targets = Targets::Values { values: targets.reals(), width };
+    Dataset::new(rows.inputs(), targets, path.display().to_string()).map(Some)
 }
 
 /// Whether a matrix and its targets are standardised: where they do not lie from 0 to 1, or a pretrained encoder is.
@@ -445,39 +519,63 @@ fn load_scaled(
     let data = &config.data;
     let target_path = data.targets.as_deref().unwrap_or(&data.train);
     let (table, targets) = (rows.table(&data.train)?, targets.table(target_path)?);
-    let width = targets.columns.len();
     let table = Table { target_names: targets.columns.clone(), ..table };
-    let mut encoder = TableEncoder::fit(&table, Some(&targets.values), Some(&split.training));
-    if let Some(Preprocessor::Table(given)) = given {
-        check_width(table.columns.len(), given.columns.len(), &data.train)?;
-        encoder = TableEncoder {
-            columns: given.columns.clone(),
-            means: given.means.clone(),
-            deviations: given.deviations.clone(),
-            constant: given.constant.clone(),
-            ..encoder
-        };
-    } else {
-        check_scales(&encoder, &data.train, &mut account)?;
-    }
-    let encode = |table: &Table, targets: &Table, path: &Path| {
-        let inputs = encoder.inputs(table);
-        let values = encoder.encode_targets(&targets.values);
-        Dataset::new(inputs, Targets::Values { values, width }, path.display().to_string())
-    };
-    let all = encode(&table, &targets, &data.train)?;
-    let validation = match (&data.validation, &data.validation_targets) {
-        (Some(path), Some(target_path)) => {
-            let reading = Reading { array: data.array.as_deref(), ..Reading::default() };
-            let table = Rows::read(path, &reading)?.table(path)?;
-            let targets = Rows::read(target_path, &reading)?.table(target_path)?;
-            check_width(table.columns.len(), encoder.columns.len(), path)?;
-            check_width(targets.columns.len(), width, target_path)?;
-            Some(encode(&table, &targets, path)?)
-        }
-        _ => None,
-    };
+    let encoder = TableEncoder::fit(&table, Some(&targets.values), Some(&split.training));
+    let encoder = scaled_encoder(encoder, given, &data.train, &mut account)?;
+    let all = scaled(&encoder, &table, &targets, &data.train)?;
+    let validation = validation_scaled(config, &encoder, targets.columns.len())?;
     Ok(parts(all, validation, split, account, Preprocessor::Table(encoder)))
+}
+
+/// The scales that a translation of matrices learned, with those of a pretrained encoder for its inputs.
+pub(super) fn scaled_encoder(
+    learned: TableEncoder,
+    given: Option<&Preprocessor>,
+    path: &Path,
+    account: &mut Account,
+) -> Result<TableEncoder> {
+    let Some(Preprocessor::Table(given)) = given else {
+        check_scales(&learned, path, account)?;
+        return Ok(learned);
+    };
+    check_width(learned.columns.len(), given.columns.len(), path)?;
+    Ok(TableEncoder {
+        columns: given.columns.clone(),
+        means: given.means.clone(),
+        deviations: given.deviations.clone(),
+        constant: given.constant.clone(),
+        ..learned
+    })
+}
+
+/// Rows of a matrix with those of another as targets, standardised.
+pub(super) fn scaled(
+    encoder: &TableEncoder,
+    table: &Table,
+    targets: &Table,
+    path: &Path,
+) -> Result<Dataset> {
+    let (inputs, width) = (encoder.inputs(table), targets.columns.len());
+    let values = encoder.encode_targets(&targets.values);
+    Dataset::new(inputs, Targets::Values { values, width }, path.display().to_string())
+}
+
+/// The rows that such a translation is validated on, where a file holds them.
+pub(super) fn validation_scaled(
+    config: &RunConfig,
+    encoder: &TableEncoder,
+    width: usize,
+) -> Result<Option<Dataset>> {
+    let data = &config.data;
+    let (Some(path), Some(target_path)) = (&data.validation, &data.validation_targets) else {
+        return Ok(None);
+    };
+    let reading = Reading { array: data.array.as_deref(), ..Reading::default() };
+    let table = Rows::read(path, &reading)?.table(path)?;
+    let targets = Rows::read(target_path, &reading)?.table(target_path)?;
+    check_width(table.columns.len(), encoder.columns.len(), path)?;
+    check_width(targets.columns.len(), width, target_path)?;
+    scaled(encoder, &table, &targets, path).map(Some)
 }
 
 /// An autoencoder's data with the validation file's.
@@ -488,15 +586,20 @@ fn with_validation(
     account: Account,
     encoder: Preprocessor,
 ) -> Result<Loaded> {
-    let validation = match &config.data.validation {
-        None => None,
-        Some(path) => {
-            let rows = Rows::read(path, &Reading::of_run(config).through(Some(&encoder)))?;
-            check_rows(&rows, &encoder, all.inputs().width(), path)?;
-            Some(autoencoder_dataset(rows, &encoder, path)?)
-        }
-    };
+    let validation = validation_of_own(config, &encoder, all.inputs().width())?;
     Ok(parts(all, validation, split, account, encoder))
+}
+
+/// The rows that an autoencoder is validated on, where a file holds them.
+pub(super) fn validation_of_own(
+    config: &RunConfig,
+    encoder: &Preprocessor,
+    width: usize,
+) -> Result<Option<Dataset>> {
+    let Some(path) = &config.data.validation else { return Ok(None) };
+    let rows = Rows::read(path, &Reading::of_run(config).through(Some(encoder)))?;
+    check_rows(&rows, encoder, width, path)?;
+    autoencoder_dataset(rows, encoder, path).map(Some)
 }
 
 /// The rows to train and to validate on.

@@ -1,34 +1,43 @@
 //! Files to data sets: for training, where the vocabulary, the labels and the scales are learned,
 //! and for a model that stands, through what it learned.
 
+mod array_blocks;
 mod arrays;
+mod blocks;
 mod labels;
 mod matrices;
 mod pictures;
 mod split;
+mod table_blocks;
 mod tables;
+mod text_blocks;
 pub(super) mod texts;
 pub(super) mod weights;
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
+use self::array_blocks::load_array_blocks;
 use self::arrays::{array_dataset, array_inputs, load_arrays};
+use self::blocks::InBlocks;
 use self::matrices::{
     Reading, Rows, autoencoder_dataset, check_image, check_width, load_rows_and_targets,
 };
 use self::pictures::{load_pictures, pictures_for};
 pub(super) use self::split::Fold;
 use self::split::Split;
+use self::table_blocks::load_table_blocks;
 use self::tables::{columns_for, encode_table, load_table};
+use self::text_blocks::load_text_blocks;
 pub(super) use self::texts::encode_rows;
 use self::texts::{Layout, Unknown, encode_texts, load_texts};
 use super::config::RunConfig;
 use super::setting::RunKind;
+
 use crate::data::{
-    Account, ByteSource, Content, Dataset, Examples, Format, ImageEncoder, Inputs, Table,
-    TableColumns, Targets, TextColumns, column_names_of, content, read_columns, read_examples,
-    read_npy, read_picture_files,
+    Account, BlockFile, ByteSource, Content, Dataset, Examples, Format, ImageEncoder, Inputs,
+    Table, TableColumns, Targets, TextColumns, TrainingRows, column_names_of, content,
+    read_columns, read_examples, read_npy, read_picture_files,
 };
 use crate::error::{Error, Result};
 use crate::model::{Input, Kind, Model, Preprocessor};
@@ -57,7 +66,7 @@ pub enum Task {
 #[derive(Clone, Debug)]
 pub struct Loaded {
     /// Rows to train on.
-    pub training: Dataset,
+    pub training: TrainingRows,
     /// Rows to validate on.
     pub validation: Option<Dataset>,
     /// Rows to test on, once the model is trained.
@@ -91,24 +100,28 @@ pub struct Tested {
 impl Loaded {
     /// Rows whose targets speak for themselves.
     fn given(training: Dataset, validation: Option<Dataset>, encoder: Preprocessor) -> Loaded {
-        let (labels, task) = (Vec::new(), Task::Given);
-        let accounts = Vec::new();
+        let training = training.into();
+        Loaded { training, validation, preprocessor: encoder, ..Loaded::nothing() }
+    }
+
+    /// No rows, whose targets speak for themselves.
+    fn nothing() -> Loaded {
         Loaded {
-            training,
-            validation,
+            training: TrainingRows::default(),
+            validation: None,
             test: None,
             held_out: None,
-            preprocessor: encoder,
-            labels,
-            task,
+            preprocessor: Preprocessor::None,
+            labels: Vec::new(),
+            task: Task::Given,
             embedding_rows: 0,
-            accounts,
+            accounts: Vec::new(),
         }
     }
 
     /// What a model reads.
     pub fn input(&self) -> Input {
-        match self.training.inputs() {
+        match self.training.sample().inputs() {
             Inputs::Ids { length, .. } | Inputs::Ragged { length, .. } => {
                 Input::Ids { length: *length }
             }
@@ -162,20 +175,36 @@ pub fn load(config: &RunConfig) -> Result<Loaded> {
     }
 }
 
+/// Whether a run's rows are read in blocks, so that they need not fit in memory.
+pub(super) fn reads_in_blocks(config: &RunConfig) -> bool {
+    InBlocks::of(config).is_some()
+}
+
 /// As [`load`], through what a model that was trained before has learned.
 pub(super) fn load_given(config: &RunConfig, given: Given) -> Result<Loaded> {
     let data = &config.data;
     if config.kind == RunKind::Images {
         return load_pictures(config, given);
     }
-    match (content(&data.train), data.format) {
-        (Content::Images, None) => load_rows_and_targets(config, given),
-        (Content::Array, None) if config.builds_autoencoder() => {
+    let blocks = InBlocks::of(config);
+    match (content(&data.train), data.format, blocks) {
+        (Content::Images, None, _) if data.memory.is_some() => Err(Error::usage(
+            "memory is given, so that rows are read in blocks, but pictures are read as a whole; leave it out, or save them as a .npy array",
+        )),
+        (Content::Images, None, _) => load_rows_and_targets(config, given),
+        (Content::Array, None, Some(blocks)) => {
+            load_array_blocks(config, given, config.builds_autoencoder(), &blocks)
+        }
+        (Content::Array, None, None) if config.builds_autoencoder() => {
             load_rows_and_targets(config, given)
         }
-        (Content::Array, None) => set_apart(config, load_arrays(config)?),
+        (Content::Array, None, None) => set_apart(config, load_arrays(config)?),
+        (_, _, Some(blocks)) => match is_table(config, &BlockFile::start(&data.train)?)? {
+            true => load_table_blocks(config, given, &blocks),
+            false => load_text_blocks(config, given, &blocks),
+        },
         // Read once: a pipe gives its bytes once.
-        _ => load_source(config, &ByteSource::read(&data.train)?, given, None),
+        (_, _, None) => load_source(config, &ByteSource::read(&data.train)?, given, None),
     }
 }
 
@@ -217,9 +246,9 @@ fn set_apart(config: &RunConfig, mut loaded: Loaded) -> Result<Loaded> {
     }
     if loaded.validation.is_none() {
         let split = Split::draw(config, rows, None, &mut loaded.accounts[0])?;
-        if !split.validation.is_empty() {
-            loaded.validation = Some(loaded.training.take(&split.validation));
-            loaded.training = loaded.training.take(&split.training);
+        if let (false, Some(all)) = (split.validation.is_empty(), loaded.training.held()) {
+            let (training, validation) = (all.take(&split.training), all.take(&split.validation));
+            (loaded.training, loaded.validation) = (training.into(), Some(validation));
         }
     }
     Ok(loaded)
@@ -289,7 +318,7 @@ pub(super) fn read_rows_as(
         }
         Preprocessor::None => {
             let reads_ids = matches!(model.input(), Input::Ids { .. });
-            named(array_inputs(path, read_npy(path)?, Some(reads_ids))?, Vec::new())
+            named(array_inputs(path, read_npy(path)?, Some(reads_ids), 0)?, Vec::new())
         }
     }
 }

@@ -413,7 +413,7 @@ pub(super) fn load_pictures(config: &RunConfig, given: Given) -> Result<Loaded> 
         false => all.take(&split.training),
     };
     Ok(Loaded {
-        training,
+        training: training.into(),
         validation,
         test,
         held_out: None,

@@ -12,6 +12,9 @@ const PART: f64 = 0.1;
 /// missed in training.
 const ENOUGH_ROWS: usize = 2000;
 
+/// Rows that are set apart unasked, at most: more say little more, and every epoch would take them all.
+const MOST_ROWS: f64 = 100_000.0;
+
 /// The stream of random numbers that folds are drawn from: epochs have the first, the validation split the last.
 const FOLDS: u64 = u64::MAX - 1;
 
@@ -93,16 +96,31 @@ impl Split {
         classes: Option<&[f32]>,
         account: &mut Account,
     ) -> Result<Split> {
+        let validation = Split::draw_validation(config, rows, classes, account)?;
+        let mut held_out = validation.iter().copied().peekable();
+        let training = (0..rows).filter(|&row| held_out.next_if_eq(&row).is_none()).collect();
+        Ok(Split { training, validation, held_out: Vec::new() })
+    }
+
+    /// The rows to validate on, of [`Split::draw`], rising.
+    ///
+    /// # Errors
+    /// As [`Split::draw`].
+    pub fn draw_validation(
+        config: &RunConfig,
+        rows: usize,
+        classes: Option<&[f32]>,
+        account: &mut Account,
+    ) -> Result<Vec<usize>> {
         let data = &config.data;
-        let whole = Split { training: (0..rows).collect(), ..Split::default() };
         let part = match data.validation_split {
-            _ if data.validation.is_some() => return Ok(whole),
+            _ if data.validation.is_some() => return Ok(Vec::new()),
             Some(part) => part,
-            None if rows < ENOUGH_ROWS => return Ok(whole),
-            None => PART,
+            None if rows < ENOUGH_ROWS => return Ok(Vec::new()),
+            None => PART.min(MOST_ROWS / rows as f64),
         };
         if part == 0.0 {
-            return Ok(whole);
+            return Ok(Vec::new());
         }
         if !(part > 0.0 && part < 1.0) {
             return Err(Error::usage(format!(
@@ -114,29 +132,21 @@ impl Split {
             account.warn(format!(
                 "a validation split of {part} of {rows} rows leaves one part empty, so all rows are trained on"
             ));
-            return Ok(whole);
+            return Ok(Vec::new());
         }
         let order = permutation(rows, config.training.seed, u64::MAX);
         let order = order.iter().map(|&row| row as usize);
-        let mut split = match classes {
-            None => {
-                let order: Vec<usize> = order.collect();
-                Split {
-                    training: order[count..].to_vec(),
-                    validation: order[..count].to_vec(),
-                    ..Split::default()
-                }
-            }
+        let mut validation = match classes {
+            None => order.take(count).collect(),
             Some(classes) => stratified(order, classes, part, count),
         };
-        split.training.sort_unstable();
-        split.validation.sort_unstable();
-        if split.validation.is_empty() {
+        validation.sort_unstable();
+        if validation.is_empty() {
             account.warn(format!(
                 "no class has rows enough for a validation split of {part}, so all rows are trained on"
             ));
         }
-        Ok(split)
+        Ok(validation)
     }
 
     /// Those of `items` that are trained on.
@@ -145,14 +155,14 @@ impl Split {
     }
 }
 
-/// Takes `part` of each class's rows, as they come in `order`: what rounding leaves of `count` goes to
+/// Takes `part` of each class's rows, as they come in `order`, to validate on: what rounding leaves of `count` goes to
 /// the classes that lost most by it.
 fn stratified(
     order: impl Iterator<Item = usize>,
     classes: &[f32],
     part: f64,
     count: usize,
-) -> Split {
+) -> Vec<usize> {
     let number = |row: usize| classes[row].max(0.0) as usize;
     let most = (0..classes.len()).map(number).max().unwrap_or(0);
     let mut sizes = vec![0usize; most + 1];
@@ -169,17 +179,14 @@ fn stratified(
             left -= 1;
         }
     }
-    let mut split = Split::default();
-    for row in order {
-        let take = &mut takes[number(row)];
-        if *take > 0 {
-            *take -= 1;
-            split.validation.push(row);
-        } else {
-            split.training.push(row);
-        }
-    }
-    split
+    order
+        .filter(|&row| {
+            let take = &mut takes[number(row)];
+            let takes = *take > 0;
+            *take -= takes as usize;
+            takes
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -218,17 +225,15 @@ mod tests {
         for seed in 0..20 {
             let order = permutation(classes.len(), seed, u64::MAX);
             let order = order.iter().map(|&row| row as usize);
-            let split = stratified(order, &classes, 0.3, 31);
-            let count =
-                |rows: &[usize], class: f32| rows.iter().filter(|&&r| classes[r] == class).count();
-            assert_eq!(split.validation.len(), 31);
-            assert_eq!(split.training.len(), 72);
-            assert!(count(&split.training, 2.0) >= 1, "seed {seed}");
+            let validation = stratified(order, &classes, 0.3, 31);
+            let count = |class: f32| validation.iter().filter(|&&r| classes[r] == class).count();
+            assert_eq!(validation.len(), 31);
+            // Two rows have it, of which one is trained on at least.
+            assert!(count(2.0) <= 1, "seed {seed}");
             for class in [0.0, 1.0] {
-                assert!((15..=16).contains(&count(&split.validation, class)), "seed {seed}");
+                assert!((15..=16).contains(&count(class)), "seed {seed}");
             }
         }
-        let lone = stratified(0..3, &[0.0, 1.0, 2.0], 0.5, 2);
-        assert!(lone.validation.is_empty());
+        assert!(stratified(0..3, &[0.0, 1.0, 2.0], 0.5, 2).is_empty());
     }
 }

@@ -12,7 +12,7 @@ use crate::data::{
 };
 use crate::error::{Error, Result};
 use crate::model::Preprocessor;
-use crate::run::config::RunConfig;
+use crate::run::config::{DataConfig, RunConfig};
 
 pub(super) fn load_table(
     config: &RunConfig,
@@ -22,44 +22,11 @@ pub(super) fn load_table(
 ) -> Result<Loaded> {
     let data = &config.data;
     let path = &data.train;
-    let target = data.target_column.as_deref();
-    if target.is_none() && data.targets.as_ref() != Some(path) {
-        return Err(Error::usage(
-            "a table's targets are one of its columns: name it with target_column (or give the table itself as targets, for an autoencoder)",
-        ));
-    }
-    let known = match given.preprocessor() {
-        Some(Preprocessor::Table(encoder)) => Some(encoder),
-        _ => None,
-    };
-    // A model that is trained on keeps its labels, or the scale of its targets, too.
-    let whole = known.filter(|_| matches!(given, Given::Whole(_)));
-    let known_labels = whole.and(given.labels());
-    let columns = TableColumns {
-        target,
-        features: known,
-        drop: &data.drop,
-        categories: &data.categories,
-        format: data.format,
-        no_header: data.no_header,
-        missing: data.missing,
-        weight: data.weight_column.as_deref(),
-        keep_rows: false,
-    };
+    let taken = Taken::of(config, given)?;
+    let columns = taken.columns(config);
     let table = read_columns_of(source, &columns)?;
     let mut account = table.account.clone();
-    let task = match (target, data.task) {
-        (None, _) => None,
-        (Some(_), Some(TableTask::Classes)) if table.target_names.len() > 1 => {
-            return Err(Error::usage(
-                "several target columns make a regression; name one column for classes",
-            ));
-        }
-        (Some(_), Some(task)) => Some(task),
-        (Some(_), None) if known_labels.is_some() => Some(TableTask::Classes),
-        (Some(_), None) if whole.is_some() => Some(TableTask::Regression),
-        (Some(_), None) => Some(table.task(path)?),
-    };
+    let task = taken.task(data, table.target_names.len(), || table.task(path))?;
     let numbers = match task {
         Some(TableTask::Regression) => Some(table.numeric_targets(path)?),
         _ => None,
@@ -67,7 +34,7 @@ pub(super) fn load_table(
     let (labels, class_of_row) = match task {
         Some(TableTask::Classes) => {
             let places = Places::Lines(&table.lines);
-            let labels = classes(path, &table.targets, places, data, known_labels, &mut account)?;
+            let labels = classes(path, &table.targets, places, data, taken.labels, &mut account)?;
             let classes = class_targets(path, &table.targets, places, &labels)?;
             (labels, Some(classes))
         }
@@ -75,19 +42,9 @@ pub(super) fn load_table(
     };
     let (rows, classes) = (table.rows(), class_of_row.as_deref());
     let split = Split::draw_without(fold, config, rows, classes, &mut account)?;
-    let encoder = TableEncoder::fit(&table, numbers.as_deref(), Some(&split.training))
-        .with_missing(&table, data.missing, &split.training);
-    // A pretrained encoder reads through its own scales.
-    let encoder = match (known, whole) {
-        (_, Some(whole)) => TableEncoder { target: encoder.target, ..whole.clone() },
-        (Some(known), None) => TableEncoder {
-            target: encoder.target,
-            target_scale: encoder.target_scale,
-            targets: encoder.targets,
-            ..known.clone()
-        },
-        (None, None) => encoder,
-    };
+    let encoder =
+        TableEncoder::fit_with(&table, numbers.as_deref(), Some(&split.training), data.missing);
+    let encoder = taken.encoder(encoder);
     check_scales(&encoder, path, &mut account)?;
     let all = encode_table(&encoder, &labels, &table, path)?;
     let mut accounts = vec![account];
@@ -95,16 +52,8 @@ pub(super) fn load_table(
         None if split.validation.is_empty() => None,
         None => Some(all.take(&split.validation)),
         Some(path) => {
-            let wanted = TableColumns {
-                features: Some(&encoder),
-                drop: &[],
-                categories: &[],
-                weight: None,
-                ..columns
-            };
-            let table = read_columns(path, &wanted)?;
-            let dataset = encode_table(&encoder, &labels, &table, path)?;
-            accounts.push(table.account);
+            let (dataset, account) = validation_table(path, &encoder, &labels, columns)?;
+            accounts.push(account);
             Some(dataset)
         }
     };
@@ -122,20 +71,122 @@ pub(super) fn load_table(
     let class_weight = config.training.class_weight.as_deref();
     let training = weigh(training, row_weights, class_weight, &labels, false)?;
     Ok(Loaded {
-        training,
+        training: training.into(),
         validation,
         test: None,
         held_out,
-        task: match task {
-            Some(TableTask::Classes) => class_task(&labels),
-            Some(TableTask::Regression) => Task::Regression,
-            None => Task::Given,
-        },
+        task: task_of(task, &labels),
         preprocessor: Preprocessor::Table(encoder),
         labels,
         embedding_rows: 0,
         accounts,
     })
+}
+
+/// What a run takes of a model that was trained before, of tables.
+#[derive(Clone, Copy)]
+pub(super) struct Taken<'g> {
+    /// What it reads through.
+    pub known: Option<&'g TableEncoder>,
+    /// The same of a model that is trained on, which keeps its labels, or the scale of its targets, too.
+    whole: Option<&'g TableEncoder>,
+    /// These labels.
+    pub labels: Option<&'g [String]>,
+}
+
+impl<'g> Taken<'g> {
+    pub fn of(config: &RunConfig, given: Given<'g>) -> Result<Taken<'g>> {
+        let data = &config.data;
+        if data.target_column.is_none() && data.targets.as_ref() != Some(&data.train) {
+            return Err(Error::usage(
+                "a table's targets are one of its columns: name it with target_column (or give the table itself as targets, for an autoencoder)",
+            ));
+        }
+        let known = match given.preprocessor() {
+            Some(Preprocessor::Table(encoder)) => Some(encoder),
+            _ => None,
+        };
+        let whole = known.filter(|_| matches!(given, Given::Whole(_)));
+        Ok(Taken { known, whole, labels: whole.and(given.labels()) })
+    }
+
+    /// What is read of the table.
+    pub fn columns(self, config: &'g RunConfig) -> TableColumns<'g> {
+        let data = &config.data;
+        TableColumns {
+            target: data.target_column.as_deref(),
+            features: self.known,
+            drop: &data.drop,
+            categories: &data.categories,
+            format: data.format,
+            no_header: data.no_header,
+            missing: data.missing,
+            weight: data.weight_column.as_deref(),
+            keep_rows: false,
+        }
+    }
+
+    /// What so many target columns ask for: what the run or the model says, or the table (`found`); `None` without one.
+    pub fn task(
+        self,
+        data: &DataConfig,
+        targets: usize,
+        found: impl FnOnce() -> Result<TableTask>,
+    ) -> Result<Option<TableTask>> {
+        Ok(match (&data.target_column, data.task) {
+            (None, _) => None,
+            (Some(_), Some(TableTask::Classes)) if targets > 1 => {
+                return Err(Error::usage(
+                    "several target columns make a regression; name one column for classes",
+                ));
+            }
+            (Some(_), Some(task)) => Some(task),
+            (Some(_), None) if self.labels.is_some() => Some(TableTask::Classes),
+            (Some(_), None) if self.whole.is_some() => Some(TableTask::Regression),
+            (Some(_), None) => Some(found()?),
+        })
+    }
+
+    /// What the run reads through, where this was learned of its table: a pretrained encoder reads through its own scales.
+    pub fn encoder(self, learned: TableEncoder) -> TableEncoder {
+        match (self.known, self.whole) {
+            (_, Some(whole)) => TableEncoder { target: learned.target, ..whole.clone() },
+            (Some(known), None) => TableEncoder {
+                target: learned.target,
+                target_scale: learned.target_scale,
+                targets: learned.targets,
+                ..known.clone()
+            },
+            (None, None) => learned,
+        }
+    }
+}
+
+/// What a table's rows are to be trained for.
+pub(super) fn task_of(task: Option<TableTask>, labels: &[String]) -> Task {
+    match task {
+        Some(TableTask::Classes) => class_task(labels),
+        Some(TableTask::Regression) => Task::Regression,
+        None => Task::Given,
+    }
+}
+
+/// A table to validate on, as the run reads its own by `columns`.
+pub(super) fn validation_table(
+    path: &Path,
+    encoder: &TableEncoder,
+    labels: &[String],
+    columns: TableColumns,
+) -> Result<(Dataset, Account)> {
+    let wanted = TableColumns {
+        features: Some(encoder),
+        drop: &[],
+        categories: &[],
+        weight: None,
+        ..columns
+    };
+    let table = read_columns(path, &wanted)?;
+    Ok((encode_table(encoder, labels, &table, path)?, table.account))
 }
 
 /// Says which features never change, and refuses a table in which none does, or a target that is

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::layers::Layer;
 use crate::model::Preprocessor;
 use crate::run::config::{Pool, RunConfig};
-use crate::text::{Encoded, TextEncoder, TextOptions, Tokens};
+use crate::text::{Encoded, Room, TextEncoder, TextOptions, Tokens};
 
 /// What becomes of texts of which no word is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,8 +50,19 @@ impl Layout {
     /// The layout of texts for a model that reads any length, through this encoder.
     pub fn of<T: AsRef<str> + Sync>(encoder: &TextEncoder, texts: &[T]) -> Layout {
         let (largest, words) = encoder.measure(texts);
+        Layout::of_measured(encoder, texts.len(), largest, words)
+    }
+
+    /// The layout of so many texts, the largest of which needs so much room, and which have so many words (with subwords,
+    /// ids) together.
+    pub(super) fn of_measured(
+        encoder: &TextEncoder,
+        texts: usize,
+        largest: Room,
+        words: usize,
+    ) -> Layout {
         let width = if encoder.subwords().is_some() { encoder.width() } else { encoder.length() };
-        let padded = width.saturating_mul(texts.len());
+        let padded = width.saturating_mul(texts);
         match !encoder.room().holds(largest) || padded > words.saturating_mul(MOST_PADDING) {
             true => Layout::Ragged { width: encoder.width() },
             false => Layout::Padded,
@@ -61,7 +72,7 @@ impl Layout {
 
 /// Whether the model that a run makes reads texts of any length: a bag or a mean pool, behind which nothing remembers
 /// places.
-fn reads_any_length(config: &RunConfig) -> bool {
+pub(super) fn reads_any_length(config: &RunConfig) -> bool {
     let model = &config.model;
     match &model.layers {
         None => config.builds_autoencoder() || model.pool == Pool::Mean,
@@ -174,7 +185,7 @@ pub(super) fn load_texts(
         }
     };
     Ok(Loaded {
-        training,
+        training: training.into(),
         validation,
         test: None,
         held_out,
@@ -202,19 +213,7 @@ fn part(examples: Examples, split: &Split) -> [Examples; 3] {
     let mut place = vec![0; examples.texts.len()];
     split.validation.iter().for_each(|&row| place[row] = 1);
     split.held_out.iter().for_each(|&row| place[row] = 2);
-    let mut parts = [Examples::default(), Examples::default(), Examples::default()];
-    let mut labels = examples.labels.into_iter();
-    let mut sets = examples.label_sets.into_iter();
-    let mut weights = examples.weights.into_iter();
-    for ((text, line), at) in examples.texts.into_iter().zip(examples.lines).zip(place) {
-        let part = &mut parts[at];
-        part.texts.push(text);
-        part.lines.push(line);
-        part.labels.extend(labels.next());
-        part.label_sets.extend(sets.next());
-        part.weights.extend(weights.next());
-    }
-    parts
+    examples.part(place)
 }
 
 /// Texts as rows of ids with their targets, and those of them that are kept.
@@ -222,37 +221,62 @@ pub(super) fn encode_texts(
     encoder: &TextEncoder,
     layout: Layout,
     labels: &[String],
-    mut examples: Examples,
+    examples: Examples,
     path: &Path,
     unknown: Unknown,
     account: &mut Account,
 ) -> Result<(Dataset, Examples)> {
-    let (mut inputs, encoded) = encode_rows(encoder, layout, &examples.texts);
-    let is_unknown: Vec<bool> = encoded.iter().map(|encoded| encoded.known == 0).collect();
-    let lines: Vec<u64> = examples
-        .lines
-        .iter()
-        .zip(&is_unknown)
-        .filter(|(_, is)| **is)
-        .map(|(line, _)| *line)
-        .collect();
-    warn_of_cut(encoder, &encoded, &examples.lines, account);
-    match unknown {
-        _ if lines.is_empty() => {}
-        Unknown::Refused => {
-            let row = is_unknown.iter().position(|&is| is).unwrap_or_default();
-            let shown: String = examples.texts[row].chars().take(40).collect();
-            return Err(Error::line(
-                path,
-                lines[0],
-                format!(
-                    "the text \"{shown}\" has no known word ({} of {} rows have none); correct or remove it, or set skip_unknown to leave such rows out",
-                    lines.len(),
-                    examples.texts.len()
-                ),
-            ));
-        }
-        Unknown::LeftOut => {
+    let rows = examples.texts.len();
+    let coded = Coded::of(encoder, layout, examples, unknown == Unknown::LeftOut, account);
+    if !coded.cut.is_empty() {
+        account.warn(cut_texts(encoder.length(), &coded.cut, coded.cut.len()));
+    }
+    coded.unknown.judge(unknown, rows, path, account)?;
+    coded.dataset(labels, path, account)
+}
+
+/// Texts as rows of ids.
+#[derive(Debug)]
+pub(super) struct Coded {
+    inputs: Inputs,
+    /// The texts that are kept.
+    pub examples: Examples,
+    /// Those of which no word is known.
+    pub unknown: UnknownTexts,
+    /// Lines of those that are longer than the encoder's rows.
+    pub cut: Vec<u64>,
+}
+
+/// Texts of which no word is known.
+#[derive(Debug, Default)]
+pub(super) struct UnknownTexts {
+    /// Their lines.
+    lines: Vec<u64>,
+    /// The beginning of the first.
+    first: String,
+}
+
+impl Coded {
+    /// Encodes texts. Those of which no word is known stay, or are left out, which the account says.
+    pub fn of(
+        encoder: &TextEncoder,
+        layout: Layout,
+        mut examples: Examples,
+        leave_out: bool,
+        account: &mut Account,
+    ) -> Coded {
+        let (mut inputs, encoded) = encode_rows(encoder, layout, &examples.texts);
+        let is_unknown: Vec<bool> = encoded.iter().map(|encoded| encoded.known == 0).collect();
+        let lines_of = |is: &dyn Fn(usize) -> bool| -> Vec<u64> {
+            let lines = examples.lines.iter().enumerate();
+            lines.filter(|(row, _)| is(*row)).map(|(_, line)| *line).collect()
+        };
+        let (lines, cut) =
+            (lines_of(&|row| is_unknown[row]), lines_of(&|row| encoded[row].cut > 0));
+        let first = is_unknown.iter().position(|&is| is);
+        let first =
+            first.map_or(String::new(), |row| examples.texts[row].chars().take(40).collect());
+        if leave_out && !lines.is_empty() {
             let kept: Vec<usize> = (0..is_unknown.len()).filter(|&row| !is_unknown[row]).collect();
             inputs = inputs.take(&kept);
             lines.iter().for_each(|&line| account.without("no known word", line));
@@ -262,28 +286,70 @@ pub(super) fn encode_texts(
             keep(&mut examples.weights, &is_unknown);
             keep(&mut examples.texts, &is_unknown);
         }
-        Unknown::Kept if lines.len() == examples.texts.len() => {
-            return Err(Error::data(
+        Coded { inputs, examples, unknown: UnknownTexts { lines, first }, cut }
+    }
+
+    /// The rows with their targets, and the texts.
+    pub fn dataset(
+        self,
+        labels: &[String],
+        path: &Path,
+        account: &mut Account,
+    ) -> Result<(Dataset, Examples)> {
+        let Coded { inputs, examples, .. } = self;
+        let source = path.display().to_string();
+        if labels.is_empty() {
+            return Ok((Dataset::new(inputs, Targets::Inputs, source)?, examples));
+        }
+        let Examples { label_sets, lines, .. } = &examples;
+        let (values, width) = match label_sets.is_empty() {
+            true => (class_targets(path, &examples.labels, Places::Lines(lines), labels)?, 1),
+            false => (set_targets(label_sets, lines, labels, account), labels.len()),
+        };
+        let dataset = Dataset::new(inputs, Targets::Values { values, width }, source)?;
+        Ok((dataset, examples))
+    }
+}
+
+impl UnknownTexts {
+    /// Takes those of further rows to these.
+    pub fn join(&mut self, other: UnknownTexts) {
+        if self.lines.is_empty() {
+            self.first = other.first;
+        }
+        self.lines.extend(other.lines);
+    }
+
+    /// Refuses them, of so many rows, or says of them what a person should know.
+    pub fn judge(
+        &self,
+        unknown: Unknown,
+        rows: usize,
+        path: &Path,
+        account: &mut Account,
+    ) -> Result<()> {
+        let UnknownTexts { lines, first } = self;
+        match unknown {
+            _ if lines.is_empty() => Ok(()),
+            Unknown::LeftOut | Unknown::HeldOut => Ok(()),
+            Unknown::Refused => Err(Error::line(
+                path,
+                lines[0],
+                format!(
+                    "the text \"{first}\" has no known word ({} of {rows} rows have none); correct or remove it, or set skip_unknown to leave such rows out",
+                    lines.len(),
+                ),
+            )),
+            Unknown::Kept if lines.len() == rows => Err(Error::data(
                 path,
                 "no row has a known word: is it in the language, and the column, that the model was trained on? Texts without spaces are parted into words by tokens = unicode, in training",
-            ));
+            )),
+            Unknown::Kept => {
+                account.warn(unknown_rows(lines, lines.len()));
+                Ok(())
+            }
         }
-        Unknown::HeldOut => {}
-        Unknown::Kept => account.warn(unknown_rows(&lines, lines.len())),
     }
-    let source = path.display().to_string();
-    if labels.is_empty() {
-        return Ok((Dataset::new(inputs, Targets::Inputs, source)?, examples));
-    }
-    let (values, width) = match examples.label_sets.is_empty() {
-        true => (class_targets(path, &examples.labels, Places::Lines(&examples.lines), labels)?, 1),
-        false => {
-            let Examples { label_sets, lines, .. } = &examples;
-            (set_targets(label_sets, lines, labels, account), labels.len())
-        }
-    };
-    let dataset = Dataset::new(inputs, Targets::Values { values, width }, source)?;
-    Ok((dataset, examples))
 }
 
 /// Refuses texts of several labels, or of none, for a model that answers one.

@@ -45,13 +45,11 @@ impl ClassWeights<'_> {
         Ok(ClassWeights::Named(named))
     }
 
-    /// The weight of each class, of rows of these classes.
-    fn of(&self, labels: &[String], classes: &[f32]) -> Result<Vec<f32>> {
+    /// The weight of each class, of which there are so many `rows`.
+    fn of(&self, labels: &[String], rows: &[usize]) -> Result<Vec<f32>> {
         match self {
             ClassWeights::Balanced => {
-                let mut rows = vec![0usize; labels.len()];
-                classes.iter().for_each(|&class| rows[class as usize] += 1);
-                let all = classes.len() as f64;
+                let all = rows.iter().sum::<usize>() as f64;
                 let weight = |&rows: &usize| match rows {
                     0 => 0.0,
                     rows => (all / (labels.len() as f64 * rows as f64)) as f32,
@@ -75,21 +73,18 @@ impl ClassWeights<'_> {
     }
 }
 
-/// The rows with their weights: `rows` of a column where they have any, times those of their classes where the run names
-/// any. `labels` are the classes, none for a regression; `several` where a row may have any number of them.
-pub(super) fn weigh(
-    dataset: Dataset,
-    rows: Vec<f32>,
+/// The weights of classes that a run names, of which there are so many `rows`; `labels` are the classes, none for a
+/// regression, and `several` says that a row may have any number of them.
+///
+/// # Errors
+/// [`Error::Usage`] where there are none to weigh.
+pub(super) fn class_weights(
     class_weight: Option<&str>,
     labels: &[String],
+    rows: impl FnOnce() -> Vec<usize>,
     several: bool,
-) -> Result<Dataset> {
-    let Some(class_weight) = class_weight else {
-        return match rows.is_empty() {
-            true => Ok(dataset),
-            false => dataset.with_weights(rows),
-        };
-    };
+) -> Result<Option<Vec<f32>>> {
+    let Some(class_weight) = class_weight else { return Ok(None) };
     if labels.is_empty() || several {
         return Err(Error::usage(match several {
             true => {
@@ -100,13 +95,43 @@ pub(super) fn weigh(
             }
         }));
     }
-    let classes = dataset.target_values();
-    let by_class = ClassWeights::parse(class_weight)?.of(labels, classes)?;
+    ClassWeights::parse(class_weight)?.of(labels, &rows()).map(Some)
+}
+
+/// The weights of rows of these classes: `rows` of a column where they have any, times those of their classes where these
+/// have any; none where neither has.
+pub(super) fn row_weights(classes: &[f32], rows: Vec<f32>, by_class: Option<&[f32]>) -> Vec<f32> {
+    let Some(by_class) = by_class else { return rows };
     let mut weights: Vec<f32> = classes.iter().map(|&class| by_class[class as usize]).collect();
     for (weight, row) in weights.iter_mut().zip(rows) {
         *weight *= row;
     }
-    dataset.with_weights(weights)
+    weights
+}
+
+/// The rows with the weights of [`class_weights`] and [`row_weights`].
+pub(super) fn weigh(
+    dataset: Dataset,
+    rows: Vec<f32>,
+    class_weight: Option<&str>,
+    labels: &[String],
+    several: bool,
+) -> Result<Dataset> {
+    let classes = dataset.target_values();
+    let counts = || count_classes(classes, labels.len());
+    let by_class = class_weights(class_weight, labels, counts, several)?;
+    let weights = row_weights(classes, rows, by_class.as_deref());
+    match weights.is_empty() {
+        true => Ok(dataset),
+        false => dataset.with_weights(weights),
+    }
+}
+
+/// How many rows each class has.
+pub(super) fn count_classes(classes: &[f32], labels: usize) -> Vec<usize> {
+    let mut rows = vec![0; labels];
+    classes.iter().for_each(|&class| rows[class as usize] += 1);
+    rows
 }
 
 #[cfg(test)]
@@ -116,7 +141,7 @@ mod tests {
     #[test]
     fn weights_are_balanced_or_named() {
         let labels = ["ham", "spam"].map(str::to_owned);
-        let of = |text: &str| ClassWeights::parse(text)?.of(&labels, &[0.0, 0.0, 0.0, 1.0]);
+        let of = |text: &str| ClassWeights::parse(text)?.of(&labels, &[3, 1]);
         // scikit-learn: compute_class_weight("balanced", classes=[0, 1], y=[0, 0, 0, 1]).
         let balanced = of("balanced").expect("weights");
         assert!((balanced[0] - 2.0 / 3.0).abs() < 1e-7 && balanced[1] == 2.0, "{balanced:?}");

@@ -1,0 +1,464 @@
+//! Texts that are more than memory shall hold: the file is read in blocks, once for each thing that is learned of it, and
+//! the rows of ids lie in a file of their own where they are many.
+//!
+//! What comes of it is what comes of the same texts in memory (`texts.rs`): the same classes, vocabulary, split and
+//! rows, in the same order, and so the same model to the bit.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use super::blocks::{InBlocks, check_rows, refused};
+use super::labels::{Places, Seen, class_targets, class_task};
+use super::split::Split;
+use super::texts::{
+    Coded, Layout, Unknown, UnknownTexts, cut_texts, encode_texts, reads_any_length, warn_of_tokens,
+};
+use super::weights::{class_weights, count_classes, row_weights};
+use super::{Given, Loaded};
+use crate::data::{
+    Account, BlockFile, Dataset, Examples, RowWriter, TextColumns, TrainingRows, read_block,
+    read_examples,
+};
+use crate::error::{Error, Result};
+use crate::model::Preprocessor;
+use crate::run::config::RunConfig;
+use crate::text::{Fitting, Room, TextEncoder, Tokens};
+
+/// A file of texts with a label each, pass by pass.
+struct Texts<'c> {
+    config: &'c RunConfig,
+    path: &'c Path,
+    file: BlockFile,
+    columns: TextColumns,
+    /// Rows of the file.
+    rows: usize,
+    /// Those that are validated on, rising.
+    validation: Vec<usize>,
+}
+
+/// Reads a run's texts in blocks.
+///
+/// # Errors
+/// As those of texts in memory; [`Error::Usage`] for what needs all of them there: several labels a text, phrases, pipes.
+pub(super) fn load_text_blocks(
+    config: &RunConfig,
+    given: Given,
+    blocks: &InBlocks,
+) -> Result<Loaded> {
+    let data = &config.data;
+    let mut columns = data.texts(true);
+    if columns.multi_label || columns.label_separator.is_some() || given.is_multi_label() {
+        return Err(refused("texts may have several labels"));
+    }
+    if config.is_autoencoder() {
+        return Err(refused("texts are to be given back"));
+    }
+    if config.text.phrases.is_some() {
+        return Err(refused("phrases are looked for"));
+    }
+    let path = &data.train;
+    let file = BlockFile::of_texts(path, &columns, blocks.sizes.read)?;
+    columns.format = Some(file.format);
+    let mut texts = Texts { config, path, file, columns, rows: 0, validation: Vec::new() };
+    let mut account = Account::new(path);
+    account.warnings.clone_from(&texts.file.warnings);
+    let known = match given.preprocessor() {
+        Some(Preprocessor::Text(encoder)) => Some(encoder),
+        _ => None,
+    };
+    let (labels, classes) = texts.read_labels(known.and(given.labels()), &mut account)?;
+    texts.validation = Split::draw_validation(config, texts.rows, Some(&classes), &mut account)?;
+    let encoder = match known {
+        Some(encoder) => encoder.clone(),
+        None => texts.learn_words()?,
+    };
+    if known.is_none() {
+        warn_of_tokens(&config.text, &encoder, &mut account);
+    }
+    let (mut layout, mut reader) = (Layout::Padded, Cow::Borrowed(&encoder));
+    if known.is_none() && reads_any_length(config) {
+        layout = texts.layout(&encoder)?;
+        if layout != Layout::Padded && config.text.max_length == 0 {
+            reader = Cow::Owned(encoder.without_limit());
+        }
+    }
+    let by_class = texts.class_weights(&reader, &labels, &classes)?;
+    drop(classes);
+    let (training, mut validation) = texts.encode(
+        &reader,
+        layout,
+        &labels,
+        by_class.as_deref(),
+        blocks.writer(),
+        &mut account,
+    )?;
+    blocks.tell(&training, &mut account);
+    let mut accounts = vec![account];
+    if let Some(path) = &data.validation {
+        // An evaluation does not weigh.
+        let columns = TextColumns { weight: None, ..texts.columns.clone() };
+        let examples = read_examples(path, &columns)?;
+        let mut account = examples.account.clone();
+        let unknown = if data.skip_unknown { Unknown::LeftOut } else { Unknown::Kept };
+        let (dataset, _) =
+            encode_texts(&reader, layout, &labels, examples, path, unknown, &mut account)?;
+        accounts.push(account);
+        validation = Some(dataset);
+    }
+    Ok(Loaded {
+        training,
+        validation,
+        test: None,
+        held_out: None,
+        task: class_task(&labels),
+        embedding_rows: encoder.rows(),
+        preprocessor: Preprocessor::Text(encoder),
+        labels,
+        accounts,
+    })
+}
+
+impl Texts<'_> {
+    /// Reads the file from its start, and gives each block's texts: those that are trained on, those that are validated on.
+    fn pass(&self, mut each: impl FnMut(Examples, Examples) -> Result<()>) -> Result<()> {
+        let (mut row, mut held) = (0, self.validation.iter().peekable());
+        for block in self.file.blocks()? {
+            let block = block?;
+            let examples = read_block(&block, self.file.format, &self.columns)?;
+            if !examples.label_sets.is_empty() {
+                examples.clone().finish_labels(&block, &self.columns)?;
+                return Err(refused("texts have several labels"));
+            }
+            let rows = row..row + examples.texts.len();
+            row = rows.end;
+            let places = rows.map(|row| held.next_if_eq(&&row).is_some() as usize).collect();
+            let [training, validation] = examples.part(places);
+            each(training, validation)?;
+        }
+        // The first pass counts them.
+        if self.rows > 0 { check_rows(self.path, self.rows, row) } else { Ok(()) }
+    }
+
+    /// The classes, and the number of each row's.
+    fn read_labels(
+        &mut self,
+        known: Option<&[String]>,
+        account: &mut Account,
+    ) -> Result<(Vec<String>, Vec<f32>)> {
+        let (mut seen, mut numbers, mut first_lines) = (Seen::default(), Vec::new(), Vec::new());
+        self.pass(|examples, _| {
+            for (label, &line) in examples.labels.iter().zip(&examples.lines) {
+                let number = seen.add(label, first_lines.len());
+                if number == first_lines.len() {
+                    first_lines.push(line);
+                }
+                numbers.push(number as u32);
+            }
+            account.join(examples.account);
+            Ok(())
+        })?;
+        self.rows = numbers.len();
+        if numbers.is_empty() {
+            return Err(Error::data(self.path, "the file has no rows; give one text a line"));
+        }
+        let places = Places::Lines(&first_lines);
+        let labels = seen.classes(self.path, places, &self.config.data, known, account)?;
+        let classes = class_targets(self.path, &seen.spellings(), places, &labels)?;
+        Ok((labels, numbers.into_iter().map(|number| classes[number as usize]).collect()))
+    }
+
+    /// The vocabulary, and what n-grams are there, of the texts that are trained on.
+    fn learn_words(&self) -> Result<TextEncoder> {
+        let options = &self.config.text;
+        // What tokens are is seen in the first texts.
+        let mut beginning: Vec<String> = Vec::new();
+        let mut fitting: Option<Fitting> = None;
+        self.pass(|examples, _| {
+            match &mut fitting {
+                Some(fitting) => fitting.add(&examples.texts),
+                None => {
+                    beginning.extend(examples.texts);
+                    if beginning.len() >= Tokens::SAMPLE {
+                        let mut first = Fitting::new(&beginning, options)?;
+                        first.add(&std::mem::take(&mut beginning));
+                        fitting = Some(first);
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        let fitting = match fitting {
+            Some(fitting) => fitting,
+            None => {
+                let mut first = Fitting::new(&beginning, options)?;
+                first.add(&beginning);
+                first
+            }
+        };
+        let mut encoder = fitting.finish();
+        if encoder.learns_ngrams() {
+            let whole = encoder.clone();
+            self.pass(|examples, _| {
+                encoder.fit_ngrams(&whole, &examples.texts);
+                Ok(())
+            })?;
+        }
+        Ok(encoder)
+    }
+
+    /// How the rows lie.
+    fn layout(&self, encoder: &TextEncoder) -> Result<Layout> {
+        let (mut largest, mut words, mut rows) = (Room { words: 0, ids: 0 }, 0, 0);
+        self.pass(|examples, _| {
+            let (room, count) = encoder.measure(&examples.texts);
+            (largest, words, rows) =
+                (largest.max(room), words + count, rows + examples.texts.len());
+            Ok(())
+        })?;
+        Ok(Layout::of_measured(encoder, rows, largest, words))
+    }
+
+    /// The weights of classes, of the rows that are trained on.
+    fn class_weights(
+        &self,
+        reader: &TextEncoder,
+        labels: &[String],
+        classes: &[f32],
+    ) -> Result<Option<Vec<f32>>> {
+        let class_weight = self.config.training.class_weight.as_deref();
+        let mut counts = count_classes(classes, labels.len());
+        if class_weight.is_some() {
+            for &row in &self.validation {
+                counts[classes[row] as usize] -= 1;
+            }
+            if self.config.data.skip_unknown {
+                // Those that are left out weigh nothing.
+                counts.fill(0);
+                self.pass(|examples, _| {
+                    let account = &mut Account::default();
+                    let kept = Coded::of(reader, Layout::Padded, examples, true, account).examples;
+                    let places = Places::Lines(&kept.lines);
+                    for class in class_targets(self.path, &kept.labels, places, labels)? {
+                        counts[class as usize] += 1;
+                    }
+                    Ok(())
+                })?;
+            }
+        }
+        class_weights(class_weight, labels, || counts, false)
+    }
+
+    /// The rows of ids with their targets and weights: to train on, and to validate on.
+    fn encode(
+        &self,
+        reader: &TextEncoder,
+        layout: Layout,
+        labels: &[String],
+        by_class: Option<&[f32]>,
+        mut writer: RowWriter,
+        account: &mut Account,
+    ) -> Result<(TrainingRows, Option<Dataset>)> {
+        let leave_out = self.config.data.skip_unknown;
+        let mut validation: Option<Dataset> = None;
+        let (mut unknown, mut cut) = (<[UnknownTexts; 2]>::default(), Vec::new());
+        let (mut rows, mut weighs) = ([0, 0], false);
+        self.pass(|training, held| {
+            for (part, examples) in [training, held].into_iter().enumerate() {
+                rows[part] += examples.texts.len();
+                let mut coded = Coded::of(reader, layout, examples, leave_out, account);
+                cut.append(&mut coded.cut);
+                unknown[part].join(std::mem::take(&mut coded.unknown));
+                if coded.examples.texts.is_empty() {
+                    continue;
+                }
+                let (dataset, examples) = coded.dataset(labels, self.path, account)?;
+                match part {
+                    0 => {
+                        let weights =
+                            row_weights(dataset.target_values(), examples.weights, by_class);
+                        weighs |= weights.is_empty() || weights.iter().any(|&weight| weight > 0.0);
+                        writer.push(dataset.with_part_weights(weights))?;
+                    }
+                    _ => match &mut validation {
+                        Some(validation) => validation.append(dataset),
+                        None => validation = Some(dataset),
+                    },
+                }
+            }
+            Ok(())
+        })?;
+        if !cut.is_empty() {
+            cut.sort_unstable();
+            account.warn(cut_texts(reader.length(), &cut, cut.len()));
+        }
+        let policy = |others| if leave_out { Unknown::LeftOut } else { others };
+        unknown[0].judge(policy(Unknown::Refused), rows[0], self.path, account)?;
+        unknown[1].judge(policy(Unknown::Kept), rows[1], self.path, account)?;
+        if !weighs {
+            return Err(Error::data(
+                self.path,
+                "every row weighs 0, so there is nothing to learn from",
+            ));
+        }
+        Ok((writer.finish()?, validation))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::backend::Device;
+    use crate::data::ByteSource;
+    use crate::run::load::load_source;
+    use crate::run::train::build;
+    use crate::run::{RunKind, Settings};
+    use crate::train::Session;
+
+    /// Rows of each format: quoted fields with line ends, blank lines, texts without a known word.
+    fn files(folder: &Path) -> Vec<PathBuf> {
+        let words = ["good", "bad", "film", "really", "so", "plot", "dull", "ends", "un\u{df}een"];
+        let text = |row: usize| -> String {
+            let words = (0..row % 7 + 1).map(|i| words[(row * 5 + i * i * 3) % words.len()]);
+            words.collect::<Vec<_>>().join(" ")
+        };
+        let label = |row: usize| ["up", "down", "1", "1.0"][(row * row) % 4];
+        let (mut csv, mut tsv) = ("text,label\n".to_owned(), "label\ttext\r\n".to_owned());
+        let (mut jsonl, mut lines) = (String::new(), String::new());
+        for row in 0..120 {
+            let (text, label) = (text(row), label(row));
+            let quoted =
+                if row % 9 == 4 { format!("\"{text},\n\"\"so\"\"\"") } else { text.clone() };
+            csv += &format!("{quoted},{label}\n");
+            tsv += &format!("{label}\t{}{text}\r\n", if row == 77 { "\"" } else { "" });
+            jsonl += &format!("{{\"text\": \"{text}\", \"label\": \"{label}\"}}\n");
+            lines += &format!("__label__{label} {text}\n");
+            if row % 31 == 8 {
+                for file in [&mut csv, &mut tsv, &mut jsonl, &mut lines] {
+                    *file += "\r\n";
+                }
+            }
+        }
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(lines.as_bytes()).expect("packed");
+        let packed = packed.finish().expect("packed");
+        let marked = [&b"\xef\xbb\xbf"[..], csv.as_bytes()].concat();
+        // The last line without an end.
+        let lines = lines.trim_end().to_owned();
+        let files = [
+            ("a.csv", marked),
+            ("a.tsv", tsv.into_bytes()),
+            ("a.jsonl", jsonl.into_bytes()),
+            ("a.txt", lines.into_bytes()),
+            ("b.txt.gz", packed),
+        ];
+        let write = |(name, bytes): (&str, Vec<u8>)| {
+            std::fs::write(folder.join(name), bytes).expect("written");
+            folder.join(name)
+        };
+        files.into_iter().map(write).collect()
+    }
+
+    /// Settings in which texts are read otherwise.
+    fn settings(path: &Path) -> Vec<Settings> {
+        let usual = Settings::new(RunKind::Text, path);
+        let with = |change: &dyn Fn(&mut Settings)| {
+            let mut settings = usual.clone();
+            settings.training.epochs = Some(2);
+            settings.training.batch_size = Some(8);
+            settings.data.validation_split = Some(0.2);
+            change(&mut settings);
+            settings
+        };
+        vec![
+            with(&|_| {}),
+            with(&|of| of.data.validation_split = Some(0.0)),
+            with(&|of| of.text.word_ngrams = Some(2)),
+            with(&|of| of.text.subwords = Some("3-4".parse().expect("subwords"))),
+            with(&|of| of.model.pool = Some(crate::run::Pool::Flatten)),
+            with(&|of| {
+                of.text.vocab_size = Some(5);
+                of.data.skip_unknown = Some(true);
+                of.training.class_weight = Some("balanced".into());
+            }),
+            with(&|of| of.training.shuffle = Some(false)),
+        ]
+    }
+
+    #[test]
+    fn texts_in_blocks_are_those_in_memory() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let small = InBlocks::small(folder.path());
+        for path in files(folder.path()) {
+            for settings in settings(&path) {
+                let config = settings.resolve().expect("a run");
+                let source = ByteSource::read(&path).expect("read");
+                let whole = load_source(&config, &source, Given::Nothing, None).expect("in memory");
+                let blocks = load_text_blocks(&config, Given::Nothing, &small).expect("in blocks");
+                assert_eq!(whole.labels, blocks.labels);
+                assert_eq!(whole.preprocessor, blocks.preprocessor);
+                assert_eq!(whole.validation, blocks.validation);
+                assert_eq!(whole.embedding_rows, blocks.embedding_rows);
+                let (of_whole, of_blocks) = (&whole.accounts[0], &blocks.accounts[0]);
+                // Of several lines, the first are named: of the file, or of the rows that are trained on.
+                let counts = |of: &Account| (of.read, of.rows_left_out());
+                assert_eq!(counts(of_whole), counts(of_blocks), "{}", path.display());
+                let all: Vec<u32> = (0..whole.training.rows() as u32).collect();
+                let held = whole.training.held().expect("in memory");
+                assert!(matches!(blocks.training, TrainingRows::Filed(_)));
+                assert_eq!(blocks.training.as_data().take(&all).expect("rows"), *held);
+
+                // The same steps to the same bits.
+                let model = build(&config, &whole, None, &Device::cpu()).expect("a model").0;
+                let trainer = config.trainer(model.input(), held.rows(), false);
+                let trained = |data| {
+                    let mut session =
+                        Session::of(&model, &trainer, data, None, &Device::cpu()).expect("fits");
+                    session.shuffle_by(small.sizes);
+                    let metrics = session.train(0..2).expect("trained");
+                    let weights = session.read(crate::train::Role::Weights).expect("weights");
+                    (metrics, weights)
+                };
+                let (a, b) =
+                    (trained(whole.training.as_data()), trained(blocks.training.as_data()));
+                assert_eq!(a, b, "{}", path.display());
+            }
+        }
+    }
+
+    #[test]
+    fn what_texts_in_memory_refuse_is_refused_with_the_same_words() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let small = InBlocks::small(folder.path());
+        let row =
+            |row: usize| format!("{{\"text\": \"so good {row}\", \"label\": \"{}\"}}\n", row % 2);
+        let rows: String = (0..40).map(row).collect();
+        let cases = [
+            ("a.jsonl", rows.clone() + "{\"text\": \"good\", \"label\": \"once\"}\n"),
+            ("a.jsonl", rows.clone() + "{\"text\": \"good\"}\n"),
+            ("a.jsonl", rows + "{\"text\": \"...\", \"label\": \"1\"}\n"),
+            ("a.jsonl", "\n".into()),
+            ("a.csv", "text,label\ngood,a\nbad,b\n\"never,a\n".into()),
+            ("a.csv", "text,label\n".to_owned() + &"good,a\nbad,b\n".repeat(30) + "a,b,c\n"),
+            ("a.txt", "__label__a x\n".repeat(30)),
+            ("a.txt", "__label__a x\n".repeat(30) + "no label\n"),
+            ("a.csv", String::new()),
+        ];
+        for (name, text) in cases {
+            let path = folder.path().join(name);
+            std::fs::write(&path, &text).expect("written");
+            let config = Settings::new(RunKind::Text, &path).resolve().expect("a run");
+            let source = ByteSource::read(&path).expect("read");
+            let whole = load_source(&config, &source, Given::Nothing, None).expect_err("refused");
+            let blocks = load_text_blocks(&config, Given::Nothing, &small).expect_err("refused");
+            assert_eq!(whole.to_string(), blocks.to_string(), "{text}");
+        }
+        let path = folder.path().join("two.txt");
+        std::fs::write(&path, "__label__a __label__b x\n__label__a y\n").expect("written");
+        let config = Settings::new(RunKind::Text, &path).resolve().expect("a run");
+        let blocks = load_text_blocks(&config, Given::Nothing, &small).expect_err("refused");
+        assert!(blocks.to_string().contains("needs all rows in memory"), "{blocks}");
+    }
+}
