@@ -430,24 +430,47 @@ fn a_batch_in_parts_is_the_whole_batch_to_rounding() {
             }
         }
     }
-    // Rows of different lengths have no parts, which is said.
-    let mut run = runs().remove(0);
-    let Inputs::Ids { values, .. } = run.training.inputs() else { panic!("ids") };
-    let (rows, values) = (run.training.rows(), values.clone());
-    let inputs =
-        Inputs::Ragged { ends: (1..=rows).map(|row| 6 * row).collect(), values, length: 6 };
-    let targets = Targets::Values { values: run.training.target_values().to_vec(), width: 1 };
-    run.training = dataset(inputs, targets);
-    run.fit(&device, None).expect("a whole batch");
-    let error = run.fit(&device, Some(3)).expect_err("a part").to_string();
-    assert!(error.contains("micro_batch") && error.contains("different lengths"), "{error}");
+    // Rows of different lengths, one of which is long and one empty.
+    let run = ragged();
+    for device in [Device::cpu(), gpu()] {
+        let (whole, history, seen) = run.fit(&device, None).expect("a run");
+        for rows in [1, 3, 15] {
+            let (parts, known, again) = run.fit(&device, Some(rows)).expect("a run");
+            let name = format!("ragged in parts of {rows} on {}", device.name());
+            assert_close(&name, (&parts, &known), (&whole, &history));
+            assert_eq!(again.steps, seen.steps, "{name}");
+        }
+    }
     let error = runs()[0].fit(&device, Some(0)).expect_err("no rows").to_string();
     assert!(error.contains("micro_batch is 0"), "{error}");
 }
 
+/// The run of texts with rows of different lengths, and nothing to validate on.
+fn ragged() -> Run {
+    let mut run = runs().remove(0);
+    let Inputs::Ids { values, .. } = run.training.inputs() else { panic!("ids") };
+    let lengths = (0..run.training.rows()).map(|row| match row {
+        7 => 90,
+        11 => 0,
+        _ => 1 + row * row % 9,
+    });
+    let ends: Vec<usize> = lengths
+        .scan(0, |end, length| {
+            *end += length;
+            Some(*end)
+        })
+        .collect();
+    let ids = values.iter().cycle().filter(|&&id| id > 0);
+    let values = ids.take(ends[ends.len() - 1]).copied().collect();
+    let targets = Targets::Values { values: run.training.target_values().to_vec(), width: 1 };
+    run.training = dataset(Inputs::Ragged { values, ends, length: 6 }, targets);
+    (run.validation, run.trainer.early_stopping) = (None, None);
+    run
+}
+
 #[test]
 fn the_gradient_of_parts_is_that_of_the_batch() {
-    for run in runs() {
+    for run in runs().into_iter().chain([ragged()]) {
         let gradients = |micro_batch| {
             let trainer = Trainer { micro_batch, ..run.trainer.clone() };
             let device = Device::cpu();
@@ -496,6 +519,13 @@ fn too_little_memory_halves_the_batch_on_the_device() {
         }
     };
     assert_eq!(answers[0], Recovered::MicroBatch { rows: 64 });
+    // Rows of different lengths too.
+    let ragged = ragged();
+    let (whole, history, _) = ragged.fit(&device, None).expect("a run");
+    device.inject(5, Fault::OutOfMemory);
+    let (parts, known, seen) = ragged.fit(&device, None).expect("it goes on");
+    assert_eq!(seen.answers, [Recovered::MicroBatch { rows: 8 }]);
+    assert_close("ragged, halved", (&parts, &known), (&whole, &history));
     // And where nothing helps: what is needed, and what there is.
     device.inject_memory(1_000_000);
     let error = run.fit(&device, None).expect_err("it does not fit");

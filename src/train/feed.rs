@@ -50,11 +50,11 @@ pub(super) struct Feed {
 pub(super) struct RaggedFeed {
     /// `[resident, 2]`: where each row begins in `inputs`, and how many ids it has.
     pub spans: Span,
-    /// By the ids that a batch has room for, ascending.
+    /// By the ids that a batch, or each part of it, has room for, ascending.
     pub sizes: Vec<RaggedSize>,
 }
 
-/// The routines for batches of at most so many ids.
+/// The routines for batches whose parts have at most so many ids.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RaggedSize {
     pub words: usize,
@@ -69,8 +69,8 @@ pub(super) struct RaggedSpec {
     pub held: usize,
     /// Ids of the longest row.
     pub longest: usize,
-    /// Ids of a batch: of the shortest rows, and of the longest.
-    pub batch: [usize; 2],
+    /// Ids of a batch, or of the part of it that is taken at once: of the shortest rows, and of the longest.
+    pub part: [usize; 2],
 }
 
 impl RaggedSpec {
@@ -78,27 +78,34 @@ impl RaggedSpec {
     const MOST_SIZES: usize = 24;
 
     pub fn of(inputs: &Inputs, batch: usize) -> Option<RaggedSpec> {
-        inputs.is_ragged().then(|| RaggedSpec::of_lengths(&inputs.lengths(), inputs.rows(), batch))
+        let lengths = || inputs.lengths();
+        inputs.is_ragged().then(|| RaggedSpec::of_lengths(&lengths(), inputs.rows(), batch, batch))
     }
 
-    /// That of `rows` rows, given as lengths with how many rows have each.
-    pub fn of_lengths(lengths: &BTreeMap<usize, usize>, rows: usize, batch: usize) -> RaggedSpec {
-        let tail = match rows % batch.max(1) {
-            0 => batch,
-            tail => tail,
-        };
+    /// That of `rows` rows, given as lengths with how many rows have each; a batch is taken `part` rows at a time.
+    pub fn of_lengths(
+        lengths: &BTreeMap<usize, usize>,
+        rows: usize,
+        batch: usize,
+        part: usize,
+    ) -> RaggedSpec {
+        let (batch, part) = (batch.max(1), part.clamp(1, batch.max(1)));
+        let tail = rows % batch;
+        // Rows of the parts that there are.
+        let parts = [part, batch % part, tail.min(part), tail % part];
+        let fewest = parts.into_iter().filter(|&rows| rows > 0).min().unwrap_or(part);
         let longest = lengths.last_key_value().map_or(0, |(&length, _)| length);
         RaggedSpec {
             held: lengths.iter().map(|(length, rows)| length * rows).sum(),
             longest,
-            batch: [first_of(lengths.iter(), tail), first_of(lengths.iter().rev(), batch)],
+            part: [first_of(lengths.iter(), fewest), first_of(lengths.iter().rev(), part)],
         }
     }
 
     /// The ids that batches are recorded for, ascending, a quarter more each: a batch takes the first that has room for
     /// it, so that a step costs at most a quarter more than its ids, and a ninth in the mean.
     pub fn sizes(&self) -> Vec<usize> {
-        let [least, most] = self.batch;
+        let [least, most] = self.part;
         let mut sizes = vec![most.max(1)];
         while let Some(&last) = sizes.last()
             && last > least.max(1)
@@ -136,7 +143,10 @@ impl Feed {
         let mut runs: Vec<Run> = Vec::new();
         let part = (rows.len() / repeats.max(1)).max(1);
         for batch in rows.chunks_exact(part).flat_map(|part| part.chunks(self.batch)) {
-            let words: usize = batch.iter().map(|&row| inputs.span(row as usize).len()).sum();
+            let words_of = |rows: &[u32]| -> usize {
+                rows.iter().map(|&row| inputs.span(row as usize).len()).sum()
+            };
+            let words = batch.chunks(self.part).map(words_of).max().unwrap_or(0);
             let at = ragged.sizes.partition_point(|size| size.words < words);
             let size = ragged.sizes.get(at);
             let routine = size.and_then(|size| match batch.len() {
@@ -200,8 +210,21 @@ impl FeedSpec {
         rows.for_each_block(|block| FeedSpec::new(model, block, batch, purpose).map(|_| ()))?;
         let spec = FeedSpec::new(model, rows.sample(), batch, purpose)?;
         let (count, batch) = (rows.rows(), batch.min(rows.rows()));
-        let ragged = spec.ragged.map(|_| RaggedSpec::of_lengths(file.lengths(), count, batch));
+        let ragged =
+            spec.ragged.map(|_| RaggedSpec::of_lengths(file.lengths(), count, batch, batch));
         Ok(FeedSpec { rows: count, batch, ragged, most: WINDOW, ..spec })
+    }
+
+    /// The same for batches that are taken so many rows at a time.
+    pub fn in_parts(self, rows: Data<'_>, part: usize) -> FeedSpec {
+        let of = |lengths: &BTreeMap<usize, usize>| {
+            RaggedSpec::of_lengths(lengths, self.rows, self.batch, part)
+        };
+        let ragged = self.ragged.map(|_| match rows {
+            Data::Held(dataset) => of(&dataset.inputs().lengths()),
+            Data::Filed(file) => of(file.lengths()),
+        });
+        FeedSpec { ragged, ..self }
     }
 
     /// Checks that a data set goes with a model.

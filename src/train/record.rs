@@ -107,9 +107,7 @@ impl Request<'_> {
 
     /// Rows of a feed's batch that are taken at once.
     fn part(&self, feed: &FeedSpec) -> usize {
-        // Rows of different lengths are taken whole: their batches have the size of their ids.
-        let micro_batch = self.micro_batch.filter(|_| feed.ragged.is_none());
-        match (feed.purpose, micro_batch) {
+        match (feed.purpose, self.micro_batch) {
             (Purpose::Training, Some(rows)) => rows.clamp(1, feed.batch.max(1)),
             _ => feed.batch,
         }
@@ -123,7 +121,7 @@ impl Request<'_> {
     /// Elements of a batch's inputs at most.
     fn words(&self, batch: usize) -> usize {
         let ragged = self.feeds.iter().filter_map(|feed| feed.ragged);
-        match ragged.map(|of| of.batch[1].max(1)).max() {
+        match ragged.map(|of| of.part[1].max(1)).max() {
             Some(most) => most,
             None => batch * self.model.input().width(),
         }

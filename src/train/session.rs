@@ -139,12 +139,8 @@ impl<'a> Session<'a> {
     ) -> Result<Session<'a>> {
         trainer.check(model)?;
         let mut feeds = vec![FeedSpec::of(model, training, trainer.batch_size, Purpose::Training)?];
-        if trainer.micro_batch.is_some_and(|rows| rows < feeds[0].batch)
-            && feeds[0].ragged.is_some()
-        {
-            return Err(Error::usage(
-                "micro_batch takes a batch in parts, but rows of such different lengths are taken by their ids, a batch at a time; leave micro_batch out, and give a smaller batch size where memory is short",
-            ));
+        if let Some(rows) = trainer.micro_batch {
+            feeds[0] = feeds[0].in_parts(training, rows);
         }
         if let Some(rows) = trainer.micro_batch
             && feeds[0].batch.div_ceil(rows) > MAX_SLOTS

@@ -473,9 +473,7 @@ impl Trainer {
             match attempt {
                 Ok(fitted) => return Ok(Fitted { copying: recovery.spent, ..fitted }),
                 Err(error) => {
-                    // Rows of different lengths are not taken in parts.
-                    let is_ragged = training.sample().inputs().is_ragged();
-                    let batch = (!is_ragged).then(|| trainer.batch_size.min(rows));
+                    let batch = Some(trainer.batch_size.min(rows));
                     recovery.answer(error, &mut trainer.micro_batch, batch, observer)?;
                 }
             }
