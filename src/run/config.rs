@@ -164,7 +164,9 @@ impl RunConfig {
     /// Units of an encoder of texts where none are given.
     pub const TEXT_ENCODER: [usize; 1] = [100];
     /// Rows of a step of a classifier of texts, where these are many.
-    pub(super) const TEXT_BATCH: usize = 64;
+    const TEXT_BATCH: usize = 64;
+    /// The same where these are very many.
+    const MOST_TEXT_BATCH: usize = 2048;
 
     /// Reads a TOML file; paths in it are relative to its folder.
     ///
@@ -637,9 +639,17 @@ impl RunConfig {
         self.data.targets.as_ref() == Some(&self.data.train)
     }
 
-    /// Rows of a step, of `rows`.
+    /// Rows of a step, of `rows`: of very many, so many that an epoch has about 1,000 steps, since each step brings rows of
+    /// the table up to date, and more of them learn no more; of few, so many that it has 16 steps, where no steps are
+    /// added for them.
     pub(super) fn batch_size(&self, rows: usize) -> usize {
-        let by_rows = || (rows / 16).clamp(8, RunConfig::TEXT_BATCH);
+        let by_rows = || {
+            let usual = match self.training.min_steps {
+                0 => (rows / 16).clamp(8, RunConfig::TEXT_BATCH),
+                _ => RunConfig::TEXT_BATCH,
+            };
+            usual.max((rows / 1000).min(RunConfig::MOST_TEXT_BATCH))
+        };
         self.training.batch_size.unwrap_or_else(by_rows).max(1)
     }
 

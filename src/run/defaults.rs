@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use super::config::RunConfig;
 use super::setting::RunKind;
 use super::settings::Settings;
 use crate::optimizers::Schedule;
@@ -82,7 +81,8 @@ impl Defaults {
         match kind {
             RunKind::Text => Defaults {
                 learning_rate: 3e-3,
-                batch_size: Some(RunConfig::TEXT_BATCH),
+                // By the rows that there are.
+                batch_size: None,
                 dropout: 0.5,
                 ..stopped
             },
@@ -123,10 +123,6 @@ impl Defaults {
         }
         if given.training.epochs.is_some() {
             defaults.min_steps = 0;
-            if kind == RunKind::Text && model.layers.is_none() {
-                // Nothing else would give few rows steps enough.
-                defaults.batch_size = None;
-            }
         }
         if kind == RunKind::Autoencoder {
             defaults.targets = given.data.train.clone();

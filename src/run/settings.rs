@@ -422,8 +422,8 @@ settings! {
         /// Steps at least: small data get more epochs until there are as many. 0 where epochs are given.
         min_steps: usize = |of| of.min_steps,
             whole(0, MANY, called("STEPS", training(MODELS, "min-steps")));
-        /// Rows of a step. Not given, a text run of given epochs takes fewer where these would make fewer than 16 steps of
-        /// an epoch, 8 at least.
+        /// Rows of a step. Not given, a text run takes 64, fewer where epochs are given and would have fewer than 16 steps (8
+        /// rows at least), and more where an epoch would have more than 1,000 (2,048 rows at most).
         batch_size: Option<usize> = |of| of.batch_size,
             whole(1, 1 << 24, called("ROWS", training(MODELS, "batch-size")));
         /// Rows of a step that are on the device at once: the gradients of a step's parts are added up, for the result of

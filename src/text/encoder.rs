@@ -197,7 +197,9 @@ pub(crate) struct Fitting<'o> {
     tokens: Tokens,
     phrases: Phrases,
     counts: Counts,
+    /// Words of the longest text, and of all together.
     longest: usize,
+    words: usize,
 }
 
 impl<'o> Fitting<'o> {
@@ -228,7 +230,13 @@ impl<'o> Fitting<'o> {
             phrases: Phrases::default(),
             counts: HashMap::default(),
             longest: 0,
+            words: 0,
         })
+    }
+
+    /// What [`TextEncoder::measure`] says of these texts, where there are no n-grams of characters.
+    pub fn measured(&self) -> (Room, usize) {
+        (Room { words: self.longest, ids: 0 }, self.words)
     }
 
     /// Counts the words of more texts.
@@ -236,12 +244,13 @@ impl<'o> Fitting<'o> {
         let Fitting { options, tokens, phrases, .. } = &*self;
         // Each stretch of texts is counted by itself, then joined in order.
         let stretch = texts.len().div_ceil(4 * rayon::current_num_threads()).max(STRETCH);
-        let parts: Vec<(Counts, usize)> = texts
+        let parts: Vec<(Counts, [usize; 2])> = texts
             .par_chunks(stretch)
             .map(|texts| count_words(*tokens, phrases, texts, options.hash_size == 0))
             .collect();
-        for (part, length) in parts {
-            self.longest = self.longest.max(length);
+        for (part, [longest, words]) in parts {
+            self.longest = self.longest.max(longest);
+            self.words += words;
             if self.counts.is_empty() {
                 self.counts = part;
                 continue;
@@ -257,7 +266,7 @@ impl<'o> Fitting<'o> {
 
     /// The encoder: vocabulary and length. What n-grams of characters are used is not known yet.
     pub fn finish(self) -> TextEncoder {
-        let Fitting { options, tokens, mut phrases, counts, longest } = self;
+        let Fitting { options, tokens, mut phrases, counts, longest, .. } = self;
         let words = if options.hash_size > 0 {
             Words::Hashed { size: options.hash_size }
         } else {
@@ -925,15 +934,15 @@ const STRETCH: usize = 1024;
 /// as in Keras' Tokenizer.
 type Counts = HashMap<String, (usize, usize), FixedState>;
 
-/// The words of some texts (none where they are not wanted), and how many the longest has.
+/// The words of some texts (none where they are not wanted), and how many the longest has, and all together.
 fn count_words<T: AsRef<str>>(
     tokens: Tokens,
     phrases: &Phrases,
     texts: &[T],
     wanted: bool,
-) -> (Counts, usize) {
+) -> (Counts, [usize; 2]) {
     let mut counts: Counts = HashMap::default();
-    let (mut lowered, mut longest) = (String::new(), 0);
+    let (mut lowered, mut longest, mut words) = (String::new(), 0, 0);
     for text in texts {
         let mut length = 0;
         phrases.for_each(tokens, text.as_ref(), &mut lowered, |word| {
@@ -950,8 +959,9 @@ fn count_words<T: AsRef<str>>(
             }
         });
         longest = longest.max(length);
+        words += length;
     }
-    (counts, longest)
+    (counts, [longest, words])
 }
 
 /// Memory that encoding one document after the other uses again.

@@ -68,6 +68,25 @@ impl InBlocks {
     }
 }
 
+/// Gives what `produce` makes, one after the other, to `consume`, while the next is made by another thread. The first
+/// error of either ends both.
+pub(super) fn ahead<T: Send>(
+    produce: impl FnOnce(&dyn Fn(T) -> bool) -> Result<()> + Send,
+    consume: impl FnMut(T) -> Result<()>,
+) -> Result<()> {
+    std::thread::scope(|scope| {
+        let (send, receive) = std::sync::mpsc::sync_channel(1);
+        let thread = std::thread::Builder::new()
+            .spawn_scoped(scope, move || produce(&|item| send.send(item).is_ok()))
+            .map_err(|e| Error::usage(format!("no thread can be had to read rows ({e})")))?;
+        let consumed = receive.iter().try_for_each(consume);
+        // What waits to be taken is let go.
+        drop(receive);
+        let panicked = |_| Err(Error::Training("a thread that reads rows failed".into()));
+        consumed.and(thread.join().unwrap_or_else(panicked))
+    })
+}
+
 /// That what a run asks for is not there for rows that are read in blocks.
 pub(super) fn refused(why: &str) -> Error {
     Error::usage(format!(

@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use super::blocks::{InBlocks, check_rows};
+use super::blocks::{InBlocks, ahead, check_rows};
 use super::labels::{Places, Seen, class_targets};
 use super::split::Split;
 use super::tables::{Taken, check_scales, encode_table, task_of, validation_table};
@@ -155,16 +155,21 @@ impl Blocks<'_> {
     /// Reads the file from its start, and gives each block with its parts.
     fn pass(&self, mut each: impl FnMut(Table, Parts) -> Result<()>) -> Result<()> {
         let (mut first, mut held) = (0, self.validation.iter().peekable());
-        for block in self.file.blocks()? {
-            let table = read_columns_of(&block?, &self.wanted)?;
+        let read = |give: &dyn Fn(Table) -> bool| {
+            for block in self.file.blocks()? {
+                if !give(read_columns_of(&block?, &self.wanted)?) {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        ahead(read, |table| {
             let rows = table.rows();
             let is_held = |row: &usize| held.next_if_eq(&&(first + row)).is_some();
             let (validation, training) = (0..rows).partition(is_held);
             first += rows;
-            if rows > 0 {
-                each(table, [training, validation])?;
-            }
-        }
+            if rows > 0 { each(table, [training, validation]) } else { Ok(()) }
+        })?;
         // The first pass counts them.
         if self.rows > 0 { check_rows(self.path, self.rows, first) } else { Ok(()) }
     }

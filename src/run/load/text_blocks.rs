@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use super::blocks::{InBlocks, check_rows, refused};
+use super::blocks::{InBlocks, ahead, check_rows, refused};
 use super::labels::{Places, Seen, class_targets, class_task};
 use super::split::Split;
 use super::texts::{
@@ -68,16 +68,16 @@ pub(super) fn load_text_blocks(
     };
     let (labels, classes) = texts.read_labels(known.and(given.labels()), &mut account)?;
     texts.validation = Split::draw_validation(config, texts.rows, Some(&classes), &mut account)?;
-    let encoder = match known {
-        Some(encoder) => encoder.clone(),
-        None => texts.learn_words()?,
+    let (encoder, measured) = match known {
+        Some(encoder) => (encoder.clone(), None),
+        None => texts.learn_words().map(|(encoder, measured)| (encoder, Some(measured)))?,
     };
     if known.is_none() {
         warn_of_tokens(&config.text, &encoder, &mut account);
     }
     let (mut layout, mut reader) = (Layout::Padded, Cow::Borrowed(&encoder));
-    if known.is_none() && reads_any_length(config) {
-        layout = texts.layout(&encoder)?;
+    if let (Some(measured), true) = (measured, reads_any_length(config)) {
+        layout = texts.layout(&encoder, measured)?;
         if layout != Layout::Padded && config.text.max_length == 0 {
             reader = Cow::Owned(encoder.without_limit());
         }
@@ -122,19 +122,27 @@ impl Texts<'_> {
     /// Reads the file from its start, and gives each block's texts: those that are trained on, those that are validated on.
     fn pass(&self, mut each: impl FnMut(Examples, Examples) -> Result<()>) -> Result<()> {
         let (mut row, mut held) = (0, self.validation.iter().peekable());
-        for block in self.file.blocks()? {
-            let block = block?;
-            let examples = read_block(&block, self.file.format, &self.columns)?;
-            if !examples.label_sets.is_empty() {
-                examples.clone().finish_labels(&block, &self.columns)?;
-                return Err(refused("texts have several labels"));
+        let read = |give: &dyn Fn(Examples) -> bool| {
+            for block in self.file.blocks()? {
+                let block = block?;
+                let examples = read_block(&block, self.file.format, &self.columns)?;
+                if !examples.label_sets.is_empty() {
+                    examples.clone().finish_labels(&block, &self.columns)?;
+                    return Err(refused("texts have several labels"));
+                }
+                if !give(examples) {
+                    break;
+                }
             }
+            Ok(())
+        };
+        ahead(read, |examples| {
             let rows = row..row + examples.texts.len();
             row = rows.end;
             let places = rows.map(|row| held.next_if_eq(&&row).is_some() as usize).collect();
             let [training, validation] = examples.part(places);
-            each(training, validation)?;
-        }
+            each(training, validation)
+        })?;
         // The first pass counts them.
         if self.rows > 0 { check_rows(self.path, self.rows, row) } else { Ok(()) }
     }
@@ -167,8 +175,8 @@ impl Texts<'_> {
         Ok((labels, numbers.into_iter().map(|number| classes[number as usize]).collect()))
     }
 
-    /// The vocabulary, and what n-grams are there, of the texts that are trained on.
-    fn learn_words(&self) -> Result<TextEncoder> {
+    /// The vocabulary, and what n-grams are there, of the texts that are trained on; and what was measured of these.
+    fn learn_words(&self) -> Result<(TextEncoder, (Room, usize))> {
         let options = &self.config.text;
         // What tokens are is seen in the first texts.
         let mut beginning: Vec<String> = Vec::new();
@@ -195,6 +203,7 @@ impl Texts<'_> {
                 first
             }
         };
+        let measured = fitting.measured();
         let mut encoder = fitting.finish();
         if encoder.learns_ngrams() {
             let whole = encoder.clone();
@@ -203,18 +212,24 @@ impl Texts<'_> {
                 Ok(())
             })?;
         }
-        Ok(encoder)
+        Ok((encoder, measured))
     }
 
-    /// How the rows lie.
-    fn layout(&self, encoder: &TextEncoder) -> Result<Layout> {
-        let (mut largest, mut words, mut rows) = (Room { words: 0, ids: 0 }, 0, 0);
-        self.pass(|examples, _| {
-            let (room, count) = encoder.measure(&examples.texts);
-            (largest, words, rows) =
-                (largest.max(room), words + count, rows + examples.texts.len());
-            Ok(())
-        })?;
+    /// How the rows lie, by the largest of their texts and the words of all, which the encoder's n-grams may make others.
+    fn layout(
+        &self,
+        encoder: &TextEncoder,
+        (mut largest, mut words): (Room, usize),
+    ) -> Result<Layout> {
+        if encoder.learns_ngrams() {
+            (largest, words) = (Room { words: 0, ids: 0 }, 0);
+            self.pass(|examples, _| {
+                let (room, count) = encoder.measure(&examples.texts);
+                (largest, words) = (largest.max(room), words + count);
+                Ok(())
+            })?;
+        }
+        let rows = self.rows - self.validation.len();
         Ok(Layout::of_measured(encoder, rows, largest, words))
     }
 
