@@ -1,21 +1,102 @@
 //! Word vectors from a file of texts: `wgslearn train words`.
 
+use std::cell::RefCell;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::checkpoint::{CheckpointObserver, Identity};
 use super::config::RunConfig;
 use super::load::texts::warn_of_tokens;
+use super::load::{ahead, fit_in_passes};
 use super::lock::take_outputs;
 use super::observer::{Closures, RunObserver};
 use super::pretrained::Pretrained;
 use super::room::check_room_for_words;
 use crate::backend::Device;
-use crate::data::{Account, read_examples};
+use crate::data::{Account, BlockFile, Examples, TextColumns, read_block, read_examples};
 use crate::error::{Error, Result};
 use crate::model::{Input, Layer, Loss, Model, Preprocessor, Source};
 use crate::text::{TextEncoder, TextOptions};
 use crate::train::{End, EpochReport, Fitted, History, WordRows, WordStream, WordTrainer};
+
+/// Bytes of a file up to which its texts are read at once.
+const AT_ONCE: usize = 64 << 20;
+
+/// Bytes of a block of larger ones.
+const BLOCK: usize = 8 << 20;
+
+/// The texts of a run: in memory or, of a large file, in blocks, so that a run takes memory for its words alone.
+enum Texts<'c> {
+    Held(Examples),
+    Blocks(BlockFile, TextColumns, &'c Path),
+}
+
+impl<'c> Texts<'c> {
+    /// Texts of files of at most `at_once` bytes, of pipes, and those that phrases are looked for in, are held.
+    fn open(config: &'c RunConfig, at_once: usize) -> Result<Texts<'c>> {
+        let (path, columns) = (&config.data.train, config.data.texts(false));
+        let found = path.metadata().ok().filter(|found| found.is_file());
+        let is_large = found.is_some_and(|found| found.len() > at_once as u64);
+        if is_large && config.text.phrases.is_none() {
+            // What has no blocks is held, or refused as such.
+            if let Ok(file) = BlockFile::of_texts(path, &columns, at_once.min(BLOCK)) {
+                let columns = TextColumns { format: Some(file.format), ..columns };
+                return Ok(Texts::Blocks(file, columns, path));
+            }
+        }
+        read_examples(path, &columns).map(Texts::Held)
+    }
+
+    /// Gives the texts, some after the others.
+    fn pass(&self, mut each: impl FnMut(&Examples) -> Result<()>) -> Result<()> {
+        let (file, columns) = match self {
+            Texts::Held(examples) => return each(examples),
+            Texts::Blocks(file, columns, _) => (file, columns),
+        };
+        let read = |give: &dyn Fn(Examples) -> bool| {
+            for block in file.blocks()? {
+                if !give(read_block(&block?, file.format, columns)?) {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        ahead(read, |examples| each(&examples))
+    }
+
+    /// The vocabulary, the account of the rows, and how many ids the texts make at most.
+    fn learn(&self, options: &TextOptions) -> Result<(TextEncoder, Account, usize)> {
+        let (file, path) = match self {
+            Texts::Held(examples) => {
+                let encoder = TextEncoder::fit(&examples.texts, options)?;
+                return Ok((encoder, examples.account.clone(), 0));
+            }
+            Texts::Blocks(file, _, path) => (file, path),
+        };
+        let mut account = Account::new(path);
+        account.warnings.clone_from(&file.warnings);
+        // The first pass counts the rows too.
+        let seen = RefCell::new((account, 0, true));
+        let (encoder, (_, words)) = fit_in_passes(options, |each| {
+            self.pass(|examples| {
+                let (account, rows, is_first) = &mut *seen.borrow_mut();
+                if *is_first {
+                    *rows += examples.texts.len();
+                    account.join(examples.account.clone());
+                }
+                each(&examples.texts)
+            })?;
+            seen.borrow_mut().2 = false;
+            Ok(())
+        })?;
+        let (account, rows, _) = seen.into_inner();
+        if rows == 0 {
+            return Err(Error::data(path, "the file has no rows; give one text a line"));
+        }
+        Ok((encoder, account, words + rows))
+    }
+}
 
 /// What a run of word vectors made.
 #[derive(Clone, Debug)]
@@ -68,7 +149,6 @@ pub fn train_words_observed(
     config.check()?;
     let _locks = take_outputs(config.outputs().filter(|(name, _)| *name != "checkpoint"))?;
     let (data, mut trainer) = (&config.data, config.word_trainer());
-    let examples = read_examples(&data.train, &data.texts(false))?;
     let options = TextOptions {
         tokens: config.text.tokens,
         min_count: config.text.min_count,
@@ -78,20 +158,24 @@ pub fn train_words_observed(
         phrases: config.text.phrases,
         ..TextOptions::default()
     };
-    let mut encoder = TextEncoder::fit(&examples.texts, &options)?;
-    let mut account = examples.account;
+    let texts = Texts::open(config, AT_ONCE)?;
+    let (mut encoder, mut account, most) = texts.learn(&options)?;
     warn_of_tokens(&config.text, &encoder, &mut account);
-    let mut tokens = Vec::new();
+    let mut tokens = Vec::with_capacity(most);
     let mut counts = vec![0; encoder.first_word() as usize + encoder.vocabulary().len()];
     let mut lowered = String::new();
-    for text in &examples.texts {
-        encoder.for_each_known(text, &mut lowered, |id| {
-            tokens.push(id);
-            counts[id as usize] += 1;
-        });
-        // Ends the sentence.
-        tokens.push(0);
-    }
+    texts.pass(|examples| {
+        for text in &examples.texts {
+            encoder.for_each_known(text, &mut lowered, |id| {
+                tokens.push(id);
+                counts[id as usize] += 1;
+            });
+            // Ends the sentence.
+            tokens.push(0);
+        }
+        Ok(())
+    })?;
+    drop(texts);
     encoder.set_counts(counts[encoder.first_word() as usize..].to_vec());
     let words = tokens.iter().filter(|&&id| id != 0).count();
     if words == 0 {
@@ -165,4 +249,40 @@ pub fn train_words_observed(
         keeper.done()?;
     }
     Ok(WordsOutcome { model, history, end, step, epoch, phrases })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::{RunKind, Settings};
+
+    #[test]
+    fn texts_in_blocks_have_the_words_of_those_in_memory() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("t.txt");
+        let text =
+            |row: usize| format!("word{} is {} of word{}\n", row % 7, row % 3, row * row % 11);
+        std::fs::write(&path, (0..300).map(text).collect::<String>() + "\nthe end")
+            .expect("written");
+        for subwords in [None, Some("3-4".parse().expect("subwords"))] {
+            let config = Settings::new(RunKind::Words, &path).resolve().expect("a run");
+            let options = TextOptions { subwords, min_count: 2, ..TextOptions::default() };
+            let learned = |at_once| {
+                let texts = Texts::open(&config, at_once).expect("texts");
+                let (encoder, account, most) = texts.learn(&options).expect("words");
+                let mut all = Vec::new();
+                let pass = texts.pass(|examples| {
+                    all.extend_from_slice(&examples.texts);
+                    Ok(())
+                });
+                pass.expect("texts");
+                (encoder, account, all, matches!(texts, Texts::Blocks(..)), most)
+            };
+            let (whole, of_whole, texts, in_blocks, _) = learned(AT_ONCE);
+            assert!(!in_blocks && texts.len() == 301);
+            let (blocks, of_blocks, again, in_blocks, most) = learned(100);
+            assert!(in_blocks && most >= 1202, "{most}");
+            assert_eq!((blocks, again, of_blocks), (whole, texts, of_whole));
+        }
+    }
 }

@@ -70,7 +70,7 @@ impl InBlocks {
 
 /// Gives what `produce` makes, one after the other, to `consume`, while the next is made by another thread. The first
 /// error of either ends both.
-pub(super) fn ahead<T: Send>(
+pub(in crate::run) fn ahead<T: Send>(
     produce: impl FnOnce(&dyn Fn(T) -> bool) -> Result<()> + Send,
     consume: impl FnMut(T) -> Result<()>,
 ) -> Result<()> {

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use self::array_blocks::load_array_blocks;
 use self::arrays::{array_dataset, array_inputs, load_arrays};
 use self::blocks::InBlocks;
+pub(super) use self::blocks::ahead;
 use self::matrices::{
     Reading, Rows, autoencoder_dataset, check_image, check_width, load_rows_and_targets,
 };
@@ -28,6 +29,7 @@ pub(super) use self::split::Fold;
 use self::split::Split;
 use self::table_blocks::load_table_blocks;
 use self::tables::{columns_for, encode_table, load_table};
+pub(super) use self::text_blocks::fit_in_passes;
 use self::text_blocks::load_text_blocks;
 pub(super) use self::texts::encode_rows;
 use self::texts::{Layout, Unknown, encode_texts, load_texts};

@@ -22,7 +22,7 @@ use crate::data::{
 use crate::error::{Error, Result};
 use crate::model::Preprocessor;
 use crate::run::config::RunConfig;
-use crate::text::{Fitting, Room, TextEncoder, Tokens};
+use crate::text::{Fitting, Room, TextEncoder, TextOptions, Tokens};
 
 /// A file of texts with a label each, pass by pass.
 struct Texts<'c> {
@@ -118,6 +118,51 @@ pub(super) fn load_text_blocks(
     })
 }
 
+/// What one pass over texts does with some of them.
+type Each<'e> = &'e mut dyn FnMut(&[String]) -> Result<()>;
+
+/// The vocabulary, and what n-grams are there, of texts that `pass` gives, the same each time; and what was measured of
+/// them, as [`Fitting::measured`] says.
+pub(in crate::run) fn fit_in_passes(
+    options: &TextOptions,
+    pass: impl Fn(Each<'_>) -> Result<()>,
+) -> Result<(TextEncoder, (Room, usize))> {
+    // What tokens are is seen in the first texts.
+    let mut beginning: Vec<String> = Vec::new();
+    let mut fitting: Option<Fitting> = None;
+    let begin = |texts: &[String]| -> Result<Fitting> {
+        let mut fitting = Fitting::new(texts, options)?;
+        fitting.add(texts);
+        Ok(fitting)
+    };
+    pass(&mut |texts| {
+        match &mut fitting {
+            Some(fitting) => fitting.add(texts),
+            None => {
+                beginning.extend_from_slice(texts);
+                if beginning.len() >= Tokens::SAMPLE {
+                    fitting = Some(begin(&std::mem::take(&mut beginning))?);
+                }
+            }
+        }
+        Ok(())
+    })?;
+    let fitting = match fitting {
+        Some(fitting) => fitting,
+        None => begin(&beginning)?,
+    };
+    let measured = fitting.measured();
+    let mut encoder = fitting.finish();
+    if encoder.learns_ngrams() {
+        let whole = encoder.clone();
+        pass(&mut |texts| {
+            encoder.fit_ngrams(&whole, texts);
+            Ok(())
+        })?;
+    }
+    Ok((encoder, measured))
+}
+
 impl Texts<'_> {
     /// Reads the file from its start, and gives each block's texts: those that are trained on, those that are validated on.
     fn pass(&self, mut each: impl FnMut(Examples, Examples) -> Result<()>) -> Result<()> {
@@ -175,44 +220,9 @@ impl Texts<'_> {
         Ok((labels, numbers.into_iter().map(|number| classes[number as usize]).collect()))
     }
 
-    /// The vocabulary, and what n-grams are there, of the texts that are trained on; and what was measured of these.
+    /// What is learned of the texts that are trained on.
     fn learn_words(&self) -> Result<(TextEncoder, (Room, usize))> {
-        let options = &self.config.text;
-        // What tokens are is seen in the first texts.
-        let mut beginning: Vec<String> = Vec::new();
-        let mut fitting: Option<Fitting> = None;
-        self.pass(|examples, _| {
-            match &mut fitting {
-                Some(fitting) => fitting.add(&examples.texts),
-                None => {
-                    beginning.extend(examples.texts);
-                    if beginning.len() >= Tokens::SAMPLE {
-                        let mut first = Fitting::new(&beginning, options)?;
-                        first.add(&std::mem::take(&mut beginning));
-                        fitting = Some(first);
-                    }
-                }
-            }
-            Ok(())
-        })?;
-        let fitting = match fitting {
-            Some(fitting) => fitting,
-            None => {
-                let mut first = Fitting::new(&beginning, options)?;
-                first.add(&beginning);
-                first
-            }
-        };
-        let measured = fitting.measured();
-        let mut encoder = fitting.finish();
-        if encoder.learns_ngrams() {
-            let whole = encoder.clone();
-            self.pass(|examples, _| {
-                encoder.fit_ngrams(&whole, &examples.texts);
-                Ok(())
-            })?;
-        }
-        Ok((encoder, measured))
+        fit_in_passes(&self.config.text, |each| self.pass(|examples, _| each(&examples.texts)))
     }
 
     /// How the rows lie, by the largest of their texts and the words of all, which the encoder's n-grams may make others.
