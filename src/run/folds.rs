@@ -171,8 +171,8 @@ fn check(count: usize, whole: &mut Loaded) -> Result<()> {
         )));
     }
     let mut sizes = vec![0usize; whole.labels.len()];
-    if !whole.labels.is_empty() {
-        for &class in whole.training.sample().target_values() {
+    if let (false, Some(rows)) = (whole.labels.is_empty(), whole.training.held()) {
+        for &class in rows.target_values() {
             if let Some(size) = sizes.get_mut(class as usize) {
                 *size += 1;
             }

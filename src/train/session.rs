@@ -641,7 +641,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The order in which an epoch takes the training rows.
+    /// The order in which an epoch takes the training rows: drawn over all of them or, where they take more than 256 MiB,
+    /// over blocks of them and within groups of blocks.
     pub fn order(&self, epoch: usize) -> Vec<u32> {
         self.order_of(epoch).rows
     }

@@ -6,6 +6,7 @@ use crate::backend::free_memory;
 use crate::data::{Account, BlockSizes, RowWriter, TrainingRows};
 use crate::error::{Error, Result};
 use crate::run::config::RunConfig;
+use crate::run::setting::RunKind;
 
 /// Bytes of memory that rows take for each byte of their file, about, where they are not read in blocks: the file, texts
 /// or numbers in double precision, what a model reads of them, and the device's copy of it.
@@ -27,6 +28,11 @@ pub(super) struct InBlocks {
 impl InBlocks {
     /// For a run that asks for it, or whose file is larger than what memory is free for it.
     pub fn of(config: &RunConfig) -> Option<InBlocks> {
+        // Pictures and folds need all rows, and word vectors have blocks of their own.
+        let is_whole = matches!(config.kind, RunKind::Images | RunKind::Words);
+        if is_whole || config.data.folds.is_some() {
+            return None;
+        }
         let memory = match config.data.memory {
             Some(memory) => memory.get(),
             None => {
