@@ -241,6 +241,16 @@ fn longer_texts_than_those_of_training_are_read_whole() {
     let output = folder.run(&["evaluate", "m.st", "long.csv", "--device", "cpu", "--json"]);
     assert!(json(&text(&output.stdout))["accuracy"].as_f64().expect("an accuracy") > 0.6);
     assert!(text(&output.stderr).contains("no known word (line 4)"), "{}", text(&output.stderr));
+    // So are they where the model is trained on.
+    let more =
+        format!("{}up,{long}\ndown,{} bad\n", "up,good\ndown,bad\n".repeat(4), "yy ".repeat(90));
+    folder.write("more.csv", format!("label,text\n{more}"));
+    for memory in [&[][..], &["--memory", "1GB"]] {
+        let train =
+            ["train", "text", "more.csv", "--from", "m.st", "--epochs", "2", "--device", "cpu"];
+        let told = said(&folder, &[&train[..], &["-o", "on.st"], memory].concat());
+        assert!(!told.contains("cut"), "{told}");
+    }
     // Where a layer reads one length, what is cut is said.
     folder.ok(&[
         "train",

@@ -206,13 +206,18 @@ fn open(path: &Path) -> Result<File> {
 
 /// Bytes of a file, and when it was written.
 fn state(path: &Path) -> Result<(u64, Option<SystemTime>)> {
+    let once = |name: &dyn std::fmt::Display| {
+        Error::usage(format!(
+            "{name} is no file that could be read several times, as rows that do not lie in memory are; save it as a file"
+        ))
+    };
+    if path == Path::new("-") {
+        return Err(once(&"standard input"));
+    }
     let found = std::fs::metadata(path).map_err(|e| Error::file("read", path, e))?;
     match found.is_file() {
         true => Ok((found.len(), found.modified().ok())),
-        false => Err(Error::usage(format!(
-            "{} is no file that could be read several times, as rows that do not lie in memory are; save it as a file",
-            path.display()
-        ))),
+        false => Err(once(&path.display())),
     }
 }
 

@@ -96,7 +96,7 @@ pub(in crate::run) fn ahead<T: Send>(
 /// That what a run asks for is not there for rows that are read in blocks.
 pub(super) fn refused(why: &str) -> Error {
     Error::usage(format!(
-        "{why}, which needs all rows in memory, but they are read in blocks, since memory is given or the file is larger than what is free; leave that out, or take fewer rows"
+        "{why}, which needs all rows in memory, but they are read in blocks, since memory is given or the file is larger than what is free; leave memory out, or take fewer rows"
     ))
 }
 

@@ -70,13 +70,18 @@ pub(super) fn load_text_blocks(
     texts.validation = Split::draw_validation(config, texts.rows, Some(&classes), &mut account)?;
     let (encoder, measured) = match known {
         Some(encoder) => (encoder.clone(), None),
-        None => texts.learn_words().map(|(encoder, measured)| (encoder, Some(measured)))?,
+        None => {
+            let (encoder, measured) = texts.learn_words()?;
+            // N-grams of characters are known now.
+            let measured = Some(measured).filter(|_| !encoder.learns_ngrams());
+            (encoder, measured)
+        }
     };
     if known.is_none() {
         warn_of_tokens(&config.text, &encoder, &mut account);
     }
     let (mut layout, mut reader) = (Layout::Padded, Cow::Borrowed(&encoder));
-    if let (Some(measured), true) = (measured, reads_any_length(config)) {
+    if reads_any_length(config, given) {
         layout = texts.layout(&encoder, measured)?;
         if layout != Layout::Padded && config.text.max_length == 0 {
             reader = Cow::Owned(encoder.without_limit());
@@ -173,7 +178,9 @@ impl Texts<'_> {
                 let examples = read_block(&block, self.file.format, &self.columns)?;
                 if !examples.label_sets.is_empty() {
                     examples.clone().finish_labels(&block, &self.columns)?;
-                    return Err(refused("texts have several labels"));
+                    let several = examples.label_sets.iter().position(|set| set.len() > 1);
+                    let line = several.map_or(0, |row| examples.lines[row]);
+                    return Err(refused(&format!("texts have several labels (line {line})")));
                 }
                 if !give(examples) {
                     break;
@@ -225,14 +232,10 @@ impl Texts<'_> {
         fit_in_passes(&self.config.text, |each| self.pass(|examples, _| each(&examples.texts)))
     }
 
-    /// How the rows lie, by the largest of their texts and the words of all, which the encoder's n-grams may make others.
-    fn layout(
-        &self,
-        encoder: &TextEncoder,
-        (mut largest, mut words): (Room, usize),
-    ) -> Result<Layout> {
-        if encoder.learns_ngrams() {
-            (largest, words) = (Room { words: 0, ids: 0 }, 0);
+    /// How the rows lie, by the largest of their texts and the words of all, where these were measured before.
+    fn layout(&self, encoder: &TextEncoder, measured: Option<(Room, usize)>) -> Result<Layout> {
+        let (mut largest, mut words) = measured.unwrap_or((Room { words: 0, ids: 0 }, 0));
+        if measured.is_none() {
             self.pass(|examples, _| {
                 let (room, count) = encoder.measure(&examples.texts);
                 (largest, words) = (largest.max(room), words + count);

@@ -16,6 +16,7 @@ use crate::layers::Layer;
 use crate::model::Preprocessor;
 use crate::run::config::{Pool, RunConfig};
 use crate::text::{Encoded, Room, TextEncoder, TextOptions, Tokens};
+use crate::train::reads_bags;
 
 /// What becomes of texts of which no word is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,9 +71,12 @@ impl Layout {
     }
 }
 
-/// Whether the model that a run makes reads texts of any length: a bag or a mean pool, behind which nothing remembers
-/// places.
-pub(super) fn reads_any_length(config: &RunConfig) -> bool {
+/// Whether the model that a run makes or trains on reads texts of any length: a bag or a mean pool, behind which nothing
+/// remembers places.
+pub(super) fn reads_any_length(config: &RunConfig, given: Given) -> bool {
+    if let Given::Whole(model) | Given::Encoder(model) = given {
+        return reads_bags(model);
+    }
     let model = &config.model;
     match &model.layers {
         None => config.builds_autoencoder() || model.pool == Pool::Mean,
@@ -142,10 +146,9 @@ pub(super) fn load_texts(
     if known.is_none() {
         warn_of_tokens(&config.text, &encoder, &mut account);
     }
-    // A bag and a mean have no length: texts are read whole, unless a length is asked for. A model that was trained
-    // before reads as it does.
+    // A bag and a mean have no length: texts are read whole, unless a length is asked for.
     let (mut layout, mut reader) = (Layout::Padded, Cow::Borrowed(&encoder));
-    if known.is_none() && reads_any_length(config) {
+    if reads_any_length(config, given) {
         layout = Layout::of(&encoder, &training_texts);
         if layout != Layout::Padded && config.text.max_length == 0 {
             reader = Cow::Owned(encoder.without_limit());
