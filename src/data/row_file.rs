@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -527,14 +527,40 @@ impl Store {
 fn scratch(folder: &Path) -> Result<(File, Option<PathBuf>)> {
     // Several runs of one process have one each.
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let path = folder.join(format!(".wgslearn-rows-{}-{number}", std::process::id()));
-    let failed = |e| Error::file("make a file for rows at", &path, e);
-    let mut options = File::options();
-    options.read(true).write(true).create(true).truncate(true);
-    let file = options.open(&path).map_err(failed)?;
-    match cfg!(unix) {
-        true => std::fs::remove_file(&path).map(|()| (file, None)).map_err(failed),
-        false => Ok((file, Some(path))),
+    loop {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = folder.join(format!(".wgslearn-rows-{}-{number}", std::process::id()));
+        let failed = |e| Error::file("make a file for rows at", &path, e);
+        // What has that name already is another's, or leads elsewhere.
+        match File::options().read(true).write(true).create_new(true).open(&path) {
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(failed(e)),
+            Ok(file) if cfg!(unix) => {
+                return std::fs::remove_file(&path).map(|()| (file, None)).map_err(failed);
+            }
+            Ok(file) => return Ok((file, Some(path))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_for_rows_is_no_other_ones() {
+        let folder = tempfile::tempdir().expect("a folder");
+        // Files of other tests have names in other folders, so that the next few numbers are not known.
+        let taken: Vec<PathBuf> = (0..200)
+            .map(|number| {
+                folder.path().join(format!(".wgslearn-rows-{}-{number}", std::process::id()))
+            })
+            .collect();
+        taken.iter().for_each(|path| std::fs::write(path, "another's").expect("written"));
+        let (mut file, _) = scratch(folder.path()).expect("a file");
+        file.write_all(b"rows").expect("written");
+        for path in taken {
+            assert_eq!(std::fs::read(path).expect("there"), b"another's");
+        }
     }
 }

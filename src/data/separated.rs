@@ -63,7 +63,7 @@ impl<'s> Separated<'s> {
     }
 
     /// The rows of a block of a file whose beginning was read before.
-    fn of_block(source: &'s ByteSource, head: Head) -> Result<Separated<'s>> {
+    pub fn of_block(source: &'s ByteSource, head: Head) -> Result<Separated<'s>> {
         let Head { names, has_header, separator, quoting } = head;
         let mut reader = reader(source, separator, quoting);
         let mut record = ByteRecord::new();

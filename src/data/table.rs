@@ -103,11 +103,8 @@ pub fn read_columns(path: &Path, wanted: &TableColumns) -> Result<Table> {
 /// # Errors
 /// As [`read_columns`].
 pub fn read_columns_of(source: &ByteSource, wanted: &TableColumns) -> Result<Table> {
-    let format = format_of(source, wanted)?;
-    let separator = separator_of(source, format, false);
     let mut account = Account::new(source.path());
-    let header = |names: &[String], account: &mut Account| is_header(names, wanted, account);
-    let file = Separated::open(source, separator, header, &mut account)?;
+    let file = open(source, wanted, &mut account)?;
     let (Chosen { targets, weight, .. }, columns) = Chosen::of(&file, wanted)?;
     let mut table = Table {
         target_names: targets.iter().map(|&i| file.names[i].clone()).collect(),
@@ -167,6 +164,20 @@ pub(crate) fn unknown_categories(lines: &[u64], rows: usize) -> String {
         "{holding} a category that the model does not know, which counts as missing ({})",
         lines_as_words(lines, rows)
     )
+}
+
+/// Opens a table, or a block of one: what it is was told by its beginning.
+fn open<'s>(
+    source: &'s ByteSource,
+    wanted: &TableColumns,
+    account: &mut Account,
+) -> Result<Separated<'s>> {
+    if let Some(head) = source.before.head.clone() {
+        return Separated::of_block(source, head);
+    }
+    let separator = separator_of(source, format_of(source, wanted)?, false);
+    let header = |names: &[String], account: &mut Account| is_header(names, wanted, account);
+    Separated::open(source, separator, header, account)
 }
 
 /// The format of a table.
@@ -399,7 +410,7 @@ impl KindsFit {
     /// # Errors
     /// As [`read_columns`].
     pub fn of_blocks(first: &ByteSource, wanted: &TableColumns) -> Result<KindsFit> {
-        let file = Separated::open(first, b',', |_, _| Ok(true), &mut Account::default())?;
+        let file = open(first, wanted, &mut Account::default())?;
         let (_, columns) = Chosen::of(&file, wanted)?;
         Ok(KindsFit::new(&file, columns))
     }
@@ -408,9 +419,8 @@ impl KindsFit {
     ///
     /// # Errors
     /// As [`read_columns`].
-    pub fn add_block(&mut self, block: &ByteSource) -> Result<()> {
-        let mut file = Separated::open(block, b',', |_, _| Ok(true), &mut Account::default())?;
-        self.add(&mut file)
+    pub fn add_block(&mut self, block: &ByteSource, wanted: &TableColumns) -> Result<()> {
+        self.add(&mut open(block, wanted, &mut Account::default())?)
     }
 
     fn add(&mut self, file: &mut Separated) -> Result<()> {

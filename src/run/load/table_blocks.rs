@@ -134,8 +134,10 @@ fn find_columns(
     for block in file.blocks()? {
         let block = block?;
         match &mut kinds {
-            Some(kinds) => kinds.add_block(&block)?,
-            None => kinds.insert(KindsFit::of_blocks(&block, columns)?).add_block(&block)?,
+            Some(kinds) => kinds.add_block(&block, columns)?,
+            None => {
+                kinds.insert(KindsFit::of_blocks(&block, columns)?).add_block(&block, columns)?;
+            }
         }
     }
     let Some(kinds) = kinds else { return Err(no_rows(file.path())) };
@@ -339,6 +341,14 @@ mod tests {
             with("price", &|of| of.data.task = Some(TableTask::Classes));
             with("colour", &|of| of.data.task = Some(TableTask::Regression));
         }
+        // Rows that begin as files of other kinds do, at the border of a block too.
+        let path = folder.path().join("m.csv");
+        let row = |row: usize| format!("{},{},{}\n", ["PAR1", "%PDF"][row % 2], row % 5, row % 3);
+        std::fs::write(&path, "a,b,c\n".to_owned() + &(0..90).map(row).collect::<String>())
+            .expect("written");
+        let mut settings = Settings::new(RunKind::Table, &path);
+        settings.data.target_column = Some("c".into());
+        same(&settings, folder.path());
         // Without names, with tabs.
         let path = folder.path().join("n.tsv");
         let rows: String =

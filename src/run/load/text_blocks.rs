@@ -46,7 +46,7 @@ pub(super) fn load_text_blocks(
     blocks: &InBlocks,
 ) -> Result<Loaded> {
     let data = &config.data;
-    let mut columns = data.texts(true);
+    let columns = data.texts(true);
     if columns.multi_label || columns.label_separator.is_some() || given.is_multi_label() {
         return Err(refused("texts may have several labels"));
     }
@@ -58,7 +58,6 @@ pub(super) fn load_text_blocks(
     }
     let path = &data.train;
     let file = BlockFile::of_texts(path, &columns, blocks.sizes.read)?;
-    columns.format = Some(file.format);
     let mut texts = Texts { config, path, file, columns, rows: 0, validation: Vec::new() };
     let mut account = Account::new(path);
     account.warnings.clone_from(&texts.file.warnings);
@@ -453,6 +452,23 @@ mod tests {
                     (trained(whole.training.as_data()), trained(blocks.training.as_data()));
                 assert_eq!(a, b, "{}", path.display());
             }
+        }
+    }
+
+    #[test]
+    fn rows_to_validate_on_may_be_of_another_format() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let files = files(folder.path());
+        for validation in &files {
+            let mut settings = Settings::new(RunKind::Text, &files[0]);
+            settings.data.validation = Some(validation.clone());
+            let config = settings.resolve().expect("a run");
+            let source = ByteSource::read(&files[0]).expect("read");
+            let whole = load_source(&config, &source, Given::Nothing, None).expect("in memory");
+            let small = InBlocks::small(folder.path());
+            let blocks = load_text_blocks(&config, Given::Nothing, &small).expect("in blocks");
+            assert_eq!(whole.validation, blocks.validation, "{}", validation.display());
+            assert_eq!(whole.accounts[1], blocks.accounts[1]);
         }
     }
 
