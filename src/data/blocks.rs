@@ -254,15 +254,14 @@ impl Blocks<'_> {
         let (file, is_first) = (self.file, self.lines == 0);
         let mut most = file.block.max(self.rest.len() + 1);
         let end = loop {
-            if self.is_over {
-                break self.rest.len();
-            }
-            self.is_over = file.fill(&mut *self.reader, &mut self.rest, most)?;
+            self.is_over = self.is_over || file.fill(&mut *self.reader, &mut self.rest, most)?;
             if is_first && self.rest.starts_with(b"\xef\xbb\xbf") {
                 self.rest.drain(..3);
             }
+            if self.is_over {
+                break self.rest.len();
+            }
             match file.whole_rows(&self.rest, self.lines)? {
-                _ if self.is_over => {}
                 0 if most >= LONGEST_ROW => {
                     return Err(Error::line(
                         &file.path,

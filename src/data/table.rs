@@ -628,7 +628,7 @@ pub fn column_names_of(source: &ByteSource) -> Result<Vec<String>> {
 #[derive(Debug, Default)]
 pub(crate) struct TargetsFit {
     /// There are several target columns.
-    are_several: bool,
+    pub are_several: bool,
     /// Distinct numbers, up to one more than classes may be.
     distinct: Vec<f64>,
     are_whole: bool,
@@ -639,11 +639,6 @@ pub(crate) struct TargetsFit {
 }
 
 impl TargetsFit {
-    /// How many columns they are: one, or two where they are more.
-    pub fn columns(&self) -> usize {
-        1 + self.are_several as usize
-    }
-
     /// Whole numbers of which so many are different are classes.
     const MOST: usize = 20;
 

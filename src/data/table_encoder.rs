@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::dataset::Inputs;
 use super::separated::listed;
 use super::table::{Table, is_missing};
-use crate::error::did_you_mean;
+use crate::error::{self, did_you_mean};
 
 /// What becomes of missing values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -248,10 +248,21 @@ impl TableFit {
         }
     }
 
+    /// The encoder of rows that `pass` takes, the same both times; none where there are none. The first rows make the fit.
+    pub fn in_passes(
+        mut pass: impl FnMut(&mut Option<TableFit>) -> error::Result<()>,
+    ) -> error::Result<Option<TableEncoder>> {
+        let mut fit = None;
+        pass(&mut fit)?;
+        fit.iter_mut().for_each(TableFit::turn);
+        pass(&mut fit)?;
+        Ok(fit.map(TableFit::finish))
+    }
+
     /// Takes these rows of a table, with the table's `targets`, `[rows, target columns]`.
-    pub fn add(&mut self, table: &Table, targets: &[f64], rows: impl Iterator<Item = usize>) {
+    pub fn add(&mut self, table: &Table, targets: &[f64], rows: &[usize]) {
         let (width, outputs) = (self.encoder.columns.len(), self.targets.len());
-        for row in rows {
+        for &row in rows {
             let mut feature = 0;
             for (column, missing) in self.missing.iter_mut().enumerate() {
                 let cell = table.values[row * width + column];
@@ -276,13 +287,13 @@ impl TableFit {
     }
 
     /// Between the first time and the second.
-    pub fn turn(&mut self) {
+    fn turn(&mut self) {
         let all = [&mut self.features, &mut self.missing, &mut self.targets];
         all.into_iter().flatten().for_each(Moments::turn);
     }
 
     /// The encoder.
-    pub fn finish(self) -> TableEncoder {
+    fn finish(self) -> TableEncoder {
         let mut encoder = self.encoder;
         self.features.iter().for_each(|feature| encoder.push(feature));
         if encoder.missing == Missing::Indicator {
@@ -339,17 +350,17 @@ impl TableEncoder {
         missing: Missing,
     ) -> TableEncoder {
         let mut fit = TableFit::new(table, targets.is_some(), missing);
-        let all = 0..table.values.len() / table.columns.len().max(1);
-        for is_second in [false, true] {
-            if is_second {
-                fit.turn();
+        let all: Vec<usize>;
+        let rows = match rows {
+            Some(rows) => rows,
+            None => {
+                all = (0..table.values.len() / table.columns.len().max(1)).collect();
+                &all
             }
-            let targets = targets.unwrap_or_default();
-            match rows {
-                Some(rows) => fit.add(table, targets, rows.iter().copied()),
-                None => fit.add(table, targets, all.clone()),
-            }
-        }
+        };
+        fit.add(table, targets.unwrap_or_default(), rows);
+        fit.turn();
+        fit.add(table, targets.unwrap_or_default(), rows);
         fit.finish()
     }
 

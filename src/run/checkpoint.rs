@@ -327,14 +327,16 @@ impl Rows {
         let mut hash = Xxh3::new();
         let width = |width: usize| (width as u64).to_le_bytes();
         hash.update(&width(rows.sample().inputs().width()));
-        let mut before = 0;
-        rows.for_each_block(|block| {
-            if let Inputs::Ragged { ends, .. } = block.inputs() {
-                ends.iter().for_each(|&end| hash.update(&width(before + end)));
-                before += ends.last().copied().unwrap_or(0);
-            }
-            Ok(())
-        })?;
+        if rows.sample().inputs().is_ragged() {
+            let mut before = 0;
+            rows.for_each_block(|block| {
+                if let Inputs::Ragged { ends, .. } = block.inputs() {
+                    ends.iter().for_each(|&end| hash.update(&width(before + end)));
+                    before += ends.last().copied().unwrap_or(0);
+                }
+                Ok(())
+            })?;
+        }
         rows.for_each_block(|block| {
             match block.inputs().as_rows() {
                 data::Rows::Ids(values) => hash.update(bytemuck::cast_slice(values)),
@@ -349,10 +351,12 @@ impl Rows {
                 Ok(())
             })?;
         }
-        rows.for_each_block(|block| {
-            hash.update(bytemuck::cast_slice(block.weights()));
-            Ok(())
-        })?;
+        if !rows.sample().weights().is_empty() {
+            rows.for_each_block(|block| {
+                hash.update(bytemuck::cast_slice(block.weights()));
+                Ok(())
+            })?;
+        }
         Ok(Rows { rows: rows.rows(), hash: format!("{:032x}", hash.digest128()) })
     }
 }

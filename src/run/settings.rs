@@ -56,11 +56,7 @@ impl From<Every> for Duration {
 
 impl From<Every> for String {
     fn from(every: Every) -> String {
-        match every.0.as_secs() {
-            seconds if seconds % 3600 == 0 => format!("{}h", seconds / 3600),
-            seconds if seconds % 60 == 0 => format!("{}m", seconds / 60),
-            seconds => format!("{seconds}s"),
-        }
+        in_units(every.0.as_secs(), &[("h", 3600), ("m", 60), ("s", 1)])
     }
 }
 
@@ -90,7 +86,13 @@ impl std::str::FromStr for Every {
     }
 }
 
-/// An amount of memory: 500MB, 2GB.
+/// A number in the first of these units of which it is a multiple, the largest first; it is one of the last.
+fn in_units(number: u64, units: &[(&str, u64)]) -> String {
+    let found = units.iter().find(|(_, size)| number.is_multiple_of(*size));
+    found.map_or(number.to_string(), |(unit, size)| format!("{}{unit}", number / size))
+}
+
+/// An amount of memory: 1500MB, 2GB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Bytes(u64);
@@ -111,11 +113,7 @@ const LEAST_MEMORY: u64 = 1_000_000_000;
 
 impl From<Bytes> for String {
     fn from(bytes: Bytes) -> String {
-        let unit = UNITS.iter().find(|(_, size)| bytes.0.is_multiple_of(*size));
-        match unit {
-            Some((unit, size)) => format!("{}{unit}", bytes.0 / size),
-            None => format!("{}MB", bytes.0.div_ceil(1_000_000)),
-        }
+        in_units(bytes.0, &UNITS)
     }
 }
 

@@ -1,20 +1,21 @@
 //! Word vectors from a file of texts: `wgslearn train words`.
 
 use std::cell::RefCell;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::checkpoint::{CheckpointObserver, Identity};
 use super::config::RunConfig;
 use super::load::texts::warn_of_tokens;
-use super::load::{ahead, fit_in_passes};
+use super::load::{each_block, fit_in_passes};
 use super::lock::take_outputs;
 use super::observer::{Closures, RunObserver};
 use super::pretrained::Pretrained;
 use super::room::check_room_for_words;
 use crate::backend::Device;
-use crate::data::{Account, BlockFile, Examples, TextColumns, read_block, read_examples};
+use crate::data::{
+    Account, BlockFile, ByteSource, Examples, TextColumns, read_block, read_examples,
+};
 use crate::error::{Error, Result};
 use crate::model::{Input, Layer, Loss, Model, Preprocessor, Source};
 use crate::text::{TextEncoder, TextOptions};
@@ -27,22 +28,21 @@ const AT_ONCE: usize = 64 << 20;
 const BLOCK: usize = 8 << 20;
 
 /// The texts of a run: in memory or, of a large file, in blocks, so that a run takes memory for its words alone.
-enum Texts<'c> {
+enum Texts {
     Held(Examples),
-    Blocks(BlockFile, TextColumns, &'c Path),
+    Blocks(BlockFile, TextColumns),
 }
 
-impl<'c> Texts<'c> {
+impl Texts {
     /// Texts of files of at most `at_once` bytes, of pipes, and those that phrases are looked for in, are held.
-    fn open(config: &'c RunConfig, at_once: usize) -> Result<Texts<'c>> {
+    fn open(config: &RunConfig, at_once: usize) -> Result<Texts> {
         let (path, columns) = (&config.data.train, config.data.texts(false));
         let found = path.metadata().ok().filter(|found| found.is_file());
         let is_large = found.is_some_and(|found| found.len() > at_once as u64);
         if is_large && config.text.phrases.is_none() {
             // What has no blocks is held, or refused as such.
             if let Ok(file) = BlockFile::of_texts(path, &columns, at_once.min(BLOCK)) {
-                let columns = TextColumns { format: Some(file.format), ..columns };
-                return Ok(Texts::Blocks(file, columns, path));
+                return Ok(Texts::Blocks(file, columns));
             }
         }
         read_examples(path, &columns).map(Texts::Held)
@@ -50,31 +50,25 @@ impl<'c> Texts<'c> {
 
     /// Gives the texts, some after the others.
     fn pass(&self, mut each: impl FnMut(&Examples) -> Result<()>) -> Result<()> {
-        let (file, columns) = match self {
-            Texts::Held(examples) => return each(examples),
-            Texts::Blocks(file, columns, _) => (file, columns),
-        };
-        let read = |give: &dyn Fn(Examples) -> bool| {
-            for block in file.blocks()? {
-                if !give(read_block(&block?, file.format, columns)?) {
-                    break;
-                }
+        match self {
+            Texts::Held(examples) => each(examples),
+            Texts::Blocks(file, columns) => {
+                let read = |block: &ByteSource| read_block(block, file.format, columns);
+                each_block(file, read, |examples| each(&examples))
             }
-            Ok(())
-        };
-        ahead(read, |examples| each(&examples))
+        }
     }
 
     /// The vocabulary, the account of the rows, and how many ids the texts make at most.
     fn learn(&self, options: &TextOptions) -> Result<(TextEncoder, Account, usize)> {
-        let (file, path) = match self {
+        let file = match self {
             Texts::Held(examples) => {
                 let encoder = TextEncoder::fit(&examples.texts, options)?;
                 return Ok((encoder, examples.account.clone(), 0));
             }
-            Texts::Blocks(file, _, path) => (file, path),
+            Texts::Blocks(file, _) => file,
         };
-        let mut account = Account::new(path);
+        let mut account = Account::new(file.path());
         account.warnings.clone_from(&file.warnings);
         // The first pass counts the rows too.
         let seen = RefCell::new((account, 0, true));
@@ -92,7 +86,7 @@ impl<'c> Texts<'c> {
         })?;
         let (account, rows, _) = seen.into_inner();
         if rows == 0 {
-            return Err(Error::data(path, "the file has no rows; give one text a line"));
+            return Err(Error::data(file.path(), "the file has no rows; give one text a line"));
         }
         Ok((encoder, account, words + rows))
     }

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use super::arrays::{check_count, dataset_of, embedding_rows, reads_ids, validation_arrays};
-use super::blocks::InBlocks;
+use super::blocks::{InBlocks, Parts, next_parts};
 use super::matrices::{
     ArrayScale, Extent, Reading, Rows, autoencoder_dataset, check_finite, own_encoder, scaled,
     scaled_encoder, validation_of_own, validation_pairs, validation_scaled,
@@ -86,27 +86,22 @@ struct Part {
     before: usize,
     inputs: Array,
     targets: Option<Array>,
+    rows: Parts,
 }
 
 impl Arrays<'_> {
     /// Gives the rows of the arrays, some after the others.
     fn pass(&self, mut each: impl FnMut(Part) -> Result<()>) -> Result<()> {
-        let mut before = 0;
+        let (mut before, mut held) = (0, self.validation.iter().peekable());
         while before < self.inputs.rows() {
             let rows = before..(before + self.at_once).min(self.inputs.rows());
             let inputs = self.inputs.read(rows.clone())?;
             let of = self.targets.as_ref().map(|(_, file)| file.read(rows.clone()));
-            each(Part { before, inputs, targets: of.transpose()? })?;
+            let parts = next_parts(&mut held, before, rows.len());
+            each(Part { before, inputs, targets: of.transpose()?, rows: parts })?;
             before = rows.end;
         }
         Ok(())
-    }
-
-    /// Gives the rows of a pass that are trained on, from 0, and those that are validated on.
-    fn parts(&self, before: usize, rows: usize) -> [Vec<usize>; 2] {
-        let is_held = |row: &usize| self.validation.binary_search(&(before + row)).is_ok();
-        let (validation, training) = (0..rows).partition(is_held);
-        [training, validation]
     }
 
     /// Collects what `dataset` makes of the rows.
@@ -115,22 +110,12 @@ impl Arrays<'_> {
         blocks: &InBlocks,
         mut dataset: impl FnMut(Part) -> Result<Dataset>,
     ) -> Result<Loaded> {
-        let (mut writer, mut validation): (_, Option<Dataset>) = (blocks.writer(), None);
-        self.pass(|part| {
-            let [training, held] = self.parts(part.before, part.inputs.rows);
-            let all = dataset(part)?;
-            if !training.is_empty() {
-                writer.push(all.take(&training))?;
-            }
-            if !held.is_empty() {
-                match &mut validation {
-                    None => validation = Some(all.take(&held)),
-                    Some(validation) => validation.append(all.take(&held)),
-                }
-            }
-            Ok(())
+        let mut collected = blocks.collect();
+        self.pass(|mut part| {
+            let rows = std::mem::take(&mut part.rows);
+            collected.take(&dataset(part)?, &rows, |_| Vec::new())
         })?;
-        let training = writer.finish()?;
+        let (training, validation) = collected.finish(self.path)?;
         Ok(Loaded { training, validation, ..Loaded::nothing() })
     }
 
@@ -144,7 +129,7 @@ impl Arrays<'_> {
         }
         let (reads_ids, mut ids) = (reads_ids(self.config), 0);
         let loaded = self.collect(blocks, |part| {
-            let Part { before, inputs, targets } = part;
+            let Part { before, inputs, targets, .. } = part;
             // Errors name rows by the file's numbers.
             if !reads_ids.unwrap_or(inputs.is_integer) {
                 check_finite(&inputs.values, inputs.width, before, self.path)?;
@@ -268,26 +253,20 @@ impl Arrays<'_> {
         rows: &dyn Fn(Array) -> Rows,
         targets: Option<&dyn Fn(Array) -> Rows>,
     ) -> Result<TableEncoder> {
-        let mut fit: Option<TableFit> = None;
-        for is_second in [false, true] {
-            if let (true, Some(fit)) = (is_second, &mut fit) {
-                fit.turn();
-            }
+        let found = TableFit::in_passes(|fit| {
             self.pass(|part| {
-                let [training, _] = self.parts(part.before, part.inputs.rows);
                 let table = rows(part.inputs).table(self.path)?;
                 let of = match targets {
                     None => Table::default(),
                     Some(targets) => targets(target_of(part.targets)?).table(self.target_path())?,
                 };
                 let table = Table { target_names: of.columns.clone(), ..table };
-                let regression = targets.is_some();
-                let new = || TableFit::new(&table, regression, Missing::Error);
-                fit.get_or_insert_with(new).add(&table, &of.values, training.into_iter());
+                let new = || TableFit::new(&table, targets.is_some(), Missing::Error);
+                fit.get_or_insert_with(new).add(&table, &of.values, &part.rows[0]);
                 Ok(())
-            })?;
-        }
-        fit.map(TableFit::finish).ok_or_else(|| Error::data(self.path, "the array is empty"))
+            })
+        })?;
+        found.ok_or_else(|| Error::data(self.path, "the array is empty"))
     }
 }
 
@@ -298,7 +277,8 @@ fn target_of(targets: Option<Array>) -> Result<Array> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{TrainingRows, npy_bytes};
+    use crate::data::npy_bytes;
+    use crate::run::load::blocks::{accounts_of, assert_same};
     use crate::run::load::load_given;
     use crate::run::{RunKind, Settings};
 
@@ -333,27 +313,8 @@ mod tests {
         let small = InBlocks::small(folder);
         let blocks =
             load_array_blocks(&config, Given::Nothing, config.builds_autoencoder(), &small);
-        let (whole, blocks) = match (whole, blocks) {
-            (Ok(whole), Ok(blocks)) => (whole, blocks),
-            (Err(whole), Err(blocks)) => {
-                assert_eq!(whole.to_string(), blocks.to_string());
-                return;
-            }
-            (whole, blocks) => panic!("{whole:?}, but in blocks {blocks:?}"),
-        };
-        let TrainingRows::Filed(file) = &blocks.training else { panic!("rows in memory") };
-        let all: Vec<u32> = (0..whole.training.rows() as u32).collect();
-        assert_eq!(file.rows(), all.len());
-        assert_eq!(
-            Some(&blocks.training.as_data().take(&all).expect("rows")),
-            whole.training.held()
-        );
-        assert_eq!(whole.preprocessor, blocks.preprocessor);
-        assert_eq!((whole.embedding_rows, whole.task), (blocks.embedding_rows, blocks.task));
-        assert_eq!(whole.validation, blocks.validation);
-        let mut said = blocks.accounts.clone();
-        said[0].warnings.retain(|warning| !warning.contains("lie in a file"));
-        assert_eq!(whole.accounts, said);
+        let Some([whole, blocks]) = assert_same(whole, blocks, "the array") else { return };
+        assert_eq!(whole.accounts, accounts_of(&blocks));
     }
 
     #[test]

@@ -124,7 +124,7 @@ pub(super) fn sorted_labels<'l>(labels: impl Iterator<Item = &'l str>) -> Vec<St
 
 /// The labels of rows that have one each, as they are found.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+struct Seen {
     /// By key, the number of each.
     numbers: HashMap<String, usize>,
     found: Vec<Found>,
@@ -158,11 +158,6 @@ impl Seen {
             label.clone_into(&mut found.spelling);
         }
         number
-    }
-
-    /// The labels, by first appearance.
-    pub fn spellings(&self) -> Vec<String> {
-        self.found.iter().map(|found| found.spelling.clone()).collect()
     }
 
     /// The classes, checked: at least two, and none in one row only. A model that is trained on keeps the classes that it
@@ -210,6 +205,50 @@ impl Seen {
         };
         warn_of_twins(&labels, account);
         Ok(labels)
+    }
+}
+
+/// The labels of rows that are read block by block.
+#[derive(Debug, Default)]
+pub(super) struct SeenRows {
+    seen: Seen,
+    /// For each row, the number of its label.
+    numbers: Vec<u32>,
+    /// For each label, the line of the first row that has it.
+    first_lines: Vec<u64>,
+}
+
+impl SeenRows {
+    /// Takes the labels of rows that begin in these lines.
+    pub fn add(&mut self, labels: &[String], lines: &[u64]) {
+        for (label, &line) in labels.iter().zip(lines) {
+            let number = self.seen.add(label, self.first_lines.len());
+            if number == self.first_lines.len() {
+                self.first_lines.push(line);
+            }
+            self.numbers.push(number as u32);
+        }
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.numbers.len()
+    }
+
+    /// The classes, as [`Seen::classes`] has them, and the number of each row's.
+    pub fn finish(
+        self,
+        path: &Path,
+        data: &DataConfig,
+        known: Option<&[String]>,
+        account: &mut Account,
+    ) -> Result<(Vec<String>, Vec<f32>)> {
+        let places = Places::Lines(&self.first_lines);
+        let labels = self.seen.classes(path, places, data, known, account)?;
+        let spellings: Vec<String> =
+            self.seen.found.iter().map(|found| found.spelling.clone()).collect();
+        let classes = class_targets(path, &spellings, places, &labels)?;
+        Ok((labels, self.numbers.into_iter().map(|number| classes[number as usize]).collect()))
     }
 }
 

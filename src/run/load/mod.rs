@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use self::array_blocks::load_array_blocks;
 use self::arrays::{array_dataset, array_inputs, load_arrays};
 use self::blocks::InBlocks;
-pub(super) use self::blocks::ahead;
+pub(super) use self::blocks::each_block;
 use self::matrices::{
     Reading, Rows, autoencoder_dataset, check_image, check_width, load_rows_and_targets,
 };
@@ -390,7 +390,8 @@ fn named_texts(
     let (inputs, encoded) = encode_rows(encoder, layout, &examples.texts);
     let unknown = (0..encoded.len()).filter(|&row| encoded[row].known == 0).collect();
     let mut account = examples.account.clone();
-    texts::warn_of_cut(encoder, &encoded, &examples.lines, &mut account);
+    let cut = texts::lines_of(&encoded, &examples.lines, |encoded| encoded.cut > 0);
+    texts::warn_of_cut(encoder, &cut, &mut account);
     let (names, texts) = (Vec::new(), Vec::new());
     NamedRows { inputs, names, texts, unknown, divisor: None, account }.checked(path)
 }

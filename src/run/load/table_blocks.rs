@@ -6,14 +6,14 @@
 
 use std::path::Path;
 
-use super::blocks::{InBlocks, ahead, check_rows};
-use super::labels::{Places, Seen, class_targets};
+use super::blocks::{InBlocks, Parts, check_rows, each_block, next_parts};
+use super::labels::SeenRows;
 use super::split::Split;
 use super::tables::{Taken, check_scales, encode_table, task_of, validation_table};
 use super::weights::{class_weights, count_classes, row_weights};
 use super::{Given, Loaded};
 use crate::data::{
-    Account, BlockFile, Dataset, KindsFit, Missing, NAMED, Table, TableColumns, TableEncoder,
+    Account, BlockFile, ByteSource, KindsFit, Missing, NAMED, Table, TableColumns, TableEncoder,
     TableFit, TableTask, TargetsFit, read_columns_of, unknown_categories,
 };
 use crate::error::{Error, Result};
@@ -30,9 +30,6 @@ struct Blocks<'c> {
     /// Those that are validated on, rising.
     validation: Vec<usize>,
 }
-
-/// The rows of a block, from 0, that are trained on, and those that are validated on.
-type Parts = [Vec<usize>; 2];
 
 /// Reads a run's table in blocks.
 ///
@@ -57,11 +54,15 @@ pub(super) fn load_table_blocks(
     let wanted = TableColumns { features: Some(&found), drop: &[], categories: &[], ..columns };
     let mut table = Blocks { path, file, wanted, rows: 0, validation: Vec::new() };
     let targets = table.read_targets(&mut account)?;
-    let names = data.target_column.as_deref().map_or(0, |_| targets.columns());
-    let task = taken.task(data, names, || targets.task(path))?;
+    let task = taken.task(data, targets.are_several, || targets.task(path))?;
     let (mut labels, mut classes) = (Vec::new(), None);
     if task == Some(TableTask::Classes) {
-        let (found, numbers) = table.read_labels(config, taken.labels, &mut account)?;
+        let mut seen = SeenRows::default();
+        table.pass(|block, _| {
+            seen.add(&block.targets, &block.lines);
+            Ok(())
+        })?;
+        let (found, numbers) = seen.finish(path, data, taken.labels, &mut account)?;
         (labels, classes) = (found, Some(numbers));
     }
     table.validation =
@@ -69,41 +70,23 @@ pub(super) fn load_table_blocks(
     let regression = task == Some(TableTask::Regression);
     let encoder = taken.encoder(table.fit(regression, data.missing)?);
     check_scales(&encoder, path, &mut account)?;
-    let counts = || {
-        let classes = classes.as_deref().unwrap_or_default();
-        let mut counts = count_classes(classes, labels.len());
-        table.validation.iter().for_each(|&row| counts[classes[row] as usize] -= 1);
-        counts
-    };
+    let counts =
+        || count_classes(classes.as_deref().unwrap_or_default(), labels.len(), &table.validation);
     let class_weight = config.training.class_weight.as_deref();
     let by_class = class_weights(class_weight, &labels, counts, false)?;
     drop(classes);
-    let (mut writer, mut validation, mut weighs) = (blocks.writer(), None, false);
-    table.pass(|block, [training, held]| {
-        let all = encode_table(&encoder, &labels, &block, path)?;
+    let mut collected = blocks.collect();
+    table.pass(|block, parts| {
         let weights = match block.weights.is_empty() {
             true => Vec::new(),
-            false => training.iter().map(|&row| block.weights[row]).collect(),
+            false => parts[0].iter().map(|&row| block.weights[row]).collect(),
         };
-        if !training.is_empty() {
-            let rows = all.take(&training);
-            let weights = row_weights(rows.target_values(), weights, by_class.as_deref());
-            weighs |= weights.is_empty() || weights.iter().any(|&weight| weight > 0.0);
-            writer.push(rows.with_part_weights(weights))?;
-        }
-        if !held.is_empty() {
-            let rows = all.take(&held);
-            match &mut validation {
-                None => validation = Some(rows),
-                Some(validation) => Dataset::append(validation, rows),
-            }
-        }
-        Ok(())
+        let all = encode_table(&encoder, &labels, &block, path)?;
+        collected.take(&all, &parts, |rows| {
+            row_weights(rows.target_values(), weights, by_class.as_deref())
+        })
     })?;
-    if !weighs {
-        return Err(Error::data(path, "every row weighs 0, so there is nothing to learn from"));
-    }
-    let training = writer.finish()?;
+    let (training, mut validation) = collected.finish(path)?;
     blocks.tell(&training, &mut account);
     let mut accounts = vec![account];
     if let Some(path) = &data.validation {
@@ -157,20 +140,12 @@ impl Blocks<'_> {
     /// Reads the file from its start, and gives each block with its parts.
     fn pass(&self, mut each: impl FnMut(Table, Parts) -> Result<()>) -> Result<()> {
         let (mut first, mut held) = (0, self.validation.iter().peekable());
-        let read = |give: &dyn Fn(Table) -> bool| {
-            for block in self.file.blocks()? {
-                if !give(read_columns_of(&block?, &self.wanted)?) {
-                    break;
-                }
-            }
-            Ok(())
-        };
-        ahead(read, |table| {
-            let rows = table.rows();
-            let is_held = |row: &usize| held.next_if_eq(&&(first + row)).is_some();
-            let (validation, training) = (0..rows).partition(is_held);
+        let read = |block: &ByteSource| read_columns_of(block, &self.wanted);
+        each_block(&self.file, read, |table| {
+            let (before, rows) = (first, table.rows());
             first += rows;
-            if rows > 0 { each(table, [training, validation]) } else { Ok(()) }
+            let parts = next_parts(&mut held, before, rows);
+            if rows > 0 { each(table, parts) } else { Ok(()) }
         })?;
         // The first pass counts them.
         if self.rows > 0 { check_rows(self.path, self.rows, first) } else { Ok(()) }
@@ -201,55 +176,27 @@ impl Blocks<'_> {
         Ok(targets)
     }
 
-    /// The classes, and the number of each row's.
-    fn read_labels(
-        &self,
-        config: &RunConfig,
-        known: Option<&[String]>,
-        account: &mut Account,
-    ) -> Result<(Vec<String>, Vec<f32>)> {
-        let (mut seen, mut numbers, mut first_lines) = (Seen::default(), Vec::new(), Vec::new());
-        self.pass(|table, _| {
-            for (label, &line) in table.targets.iter().zip(&table.lines) {
-                let number = seen.add(label, first_lines.len());
-                if number == first_lines.len() {
-                    first_lines.push(line);
-                }
-                numbers.push(number as u32);
-            }
-            Ok(())
-        })?;
-        let places = Places::Lines(&first_lines);
-        let labels = seen.classes(self.path, places, &config.data, known, account)?;
-        let classes = class_targets(self.path, &seen.spellings(), places, &labels)?;
-        Ok((labels, numbers.into_iter().map(|number| classes[number as usize]).collect()))
-    }
-
     /// The scales of features and targets, of the rows that are trained on.
     fn fit(&self, regression: bool, missing: Missing) -> Result<TableEncoder> {
-        let mut fit: Option<TableFit> = None;
-        for is_second in [false, true] {
-            if let (true, Some(fit)) = (is_second, &mut fit) {
-                fit.turn();
-            }
+        let found = TableFit::in_passes(|fit| {
             self.pass(|table, [training, _]| {
                 let targets = match regression {
                     true => table.numeric_targets(self.path)?,
                     false => Vec::new(),
                 };
                 let fit = fit.get_or_insert_with(|| TableFit::new(&table, regression, missing));
-                fit.add(&table, &targets, training.into_iter());
+                fit.add(&table, &targets, &training);
                 Ok(())
-            })?;
-        }
-        fit.map(TableFit::finish).ok_or_else(|| no_rows(self.path))
+            })
+        })?;
+        found.ok_or_else(|| no_rows(self.path))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{ByteSource, TrainingRows};
+    use crate::run::load::blocks::{accounts_of, assert_same};
     use crate::run::load::load_source;
     use crate::run::{RunKind, Settings};
 
@@ -283,27 +230,8 @@ mod tests {
         let source = ByteSource::read(&config.data.train).expect("read");
         let whole = load_source(&config, &source, Given::Nothing, None);
         let blocks = load_table_blocks(&config, Given::Nothing, &InBlocks::small(folder));
-        let (mut whole, blocks) = match (whole, blocks) {
-            (Ok(whole), Ok(blocks)) => (whole, blocks),
-            (Err(whole), Err(blocks)) => {
-                assert_eq!(whole.to_string(), blocks.to_string());
-                return;
-            }
-            (whole, blocks) => panic!("{whole:?}, but in blocks {blocks:?}"),
-        };
-        let TrainingRows::Filed(file) = &blocks.training else { panic!("rows in memory") };
-        let all: Vec<u32> = (0..whole.training.rows() as u32).collect();
-        assert_eq!(file.rows(), all.len());
-        assert_eq!(
-            Some(&blocks.training.as_data().take(&all).expect("rows")),
-            whole.training.held()
-        );
-        assert_eq!(whole.preprocessor, blocks.preprocessor);
-        assert_eq!((&whole.labels, whole.task), (&blocks.labels, blocks.task));
-        assert_eq!(whole.validation, blocks.validation);
-        // What is said of where the rows lie comes last.
-        let mut said = blocks.accounts.clone();
-        said[0].warnings.retain(|warning| !warning.contains("lie in a file"));
+        let Some([mut whole, blocks]) = assert_same(whole, blocks, "the table") else { return };
+        let mut said = accounts_of(&blocks);
         whole.accounts.iter_mut().chain(&mut said).for_each(|account| account.warnings.sort());
         assert_eq!(whole.accounts, said);
     }

@@ -26,7 +26,7 @@ pub(super) fn load_table(
     let columns = taken.columns(config);
     let table = read_columns_of(source, &columns)?;
     let mut account = table.account.clone();
-    let task = taken.task(data, table.target_names.len(), || table.task(path))?;
+    let task = taken.task(data, table.target_names.len() > 1, || table.task(path))?;
     let numbers = match task {
         Some(TableTask::Regression) => Some(table.numeric_targets(path)?),
         _ => None,
@@ -126,16 +126,17 @@ impl<'g> Taken<'g> {
         }
     }
 
-    /// What so many target columns ask for: what the run or the model says, or the table (`found`); `None` without one.
+    /// What the target column, or several, ask for: what the run or the model says, or the table (`found`); `None` without
+    /// one.
     pub fn task(
         self,
         data: &DataConfig,
-        targets: usize,
+        are_several: bool,
         found: impl FnOnce() -> Result<TableTask>,
     ) -> Result<Option<TableTask>> {
         Ok(match (&data.target_column, data.task) {
             (None, _) => None,
-            (Some(_), Some(TableTask::Classes)) if targets > 1 => {
+            (Some(_), Some(TableTask::Classes)) if are_several => {
                 return Err(Error::usage(
                     "several target columns make a regression; name one column for classes",
                 ));

@@ -4,21 +4,18 @@
 //! What comes of it is what comes of the same texts in memory (`texts.rs`): the same classes, vocabulary, split and
 //! rows, in the same order, and so the same model to the bit.
 
-use std::borrow::Cow;
 use std::path::Path;
 
-use super::blocks::{InBlocks, ahead, check_rows, refused};
-use super::labels::{Places, Seen, class_targets, class_task};
+use super::blocks::{Collected, InBlocks, check_rows, each_block, refused};
+use super::labels::{Places, SeenRows, class_targets, class_task};
 use super::split::Split;
 use super::texts::{
-    Coded, Layout, Unknown, UnknownTexts, cut_texts, encode_texts, reads_any_length, warn_of_tokens,
+    Coded, Layout, Unknown, UnknownTexts, reads_any_length, validation_texts, warn_of_cut,
+    warn_of_tokens,
 };
 use super::weights::{class_weights, count_classes, row_weights};
 use super::{Given, Loaded};
-use crate::data::{
-    Account, BlockFile, Dataset, Examples, RowWriter, TextColumns, TrainingRows, read_block,
-    read_examples,
-};
+use crate::data::{Account, BlockFile, ByteSource, Examples, TextColumns, read_block};
 use crate::error::{Error, Result};
 use crate::model::Preprocessor;
 use crate::run::config::RunConfig;
@@ -79,33 +76,22 @@ pub(super) fn load_text_blocks(
     if known.is_none() {
         warn_of_tokens(&config.text, &encoder, &mut account);
     }
-    let (mut layout, mut reader) = (Layout::Padded, Cow::Borrowed(&encoder));
-    if reads_any_length(config, given) {
-        layout = texts.layout(&encoder, measured)?;
-        if layout != Layout::Padded && config.text.max_length == 0 {
-            reader = Cow::Owned(encoder.without_limit());
-        }
-    }
+    let layout = match reads_any_length(config, given) {
+        true => texts.layout(&encoder, measured)?,
+        false => Layout::Padded,
+    };
+    let reader = layout.reader(&encoder, config);
     let by_class = texts.class_weights(&reader, &labels, &classes)?;
     drop(classes);
-    let (training, mut validation) = texts.encode(
-        &reader,
-        layout,
-        &labels,
-        by_class.as_deref(),
-        blocks.writer(),
-        &mut account,
-    )?;
+    let mut collected = blocks.collect();
+    texts.encode(&reader, layout, &labels, by_class.as_deref(), &mut collected, &mut account)?;
+    let (training, mut validation) = collected.finish(path)?;
     blocks.tell(&training, &mut account);
     let mut accounts = vec![account];
     if let Some(path) = &data.validation {
-        // An evaluation does not weigh.
-        let columns = TextColumns { weight: None, ..texts.columns.clone() };
-        let examples = read_examples(path, &columns)?;
-        let mut account = examples.account.clone();
         let unknown = if data.skip_unknown { Unknown::LeftOut } else { Unknown::Kept };
-        let (dataset, _) =
-            encode_texts(&reader, layout, &labels, examples, path, unknown, &mut account)?;
+        let (dataset, account) =
+            validation_texts(path, texts.columns.clone(), &reader, layout, &labels, unknown)?;
         accounts.push(account);
         validation = Some(dataset);
     }
@@ -171,23 +157,18 @@ impl Texts<'_> {
     /// Reads the file from its start, and gives each block's texts: those that are trained on, those that are validated on.
     fn pass(&self, mut each: impl FnMut(Examples, Examples) -> Result<()>) -> Result<()> {
         let (mut row, mut held) = (0, self.validation.iter().peekable());
-        let read = |give: &dyn Fn(Examples) -> bool| {
-            for block in self.file.blocks()? {
-                let block = block?;
-                let examples = read_block(&block, self.file.format, &self.columns)?;
-                if !examples.label_sets.is_empty() {
-                    examples.clone().finish_labels(&block, &self.columns)?;
-                    let several = examples.label_sets.iter().position(|set| set.len() > 1);
-                    let line = several.map_or(0, |row| examples.lines[row]);
-                    return Err(refused(&format!("texts have several labels (line {line})")));
-                }
-                if !give(examples) {
-                    break;
-                }
+        let read = |block: &ByteSource| {
+            let mut examples = read_block(block, self.file.format, &self.columns)?;
+            if !examples.label_sets.is_empty() {
+                // A row without a label is refused as in memory.
+                examples.finish_labels(block, &self.columns)?;
+                let several = examples.label_sets.iter().position(|set| set.len() > 1);
+                let line = several.map_or(0, |row| examples.lines[row]);
+                return Err(refused(&format!("texts have several labels (line {line})")));
             }
-            Ok(())
+            Ok(examples)
         };
-        ahead(read, |examples| {
+        each_block(&self.file, read, |examples| {
             let rows = row..row + examples.texts.len();
             row = rows.end;
             let places = rows.map(|row| held.next_if_eq(&&row).is_some() as usize).collect();
@@ -204,26 +185,17 @@ impl Texts<'_> {
         known: Option<&[String]>,
         account: &mut Account,
     ) -> Result<(Vec<String>, Vec<f32>)> {
-        let (mut seen, mut numbers, mut first_lines) = (Seen::default(), Vec::new(), Vec::new());
+        let mut seen = SeenRows::default();
         self.pass(|examples, _| {
-            for (label, &line) in examples.labels.iter().zip(&examples.lines) {
-                let number = seen.add(label, first_lines.len());
-                if number == first_lines.len() {
-                    first_lines.push(line);
-                }
-                numbers.push(number as u32);
-            }
+            seen.add(&examples.labels, &examples.lines);
             account.join(examples.account);
             Ok(())
         })?;
-        self.rows = numbers.len();
-        if numbers.is_empty() {
+        self.rows = seen.rows();
+        if self.rows == 0 {
             return Err(Error::data(self.path, "the file has no rows; give one text a line"));
         }
-        let places = Places::Lines(&first_lines);
-        let labels = seen.classes(self.path, places, &self.config.data, known, account)?;
-        let classes = class_targets(self.path, &seen.spellings(), places, &labels)?;
-        Ok((labels, numbers.into_iter().map(|number| classes[number as usize]).collect()))
+        seen.finish(self.path, &self.config.data, known, account)
     }
 
     /// What is learned of the texts that are trained on.
@@ -253,42 +225,36 @@ impl Texts<'_> {
         classes: &[f32],
     ) -> Result<Option<Vec<f32>>> {
         let class_weight = self.config.training.class_weight.as_deref();
-        let mut counts = count_classes(classes, labels.len());
-        if class_weight.is_some() {
-            for &row in &self.validation {
-                counts[classes[row] as usize] -= 1;
-            }
-            if self.config.data.skip_unknown {
-                // Those that are left out weigh nothing.
-                counts.fill(0);
-                self.pass(|examples, _| {
-                    let account = &mut Account::default();
-                    let kept = Coded::of(reader, Layout::Padded, examples, true, account).examples;
-                    let places = Places::Lines(&kept.lines);
-                    for class in class_targets(self.path, &kept.labels, places, labels)? {
-                        counts[class as usize] += 1;
-                    }
-                    Ok(())
-                })?;
-            }
+        let mut counts = count_classes(classes, labels.len(), &self.validation);
+        if class_weight.is_some() && self.config.data.skip_unknown {
+            // Those that are left out weigh nothing.
+            counts.fill(0);
+            self.pass(|examples, _| {
+                let account = &mut Account::default();
+                let kept = Coded::of(reader, Layout::Padded, examples, true, account).examples;
+                let places = Places::Lines(&kept.lines);
+                for class in class_targets(self.path, &kept.labels, places, labels)? {
+                    counts[class as usize] += 1;
+                }
+                Ok(())
+            })?;
         }
         class_weights(class_weight, labels, || counts, false)
     }
 
-    /// The rows of ids with their targets and weights: to train on, and to validate on.
+    /// Collects the rows of ids with their targets and weights.
     fn encode(
         &self,
         reader: &TextEncoder,
         layout: Layout,
         labels: &[String],
         by_class: Option<&[f32]>,
-        mut writer: RowWriter,
+        collected: &mut Collected,
         account: &mut Account,
-    ) -> Result<(TrainingRows, Option<Dataset>)> {
+    ) -> Result<()> {
         let leave_out = self.config.data.skip_unknown;
-        let mut validation: Option<Dataset> = None;
         let (mut unknown, mut cut) = (<[UnknownTexts; 2]>::default(), Vec::new());
-        let (mut rows, mut weighs) = ([0, 0], false);
+        let mut rows = [0, 0];
         self.pass(|training, held| {
             for (part, examples) in [training, held].into_iter().enumerate() {
                 rows[part] += examples.texts.len();
@@ -299,35 +265,20 @@ impl Texts<'_> {
                     continue;
                 }
                 let (dataset, examples) = coded.dataset(labels, self.path, account)?;
-                match part {
-                    0 => {
-                        let weights =
-                            row_weights(dataset.target_values(), examples.weights, by_class);
-                        weighs |= weights.is_empty() || weights.iter().any(|&weight| weight > 0.0);
-                        writer.push(dataset.with_part_weights(weights))?;
-                    }
-                    _ => match &mut validation {
-                        Some(validation) => validation.append(dataset),
-                        None => validation = Some(dataset),
-                    },
+                if part > 0 {
+                    collected.validate_on(dataset);
+                    continue;
                 }
+                let weights = row_weights(dataset.target_values(), examples.weights, by_class);
+                collected.train_on(dataset, weights)?;
             }
             Ok(())
         })?;
-        if !cut.is_empty() {
-            cut.sort_unstable();
-            account.warn(cut_texts(reader.length(), &cut, cut.len()));
-        }
+        cut.sort_unstable();
+        warn_of_cut(reader, &cut, account);
         let policy = |others| if leave_out { Unknown::LeftOut } else { others };
         unknown[0].judge(policy(Unknown::Refused), rows[0], self.path, account)?;
-        unknown[1].judge(policy(Unknown::Kept), rows[1], self.path, account)?;
-        if !weighs {
-            return Err(Error::data(
-                self.path,
-                "every row weighs 0, so there is nothing to learn from",
-            ));
-        }
-        Ok((writer.finish()?, validation))
+        unknown[1].judge(policy(Unknown::Kept), rows[1], self.path, account)
     }
 }
 
@@ -338,7 +289,7 @@ mod tests {
 
     use super::*;
     use crate::backend::Device;
-    use crate::data::ByteSource;
+    use crate::run::load::blocks::assert_same;
     use crate::run::load::load_source;
     use crate::run::train::build;
     use crate::run::{RunKind, Settings};
@@ -422,24 +373,18 @@ mod tests {
             for settings in settings(&path) {
                 let config = settings.resolve().expect("a run");
                 let source = ByteSource::read(&path).expect("read");
-                let whole = load_source(&config, &source, Given::Nothing, None).expect("in memory");
-                let blocks = load_text_blocks(&config, Given::Nothing, &small).expect("in blocks");
-                assert_eq!(whole.labels, blocks.labels);
-                assert_eq!(whole.preprocessor, blocks.preprocessor);
-                assert_eq!(whole.validation, blocks.validation);
-                assert_eq!(whole.embedding_rows, blocks.embedding_rows);
+                let whole = load_source(&config, &source, Given::Nothing, None);
+                let blocks = load_text_blocks(&config, Given::Nothing, &small);
+                let name = path.display().to_string();
+                let both = assert_same(whole, blocks, &name);
+                let Some([whole, blocks]) = both else { panic!("{name}: refused") };
                 let (of_whole, of_blocks) = (&whole.accounts[0], &blocks.accounts[0]);
                 // Of several lines, the first are named: of the file, or of the rows that are trained on.
                 let counts = |of: &Account| (of.read, of.rows_left_out());
-                assert_eq!(counts(of_whole), counts(of_blocks), "{}", path.display());
-                let all: Vec<u32> = (0..whole.training.rows() as u32).collect();
-                let held = whole.training.held().expect("in memory");
-                assert!(matches!(blocks.training, TrainingRows::Filed(_)));
-                assert_eq!(blocks.training.as_data().take(&all).expect("rows"), *held);
-
+                assert_eq!(counts(of_whole), counts(of_blocks), "{name}");
                 // The same steps to the same bits.
                 let model = build(&config, &whole, None, &Device::cpu()).expect("a model").0;
-                let trainer = config.trainer(model.input(), held.rows(), false);
+                let trainer = config.trainer(model.input(), whole.training.rows(), false);
                 let trained = |data| {
                     let mut session =
                         Session::of(&model, &trainer, data, None, &Device::cpu()).expect("fits");
@@ -450,7 +395,7 @@ mod tests {
                 };
                 let (a, b) =
                     (trained(whole.training.as_data()), trained(blocks.training.as_data()));
-                assert_eq!(a, b, "{}", path.display());
+                assert_eq!(a, b, "{name}");
             }
         }
     }

@@ -54,6 +54,18 @@ impl Layout {
         Layout::of_measured(encoder, texts.len(), largest, words)
     }
 
+    /// What reads texts in this layout: without a limit of words where rows have any length and the run asks for none.
+    pub(super) fn reader<'e>(
+        self,
+        encoder: &'e TextEncoder,
+        config: &RunConfig,
+    ) -> Cow<'e, TextEncoder> {
+        match self != Layout::Padded && config.text.max_length == 0 {
+            true => Cow::Owned(encoder.without_limit()),
+            false => Cow::Borrowed(encoder),
+        }
+    }
+
     /// The layout of so many texts, the largest of which needs so much room, and which have so many words (with subwords,
     /// ids) together.
     pub(super) fn of_measured(
@@ -147,14 +159,11 @@ pub(super) fn load_texts(
         warn_of_tokens(&config.text, &encoder, &mut account);
     }
     // A bag and a mean have no length: texts are read whole, unless a length is asked for.
-    let (mut layout, mut reader) = (Layout::Padded, Cow::Borrowed(&encoder));
-    if reads_any_length(config, given) {
-        layout = Layout::of(&encoder, &training_texts);
-        if layout != Layout::Padded && config.text.max_length == 0 {
-            reader = Cow::Owned(encoder.without_limit());
-        }
-    }
-    let reader = reader.as_ref();
+    let layout = match reads_any_length(config, given) {
+        true => Layout::of(&encoder, &training_texts),
+        false => Layout::Padded,
+    };
+    let reader = &*layout.reader(&encoder, config);
     drop(training_texts);
     let unknown = if data.skip_unknown { Unknown::LeftOut } else { Unknown::Refused };
     let [training, validation, held_out] = part(examples, &split);
@@ -170,12 +179,8 @@ pub(super) fn load_texts(
             encode_texts(reader, layout, &labels, validation, path, unknown, &mut accounts[0])?.0,
         ),
         Some(path) => {
-            // An evaluation does not weigh.
-            let columns = TextColumns { weight: None, ..columns };
-            let examples = read_examples(path, &columns)?;
-            let mut account = examples.account.clone();
-            let (dataset, _) =
-                encode_texts(reader, layout, &labels, examples, path, unknown, &mut account)?;
+            let (dataset, account) =
+                validation_texts(path, columns, reader, layout, &labels, unknown)?;
             accounts.push(account);
             Some(dataset)
         }
@@ -208,6 +213,22 @@ pub(super) fn load_texts(
     })
 }
 
+/// Texts to validate on, as the run reads its own by `columns`.
+pub(super) fn validation_texts(
+    path: &Path,
+    columns: TextColumns,
+    reader: &TextEncoder,
+    layout: Layout,
+    labels: &[String],
+    unknown: Unknown,
+) -> Result<(Dataset, Account)> {
+    // An evaluation does not weigh.
+    let examples = read_examples(path, &TextColumns { weight: None, ..columns })?;
+    let mut account = examples.account.clone();
+    let (dataset, _) = encode_texts(reader, layout, labels, examples, path, unknown, &mut account)?;
+    Ok((dataset, account))
+}
+
 /// The parts of examples that are trained on, validated on, and held out.
 fn part(examples: Examples, split: &Split) -> [Examples; 3] {
     if split.is_whole() {
@@ -231,9 +252,7 @@ pub(super) fn encode_texts(
 ) -> Result<(Dataset, Examples)> {
     let rows = examples.texts.len();
     let coded = Coded::of(encoder, layout, examples, unknown == Unknown::LeftOut, account);
-    if !coded.cut.is_empty() {
-        account.warn(cut_texts(encoder.length(), &coded.cut, coded.cut.len()));
-    }
+    warn_of_cut(encoder, &coded.cut, account);
     coded.unknown.judge(unknown, rows, path, account)?;
     coded.dataset(labels, path, account)
 }
@@ -270,12 +289,8 @@ impl Coded {
     ) -> Coded {
         let (mut inputs, encoded) = encode_rows(encoder, layout, &examples.texts);
         let is_unknown: Vec<bool> = encoded.iter().map(|encoded| encoded.known == 0).collect();
-        let lines_of = |is: &dyn Fn(usize) -> bool| -> Vec<u64> {
-            let lines = examples.lines.iter().enumerate();
-            lines.filter(|(row, _)| is(*row)).map(|(_, line)| *line).collect()
-        };
-        let (lines, cut) =
-            (lines_of(&|row| is_unknown[row]), lines_of(&|row| encoded[row].cut > 0));
+        let lines = lines_of(&encoded, &examples.lines, |encoded| encoded.known == 0);
+        let cut = lines_of(&encoded, &examples.lines, |encoded| encoded.cut > 0);
         let first = is_unknown.iter().position(|&is| is);
         let first =
             first.map_or(String::new(), |row| examples.texts[row].chars().take(40).collect());
@@ -398,17 +413,16 @@ pub(in crate::run) fn encode_rows<T: AsRef<str> + Sync>(
     }
 }
 
-/// Says of the texts that are longer than the rows that an encoder makes.
-pub(super) fn warn_of_cut(
-    encoder: &TextEncoder,
-    encoded: &[Encoded],
-    lines: &[u64],
-    account: &mut Account,
-) {
-    let is_cut = |(line, encoded): (&u64, &Encoded)| (encoded.cut > 0).then_some(*line);
-    let cut: Vec<u64> = lines.iter().zip(encoded).filter_map(is_cut).collect();
-    if !cut.is_empty() {
-        account.warn(cut_texts(encoder.length(), &cut, cut.len()));
+/// The lines of those texts of which this is so.
+pub(super) fn lines_of(encoded: &[Encoded], lines: &[u64], is: fn(&Encoded) -> bool) -> Vec<u64> {
+    let found = lines.iter().zip(encoded).filter(|(_, encoded)| is(encoded));
+    found.map(|(line, _)| *line).collect()
+}
+
+/// Says of texts, by their lines, that they are longer than the rows that an encoder makes.
+pub(super) fn warn_of_cut(encoder: &TextEncoder, lines: &[u64], account: &mut Account) {
+    if !lines.is_empty() {
+        account.warn(cut_texts(encoder.length(), lines, lines.len()));
     }
 }
 

@@ -118,7 +118,7 @@ pub(super) fn weigh(
     several: bool,
 ) -> Result<Dataset> {
     let classes = dataset.target_values();
-    let counts = || count_classes(classes, labels.len());
+    let counts = || count_classes(classes, labels.len(), &[]);
     let by_class = class_weights(class_weight, labels, counts, several)?;
     let weights = row_weights(classes, rows, by_class.as_deref());
     match weights.is_empty() {
@@ -127,10 +127,11 @@ pub(super) fn weigh(
     }
 }
 
-/// How many rows each class has.
-pub(super) fn count_classes(classes: &[f32], labels: usize) -> Vec<usize> {
+/// How many rows each class has, without the rows of these numbers.
+pub(super) fn count_classes(classes: &[f32], labels: usize, without: &[usize]) -> Vec<usize> {
     let mut rows = vec![0; labels];
     classes.iter().for_each(|&class| rows[class as usize] += 1);
+    without.iter().for_each(|&row| rows[classes[row] as usize] -= 1);
     rows
 }
 
