@@ -512,6 +512,31 @@ fn lines_are_the_same_from_standard_input_as_from_a_file() {
 }
 
 #[test]
+fn tables_with_decimal_commas_are_the_same_tables() {
+    let folder = Folder::new();
+    let row = |i: usize| format!("{}.25,{}.5,{}\n", i % 7, i % 5, (i % 7 + i % 5) * 2);
+    let points = format!("a,b,y\n{}", rows(60, row));
+    let commas = points.replace(',', ";").replace('.', ",");
+    folder.write("points.csv", &points);
+    folder.write("commas.csv", &commas);
+    let run = |data: &str, more: &[&str]| {
+        let train = ["train", "table", data, "--target", "y", "--device", "cpu", "-o", "m.st"];
+        said(&folder, &[&train[..], &["--epochs", "3", "--task", "regression"], more].concat());
+        folder.ok(&["evaluate", "m.st", "points.csv", "--device", "cpu", "--json"])
+    };
+    let wanted = run("points.csv", &[]);
+    assert_eq!(run("commas.csv", &[]), wanted);
+    assert_eq!(run("commas.csv", &["--memory", "1GB"]), wanted);
+    let told = said(&folder, &["evaluate", "m.st", "commas.csv", "--device", "cpu"]);
+    assert!(told.contains("1,5 is read as 1.5"), "{told}");
+    let answer = |lines: &str| piped(&folder, &["predict", "m.st", "-"], lines.as_bytes());
+    let wanted = answer("1.25,2.5\n3.25,0.5\n");
+    assert_eq!(answer("1,25;2,5\n3,25;0,5\n"), wanted);
+    assert_eq!(answer("y;b;a\n?;2,5;1,25\n?;0,5;3,25\n"), wanted);
+    assert_eq!(answer("b,y,a\n2.5,?,1.25\n0.5,?,3.25\n"), wanted);
+}
+
+#[test]
 fn texts_without_a_length_are_trained_on_whole() {
     let folder = Folder::new();
     // What decides a long text stands behind its 400th word, and nowhere else.

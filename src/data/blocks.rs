@@ -11,7 +11,9 @@ use super::account::Account;
 use super::examples::TextColumns;
 use super::format::Format;
 use super::separated::{SEMICOLONS, Scan, Tabs, separator_of};
-use super::source::{Before, ByteSource, Head, Packing, extension, most_unpacked, packing};
+use super::source::{
+    Before, ByteSource, Head, Packing, extension, is_unmarked_utf16, most_unpacked, packing,
+};
 use super::table::{TableColumns, format_of, is_header};
 use crate::error::{Error, Result};
 
@@ -99,7 +101,7 @@ impl BlockFile {
             None => ByteSource::of(path, Vec::new())?,
         };
         let is = |mark: &[u8]| first.bytes.starts_with(mark);
-        if is(&[0xff, 0xfe]) || is(&[0xfe, 0xff]) {
+        if is(&[0xff, 0xfe]) || is(&[0xfe, 0xff]) || is_unmarked_utf16(&first.bytes) {
             return Err(Error::data(
                 path,
                 "it is UTF-16, which is not read in blocks; convert it, for example with iconv -t UTF-8",

@@ -205,6 +205,13 @@ impl Head {
         let line = line_of(&source.bytes, record.position());
         let field = |field| utf8(source.path(), line, field).map(|name| name.trim().to_owned());
         let names: Vec<String> = record.iter().map(field).collect::<Result<_>>()?;
+        if names[0].eq_ignore_ascii_case("sep=") {
+            return Err(Error::line(
+                source.path(),
+                line,
+                "this line tells spreadsheets what stands between the fields, and is no row; take it out, so that the names come first",
+            ));
+        }
         let has_header = is_header(&names)?;
         let names = match has_header {
             true => names,
@@ -225,6 +232,11 @@ fn unreadable(source: &ByteSource, error: &csv::Error) -> Error {
 }
 
 impl Separated<'_> {
+    /// What stands between fields.
+    pub fn separator(&self) -> u8 {
+        self.separator
+    }
+
     /// Where the file is, for messages.
     pub fn path(&self) -> &Path {
         self.source.path()

@@ -253,6 +253,12 @@ fn from_utf16(bytes: &[u8], path: &Path) -> Result<Option<Vec<u8>>> {
         }
         [0xff, 0xfe, ..] => u16::from_le_bytes,
         [0xfe, 0xff, ..] => u16::from_be_bytes,
+        _ if is_unmarked_utf16(bytes) => {
+            return Err(Error::data(
+                path,
+                "it looks like UTF-16 without a byte order mark; convert the file, for example with iconv -f UTF-16LE -t UTF-8",
+            ));
+        }
         _ => return Ok(None),
     };
     let units = bytes[2..].chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
@@ -264,6 +270,16 @@ fn from_utf16(bytes: &[u8], path: &Path) -> Result<Option<Vec<u8>>> {
             "its mark says UTF-16, but it is none; convert the file, for example with iconv -t UTF-8",
         )),
     }
+}
+
+/// Whether bytes begin with eight characters of ASCII in two bytes each.
+pub(super) fn is_unmarked_utf16(bytes: &[u8]) -> bool {
+    let is_text = |byte: u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
+    let is = |zero: usize| {
+        let mut units = bytes[..16].chunks_exact(2);
+        units.all(|unit| unit[zero] == 0 && is_text(unit[1 - zero]))
+    };
+    bytes.len() >= 16 && (is(0) || is(1))
 }
 
 #[cfg(test)]
@@ -313,6 +329,17 @@ mod tests {
         let bomb = gzip(&vec![0; 40 << 20]);
         let error = read("bomb.gz", &bomb).expect_err("a bomb").to_string();
         assert!(error.contains("unpack it first"), "{error}");
+    }
+
+    #[test]
+    fn utf16_without_a_mark_is_refused_rather_than_read_as_one_word() {
+        let text = "label,text\npos,good\n";
+        for unit in [u16::to_le_bytes, u16::to_be_bytes] {
+            let bytes: Vec<u8> = text.encode_utf16().flat_map(unit).collect();
+            let message = read("a.csv", &bytes).expect_err("refused").to_string();
+            assert!(message.contains("UTF-16 without a byte order mark"), "{message}");
+        }
+        assert!(read("a.csv", text.as_bytes()).is_ok());
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //! target columns. A table is read as it stands; what scales it and gives categories features of
 //! their own is [`TableEncoder`](super::TableEncoder).
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use csv::ByteRecord;
@@ -240,6 +241,7 @@ fn read_rows(
 ) -> Result<()> {
     let path = file.path().to_owned();
     let names = file.names.clone();
+    let mut decimals = Decimals::of(&file);
     let Chosen { features: columns, targets, weight } = chosen;
     // The first unknown category and its column.
     let mut unknown: Option<(String, usize)> = None;
@@ -247,15 +249,15 @@ fn read_rows(
     let mut missing: Option<(usize, u64, usize, String)> = None;
     while let Some((line, fields)) = file.next_row()? {
         for (&i, kind) in columns.iter().zip(kinds) {
-            let field = field_of(&path, line, fields, i)?;
-            let value = match kind.cell(field) {
+            let field = decimals.field(&path, line, fields, i)?;
+            let value = match kind.cell(&field) {
                 Cell::Value(value) => value,
                 Cell::Missing => f64::NAN,
                 Cell::Other if !kind.takes_others(wanted.missing) => {
-                    return Err(Error::line(&path, line, kind.refusal(&names[i], field)));
+                    return Err(Error::line(&path, line, kind.refusal(&names[i], &field)));
                 }
                 Cell::Other => {
-                    unknown.get_or_insert_with(|| (field.to_owned(), i));
+                    unknown.get_or_insert_with(|| (field.clone().into_owned(), i));
                     let row = table.lines.len();
                     if table.unknown.last() != Some(&row) {
                         table.unknown.push(row);
@@ -264,12 +266,12 @@ fn read_rows(
                 }
             };
             if value.is_nan() && wanted.missing == Missing::Error {
-                missing.get_or_insert((0, line, i, field.to_owned())).0 += 1;
+                missing.get_or_insert((0, line, i, field.into_owned())).0 += 1;
             }
             table.values.push(value);
         }
         for &i in targets {
-            let field = field_of(&path, line, fields, i)?;
+            let field = decimals.field(&path, line, fields, i)?;
             if field.is_empty() {
                 return Err(Error::line(
                     &path,
@@ -277,10 +279,10 @@ fn read_rows(
                     format!("the target \"{}\" is empty; fill it in or remove the row", names[i]),
                 ));
             }
-            table.targets.push(field.to_owned());
+            table.targets.push(field.into_owned());
         }
         if let Some(i) = *weight {
-            table.weights.push(weight_of(&path, line, field_of(&path, line, fields, i)?)?);
+            table.weights.push(weight_of(&path, line, &decimals.field(&path, line, fields, i)?)?);
         }
         if wanted.keep_rows {
             table.rows_as_read.push(line_of_fields(&path, line, fields)?);
@@ -294,6 +296,9 @@ fn read_rows(
             unknown_categories(&lines, lines.len()),
             names[i]
         ));
+    }
+    if decimals.comma.is_some() {
+        account.warn("some of its numbers have a decimal comma: 1,5 is read as 1.5");
     }
     file.close(account);
     let Some((count, line, i, field)) = missing else { return Ok(()) };
@@ -312,8 +317,60 @@ fn missing_values(path: &Path, line: u64, name: &str, field: &str, count: usize)
     )
 }
 
-fn field_of<'f>(path: &Path, line: u64, fields: &'f ByteRecord, i: usize) -> Result<&'f str> {
-    utf8(path, line, fields.get(i).unwrap_or_default()).map(str::trim)
+/// How a file writes its numbers. Where fields have semicolons between, so that commas are free for it, a spreadsheet in
+/// German, French or Spanish writes 1.5 as `1,5` (R's `read.csv2` goes by the same rule). Elsewhere such numbers are refused,
+/// and so are commas beside points: one of them would be thousands.
+#[derive(Default)]
+struct Decimals {
+    may_be_commas: bool,
+    /// The first number with a comma, and the first with a point.
+    comma: Option<(u64, String)>,
+    point: Option<(u64, String)>,
+}
+
+impl Decimals {
+    fn of(file: &Separated) -> Decimals {
+        Decimals { may_be_commas: file.separator() == b';', ..Decimals::default() }
+    }
+
+    /// A field, trimmed; a number with a decimal point.
+    fn field<'f>(
+        &mut self,
+        path: &Path,
+        line: u64,
+        fields: &'f ByteRecord,
+        i: usize,
+    ) -> Result<Cow<'f, str>> {
+        let field = utf8(path, line, fields.get(i).unwrap_or_default())?.trim();
+        if !self.may_be_commas {
+            return Ok(field.into());
+        }
+        let number = with_a_point(field);
+        match &number {
+            Some(_) if self.comma.is_none() => self.comma = Some((line, field.to_owned())),
+            None if self.point.is_none() && field.contains('.') && field.parse::<f64>().is_ok() => {
+                self.point = Some((line, field.to_owned()));
+            }
+            _ => return Ok(number.map_or(field.into(), Cow::from)),
+        }
+        match (&self.comma, &self.point) {
+            (Some((a, comma)), Some((b, point))) => Err(Error::line(
+                path,
+                *a.max(b),
+                format!(
+                    "\"{comma}\" (line {a}) has a comma and \"{point}\" (line {b}) a point: which of them begins the decimals? Write all numbers with one decimal sign and none between thousands"
+                ),
+            )),
+            _ => Ok(number.map_or(field.into(), Cow::from)),
+        }
+    }
+}
+
+/// The number that a field with one comma and no point writes.
+pub(crate) fn with_a_point(field: &str) -> Option<String> {
+    let (whole, _) = field.split_once(',')?;
+    let number = (!whole.contains('.')).then(|| field.replacen(',', ".", 1))?;
+    number.parse::<f64>().is_ok().then_some(number)
 }
 
 /// Whether the first line names the columns. Names that are asked for decide; else it is a row where
@@ -389,6 +446,7 @@ pub(crate) struct KindsFit {
     unnamed: Option<usize>,
     counts_from_0: bool,
     counts_from_1: bool,
+    decimals: Decimals,
 }
 
 impl KindsFit {
@@ -402,6 +460,7 @@ impl KindsFit {
             rows: 0,
             counts_from_0: true,
             counts_from_1: true,
+            decimals: Decimals::of(file),
         }
     }
 
@@ -424,11 +483,12 @@ impl KindsFit {
     }
 
     fn add(&mut self, file: &mut Separated) -> Result<()> {
-        let KindsFit { path, names, columns, missing, rows, unnamed, .. } = self;
+        let KindsFit { path, names, columns, missing, rows, unnamed, decimals, .. } = self;
         while let Some((line, fields)) = file.next_row()? {
             for (i, seen) in columns.iter_mut() {
                 let i = *i;
-                let field = field_of(path, line, fields, i)?;
+                let field = decimals.field(path, line, fields, i)?;
+                let field = &*field;
                 if *unnamed == Some(i) {
                     self.counts_from_0 &= field == rows.to_string();
                     self.counts_from_1 &= field == (*rows + 1).to_string();
@@ -553,7 +613,7 @@ fn kind_of(
     }
     if !is_named && seen.distinct.keys().all(|field| is_written_number(field)) {
         return wrong(format!(
-            "column \"{name}\" holds \"{first}\", a number written with other signs; write it with digits and a decimal point alone (1234.5), name the column among categories, or leave it out with drop"
+            "column \"{name}\" holds \"{first}\", a number written with other signs; {PLAIN_NUMBER}, name the column among categories, or leave it out with drop"
         ));
     }
     let distinct = seen.distinct.len();
@@ -580,6 +640,9 @@ pub(super) fn is_missing(field: &str) -> bool {
     ];
     field.len() <= 8 && MARKS.iter().any(|mark| field.eq_ignore_ascii_case(mark))
 }
+
+/// What to do with a number that was written in another way.
+const PLAIN_NUMBER: &str = "write it with digits and a decimal point alone (1234.5)";
 
 /// Whether a field is a number as people write it: with thousands, a decimal comma, a currency, per cent.
 fn is_written_number(field: &str) -> bool {
@@ -636,6 +699,8 @@ pub(crate) struct TargetsFit {
     all: usize,
     /// The first target that is no number, and its line.
     other: Option<(String, u64)>,
+    /// Up to as many of these, where all are [numbers written with other signs](is_written_number).
+    written: Option<HashSet<String>>,
 }
 
 impl TargetsFit {
@@ -645,11 +710,19 @@ impl TargetsFit {
     /// Takes a block's.
     pub fn add(&mut self, table: &Table) {
         self.are_several = table.target_names.len() > 1;
-        self.are_whole |= self.all == 0;
+        if self.all == 0 {
+            (self.are_whole, self.written) = (true, Some(HashSet::new()));
+        }
         for (target, &line) in table.targets.iter().zip(&table.lines) {
             self.all += 1;
             let Ok(number) = target.parse::<f64>() else {
                 self.other.get_or_insert_with(|| (target.clone(), line));
+                self.written.take_if(|_| !is_written_number(target));
+                if let Some(written) = self.written.as_mut().filter(|all| all.len() <= Self::MOST)
+                    && !written.contains(target)
+                {
+                    written.insert(target.clone());
+                }
                 continue;
             };
             self.numbers += 1;
@@ -677,6 +750,15 @@ impl TargetsFit {
                 format!(
                     "the target is \"{target}\", but a number in {} of {} rows; fill it in or remove the row (or set task to classes, if it is a label)",
                     self.numbers, self.all
+                ),
+            ));
+        }
+        if self.numbers == 0 && self.written.as_ref().is_some_and(|all| all.len() > Self::MOST) {
+            return Err(Error::line(
+                path,
+                *line,
+                format!(
+                    "the target \"{target}\" is a number written with other signs; {PLAIN_NUMBER} (or set task to classes, if it is a label)"
                 ),
             ));
         }
@@ -820,5 +902,38 @@ mod tests {
         let two = read("a,y,z\n1,2,3\n4,5,6\n", &of("y,z")).expect("two targets");
         assert_eq!(two.numeric_targets(path).expect("numbers"), [2.0, 3.0, 5.0, 6.0]);
         assert_eq!(two.task(path).expect("a task"), TableTask::Regression);
+    }
+
+    #[test]
+    fn semicolons_leave_the_comma_to_decimals() {
+        let table = read("a;b;y\n1,5;-2,25e1;0,5\n3;4;1\n", &of("y")).expect("a table");
+        assert_eq!(table.values, [1.5, -22.5, 3.0, 4.0]);
+        assert_eq!(table.targets, ["0.5", "1"]);
+        // Thousands are no decimals: which they are is asked where a point says that commas part thousands.
+        let said = message("a;b;y\n1,234;5.5;x\n2,345;4.5;z\n", &of("y"));
+        assert!(said.contains("line 2") && said.contains("which of them"), "{said}");
+        assert!(message("a;y\n1.234,5;x\n2.345,6;z\n", &of("y")).contains("other signs"));
+        // With commas or tabs between, nothing is guessed.
+        assert!(message("a,y\n\"1,5\",x\n\"2,5\",z\n", &of("y")).contains("other signs"));
+    }
+
+    #[test]
+    fn targets_with_other_signs_are_no_classes() {
+        let rows = |unit: &str| -> String {
+            (0..30).map(|i| format!("{i},{}.5{unit}\n", i * i)).collect::<String>()
+        };
+        let task = |text: String| read(&text, &of("y")).and_then(|t| t.task(Path::new("t.csv")));
+        let said = task(format!("a,y\n{}", rows("%"))).expect_err("refused").to_string();
+        assert!(said.contains("line 2") && said.contains("set task to classes"), "{said}");
+        assert_eq!(task(format!("a,y\n{}", rows(" l"))).expect("labels"), TableTask::Classes);
+        // Ranges that come again are labels.
+        let ranges: String = (0..30).map(|i| format!("{i},{}-9\n", i % 3)).collect();
+        assert_eq!(task(format!("a,y\n{ranges}")).expect("labels"), TableTask::Classes);
+    }
+
+    #[test]
+    fn a_line_for_spreadsheets_is_no_header() {
+        let said = message("sep=;\na;y\n1;x\n2;z\n", &of("y"));
+        assert!(said.contains("line 1") && said.contains("take it out"), "{said}");
     }
 }

@@ -8,7 +8,7 @@ use super::load::{NamedRows, read_named_pictures, read_rows_as};
 use crate::backend::Device;
 use crate::data::{
     Account, Inputs, NAMED, TextColumns, holds_picture_files, list_pictures, read_examples,
-    unknown_categories,
+    unknown_categories, with_a_point,
 };
 use crate::error::{Error, Result};
 use crate::model::{Input, Model, Preprocessor};
@@ -41,8 +41,8 @@ pub struct LinePredictor {
     options: AnswerOptions,
     /// For texts longer than the model's, up to its own length.
     longer: Option<(Model, Predictor)>,
-    /// For a table with a line of names: where each of the model's columns is.
-    places: Option<Vec<usize>>,
+    /// For a table whose first line names its columns.
+    header: Option<Header>,
     /// Rows answered so far of which no word, or not every category, was known.
     unknown: Counted,
     /// Texts answered so far that were cut.
@@ -74,7 +74,7 @@ impl LinePredictor {
             predictor: Predictor::new(model, device)?,
             options: options.clone(),
             longer: None,
-            places: None,
+            header: None,
             unknown: Counted::default(),
             cut: Counted::default(),
         })
@@ -239,15 +239,15 @@ impl LinePredictor {
                 place: format!("{source}, line {number}"),
                 message,
             };
-            let fields = fields_of(line).map_err(wrong)?;
-            let place = |name: &String| fields.iter().position(|field| field.trim() == name);
             if number == 1
-                && let Some(places) = columns.iter().map(place).collect::<Option<Vec<usize>>>()
+                && let Some(header) = Header::of(line, columns)
             {
-                self.places = Some(places);
+                self.header = Some(header);
                 continue;
             }
-            if self.places.is_none() && fields.len() != columns.len() {
+            let separator = self.header.as_ref().map(|header| header.separator);
+            let fields = fields_of(line, columns.len(), separator).map_err(wrong)?;
+            if self.header.is_none() && fields.len() != columns.len() {
                 return Err(wrong(format!(
                     "{} fields, but the model reads {}: {}",
                     fields.len(),
@@ -257,7 +257,7 @@ impl LinePredictor {
             }
             let mut has_unknown = false;
             for i in 0..columns.len() {
-                let at = self.places.as_ref().map_or(i, |places| places[i]);
+                let at = self.header.as_ref().map_or(i, |header| header.places[i]);
                 let field = fields.get(at).ok_or_else(|| {
                     wrong(format!("{} fields, but the first line names more", fields.len()))
                 })?;
@@ -290,13 +290,55 @@ fn mark_unknown(answers: &mut [Answer], rows: impl Iterator<Item = usize>) {
     }
 }
 
-/// The fields of a line: of a CSV line where it holds a comma or a semicolon, else with tabs or spaces between.
-fn fields_of(line: &str) -> std::result::Result<Vec<String>, String> {
-    let separator = match () {
-        () if line.contains(',') => b',',
-        () if line.contains(';') => b';',
-        () if line.contains('\t') => b'\t',
-        () => return Ok(line.split_whitespace().map(str::to_owned).collect()),
+/// A first line that names a table's columns.
+#[derive(Debug)]
+struct Header {
+    /// What stands between fields; `None` where white space does.
+    separator: Option<u8>,
+    /// Where each of the model's columns is.
+    places: Vec<usize>,
+}
+
+impl Header {
+    /// What a line tells that names all of these columns.
+    fn of(line: &str, columns: &[String]) -> Option<Header> {
+        [Some(b','), Some(b';'), Some(b'\t'), None].into_iter().find_map(|separator| {
+            let fields = split(line, separator).ok()?;
+            let place = |name: &String| fields.iter().position(|field| field.trim() == name);
+            let places = columns.iter().map(place).collect::<Option<_>>()?;
+            Some(Header { separator, places })
+        })
+    }
+}
+
+/// The fields of a line that has no, or this, separator: what gives as many as the model reads; else of a CSV line where it
+/// holds a comma or a semicolon, else with tabs or spaces between. With semicolons, as in files, numbers may have a decimal comma.
+fn fields_of(
+    line: &str,
+    width: usize,
+    known: Option<Option<u8>>,
+) -> std::result::Result<Vec<String>, String> {
+    let held = || [b',', b';', b'\t'].into_iter().filter(|&byte| line.contains(byte as char));
+    let separator = known.unwrap_or_else(|| {
+        let fits = |&byte: &u8| split(line, Some(byte)).is_ok_and(|fields| fields.len() == width);
+        // One separator alone needs no trial.
+        if held().count() < 2 { held().next() } else { held().find(fits).or(held().next()) }
+    });
+    let mut fields = split(line, separator)?;
+    if separator == Some(b';') {
+        for field in &mut fields {
+            if let Some(number) = with_a_point(field.trim()) {
+                *field = number;
+            }
+        }
+    }
+    Ok(fields)
+}
+
+/// The fields of a line, with this or white space between.
+fn split(line: &str, separator: Option<u8>) -> std::result::Result<Vec<String>, String> {
+    let Some(separator) = separator else {
+        return Ok(line.split_whitespace().map(str::to_owned).collect());
     };
     let mut builder = csv::ReaderBuilder::new();
     let mut reader = builder.has_headers(false).delimiter(separator).from_reader(line.as_bytes());
@@ -309,7 +351,7 @@ fn fields_of(line: &str) -> std::result::Result<Vec<String>, String> {
 fn parse_row(line: &str, width: usize, source: &str, number: u64) -> Result<Vec<f64>> {
     let wrong =
         |message: String| Error::Data { place: format!("{source}, line {number}"), message };
-    let fields = fields_of(line).map_err(wrong)?;
+    let fields = fields_of(line, width, None).map_err(wrong)?;
     let values: Vec<f64> = fields
         .iter()
         .map(|field| {
