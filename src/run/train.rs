@@ -16,7 +16,7 @@ use super::pretrained::Pretrained;
 use super::room::{check_files, check_room};
 use super::setting::RunKind;
 use crate::backend::Device;
-use crate::data::{Account, Data, Dataset, ImageEncoder, ImageShape, Inputs, Rows};
+use crate::data::{Account, Data, Dataset, ImageEncoder, ImageShape, Inputs, Rows, TrainingRows};
 use crate::error::{Error, Result};
 use crate::files::write_whole;
 use crate::model::{
@@ -100,8 +100,9 @@ pub fn train_observed(
             let given = pretrained.as_ref().map_or(Given::Nothing, Given::Encoder);
             let mut loaded = load_given(config, given)?;
             let (model, frozen_layers, found) = build(config, &loaded, pretrained, device)?;
-            if let (Some(account), Some(found)) = (loaded.accounts.first_mut(), found) {
-                account.warn(found);
+            if let Some(account) = loaded.accounts.first_mut() {
+                let found = found.into_iter().chain(all_alike(&loaded.training));
+                found.for_each(|said| account.warn(said));
             }
             (loaded, model, frozen_layers)
         }
@@ -619,6 +620,19 @@ fn noise_for(config: &RunConfig, loaded: &Loaded) -> Result<Option<Noise>> {
         (false, NoiseKind::Gaussian) => Noise { low: f32::MIN, high: f32::MAX, ..noise },
         (false, _) => Noise { low, high, ..noise },
     }))
+}
+
+/// That nothing tells one training row from another, where that is so.
+fn all_alike(training: &TrainingRows) -> Option<String> {
+    let inputs = training.sample().inputs();
+    let are_alike = |row: usize| match inputs.as_rows() {
+        Rows::Ids(ids) => ids[inputs.span(row)] == ids[inputs.span(0)],
+        Rows::Matrix(values) => values[inputs.span(row)] == values[inputs.span(0)],
+    };
+    let rows = training.rows();
+    // What lies in a file, in blocks, is large: it is not looked through.
+    (rows > 1 && rows == inputs.rows() && (1..rows).all(are_alike))
+        .then(|| format!("all {rows} training rows are alike: nothing is there to be told apart"))
 }
 
 /// Sets the embedding's rows to zero whose ids no training row has. No gradient reaches them,

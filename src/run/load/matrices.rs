@@ -307,7 +307,7 @@ fn divisor_of(
     };
     if !reading.is_model {
         match told {
-            255.0 if is_integer => {}
+            255.0 if is_byte => {}
             1.0 if (low < 0.0 || high > 1.0) => account.warn(format!(
                 "its values reach from {low} to {high} and are taken as they are; pictures of them are cut at 0 and 1"
             )),
