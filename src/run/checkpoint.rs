@@ -35,8 +35,9 @@ use crate::train::{
 /// The metadata's key.
 const KEY: &str = "wgslearn_checkpoint";
 
-/// Version of the description.
-const VERSION: u32 = 2;
+/// Version of the description, and of what a step computes and draws: a run that goes on with other sums or other random
+/// bits than it began with would not end with the unbroken run's.
+const VERSION: u32 = 3;
 
 /// Least time between two writes where none is asked for: at an epoch's end, so that short epochs are not spent on
 /// writing, and within an epoch.
