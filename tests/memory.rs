@@ -64,6 +64,45 @@ fn values_that_share_buffers_give_the_same_bits() {
     }
 }
 
+/// What is computed again is what was dropped, whether or not buffers are shared, rows are taken in parts, or layers learn.
+#[test]
+fn values_that_are_computed_again_give_the_same_bits_in_less_memory() {
+    let data = rows(19);
+    for device in [&Device::cpu(), gpu()] {
+        for (shares, micro_batch, frozen_layers) in [
+            (true, None, 0),
+            (false, None, 0),
+            (true, Some(3), 0),
+            (true, None, 6),
+            (true, None, 13),
+        ] {
+            let fusions = Fusions::ALL.with_shared_values(shares);
+            let trainer = Trainer {
+                batch_size: 8,
+                fusions,
+                micro_batch,
+                frozen_layers,
+                ..Trainer::default()
+            };
+            let [kept, again] = [false, true].map(|recompute| {
+                let trainer = Trainer { recompute, ..trainer.clone() };
+                let mut session = Session::new(&model(), &trainer, &data, Some(&data), device)
+                    .expect("a session");
+                let metrics = session.train(0..2).expect("two epochs");
+                let evaluated = session.evaluate().expect("evaluated").expect("rows");
+                (session.read(Role::Weights).expect("weights"), metrics, evaluated)
+            });
+            assert!(kept == again, "{shares} {micro_batch:?} {frozen_layers}");
+        }
+    }
+    let values = |recompute: bool| {
+        let trainer = Trainer { batch_size: 64, recompute, ..Trainer::default() };
+        Memory::of_training(&model(), &trainer).expect("memory").values
+    };
+    let (kept, again) = (values(false), values(true));
+    assert!(again * 10 < kept * 9, "{again} of {kept}");
+}
+
 /// Frozen layers, too, whose values nobody reads backward.
 #[test]
 fn frozen_layers_share_buffers_to_the_same_bits() {

@@ -19,6 +19,9 @@ pub(super) struct Options {
     /// Rows of a batch that memory is told for
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
     batch: u32,
+    /// Tell the memory of a training that recomputes what is cheap, as with `train --recompute`
+    #[arg(long)]
+    recompute: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -27,7 +30,7 @@ pub(super) struct Options {
 pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let model = Model::load(&options.model)?;
     let batch = options.batch as usize;
-    let trainer = Trainer { batch_size: batch, ..Trainer::default() };
+    let trainer = Trainer { batch_size: batch, recompute: options.recompute, ..Trainer::default() };
     // Word vectors are not trained on a data set, so that there is nothing to tell of them.
     let training = Memory::of_training(&model, &trainer).ok();
     let prediction = Memory::of_prediction(&model, batch).ok();

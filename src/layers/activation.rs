@@ -63,6 +63,10 @@ impl Activation {
 struct Gelu;
 
 impl Operation for Gelu {
+    fn is_cheap(&self) -> bool {
+        true
+    }
+
     fn forward(&self, at: &At<'_>, step: &mut Step<'_>) -> kernels::Activation {
         let params = gelu::Params { count: at.output.len as u32 };
         let bindings = gelu::Bindings { input: at.inputs[0].span, output: at.output };
@@ -90,6 +94,10 @@ impl Operation for Gelu {
 struct Silu;
 
 impl Operation for Silu {
+    fn is_cheap(&self) -> bool {
+        true
+    }
+
     fn forward(&self, at: &At<'_>, step: &mut Step<'_>) -> kernels::Activation {
         let params = silu::Params { count: at.output.len as u32 };
         let bindings = silu::Bindings { input: at.inputs[0].span, output: at.output };
@@ -117,6 +125,10 @@ impl Operation for Silu {
 pub(crate) struct Apply(pub kernels::Activation);
 
 impl Operation for Apply {
+    fn is_cheap(&self) -> bool {
+        true
+    }
+
     fn forward(&self, at: &At<'_>, step: &mut Step<'_>) -> kernels::Activation {
         let activation = if at.gives_logits { kernels::Activation::Linear } else { self.0 };
         let params =

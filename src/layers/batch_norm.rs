@@ -124,7 +124,27 @@ fn by_batch(layer: usize, step: &Step<'_>) -> bool {
     step.purpose == Purpose::Training && step.space.places.learns(layer)
 }
 
+impl Normalise {
+    /// Records the output, from moments that are there.
+    fn apply(&self, at: &At<'_>, moments: Span, step: &mut Step<'_>) {
+        let (&[input], [piece, _]) = (at.inputs, step.pieces(at.layer)) else { return };
+        let params = norm::Params {
+            blocks: 1,
+            length: vectors(step.rows, input.shape) as u32,
+            units: input.shape.units() as u32,
+            epsilon: self.epsilon as f32,
+            activation: self.activation.code(),
+        };
+        let (input, weights, output) = (input.span, step.weights(piece), at.output);
+        step.push(norm::dispatch(params, norm::Bindings { input, weights, moments, output }));
+    }
+}
+
 impl Operation for Normalise {
+    fn is_cheap(&self) -> bool {
+        true
+    }
+
     fn training_scratch(&self, _: usize, inputs: &[Shape]) -> usize {
         2 * inputs[0].units()
     }
@@ -140,7 +160,7 @@ impl Operation for Normalise {
     }
 
     fn forward(&self, at: &At<'_>, step: &mut Step<'_>) -> kernels::Activation {
-        let (&[input], [piece, statistics]) = (at.inputs, step.pieces(at.layer)) else {
+        let (&[input], [_, statistics]) = (at.inputs, step.pieces(at.layer)) else {
             return kernels::Activation::Linear;
         };
         let statistics = step.weights(statistics);
@@ -165,11 +185,17 @@ impl Operation for Normalise {
             let bindings = moving_average::Bindings { values: moments, averages: statistics };
             step.push(moving_average::dispatch(params, bindings));
         }
-        let (epsilon, activation) = (self.epsilon as f32, self.activation.code());
-        let params = norm::Params { blocks, length, units, epsilon, activation };
-        let (input, weights, output) = (input.span, step.weights(piece), at.output);
-        step.push(norm::dispatch(params, norm::Bindings { input, weights, moments, output }));
+        self.apply(at, moments, step);
         self.activation
+    }
+
+    fn again(&self, at: &At<'_>, step: &mut Step<'_>) {
+        let [_, statistics] = step.pieces(at.layer) else { return };
+        let moments = match by_batch(at.layer, step) {
+            true => at.scratch.part(0, 2 * at.shape.units()),
+            false => step.weights(statistics),
+        };
+        self.apply(at, moments, step);
     }
 
     fn backward(&self, at: &At<'_>, d_output: Span, d_inputs: &[Option<Span>], step: &mut Step<'_>) {

@@ -67,6 +67,10 @@ struct Drop {
 }
 
 impl Operation for Drop {
+    fn is_cheap(&self) -> bool {
+        true
+    }
+
     fn passes_on(&self, purpose: Purpose) -> bool {
         purpose != Purpose::Training
     }

@@ -105,6 +105,10 @@ impl Normalise {
 }
 
 impl Operation for Normalise {
+    fn is_cheap(&self) -> bool {
+        true
+    }
+
     fn scratch(&self, rows: usize, inputs: &[Shape]) -> usize {
         2 * Self::len(rows, inputs[0])
     }

@@ -72,6 +72,10 @@ struct Normalise {
 }
 
 impl Operation for Normalise {
+    fn is_cheap(&self) -> bool {
+        true
+    }
+
     fn scratch(&self, rows: usize, inputs: &[Shape]) -> usize {
         // Mean and 1 / sqrt(variance + epsilon) of each vector.
         2 * rows * inputs[0].vectors()

@@ -68,6 +68,17 @@ pub(crate) trait Operation: Any + Debug {
         true
     }
 
+    /// Whether its output is computed again at little cost beside a product, by [`Operation::again`].
+    fn is_cheap(&self) -> bool {
+        false
+    }
+
+    /// Records its output again, to the bit, from what `forward` read and kept, which it leaves as it is. Where it
+    /// [is cheap](Operation::is_cheap).
+    fn again(&self, at: &At<'_>, step: &mut Step<'_>) {
+        self.forward(at, step);
+    }
+
     /// Takes an activation that stands behind it into what it records; false where it cannot.
     fn fuse(&mut self, _activation: Activation) -> bool {
         false

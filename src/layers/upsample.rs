@@ -113,6 +113,10 @@ macro_rules! params {
 }
 
 impl Operation for Enlarge {
+    fn is_cheap(&self) -> bool {
+        true
+    }
+
     fn reads_inputs_backward(&self) -> bool {
         self.0.interpolation == Interpolation::Bilinear
     }

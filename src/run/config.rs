@@ -670,6 +670,7 @@ impl RunConfig {
             epochs: training.epochs.max(training.min_steps.div_ceil(steps_of_epoch)),
             batch_size,
             micro_batch: training.micro_batch,
+            recompute: training.recompute,
             shuffle: training.shuffle,
             seed: training.seed,
             optimizer,

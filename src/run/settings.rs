@@ -429,6 +429,9 @@ settings! {
         /// memory.
         micro_batch: Option<usize> = |_| None,
             whole(1, 1 << 24, called("ROWS", training(MODELS, "micro-batch")));
+        /// Compute what activations, normalisations, dropout, sums, concatenations and enlargements give again for the
+        /// backward pass in place of keeping it: the same model in less memory, for a little more work.
+        recompute: bool = |_| false, training(MODELS, "recompute");
         /// Take the rows of each epoch in an order of its own; with the flag, in the file's order.
         shuffle: bool = |_| true, Spec { negated: true, ..training(MODELS, "no-shuffle") };
         /// Seed of weights, order, dropout, noise and the validation split.

@@ -5,10 +5,13 @@
 //! reads it there; its gradient from the first that gives a part of it to its maker's backward pass. Both ends count, so
 //! that no dispatch reads and writes one buffer. Evaluation and prediction need each value no longer than forward, and have a
 //! layout of their own over the same buffers.
+//!
+//! Where a run asks for it (`recompute`), what a cheap operation gives is dropped behind its last reader forward, and computed
+//! again before its first reader backward: as long as what it is computed of is kept until then anyway.
 
 use crate::kernels::{Element, Span};
 use crate::layers::Shape;
-use crate::layers::plan::{Plan, Purpose, ValueId};
+use crate::layers::plan::{INPUT, Plan, Purpose, ValueId};
 use crate::layers::record::Places;
 use crate::program::{ALIGNMENT, Program};
 
@@ -28,6 +31,8 @@ pub(super) struct Lifetime {
 pub(super) struct Held {
     /// By value: its elements; none for views, and for those that no step makes.
     pub outputs: Vec<Option<Span>>,
+    /// By value: where it is computed again for the backward pass; none where it is not.
+    pub again: Vec<Option<Span>>,
     /// By value: its gradient; none where nothing before it learns.
     pub gradients: Vec<Option<Span>>,
     /// By value: what its readers behind the first give, for a value that several read.
@@ -40,6 +45,7 @@ pub(super) struct Held {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Of {
     Output(usize),
+    Again(usize),
     Gradient(usize),
     MoreGradient(usize),
     Scratch(usize),
@@ -72,6 +78,7 @@ fn lifetimes(
     purposes: &[Purpose],
     batch: usize,
     places: &Places,
+    recomputes: bool,
 ) -> Vec<(Of, Lifetime)> {
     let (n, trains) = (plan.nodes.len(), purposes.contains(&Purpose::Training));
     let backward = |node: usize| 2 * n - node;
@@ -80,9 +87,12 @@ fn lifetimes(
         let passes = |&purpose: &Purpose| plan.nodes[node].operation.passes_on(purpose);
         (purposes.iter().all(passes), purposes.iter().any(passes))
     };
-    // By value: whether a layer that learns is on the way to it, and when it is read last.
+    // By value: whether a layer that learns is on the way to it, when it is read last, forward and at all, and when it is
+    // read first backward.
     let mut learns = vec![false; plan.values.len()];
     let mut read = vec![0; plan.values.len()];
+    let mut read_forward = vec![0; plan.values.len()];
+    let mut first_backward = vec![None; plan.values.len()];
     read[last] = n;
     let mut found = Vec::new();
     for (i, node) in plan.nodes.iter().enumerate() {
@@ -93,6 +103,11 @@ fn lifetimes(
         let reads_again = goes_back && node.operation.reads_inputs_backward();
         for input in inputs() {
             read[input] = read[input].max(if reads_again { backward(i) } else { i });
+            read_forward[input] = i;
+            if reads_again {
+                // Later nodes run backward before.
+                first_backward[input] = Some(backward(i));
+            }
         }
         let shapes: Vec<Shape> = node.inputs.iter().map(|&input| plan.shape(input)).collect();
         let mut kept = node.operation.scratch(batch, &shapes);
@@ -102,6 +117,20 @@ fn lifetimes(
         if kept > 0 {
             let to = if goes_back { backward(i) } else { i };
             found.push((Of::Scratch(i), Lifetime { len: kept, from: i, to }));
+        }
+    }
+    // By value: when it is there again.
+    let mut again: Vec<Option<usize>> = vec![None; plan.values.len()];
+    for (i, node) in plan.nodes.iter().enumerate().filter(|_| recomputes && trains) {
+        let value = node.output.0;
+        let mut inputs = node.inputs.iter().map(|&input| plan.root(input).0);
+        let Some(from) = first_backward[value].filter(|_| value != last && !passes(i).1) else {
+            continue;
+        };
+        let is_kept =
+            |input: usize| again[input].is_none() && (input == INPUT.0 || read[input] >= from);
+        if node.operation.is_cheap() && inputs.all(is_kept) {
+            again[value] = Some(from);
         }
     }
     // What is passed on is read by the readers of what it is passed on as.
@@ -115,8 +144,14 @@ fn lifetimes(
         let value = node.output.0;
         let len = batch * plan.shape(ValueId(value)).width();
         if !passes(i).0 {
-            let to = read[value].max(i);
-            found.push((Of::Output(value), Lifetime { len, from: i, to }));
+            let to = match again[value] {
+                Some(from) => {
+                    found.push((Of::Again(value), Lifetime { len, from, to: read[value] }));
+                    read_forward[value]
+                }
+                None => read[value],
+            };
+            found.push((Of::Output(value), Lifetime { len, from: i, to: to.max(i) }));
         }
         if value == last {
             // Of the loss, or what a store activates.
@@ -134,19 +169,19 @@ fn lifetimes(
 }
 
 /// Makes the buffers of a plan's values: where they lie in training, and in steps for the other purposes. `batches` are the
-/// most rows of a step of each; where `shares` is false, each value has a buffer of its own.
+/// most rows of a step of each; where `shares` is false, each value has a buffer of its own. `recomputes`: see the head.
 pub(super) fn hold(
     program: &mut Program,
     plan: &Plan,
     purposes: &[(Purpose, usize)],
     places: &Places,
-    shares: bool,
+    (shares, recomputes): (bool, bool),
 ) -> [Held; 2] {
     let layouts = [true, false].map(|training| {
         let own = || purposes.iter().filter(|(p, _)| (*p == Purpose::Training) == training);
         let batch = own().map(|&(_, batch)| batch).max();
         let purposes: Vec<Purpose> = own().map(|&(purpose, _)| purpose).collect();
-        let found = batch.map(|batch| lifetimes(plan, &purposes, batch, places));
+        let found = batch.map(|batch| lifetimes(plan, &purposes, batch, places, recomputes));
         let found = found.unwrap_or_default();
         let times: Vec<Lifetime> = found.iter().map(|&(_, lifetime)| lifetime).collect();
         let (of, lengths) = match shares {
@@ -177,6 +212,7 @@ pub(super) fn hold(
         }
         let mut held = Held {
             outputs: vec![None; plan.values.len()],
+            again: vec![None; plan.values.len()],
             gradients: vec![None; plan.values.len()],
             more_gradients: vec![Vec::new(); plan.values.len()],
             scratch: vec![None; plan.nodes.len()],
@@ -185,6 +221,7 @@ pub(super) fn hold(
             let span = buffers[buffer_of[buffer]].part(0, lifetime.len);
             match *what {
                 Of::Output(value) => held.outputs[value] = Some(span),
+                Of::Again(value) => held.again[value] = Some(span),
                 Of::Gradient(value) => held.gradients[value] = Some(span),
                 Of::MoreGradient(value) => held.more_gradients[value].push(span),
                 Of::Scratch(node) => held.scratch[node] = Some(span),
@@ -227,7 +264,7 @@ mod tests {
     fn elements(layers: &[Layer], frozen: usize, purpose: Purpose, shares: bool) -> usize {
         let (plan, places) = plan(layers, frozen);
         let mut program = Program::default();
-        hold(&mut program, &plan, &[(purpose, 4)], &places, shares);
+        hold(&mut program, &plan, &[(purpose, 4)], &places, (shares, false));
         program.buffers.iter().map(|buffer| buffer.len).sum()
     }
 
@@ -275,7 +312,7 @@ mod tests {
         let mut skip = stack(6);
         skip.insert(5, Layer::add("layer 0"));
         let (plan, places) = plan(&skip, 0);
-        let found = lifetimes(&plan, &[Purpose::Prediction], 4, &places);
+        let found = lifetimes(&plan, &[Purpose::Prediction], 4, &places, false);
         let of = |value: usize| {
             found.iter().find(|(of, _)| *of == Of::Output(value)).map(|(_, lifetime)| lifetime.to)
         };
@@ -287,7 +324,7 @@ mod tests {
         let dense = || Layer::dense(48, Activation::Relu);
         let layers = [dense(), Layer::dropout(0.5), dense(), Layer::add("layer 1"), dense()];
         let (plan, places) = plan(&layers, 0);
-        let found = lifetimes(&plan, &[Purpose::Evaluation], 4, &places);
+        let found = lifetimes(&plan, &[Purpose::Evaluation], 4, &places, false);
         let output = |value: usize| found.iter().find(|(of, _)| *of == Of::Output(value));
         assert_eq!(output(1).map(|(_, lifetime)| lifetime.to), Some(3));
         assert!(output(2).is_none());

@@ -52,6 +52,7 @@ impl Memory {
                 optimizer: trains.then_some(trainer.optimizer),
                 clip: trainer.clip.filter(|_| trains),
                 micro_batch: trainer.micro_batch.filter(|_| trains),
+                recompute: trainer.recompute && trains,
                 label_smoothing: if trains { trainer.label_smoothing } else { 0.0 },
                 augment: trainer.augment,
                 seed: trainer.seed,

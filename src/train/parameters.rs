@@ -100,6 +100,7 @@ pub(super) fn build_inference(
         optimizer: None,
         clip: None,
         micro_batch: None,
+        recompute: false,
         label_smoothing: 0.0,
         augment: None,
         seed,

@@ -85,6 +85,8 @@ pub(super) struct Request<'a> {
     pub clip: Option<Clip>,
     /// Rows of a training batch that are taken at once, where that is not all.
     pub micro_batch: Option<usize>,
+    /// See [`super::Trainer::recompute`].
+    pub recompute: bool,
     /// From 0 to below 1: see [`super::Trainer::label_smoothing`].
     pub label_smoothing: f64,
     /// How a batch's pictures are moved in training.
@@ -309,7 +311,8 @@ impl<'a> Recorder<'a> {
             request.feeds.iter().map(|feed| (feed.purpose, request.part(feed))).collect();
         let shares = request.fusions.shared_values;
         let before = program.bytes();
-        let held = lifetimes::hold(&mut program, &plan, &purposes, &places, shares);
+        let how = (shares, request.recompute);
+        let held = lifetimes::hold(&mut program, &plan, &purposes, &places, how);
         let value_bytes = program.bytes() - before;
         let mut parts_len = 0;
         for node in &plan.nodes {
@@ -555,7 +558,7 @@ impl<'a> Recorder<'a> {
         }
         let d_logits = self.loss(feed, spec, [clean, outputs], &mut step)?;
         if purpose == Purpose::Training {
-            self.backward(&values, d_logits, &mut step);
+            self.backward(values, d_logits, &mut step);
             step.update_all();
         }
         Ok(step.dispatches)
@@ -643,8 +646,9 @@ impl<'a> Recorder<'a> {
         values
     }
 
-    /// Records the operations backward, from the last on, as far as something before them learns.
-    fn backward(&self, values: &[Option<Seen>], d_logits: Span, step: &mut Step<'_>) {
+    /// Records the operations backward, from the last on, as far as something before them learns. What was dropped is
+    /// computed again before the first that reads it.
+    fn backward(&self, mut values: Vec<Option<Seen>>, d_logits: Span, step: &mut Step<'_>) {
         let last = self.plan.root(self.plan.output);
         let (rows, held) = (step.rows, self.held(step.purpose));
         let part = |span: Span, value: ValueId| span.part(0, rows * self.plan.shape(value).width());
@@ -661,6 +665,7 @@ impl<'a> Recorder<'a> {
             };
             Some(part(place, root))
         };
+        let mut is_there = vec![false; values.len()];
         for (i, node) in self.plan.nodes.iter().enumerate().rev() {
             let d_inputs: Vec<Option<Span>> =
                 (0..node.inputs.len()).map(|slot| place(i, slot)).collect();
@@ -681,12 +686,40 @@ impl<'a> Recorder<'a> {
                 let bindings = place_columns::Bindings { input, output: d_output };
                 step.push(place_columns::dispatch(params, bindings));
             }
-            let mut seen = self.seen(&node.inputs, values);
+            if node.operation.reads_inputs_backward() {
+                self.compute_again(&node.inputs, (&mut values, &mut is_there), step);
+            }
+            let mut seen = self.seen(&node.inputs, &values);
             if !node.operation.reads_inputs_backward() {
                 seen.iter_mut().for_each(|seen| seen.span = step.space.nothing);
             }
             let at = self.at(i, &seen, false, step);
             node.operation.backward(&at, d_output, &d_inputs, step);
+        }
+    }
+
+    /// Records those of these values again that were dropped and are not there again.
+    fn compute_again(
+        &self,
+        wanted: &[ValueId],
+        (values, is_there): (&mut [Option<Seen>], &mut [bool]),
+        step: &mut Step<'_>,
+    ) {
+        for root in wanted.iter().map(|&value| self.plan.root(value)) {
+            let Some(place) = self.held(step.purpose).again[root.0] else { continue };
+            let place = place.part(0, step.rows * self.plan.shape(root).width());
+            let Some(node) = self.plan.nodes.iter().position(|node| node.output == root) else {
+                continue;
+            };
+            if std::mem::replace(&mut is_there[root.0], true) {
+                continue;
+            }
+            let seen = self.seen(&self.plan.nodes[node].inputs, values);
+            let at = At { output: place, ..self.at(node, &seen, false, step) };
+            self.plan.nodes[node].operation.again(&at, step);
+            if let Some(seen) = &mut values[root.0] {
+                seen.span = place;
+            }
         }
     }
 

@@ -188,6 +188,7 @@ impl<'a> Session<'a> {
             optimizer: Some(trainer.optimizer),
             clip: trainer.clip,
             micro_batch: trainer.micro_batch,
+            recompute: trainer.recompute,
             label_smoothing: trainer.label_smoothing,
             augment: trainer.augment,
             seed: trainer.seed,

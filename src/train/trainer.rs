@@ -65,6 +65,9 @@ pub struct Trainer {
     /// and clipping see the whole batch's: the same result, to f32's rounding, in less memory. None: all rows at once,
     /// or, where the device has no memory for these, half as many.
     pub micro_batch: Option<usize>,
+    /// Whether what activations, normalisations, dropout, sums, concatenations and enlargements give is computed again for
+    /// the backward pass in place of being kept: the same bits in less memory, for a little more work.
+    pub recompute: bool,
     /// Which fusions it may use.
     pub fusions: Fusions,
     /// What happens when a loss or a weight becomes NaN or infinite.
@@ -87,6 +90,7 @@ impl Default for Trainer {
             monitor: None,
             frozen_layers: 0,
             micro_batch: None,
+            recompute: false,
             fusions: Fusions::ALL,
             on_nan: OnNan::Stop,
         }
