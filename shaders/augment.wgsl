@@ -5,13 +5,13 @@
 
 // A number from 0 to below 1 of 24 bits.
 fn uniform_draw(row: u32, draw: u32) -> f32 {
-    let bits = random_bits(params.seed, params.stream, state[BATCH_STEP], 8u * row + draw);
+    let bits = random_bits(params.seed, params.stream, state[BATCH_STEP], 8u * (params.first + row) + draw);
     return f32(bits >> 8u) * 5.9604645e-8;
 }
 
 // A whole number from -most to most.
 fn whole_draw(row: u32, draw: u32, most: u32) -> f32 {
-    let bits = random_bits(params.seed, params.stream, state[BATCH_STEP], 8u * row + draw);
+    let bits = random_bits(params.seed, params.stream, state[BATCH_STEP], 8u * (params.first + row) + draw);
     return f32((bits >> 8u) % (2u * most + 1u)) - f32(most);
 }
 

@@ -194,6 +194,21 @@ fn pictures_are_translated() {
     };
     assert_eq!(kernel("ae"), kernel("f"));
 
+    // A size is that of all pictures, but for those that have one of their own; and the model's when it is held against others.
+    let sized = |more: &[&str]| {
+        let train = ["train", "translate", "--input", "plain", "--target", "large", "-o", "s"];
+        let size = ["--size", "12x10", "--epochs", "1", "--device", "cpu"];
+        folder.ok(&[&train[..], &size, more].concat());
+        folder.ok(&["translate", "s", "plain/07.png", "-o", "sized"]);
+        folder.ok(&["reconstruct", "s", "plain", "--targets", "large"]);
+        folder.ok(&["evaluate", "s", "plain", "--targets", "large"]);
+        let out = image::open(folder.path("sized/07.png")).expect("a picture");
+        (out.width(), out.height())
+    };
+    assert_eq!(sized(&[]), (12, 10));
+    assert_eq!(sized(&["--target-size", "9x14"]), (9, 14));
+    folder.fails(2, &[&train[..], &["--target-size", "9x14"]].concat(), &["without size"]);
+
     folder.fails(2, &["reconstruct", "t", "plain"], &["translates", "as targets"]);
     folder.fails(2, &["evaluate", "t", "plain"], &["as targets"]);
     std::fs::remove_file(folder.path("large/05.png")).expect("removed");

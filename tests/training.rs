@@ -852,6 +852,52 @@ fn moved_pictures_train_to_other_bits() {
     }
 }
 
+/// Targets that are pictures are moved with those that they belong to: those that are the inputs train to an autoencoder's
+/// bits. And a batch that is taken in parts moves its pictures as a whole one does.
+#[test]
+fn targets_are_moved_with_their_pictures_and_parts_of_a_batch_as_all_of_it() {
+    let shape = ImageShape { width: 6, height: 5, channels: 1 };
+    let moves = ["flip", "shift:1", "rotate:15", "crop:0.8"];
+    let own = Augment::parse(&moves).expect("moves").of_shape(shape);
+    let inputs = pictures(50).inputs().clone();
+    let Inputs::Matrix { values, features } = inputs.clone() else { panic!("a matrix") };
+    let coder = Dataset::new(inputs.clone(), Targets::Inputs, "a coder's").expect("rows");
+    let pairs = Targets::Values { values, width: features };
+    let pairs = Dataset::new(inputs, pairs, "pairs").expect("rows");
+    let layers = || {
+        vec![
+            Layer::reshape(&[5, 6, 1]),
+            Layer::conv2d(4, 3, Activation::Relu),
+            Layer::flatten(),
+            Layer::dense(30, Activation::Linear),
+        ]
+    };
+    for device in [gpu(), &Device::cpu()] {
+        let train = |data: &Dataset, augment: Augment, micro_batch: Option<usize>| {
+            let input = Input::Matrix { features };
+            let mut model = Model::new(input, layers(), Loss::Mse, 5).expect("a model");
+            let (augment, early_stopping) = (Some(augment), None);
+            let trainer = Trainer { epochs: 2, augment, early_stopping, micro_batch, ..trainer() };
+            trainer.fit(&mut model, data, None, device).map(|_| model)
+        };
+        let coder = train(&coder, own, None).expect("a model");
+        let moved = train(&pairs, own.with_targets(shape), None).expect("a model");
+        assert_eq!(bits(&moved), bits(&coder));
+        let still = train(&pairs, own, None).expect("a model");
+        assert_ne!(bits(&still), bits(&coder));
+        let parts = train(&pairs, own.with_targets(shape), Some(5)).expect("a model");
+        let values = |model: &Model| -> Vec<f32> {
+            model.parameters().iter().flat_map(|p| p.values.clone()).collect()
+        };
+        for (part, whole) in values(&parts).iter().zip(values(&moved)) {
+            assert!((part - whole).abs() < 1e-4, "{part} for {whole}");
+        }
+        let other = ImageShape { width: 5, height: 6, channels: 1 };
+        let refused = train(&pairs, own.with_targets(other), None).expect_err("refused");
+        assert!(refused.to_string().contains("height and width"), "{refused}");
+    }
+}
+
 /// The same rows of ids, padded and each as long as it is: one in twenty is much longer than the others.
 fn padded_and_ragged(rows: usize, below: usize) -> [Inputs; 2] {
     let length = 90;

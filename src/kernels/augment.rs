@@ -21,6 +21,8 @@ kernel! {
     params: {
         /// Pictures of the batch.
         rows: u32,
+        /// Number of the first of them in the step's batch, where that is taken in parts.
+        first: u32,
         /// Rows of pixels.
         height: u32,
         /// Columns of pixels.
@@ -67,7 +69,7 @@ fn reference<T: Real>(p: &Params, state: &[u32], input: &[T], output: &mut [T]) 
         for (i, picture) in pictures.chunks_exact_mut(size).enumerate() {
             let row = first + i;
             let input = &input[row * size..][..size];
-            Transform::draw(p, state[BATCH_STEP], row as u32).apply(p, input, picture);
+            Transform::draw(p, state[BATCH_STEP], p.first + row as u32).apply(p, input, picture);
         }
     });
 }
@@ -173,6 +175,7 @@ fn case(c: &mut Case, [rows, height, width, code]: Sizes) -> Dispatch {
     };
     let params = Params {
         rows: rows as u32,
+        first: 3 * code as u32,
         height: height as u32,
         width: width as u32,
         channels: channels as u32,
@@ -198,6 +201,7 @@ mod tests {
 
     const PLAIN: Params = Params {
         rows: 1,
+        first: 0,
         height: 3,
         width: 4,
         channels: 1,

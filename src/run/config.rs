@@ -10,11 +10,11 @@ use super::load::weights::ClassWeights;
 use super::outputs::{check_extension, resolved};
 use super::setting::{GivenOptimizer, Range, RunKind, Setting, SettingType};
 pub use super::settings::{
-    Bytes, DataConfig, Every, ModelConfig, OutputConfig, Pool, RunConfig, Settings, TrainingConfig,
-    TuneThreshold, WordsConfig,
+    Bytes, DataConfig, Every, ImagesConfig, ModelConfig, OutputConfig, Pool, RunConfig, Settings,
+    TrainingConfig, TuneThreshold, WordsConfig,
 };
 use super::settings::{OPTIMIZER, hyperparameters};
-use crate::data::TextColumns;
+use crate::data::{ImageOptions, TextColumns};
 use crate::error::{Error, Result};
 use crate::losses::Loss;
 use crate::model::{Input, Noise};
@@ -473,12 +473,20 @@ impl RunConfig {
     }
 
     fn check_sizes(&self) -> Result<()> {
-        if let Some((width, height)) = self.images.size
-            && width.saturating_mul(height) > MOST_PIXELS
-        {
-            return Err(Error::usage(format!(
-                "size is {width}x{height}, but an image has at most {MOST_PIXELS} pixels; take a smaller one"
-            )));
+        let images = &self.images;
+        for (name, size) in [("size", images.size), ("target_size", images.target_size)] {
+            if let Some((width, height)) = size
+                && width.saturating_mul(height) > MOST_PIXELS
+            {
+                return Err(Error::usage(format!(
+                    "{name} is {width}x{height}, but an image has at most {MOST_PIXELS} pixels; take a smaller one"
+                )));
+            }
+        }
+        if images.target_size.is_some() && images.size.is_none() {
+            return Err(Error::usage(
+                "target_size is given without size, that of the images that are read; give both",
+            ));
         }
         let text = &self.text;
         if text.subwords.is_some() && text.hash_size > 0 {
@@ -845,6 +853,18 @@ fn by_kind(defaults: impl Iterator<Item = (Value, String)>) -> String {
                 .collect::<Vec<_>>()
                 .join("; ")
         }
+    }
+}
+
+impl ImagesConfig {
+    /// How images are read that a model is given.
+    pub(super) fn of_inputs(&self) -> ImageOptions {
+        ImageOptions { size: self.size, grey: self.grey }
+    }
+
+    /// How images are read that it is to give.
+    pub(super) fn of_targets(&self) -> ImageOptions {
+        ImageOptions { size: self.target_size.or(self.size), grey: self.grey }
     }
 }
 

@@ -44,8 +44,8 @@ pub use codes::{
     translate, write_outputs,
 };
 pub use config::{
-    Bytes, DataConfig, Every, ModelConfig, OutputConfig, Pool, RunConfig, Settings, TrainingConfig,
-    TuneThreshold, WordsConfig, documentation, setting_by_flag,
+    Bytes, DataConfig, Every, ImagesConfig, ModelConfig, OutputConfig, Pool, RunConfig, Settings,
+    TrainingConfig, TuneThreshold, WordsConfig, documentation, setting_by_flag,
 };
 pub use documents::{Weighting, encode_documents};
 pub use errors::{Labels, Mistake, Mistakes, mistakes};

@@ -12,7 +12,7 @@ use super::setting::RunKind::{Arrays, Autoencoder, Images, Table, Text, Translat
 use super::setting::{
     AnyValue, Arity, Kinds, Range, Result, RunKind, Setting, SettingType, Spec, settings,
 };
-use crate::data::{Format, ImageOptions, Missing, TableTask};
+use crate::data::{Format, Missing, TableTask};
 use crate::layers::{BagMode, Layer};
 use crate::losses::Loss;
 use crate::optimizers::{Optimizer, Schedule};
@@ -317,10 +317,13 @@ settings! {
     }
 
     /// Size and colour of images.
-    images: extern ImageOptions, GivenImages {
-        /// Resize every image to this width and height.
+    images: struct ImagesConfig, GivenImages {
+        /// Resize every image to this width and height, those that a translation is to give among them.
         size: Option<(usize, usize)> = |_| None,
             whole(1, 1 << 15, called("WIDTHxHEIGHT", images(PICTURES, "size")));
+        /// Resize the images that a translation is to give to this width and height, where it is another than `size`.
+        target_size: Option<(usize, usize)> = |_| None,
+            whole(1, 1 << 15, called("WIDTHxHEIGHT", images(&[Translate], "target-size")));
         /// Make every image grey.
         grey: bool = |_| false, images(PICTURES, "grey");
     }
@@ -450,9 +453,10 @@ settings! {
         /// mask:0.25.
         noise: Option<String> = |_| None, called("KIND:AMOUNT", training(NUMBERS, "noise"));
         /// How pictures are moved in training, each anew in every step: flip (mirrored, left to right), flip-vertical,
-        /// shift:2 (pixels each way), rotate:10 (degrees each way), crop:0.8 (a window of at least this part of a side).
+        /// shift:2 (pixels each way), rotate:10 (degrees each way), crop:0.8 (a window of at least this part of a side). The
+        /// pictures that a translation is to give are moved with those that it reads.
         augment: Vec<String> = |_| Vec::new(),
-            called("KINDS", training(&[Images, Autoencoder], "augment"));
+            called("KINDS", training(&[Images, Autoencoder, Translate], "augment"));
     }
 
     /// Word vectors by themselves.

@@ -122,7 +122,13 @@ fn train_loaded(
     let (rows, validates) = (loaded.training.rows(), loaded.validation.is_some());
     let augment = match (config.augment()?, &loaded.preprocessor) {
         (None, _) => None,
-        (Some(augment), Preprocessor::Image(encoder)) => Some(augment.of_shape(encoder.input)),
+        (Some(augment), Preprocessor::Image(encoder)) => {
+            let augment = augment.of_shape(encoder.input);
+            match config.kind {
+                RunKind::Translate => Some(augment.with_targets(encoder.output)),
+                _ => Some(augment),
+            }
+        }
         (Some(_), _) => {
             return Err(Error::usage(
                 "augment is given, but the data are no pictures; leave it out",

@@ -5,7 +5,8 @@ use crate::error::{Error, Result};
 use crate::kernels::{augment, random};
 
 /// How the pictures of a batch are moved, each by a draw of its own in every step of training. Targets stay as they are,
-/// but those of an autoencoder, which are the moved pictures.
+/// but those of an autoencoder, which are the moved pictures, and pictures of [`Augment::targets`], which are moved with
+/// those that they belong to.
 ///
 /// ```
 /// use wgslearn::train::Augment;
@@ -20,6 +21,8 @@ use crate::kernels::{augment, random};
 pub struct Augment {
     /// Size of the pictures, which the model's rows are.
     pub shape: ImageShape,
+    /// Size of the targets, where these are pictures that are moved as their inputs are: of the same height and width.
+    pub targets: Option<ImageShape>,
     /// Mirror half of them, left to right.
     pub flip: bool,
     /// Mirror half of them, top to bottom.
@@ -46,8 +49,15 @@ impl Augment {
     /// [`Error::Usage`] says what is wrong with a word.
     pub fn parse(words: &[impl AsRef<str>]) -> Result<Augment> {
         let shape = ImageShape { width: 0, height: 0, channels: 1 };
-        let mut augment =
-            Augment { shape, flip: false, flip_vertical: false, shift: 0, rotate: 0.0, crop: 1.0 };
+        let mut augment = Augment {
+            shape,
+            targets: None,
+            flip: false,
+            flip_vertical: false,
+            shift: 0,
+            rotate: 0.0,
+            crop: 1.0,
+        };
         for word in words {
             let word = word.as_ref();
             let wrong = |why: &str| {
@@ -88,8 +98,22 @@ impl Augment {
         Augment { shape, ..self }
     }
 
-    /// Refuses pictures that are not what a model reads.
-    pub(super) fn check(&self, width: Option<usize>) -> Result<()> {
+    /// The same with targets of this size, which are moved with the pictures that they belong to.
+    pub fn with_targets(self, targets: ImageShape) -> Augment {
+        Augment { targets: Some(targets), ..self }
+    }
+
+    /// Refuses pictures that are not what a model reads, and targets that are not what it gives.
+    pub(super) fn check(&self, width: Option<usize>, outputs: usize) -> Result<()> {
+        if let Some(targets) = self.targets
+            && (targets.len() != outputs
+                || (targets.width, targets.height) != (self.shape.width, self.shape.height))
+        {
+            return Err(Error::usage(format!(
+                "pictures of {} are to be moved with targets of {targets}, but the model gives {outputs} numbers a row; targets that are moved have the height and width of their pictures",
+                self.shape
+            )));
+        }
         if self.shape.is_empty() || width != Some(self.shape.len()) {
             return Err(Error::usage(format!(
                 "pictures of {} are to be moved, but {}; leave augment out, or give pictures",
@@ -103,15 +127,22 @@ impl Augment {
         Ok(())
     }
 
-    /// The kernel's parameters for a batch.
-    pub(super) fn params(&self, rows: u32, seed: u64) -> augment::Params {
+    /// The kernel's parameters for rows of a batch, of pictures of this size: those from `first` on, in one batch the same
+    /// moves whatever the channels.
+    pub(super) fn params(
+        &self,
+        shape: ImageShape,
+        [first, rows]: [u32; 2],
+        seed: u64,
+    ) -> augment::Params {
         let flip = if self.flip { augment::FLIP } else { 0 };
         let vertical = if self.flip_vertical { augment::FLIP_VERTICAL } else { 0 };
         augment::Params {
             rows,
-            height: self.shape.height as u32,
-            width: self.shape.width as u32,
-            channels: self.shape.channels as u32,
+            first,
+            height: shape.height as u32,
+            width: shape.width as u32,
+            channels: shape.channels as u32,
             flips: flip + vertical,
             shift: self.shift as u32,
             rotate: self.rotate.to_radians() as f32,

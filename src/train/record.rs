@@ -11,6 +11,7 @@ use super::fuse::{self, Fusions};
 use super::lifetimes::{self, Held};
 use super::place::{PlaceRequest, place};
 use super::small::Small;
+use crate::data::ImageShape;
 use crate::error::{Error, Result};
 use crate::kernels::{self, *};
 use crate::layers::Activation;
@@ -179,8 +180,9 @@ struct Recorder<'a> {
     recording: Recording,
     batch_targets: Span,
     smoothed_targets: Option<Span>,
-    /// The pictures of a training batch, moved, where the run asks for it.
+    /// The pictures of a training batch, moved, where the run asks for it, and their targets.
     moved_inputs: Option<Span>,
+    moved_targets: Option<Span>,
     /// The targets and the weights of weighted rows, apart, and the targets times the weights.
     weighted: Option<Weighted>,
     /// The inputs with noise, where the model has any.
@@ -277,6 +279,9 @@ impl<'a> Recorder<'a> {
         let moves = trains && request.augment.is_some();
         let moved_inputs =
             moves.then(|| program.buffer("moved inputs", Element::F32, batch * length));
+        let moved_targets = request.augment.and_then(|augment| augment.targets).filter(|_| moves);
+        let moved_targets = moved_targets
+            .map(|shape| program.buffer("moved targets", Element::F32, batch * shape.len()));
         let has_noise = model.noise.is_some()
             && request.feeds.iter().any(|feed| feed.purpose != Purpose::Prediction);
         let noisy_inputs =
@@ -377,6 +382,7 @@ impl<'a> Recorder<'a> {
             batch_targets,
             smoothed_targets,
             moved_inputs,
+            moved_targets,
             weighted,
             noisy_inputs,
             held,
@@ -605,10 +611,35 @@ impl<'a> Recorder<'a> {
         else {
             return input;
         };
-        let params = augment.params(step.rows as u32, self.request.seed);
+        self.move_each(augment, augment.shape, [input, output], step);
+        output
+    }
+
+    /// Records the same moves of their targets, where these are pictures that go with them; returns what there is then.
+    fn move_targets(&self, step: &mut Step<'_>) -> Span {
+        let input = self.batch_targets;
+        let (Some(augment), Some(output), Purpose::Training) =
+            (&self.request.augment, self.moved_targets, step.purpose)
+        else {
+            return input;
+        };
+        if let Some(shape) = augment.targets {
+            self.move_each(augment, shape, [input, output], step);
+        }
+        output
+    }
+
+    fn move_each(
+        &self,
+        augment: &Augment,
+        shape: ImageShape,
+        [input, output]: [Span; 2],
+        step: &mut Step<'_>,
+    ) {
+        let rows = [step.first as u32, step.rows as u32];
+        let params = augment.params(shape, rows, self.request.seed);
         let state = step.space.state;
         step.push(augment::dispatch(params, augment::Bindings { state, input, output }));
-        output
     }
 
     /// Records the noise on the batch's inputs, where the model has any; returns what it reads.
@@ -771,7 +802,7 @@ impl<'a> Recorder<'a> {
         let objective = model.loss();
         let objective = objective.objective();
         let targets = match (spec.target_width, model.input()) {
-            (Some(_), _) => self.batch_targets,
+            (Some(_), _) => self.move_targets(step),
             (None, Input::Matrix { .. }) => clean,
             (None, Input::Ids { length }) => {
                 let targets = self.batch_targets.part(0, rows * outputs);

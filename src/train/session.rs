@@ -177,10 +177,11 @@ impl<'a> Session<'a> {
             }
         }
         if let Some(augment) = &trainer.augment {
-            augment.check(match model.input() {
+            let width = match model.input() {
                 Input::Matrix { features } => Some(features),
                 Input::Ids { .. } => None,
-            })?;
+            };
+            augment.check(width, model.outputs())?;
         }
         let request = Request {
             model,

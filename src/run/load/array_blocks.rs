@@ -203,7 +203,7 @@ impl Arrays<'_> {
         let of = file.read(0..1)?;
         let mut said = Account::default();
         let target_scale =
-            ArrayScale::of(&of, ranges[1], target_path, &of_run.of_targets(), &mut said)?;
+            ArrayScale::of(&of, ranges[1], target_path, &Reading::of_targets(config), &mut said)?;
         account.warnings.extend(said.warnings);
         let targets = |array| target_scale.rows(array, Account::default());
         let encoder = match (scale.image, target_scale.image) {

@@ -54,13 +54,13 @@ pub(super) struct Reading<'a> {
 impl<'a> Reading<'a> {
     /// How a run asks for its rows.
     pub(super) fn of_run(config: &'a RunConfig) -> Self {
-        let (options, array) = (config.images, config.data.array.as_deref());
+        let (options, array) = (config.images.of_inputs(), config.data.array.as_deref());
         Reading { options, array, ..Reading::default() }
     }
 
-    /// The same of targets, which keep their own size.
-    pub(super) fn of_targets(self) -> Self {
-        Reading { options: ImageOptions { size: None, ..self.options }, ..self }
+    /// How a run asks for its targets.
+    pub(super) fn of_targets(config: &'a RunConfig) -> Self {
+        Reading { options: config.images.of_targets(), ..Reading::of_run(config) }
     }
 
     /// The same for rows of a model that reads through `preprocessor`: images have its channels and its scale.
@@ -434,7 +434,7 @@ pub(super) fn load_rows_and_targets(config: &RunConfig, given: Given) -> Result<
         let all = autoencoder_dataset(rows, &encoder, &data.train)?;
         return with_validation(config, all, &split, account, encoder);
     }
-    let of_targets = of_run.of_targets();
+    let of_targets = Reading::of_targets(config);
     let targets = pair(&rows, Rows::read(target_path, &of_targets)?, [&data.train, target_path])?;
     account.warnings.extend(targets.account.warnings.iter().cloned());
     let encoder = match (image, targets.image) {
@@ -495,7 +495,8 @@ pub(super) fn validation_pairs(
     };
     let rows = Rows::read(path, &of_run.through(Some(encoder)))?;
     check_rows(&rows, encoder, width, path)?;
-    let targets = pair(&rows, Rows::read(target_path, &of_run.of_targets())?, [path, target_path])?;
+    let targets =
+        pair(&rows, Rows::read(target_path, &Reading::of_targets(config))?, [path, target_path])?;
     let width = targets.width;
     let targets = Targets::Values { values: targets.reals(), width };
     Dataset::new(rows.inputs(), targets, path.display().to_string()).map(Some)
@@ -668,7 +669,6 @@ pub fn read_targets(model: &Model, rows: &NamedRows, paths: [&Path; 2]) -> Resul
         Preprocessor::Image(encoder) => Reading::of(&ImageEncoder {
             input: encoder.output,
             divisor: encoder.output_divisor,
-            resize: false,
             ..*encoder
         }),
         _ => Reading::default(),
