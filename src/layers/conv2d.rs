@@ -232,7 +232,11 @@ impl Describe for Conv2d {
 
     fn reach(&self) -> Reach {
         match extent(self.kernel_size, self.strides, self.dilation_rate) {
-            Ok(extent) => Reach::Window { extent, strides: self.strides.get() },
+            Ok(extent) => {
+                let strides = self.strides.get();
+                let centred = strides == [1; 2] && self.padding == Padding::Same;
+                Reach::Window { extent, strides, centred }
+            }
             Err(_) => Reach::Whole,
         }
     }

@@ -9,8 +9,9 @@
 pub(crate) enum Reach {
     /// The pixel at the same place.
     Pixel,
-    /// Pixels under a window of `extent` rows and columns, which stands at every `strides`-th place.
-    Window { extent: [usize; 2], strides: [usize; 2] },
+    /// Pixels under a window of `extent` rows and columns, which stands at every `strides`-th place: around it where it is
+    /// `centred`, which takes padding and steps of one, else on one side of it.
+    Window { extent: [usize; 2], strides: [usize; 2], centred: bool },
     /// Pixels whose windows of `extent`, `strides` apart, cover its place.
     Spread { extent: [usize; 2], strides: [usize; 2] },
     /// All of them, or it is no picture.
@@ -40,13 +41,18 @@ impl Field {
                 match reach {
                     Reach::Pixel => {}
                     Reach::Whole => return None,
-                    Reach::Window { extent, strides } => {
-                        *halo += extent[axis].saturating_mul(*over).div_ceil((*under).max(1));
+                    Reach::Window { extent, strides, centred } => {
+                        let reach = match centred {
+                            true => extent[axis] / 2,
+                            false => extent[axis].saturating_sub(1),
+                        };
+                        *halo += reach.saturating_mul(*over).div_ceil((*under).max(1));
                         *over = over.checked_mul(strides[axis])?;
                     }
                     Reach::Spread { extent, strides } => {
                         *under = under.checked_mul(strides[axis])?;
-                        *halo += extent[axis].saturating_mul(*over).div_ceil((*under).max(1));
+                        let reach = extent[axis].saturating_sub(1);
+                        *halo += reach.saturating_mul(*over).div_ceil((*under).max(1));
                     }
                 }
                 let common = gcd(*over, *under).max(1);
@@ -69,17 +75,21 @@ mod tests {
 
     #[test]
     fn halos_grow_with_what_lies_before() {
-        let window = |extent, stride| Reach::Window { extent: [extent; 2], strides: [stride; 2] };
+        let window = |extent, stride| Reach::Window {
+            extent: [extent; 2],
+            strides: [stride; 2],
+            centred: stride == 1,
+        };
         let spread = |extent, stride| Reach::Spread { extent: [extent; 2], strides: [stride; 2] };
         let field = |layers: &[Reach]| Field::of(layers.iter().copied());
         assert_eq!(field(&[Reach::Pixel]), Some(Field { halo: [0; 2], strides: [1; 2] }));
-        // 3 + 3 x 2, then back 3 x 2 + 3.
+        // 2 + 2 x 2, then back 2 x 2 + 2.
         let unet = [window(3, 2), window(3, 2), spread(3, 2), Reach::Pixel, spread(3, 2)];
-        assert_eq!(field(&unet), Some(Field { halo: [18; 2], strides: [4; 2] }));
-        // Enlarged by 2, and looked at there: half as far.
+        assert_eq!(field(&unet), Some(Field { halo: [12; 2], strides: [4; 2] }));
+        // Enlarged by 2, and looked at there: half as far, and whole pixels.
         assert_eq!(
             field(&[spread(2, 2), window(4, 1)]),
-            Some(Field { halo: [3; 2], strides: [1; 2] })
+            Some(Field { halo: [2; 2], strides: [1; 2] })
         );
         assert_eq!(field(&[window(3, 2), Reach::Whole]), None);
     }

@@ -193,7 +193,11 @@ macro_rules! pool_layer {
 
             fn reach(&self) -> $crate::layers::reach::Reach {
                 let strides = self.strides.unwrap_or(self.pool_size).get();
-                $crate::layers::reach::Reach::Window { extent: self.pool_size.get(), strides }
+                $crate::layers::reach::Reach::Window {
+                    extent: self.pool_size.get(),
+                    strides,
+                    centred: false,
+                }
             }
 
             fn lower(&self, inputs: &[ValueId], to: &mut Lowering<'_>) -> ValueId {

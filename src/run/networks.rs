@@ -143,13 +143,13 @@ impl Halving {
     }
 }
 
-/// Halvings of pictures of this shape, as long as there are `least` pixels a side behind, at most two.
-fn halvings(shape: ImageShape) -> Vec<Halving> {
-    /// Side of what two halvings leave, at least.
+/// Halvings of pictures of this shape, as long as there are two pixels a side behind, `most` at most.
+fn halvings(shape: ImageShape, most: usize) -> Vec<Halving> {
+    /// Side of what the last leaves, at least.
     const LEAST: usize = 2;
     let mut sides = [shape.height, shape.width];
     let mut found = Vec::new();
-    while found.len() < 2 && sides.iter().all(|&side| side >= 4) {
+    while found.len() < most && sides.iter().all(|&side| side >= 4) {
         let halving = Halving::of(sides);
         if halving.half.iter().any(|&side| side < LEAST) {
             break;
@@ -168,7 +168,7 @@ pub(super) fn convolves(shape: ImageShape) -> bool {
 /// Filters of an autoencoder's convolutions, from the picture on.
 const CODER_FILTERS: [usize; 2] = [32, 64];
 /// Filters of a U-Net, from the picture on.
-const UNET_FILTERS: [usize; 3] = [16, 32, 64];
+const UNET_FILTERS: [usize; 4] = [16, 32, 64, 128];
 
 /// A convolutional autoencoder of pictures with `latent` numbers between encoder and decoder; with none, what the last
 /// convolution gives is the latent value. Returns the layers and how many of them are the encoder's.
@@ -177,7 +177,7 @@ pub(super) fn autoencoder(
     latent: Option<usize>,
     output: Activation,
 ) -> (Vec<Layer>, usize) {
-    let halvings = halvings(shape);
+    let halvings = halvings(shape, CODER_FILTERS.len());
     let mut layers = vec![reshape(shape)];
     layers
         .extend(halvings.iter().zip(CODER_FILTERS).map(|(halving, filters)| halving.down(filters)));
@@ -204,29 +204,33 @@ pub(super) fn autoencoder(
 }
 
 /// A U-Net (Ronneberger, Fischer and Brox 2015): what each halving reads is read again behind the doubling that undoes
-/// it. With `adds_input` the last convolution gives what is added to the picture. Returns the layers and the number of
-/// those up to the smallest picture.
+/// it. Each picture but the largest, whose pixels are most of the work, has a convolution of its own on the way down and
+/// on the way up. With `adds_input` the last convolution gives what is added to the picture. Returns the layers and the
+/// number of those up to the smallest picture.
 pub(super) fn unet(
     shape: ImageShape,
     channels: usize,
     adds_input: bool,
     output: Activation,
 ) -> (Vec<Layer>, usize) {
-    let halvings = halvings(shape);
-    let mut layers = vec![reshape(shape)];
+    let halvings = halvings(shape, UNET_FILTERS.len() - 1);
     let same = |filters: usize, activation: Activation| -> Layer {
         Conv2d::new(filters, 3, activation).with_padding(Padding::Same).into()
     };
-    layers.push(same(UNET_FILTERS[0], Activation::Relu));
-    layers.extend(
-        halvings.iter().zip(&UNET_FILTERS[1..]).map(|(halving, &filters)| halving.down(filters)),
-    );
+    let mut layers = vec![reshape(shape), same(UNET_FILTERS[0], Activation::Relu)];
+    for (halving, &filters) in halvings.iter().zip(&UNET_FILTERS[1..]) {
+        layers.extend([halving.down(filters), same(filters, Activation::Relu)]);
+    }
     let deepest = layers.len();
-    // Convolutions are called conv2d, conv2d_1 and so on; the first of them keeps the size.
-    let name = |i: usize| if i == 0 { "conv2d".to_owned() } else { format!("conv2d_{i}") };
+    // Convolutions are called conv2d, conv2d_1 and so on: two each halving, behind the first.
+    let last_of_size = |i: usize| match i {
+        0 => "conv2d".to_owned(),
+        _ => format!("conv2d_{}", 2 * i),
+    };
     for (i, halving) in halvings.iter().enumerate().rev() {
         layers.push(halving.up(UNET_FILTERS[i], Activation::Relu));
-        layers.push(Layer::concat(name(i)));
+        layers.push(Layer::concat(last_of_size(i)));
+        layers.extend((i > 0).then(|| same(UNET_FILTERS[i], Activation::Relu)));
     }
     match adds_input {
         true => {
