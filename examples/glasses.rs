@@ -61,15 +61,15 @@ fn make(digits: &Path, folder: &Path, name: &str) -> Result<Files> {
     })
 }
 
-/// A run from these images to those, or, where both are the same, an autoencoder.
-fn translation(input: &Path, target: &Path, model: &Path) -> Settings {
+/// A run from these images to those, or, where both are the same, an autoencoder; `dense` layers, or a U-Net.
+fn translation(input: &Path, target: &Path, model: &Path, dense: bool) -> Settings {
     let kind = if input == target { RunKind::Autoencoder } else { RunKind::Translate };
     let mut settings = Settings::new(kind, input);
     settings.data.targets = Some(target.to_owned());
-    settings.model.dense = Some(true);
+    settings.model.dense = Some(dense);
     settings.data.validation_split = Some(0.0);
     settings.training.adapt_learning_rate = Some(false);
-    settings.training.epochs = Some(20);
+    settings.training.epochs = Some(if dense { 20 } else { 10 });
     settings.output.model = Some(model.to_owned());
     settings
 }
@@ -114,7 +114,8 @@ fn main() -> Result<()> {
     let (training, test) = (make(&training, &folder, "train")?, make(&test, &folder, "test")?);
 
     println!("Glasses off: barred digits to plain ones.");
-    let off = run(&translation(&training.barred, &training.plain, &folder.join("off")), &device)?;
+    let off =
+        run(&translation(&training.barred, &training.plain, &folder.join("off"), false), &device)?;
     show(&off, &test.barred, &test.plain, "glasses-off.png", &device)?;
     let values = |path| -> Result<Vec<f32>> { Ok(wgslearn::data::read_npy(path)?.into_reals()) };
     let (barred, plain) = (values(&test.barred)?, values(&test.plain)?);
@@ -128,17 +129,17 @@ fn main() -> Result<()> {
 
     println!("Glasses on: a new decoder on the encoder of an autoencoder of plain digits.");
     let autoencoder = folder.join("autoencoder");
-    let mut settings = translation(&training.plain, &training.plain, &autoencoder);
+    let mut settings = translation(&training.plain, &training.plain, &autoencoder, true);
     settings.model.encoder = Some(RunConfig::DENOISING_ENCODER.to_vec());
     run(&settings, &device)?;
-    let mut settings = translation(&training.plain, &training.barred, &folder.join("on"));
+    let mut settings = translation(&training.plain, &training.barred, &folder.join("on"), true);
     settings.model.encoder_from = Some(autoencoder);
     settings.model.freeze_encoder = Some(true);
     let on = run(&settings, &device)?;
     show(&on, &test.plain, &test.barred, "glasses-on.png", &device)?;
 
     println!("Outlines to filled strokes.");
-    let settings = translation(&training.outlined, &training.plain, &folder.join("fill"));
+    let settings = translation(&training.outlined, &training.plain, &folder.join("fill"), false);
     let fill = run(&settings, &device)?;
     show(&fill, &test.outlined, &test.plain, "glasses-fill.png", &device)?;
     std::fs::remove_dir_all(&folder).map_err(|e| wgslearn::Error::file("remove", &folder, e))

@@ -168,7 +168,7 @@ pub(super) fn convolves(shape: ImageShape) -> bool {
 /// Filters of an autoencoder's convolutions, from the picture on.
 const CODER_FILTERS: [usize; 2] = [32, 64];
 /// Filters of a U-Net, from the picture on.
-const UNET_FILTERS: [usize; 4] = [16, 32, 64, 128];
+const UNET_FILTERS: [usize; 4] = [24, 48, 64, 128];
 
 /// A convolutional autoencoder of pictures with `latent` numbers between encoder and decoder; with none, what the last
 /// convolution gives is the latent value. Returns the layers and how many of them are the encoder's.

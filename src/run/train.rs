@@ -577,7 +577,14 @@ fn picture_layers(
         return Ok(fits.then_some((layers, count)));
     }
     Ok(match (config.kind, config.model.latent) {
+        // What is learned is what changes, added to the picture.
+        (RunKind::Translate, _) if input == output && !is_bce => {
+            Some(networks::unet(input, output.channels, true, Activation::Linear))
+        }
+        // A sigmoid behind all that reaches it by the skips is driven to one end by pictures that are mostly dark, and learns
+        // nothing from there.
         (RunKind::Translate, _) => {
+            let activation = if is_bce { activation } else { Activation::Linear };
             keeps_size.then(|| networks::unet(input, output.channels, false, activation))
         }
         // What is learned is the noise, which is taken from the picture.
