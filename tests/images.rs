@@ -599,7 +599,7 @@ fn edges_of_pictures_have_a_weight_in_the_loss() {
     class_folder(&folder.path("p"), &CLASSES, &pixels, &labels);
     let train = |more: &str, model: &str| {
         let line = format!(
-            "train autoencoder p --latent 4 --epochs 3 --device cpu --json -o {model} {more}"
+            "train autoencoder p --latent 4 --epochs 40 --device cpu --json -o {model} {more}"
         );
         json(&folder.ok(&line.split_whitespace().collect::<Vec<_>>()))
     };
@@ -654,5 +654,22 @@ fn dark_pictures_are_translated() {
         let found = folder.ok(&["reconstruct", "m", "x.npy", "--targets", targets, "--json"]);
         let found = json(&found);
         assert!(found["mse"].as_f64().expect("a number") < 0.02, "{targets}: {found}");
+    }
+}
+
+/// Pictures in an array have the scale of pictures for layers that a run gives, as those of files have.
+#[test]
+fn layers_of_a_file_read_pictures_of_arrays_from_0_to_1() {
+    let folder = Folder::new();
+    let pixels = (0..40 * 36).map(|i| (i * 7 % 256) as u8).collect();
+    npy(&folder.path("x.npy"), "|u1", "(40, 6, 6)", pixels);
+    let run = "kind = \"autoencoder\"\n[data]\ntrain = \"x.npy\"\ntargets = \"x.npy\"\n[model]\n\
+        layers = [{ dense = { units = 36, activation = \"sigmoid\" } }]\n[training]\nepochs = 2\nloss = \"mse\"\n\
+        [output]\nmodel = \"m\"\n";
+    folder.write("run.toml", run);
+    for more in [&[][..], &["--memory", "1GB"]] {
+        folder.ok(&[&["train", "--config", "run.toml", "--device", "cpu"], more].concat());
+        let found = json(&folder.ok(&["evaluate", "m", "x.npy", "--device", "cpu", "--json"]));
+        assert!(found["loss"].as_f64().expect("a loss") < 0.2, "{found}");
     }
 }

@@ -568,6 +568,8 @@ fn picture_layers(
     if is_bce && activation != Activation::Sigmoid {
         return Err(beyond_one());
     }
+    // By a squared error a sigmoid is driven to black by pictures that are mostly dark, and learns nothing from there.
+    let activation = if is_bce { activation } else { Activation::Linear };
     if let Some(given) = given {
         // A decoder for an encoder as those here are.
         let latent =
@@ -581,10 +583,7 @@ fn picture_layers(
         (RunKind::Translate, _) if input == output && !is_bce => {
             Some(networks::unet(input, output.channels, true, Activation::Linear))
         }
-        // A sigmoid behind all that reaches it by the skips is driven to one end by pictures that are mostly dark, and learns
-        // nothing from there.
         (RunKind::Translate, _) => {
-            let activation = if is_bce { activation } else { Activation::Linear };
             keeps_size.then(|| networks::unet(input, output.channels, false, activation))
         }
         // What is learned is the noise, which is taken from the picture.

@@ -18,7 +18,7 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use self::array_blocks::load_array_blocks;
-use self::arrays::{array_dataset, array_inputs, load_arrays};
+use self::arrays::{array_dataset, array_inputs, load_arrays, reads_ids};
 use self::blocks::InBlocks;
 pub(super) use self::blocks::each_block;
 use self::matrices::{
@@ -37,9 +37,9 @@ use super::config::RunConfig;
 use super::setting::RunKind;
 
 use crate::data::{
-    Account, BlockFile, ByteSource, Content, Dataset, Examples, Format, ImageEncoder, Inputs,
-    Table, TableColumns, Targets, TextColumns, TrainingRows, column_names_of, content,
-    read_columns, read_examples, read_npy, read_picture_files,
+    Account, ArrayFile, BlockFile, ByteSource, Content, Dataset, Examples, Format, ImageEncoder,
+    Inputs, Table, TableColumns, Targets, TextColumns, TrainingRows, column_names_of, content,
+    read_array, read_columns, read_examples, read_npy, read_picture_files,
 };
 use crate::error::{Error, Result};
 use crate::model::{Input, Kind, Model, Preprocessor};
@@ -195,9 +195,12 @@ pub(super) fn load_given(config: &RunConfig, given: Given) -> Result<Loaded> {
         )),
         (Content::Images, None, _) => load_rows_and_targets(config, given),
         (Content::Array, None, Some(blocks)) => {
-            load_array_blocks(config, given, config.builds_autoencoder(), &blocks)
+            let are_coders = config.builds_autoencoder() || holds_pictures_for_layers(config)?;
+            load_array_blocks(config, given, are_coders, &blocks)
         }
-        (Content::Array, None, None) if config.builds_autoencoder() => {
+        (Content::Array, None, None)
+            if config.builds_autoencoder() || holds_pictures_for_layers(config)? =>
+        {
             load_rows_and_targets(config, given)
         }
         (Content::Array, None, None) => set_apart(config, load_arrays(config)?),
@@ -208,6 +211,25 @@ pub(super) fn load_given(config: &RunConfig, given: Given) -> Result<Loaded> {
         // Read once: a pipe gives its bytes once.
         (_, _, None) => load_source(config, &ByteSource::read(&data.train)?, given, None),
     }
+}
+
+/// Whether an array holds pictures by its axes, for an autoencoder or a translation whose layers the run gives: they have
+/// the scale of pictures, as those of other files have.
+fn holds_pictures_for_layers(config: &RunConfig) -> Result<bool> {
+    let path = &config.data.train;
+    if !matches!(config.kind, RunKind::Autoencoder | RunKind::Translate)
+        || config.model.layers.is_none()
+        || reads_ids(config) == Some(true)
+        || path == Path::new("-")
+    {
+        return Ok(false);
+    }
+    let axes = match ArrayFile::open(path) {
+        Ok(file) if file.rows() > 0 => file.read(0..1)?.shape.len(),
+        // Of an archive, or of what is no array, which is said when it is read.
+        _ => read_array(path, config.data.array.as_deref())?.shape.len(),
+    };
+    Ok(axes > 2)
 }
 
 /// As [`load_given`] of texts or a table that were read before, with a fold of their rows held out.
@@ -432,7 +454,9 @@ pub(super) fn load_for<'m>(
     skip_unknown: bool,
     keep_rows: bool,
 ) -> Result<Labelled<'m>> {
-    if model.latent_layer.is_some() {
+    let gives_pictures =
+        matches!(model.preprocessor, Preprocessor::Image(_)) && model.labels.is_empty();
+    if model.latent_layer.is_some() || gives_pictures {
         return load_for_autoencoder(model, path, targets, &columns.text);
     }
     match &model.preprocessor {
@@ -468,13 +492,13 @@ pub(super) fn load_for<'m>(
             let Table { account, lines, rows_as_read: texts, .. } = table;
             Ok(Labelled { model: Cow::Borrowed(model), dataset, account, lines, texts })
         }
-        Preprocessor::Image(encoder) if !model.labels.is_empty() => {
+        Preprocessor::Image(encoder) => {
             let Tested { dataset, names, account } =
                 pictures_for(model, encoder, path, targets, columns)?;
             let (lines, texts) = (Vec::new(), names);
             Ok(Labelled { model: Cow::Borrowed(model), dataset, account, lines, texts })
         }
-        Preprocessor::Image(_) | Preprocessor::None => {
+        Preprocessor::None => {
             let Some(targets) = targets else {
                 return Err(Error::usage(
                     "a model of arrays is evaluated on two .npy files; give the second as targets (the same one for an autoencoder)",
