@@ -578,20 +578,14 @@ fn picture_layers(
         let fits = input == output && layers[..count] == *given.layers();
         return Ok(fits.then_some((layers, count)));
     }
+    // What is learned is what changes, or the noise: it is added to the picture.
+    let adds_input = input == output && !is_bce;
     Ok(match (config.kind, config.model.latent) {
-        // What is learned is what changes, added to the picture.
-        (RunKind::Translate, _) if input == output && !is_bce => {
-            Some(networks::unet(input, output.channels, true, Activation::Linear))
-        }
         (RunKind::Translate, _) => {
-            keeps_size.then(|| networks::unet(input, output.channels, false, activation))
-        }
-        // What is learned is the noise, which is taken from the picture.
-        (_, None) if config.training.noise.is_some() && !is_bce => {
-            Some(networks::unet(input, input.channels, true, Activation::Linear))
+            keeps_size.then(|| networks::unet(input, output.channels, adds_input, activation))
         }
         (_, None) if config.training.noise.is_some() => {
-            Some(networks::unet(input, input.channels, false, activation))
+            Some(networks::unet(input, output.channels, adds_input, activation))
         }
         (_, Some(0)) => Some(networks::autoencoder(input, None, activation)),
         (_, latent) => {
