@@ -534,6 +534,13 @@ fn tables_with_decimal_commas_are_the_same_tables() {
     assert_eq!(answer("1,25;2,5\n3,25;0,5\n"), wanted);
     assert_eq!(answer("y;b;a\n?;2,5;1,25\n?;0,5;3,25\n"), wanted);
     assert_eq!(answer("b,y,a\n2.5,?,1.25\n0.5,?,3.25\n"), wanted);
+    // Lines say and refuse what a file's rows do.
+    let lines = |lines: &str| folder.run_with(&["predict", "m.st", "-"], lines);
+    assert!(text(&lines("1,25;2,5\n").stderr).contains("1,5 is read as 1.5"));
+    let refused = lines("1,25;2,5\n3;0.5\n");
+    assert_eq!(refused.status.code(), Some(1));
+    let told = text(&refused.stderr);
+    assert!(told.contains("line 2") && told.contains("which of them"), "{told}");
 }
 
 #[test]

@@ -47,7 +47,7 @@ pub(crate) use separated::listed;
 pub(crate) use source::is_packed;
 pub(crate) use source::{ByteSource, extension};
 pub(crate) use table::{
-    KindsFit, TargetsFit, column_names_of, read_columns_of, unknown_categories, with_a_point,
+    Decimals, KindsFit, TargetsFit, column_names_of, read_columns_of, unknown_categories,
 };
 pub use table::{Table, TableColumns, TableTask, column_names, read_columns, read_table};
 pub(crate) use table_encoder::TableFit;

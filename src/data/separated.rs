@@ -205,7 +205,7 @@ impl Head {
         let line = line_of(&source.bytes, record.position());
         let field = |field| utf8(source.path(), line, field).map(|name| name.trim().to_owned());
         let names: Vec<String> = record.iter().map(field).collect::<Result<_>>()?;
-        if names[0].eq_ignore_ascii_case("sep=") {
+        if names.first().is_some_and(|name| name.eq_ignore_ascii_case("sep=")) {
             return Err(Error::line(
                 source.path(),
                 line,

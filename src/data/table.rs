@@ -241,7 +241,7 @@ fn read_rows(
 ) -> Result<()> {
     let path = file.path().to_owned();
     let names = file.names.clone();
-    let mut decimals = Decimals::of(&file);
+    let mut decimals = Decimals::between(file.separator());
     let Chosen { features: columns, targets, weight } = chosen;
     // The first unknown category and its column.
     let mut unknown: Option<(String, usize)> = None;
@@ -297,8 +297,8 @@ fn read_rows(
             names[i]
         ));
     }
-    if decimals.comma.is_some() {
-        account.warn("some of its numbers have a decimal comma: 1,5 is read as 1.5");
+    if let Some(said) = decimals.warning() {
+        account.warn(said);
     }
     file.close(account);
     let Some((count, line, i, field)) = missing else { return Ok(()) };
@@ -320,8 +320,8 @@ fn missing_values(path: &Path, line: u64, name: &str, field: &str, count: usize)
 /// How a file writes its numbers. Where fields have semicolons between, so that commas are free for it, a spreadsheet in
 /// German, French or Spanish writes 1.5 as `1,5` (R's `read.csv2` goes by the same rule). Elsewhere such numbers are refused,
 /// and so are commas beside points: one of them would be thousands.
-#[derive(Default)]
-struct Decimals {
+#[derive(Debug, Default)]
+pub(crate) struct Decimals {
     may_be_commas: bool,
     /// The first number with a comma, and the first with a point.
     comma: Option<(u64, String)>,
@@ -329,19 +329,20 @@ struct Decimals {
 }
 
 impl Decimals {
-    fn of(file: &Separated) -> Decimals {
-        Decimals { may_be_commas: file.separator() == b';', ..Decimals::default() }
+    /// Those of fields with this between.
+    pub fn between(separator: u8) -> Decimals {
+        Decimals { may_be_commas: separator == b';', ..Decimals::default() }
     }
 
-    /// A field, trimmed; a number with a decimal point.
-    fn field<'f>(
+    /// What a field of a row says: a number with a decimal point. The row's line is for messages.
+    ///
+    /// # Errors
+    /// The reason, where commas stand beside points.
+    pub fn read<'f>(
         &mut self,
-        path: &Path,
         line: u64,
-        fields: &'f ByteRecord,
-        i: usize,
-    ) -> Result<Cow<'f, str>> {
-        let field = utf8(path, line, fields.get(i).unwrap_or_default())?.trim();
+        field: &'f str,
+    ) -> std::result::Result<Cow<'f, str>, String> {
         if !self.may_be_commas {
             return Ok(field.into());
         }
@@ -354,20 +355,35 @@ impl Decimals {
             _ => return Ok(number.map_or(field.into(), Cow::from)),
         }
         match (&self.comma, &self.point) {
-            (Some((a, comma)), Some((b, point))) => Err(Error::line(
-                path,
-                *a.max(b),
-                format!(
-                    "\"{comma}\" (line {a}) has a comma and \"{point}\" (line {b}) a point: which of them begins the decimals? Write all numbers with one decimal sign and none between thousands"
-                ),
+            (Some((a, comma)), Some((b, point))) => Err(format!(
+                "\"{comma}\" (line {a}) has a comma and \"{point}\" (line {b}) a point: which of them begins the decimals? Write all numbers with one decimal sign and none between thousands"
             )),
             _ => Ok(number.map_or(field.into(), Cow::from)),
         }
     }
+
+    /// The same of a field by its number, trimmed.
+    fn field<'f>(
+        &mut self,
+        path: &Path,
+        line: u64,
+        fields: &'f ByteRecord,
+        i: usize,
+    ) -> Result<Cow<'f, str>> {
+        let field = utf8(path, line, fields.get(i).unwrap_or_default())?.trim();
+        self.read(line, field).map_err(|why| Error::line(path, line, why))
+    }
+
+    /// That commas were read, where there were any.
+    pub fn warning(&self) -> Option<&'static str> {
+        self.comma
+            .is_some()
+            .then_some("some of its numbers have a decimal comma: 1,5 is read as 1.5")
+    }
 }
 
 /// The number that a field with one comma and no point writes.
-pub(crate) fn with_a_point(field: &str) -> Option<String> {
+fn with_a_point(field: &str) -> Option<String> {
     let (whole, _) = field.split_once(',')?;
     let number = (!whole.contains('.')).then(|| field.replacen(',', ".", 1))?;
     number.parse::<f64>().is_ok().then_some(number)
@@ -460,7 +476,7 @@ impl KindsFit {
             rows: 0,
             counts_from_0: true,
             counts_from_1: true,
-            decimals: Decimals::of(file),
+            decimals: Decimals::between(file.separator()),
         }
     }
 

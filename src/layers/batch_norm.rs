@@ -125,6 +125,14 @@ fn by_batch(layer: usize, step: &Step<'_>) -> bool {
 }
 
 impl Normalise {
+    /// Where the moments are: those of the batch, once they were taken, or the running ones.
+    fn moments(at: &At<'_>, statistics: &Piece, step: &Step<'_>) -> Span {
+        match by_batch(at.layer, step) {
+            true => at.scratch.part(0, 2 * at.shape.units()),
+            false => step.weights(statistics),
+        }
+    }
+
     /// Records the output, from moments that are there.
     fn apply(&self, at: &At<'_>, moments: Span, step: &mut Step<'_>) {
         let (&[input], [piece, _]) = (at.inputs, step.pieces(at.layer)) else { return };
@@ -163,12 +171,11 @@ impl Operation for Normalise {
         let (&[input], [_, statistics]) = (at.inputs, step.pieces(at.layer)) else {
             return kernels::Activation::Linear;
         };
+        let moments = Normalise::moments(at, statistics, step);
         let statistics = step.weights(statistics);
         let (all, width) = (vectors(step.rows, input.shape), input.shape.units());
         let (blocks, length, units) = (1, all as u32, width as u32);
-        let mut moments = statistics;
         if by_batch(at.layer, step) {
-            moments = at.scratch.part(0, 2 * width);
             let part_rows = norm_parts::part_rows(all);
             let parts = all.div_ceil(part_rows) * 2 * width;
             let (parts, part_rows) = (step.space.gradient_parts.part(0, parts), part_rows as u32);
@@ -191,11 +198,7 @@ impl Operation for Normalise {
 
     fn again(&self, at: &At<'_>, step: &mut Step<'_>) {
         let [_, statistics] = step.pieces(at.layer) else { return };
-        let moments = match by_batch(at.layer, step) {
-            true => at.scratch.part(0, 2 * at.shape.units()),
-            false => step.weights(statistics),
-        };
-        self.apply(at, moments, step);
+        self.apply(at, Normalise::moments(at, statistics, step), step);
     }
 
     fn backward(&self, at: &At<'_>, d_output: Span, d_inputs: &[Option<Span>], step: &mut Step<'_>) {
@@ -203,9 +206,10 @@ impl Operation for Normalise {
         let (all, width) = (vectors(step.rows, input.shape), input.shape.units());
         let (blocks, length, units) = (1, all as u32, width as u32);
         let (learns, epsilon) = (by_batch(at.layer, step), self.epsilon as f32);
-        let (mut moments, mut sums) = (step.weights(statistics), step.space.nothing);
+        let moments = Normalise::moments(at, statistics, step);
+        let mut sums = step.space.nothing;
         if learns {
-            (moments, sums) = (at.scratch.part(0, 2 * width), step.weight_gradient(piece));
+            sums = step.weight_gradient(piece);
             let part_rows = norm_parts::part_rows(all);
             let count = all.div_ceil(part_rows);
             let parts = step.space.gradient_parts.part(0, count * 2 * width);

@@ -7,8 +7,8 @@ use super::load::texts::{cut_texts, unknown_rows};
 use super::load::{NamedRows, read_named_pictures, read_rows_as};
 use crate::backend::Device;
 use crate::data::{
-    Account, Inputs, NAMED, TextColumns, holds_picture_files, list_pictures, read_examples,
-    unknown_categories, with_a_point,
+    Account, Decimals, Inputs, NAMED, TextColumns, holds_picture_files, list_pictures,
+    read_examples, unknown_categories,
 };
 use crate::error::{Error, Result};
 use crate::model::{Input, Model, Preprocessor};
@@ -43,6 +43,8 @@ pub struct LinePredictor {
     longer: Option<(Model, Predictor)>,
     /// For a table whose first line names its columns.
     header: Option<Header>,
+    /// How lines with semicolons between their fields write numbers.
+    decimals: Decimals,
     /// Rows answered so far of which no word, or not every category, was known.
     unknown: Counted,
     /// Texts answered so far that were cut.
@@ -75,6 +77,7 @@ impl LinePredictor {
             options: options.clone(),
             longer: None,
             header: None,
+            decimals: Decimals::between(b';'),
             unknown: Counted::default(),
             cut: Counted::default(),
         })
@@ -102,6 +105,7 @@ impl LinePredictor {
         {
             warnings.push(cut_texts(encoder.length(), &cut.lines, cut.rows));
         }
+        warnings.extend(self.decimals.warning().map(str::to_owned));
         warnings
     }
 
@@ -119,7 +123,7 @@ impl LinePredictor {
             (_, Input::Ids { length }) => {
                 let mut values = Vec::with_capacity(lines.len() * length);
                 for (line, &number) in lines.iter().zip(&numbers) {
-                    for value in parse_row(line, length, source, number)? {
+                    for value in parse_row(line, length, &mut self.decimals, source, number)? {
                         let is_id = value >= 0.0 && value.fract() == 0.0 && value < u32::MAX as f64;
                         values.push(is_id.then_some(value as u32).ok_or_else(|| Error::Data {
                             place: format!("{source}, line {number}"),
@@ -132,7 +136,7 @@ impl LinePredictor {
             (_, Input::Matrix { features }) => {
                 let mut values = Vec::with_capacity(lines.len() * features);
                 for (line, &number) in lines.iter().zip(&numbers) {
-                    let row = parse_row(line, features, source, number)?;
+                    let row = parse_row(line, features, &mut self.decimals, source, number)?;
                     values.extend(row.into_iter().map(|value| value as f32));
                 }
                 self.answers(&Inputs::Matrix { values, features }, source)
@@ -246,7 +250,7 @@ impl LinePredictor {
                 continue;
             }
             let separator = self.header.as_ref().map(|header| header.separator);
-            let fields = fields_of(line, columns.len(), separator).map_err(wrong)?;
+            let (fields, separator) = fields_of(line, columns.len(), separator).map_err(wrong)?;
             if self.header.is_none() && fields.len() != columns.len() {
                 return Err(wrong(format!(
                     "{} fields, but the model reads {}: {}",
@@ -261,7 +265,11 @@ impl LinePredictor {
                 let field = fields.get(at).ok_or_else(|| {
                     wrong(format!("{} fields, but the first line names more", fields.len()))
                 })?;
-                let (value, unknown) = encoder.parse_field(i, field).map_err(wrong)?;
+                let field = match separator {
+                    Some(b';') => self.decimals.read(number, field.trim()).map_err(wrong)?,
+                    _ => field.into(),
+                };
+                let (value, unknown) = encoder.parse_field(i, &field).map_err(wrong)?;
                 values.push(value);
                 has_unknown |= unknown;
             }
@@ -311,28 +319,20 @@ impl Header {
     }
 }
 
-/// The fields of a line that has no, or this, separator: what gives as many as the model reads; else of a CSV line where it
-/// holds a comma or a semicolon, else with tabs or spaces between. With semicolons, as in files, numbers may have a decimal comma.
+/// The fields of a line, and what stands between them (`None` for white space): what is known; else what gives as many as the
+/// model reads; else a comma, a semicolon or a tab where the line holds one.
 fn fields_of(
     line: &str,
     width: usize,
     known: Option<Option<u8>>,
-) -> std::result::Result<Vec<String>, String> {
+) -> std::result::Result<(Vec<String>, Option<u8>), String> {
     let held = || [b',', b';', b'\t'].into_iter().filter(|&byte| line.contains(byte as char));
     let separator = known.unwrap_or_else(|| {
         let fits = |&byte: &u8| split(line, Some(byte)).is_ok_and(|fields| fields.len() == width);
         // One separator alone needs no trial.
         if held().count() < 2 { held().next() } else { held().find(fits).or(held().next()) }
     });
-    let mut fields = split(line, separator)?;
-    if separator == Some(b';') {
-        for field in &mut fields {
-            if let Some(number) = with_a_point(field.trim()) {
-                *field = number;
-            }
-        }
-    }
-    Ok(fields)
+    Ok((split(line, separator)?, separator))
 }
 
 /// The fields of a line, with this or white space between.
@@ -348,14 +348,24 @@ fn split(line: &str, separator: Option<u8>) -> std::result::Result<Vec<String>, 
 }
 
 /// One row of numbers.
-fn parse_row(line: &str, width: usize, source: &str, number: u64) -> Result<Vec<f64>> {
+fn parse_row(
+    line: &str,
+    width: usize,
+    decimals: &mut Decimals,
+    source: &str,
+    number: u64,
+) -> Result<Vec<f64>> {
     let wrong =
         |message: String| Error::Data { place: format!("{source}, line {number}"), message };
-    let fields = fields_of(line, width, None).map_err(wrong)?;
+    let (fields, separator) = fields_of(line, width, None).map_err(wrong)?;
     let values: Vec<f64> = fields
         .iter()
         .map(|field| {
-            let value = field.trim().parse::<f64>().ok().filter(|value| value.is_finite());
+            let field = match separator {
+                Some(b';') => decimals.read(number, field.trim()).map_err(wrong)?,
+                _ => field.trim().into(),
+            };
+            let value = field.parse::<f64>().ok().filter(|value| value.is_finite());
             value.ok_or_else(|| wrong(format!("\"{field}\" is no finite number")))
         })
         .collect::<Result<_>>()?;

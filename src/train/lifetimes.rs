@@ -41,6 +41,15 @@ pub(super) struct Held {
     pub scratch: Vec<Option<Span>>,
 }
 
+/// How buffers are saved.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Saving {
+    /// Whether values share buffers; each has its own where not.
+    pub shares: bool,
+    /// Whether what is cheap is computed again.
+    pub recomputes: bool,
+}
+
 /// What a lifetime is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Of {
@@ -169,22 +178,22 @@ fn lifetimes(
 }
 
 /// Makes the buffers of a plan's values: where they lie in training, and in steps for the other purposes. `batches` are the
-/// most rows of a step of each; where `shares` is false, each value has a buffer of its own. `recomputes`: see the head.
+/// most rows of a step of each.
 pub(super) fn hold(
     program: &mut Program,
     plan: &Plan,
     purposes: &[(Purpose, usize)],
     places: &Places,
-    (shares, recomputes): (bool, bool),
+    saving: Saving,
 ) -> [Held; 2] {
     let layouts = [true, false].map(|training| {
         let own = || purposes.iter().filter(|(p, _)| (*p == Purpose::Training) == training);
         let batch = own().map(|&(_, batch)| batch).max();
         let purposes: Vec<Purpose> = own().map(|&(purpose, _)| purpose).collect();
-        let found = batch.map(|batch| lifetimes(plan, &purposes, batch, places, recomputes));
+        let found = batch.map(|batch| lifetimes(plan, &purposes, batch, places, saving.recomputes));
         let found = found.unwrap_or_default();
         let times: Vec<Lifetime> = found.iter().map(|&(_, lifetime)| lifetime).collect();
-        let (of, lengths) = match shares {
+        let (of, lengths) = match saving.shares {
             true => share(&times),
             false => ((0..times.len()).collect(), times.iter().map(|time| time.len).collect()),
         };
@@ -264,7 +273,7 @@ mod tests {
     fn elements(layers: &[Layer], frozen: usize, purpose: Purpose, shares: bool) -> usize {
         let (plan, places) = plan(layers, frozen);
         let mut program = Program::default();
-        hold(&mut program, &plan, &[(purpose, 4)], &places, (shares, false));
+        hold(&mut program, &plan, &[(purpose, 4)], &places, Saving { shares, recomputes: false });
         program.buffers.iter().map(|buffer| buffer.len).sum()
     }
 

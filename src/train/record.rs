@@ -8,7 +8,7 @@ use super::Role;
 use super::augment::Augment;
 use super::feed::{Feed, FeedSpec, RaggedFeed, RaggedSize, RaggedSpec};
 use super::fuse::{self, Fusions};
-use super::lifetimes::{self, Held};
+use super::lifetimes::{self, Held, Saving};
 use super::place::{PlaceRequest, place};
 use super::small::Small;
 use crate::data::ImageShape;
@@ -174,15 +174,23 @@ struct Weighted {
     products: Span,
 }
 
+/// Where a batch's pictures are once they were moved.
+#[derive(Clone, Copy)]
+struct Moved {
+    shape: ImageShape,
+    /// `[batch, height, width, channels]`
+    span: Span,
+}
+
 struct Recorder<'a> {
     request: &'a Request<'a>,
     plan: Plan,
     recording: Recording,
     batch_targets: Span,
     smoothed_targets: Option<Span>,
-    /// The pictures of a training batch, moved, where the run asks for it, and their targets.
-    moved_inputs: Option<Span>,
-    moved_targets: Option<Span>,
+    /// The pictures of a training batch, moved, where the run asks for it, and the targets that go with them.
+    moved_inputs: Option<Moved>,
+    moved_targets: Option<Moved>,
     /// The targets and the weights of weighted rows, apart, and the targets times the weights.
     weighted: Option<Weighted>,
     /// The inputs with noise, where the model has any.
@@ -276,12 +284,14 @@ impl<'a> Recorder<'a> {
         };
         let target_width = request.feeds.iter().map(target_width).max().unwrap_or(0);
         let batch_targets = program.buffer("batch targets", Element::F32, batch * target_width);
-        let moves = trains && request.augment.is_some();
-        let moved_inputs =
-            moves.then(|| program.buffer("moved inputs", Element::F32, batch * length));
-        let moved_targets = request.augment.and_then(|augment| augment.targets).filter(|_| moves);
-        let moved_targets = moved_targets
-            .map(|shape| program.buffer("moved targets", Element::F32, batch * shape.len()));
+        let augment = request.augment.filter(|_| trains);
+        let mut moved = |name: &str, shape: Option<ImageShape>| {
+            let shape = shape?;
+            let span = program.buffer(name, Element::F32, batch * shape.len());
+            Some(Moved { shape, span })
+        };
+        let moved_inputs = moved("moved inputs", augment.map(|augment| augment.shape));
+        let moved_targets = moved("moved targets", augment.and_then(|augment| augment.targets));
         let has_noise = model.noise.is_some()
             && request.feeds.iter().any(|feed| feed.purpose != Purpose::Prediction);
         let noisy_inputs =
@@ -314,10 +324,10 @@ impl<'a> Recorder<'a> {
 
         let purposes: Vec<(Purpose, usize)> =
             request.feeds.iter().map(|feed| (feed.purpose, request.part(feed))).collect();
-        let shares = request.fusions.shared_values;
+        let saving =
+            Saving { shares: request.fusions.shared_values, recomputes: request.recompute };
         let before = program.bytes();
-        let how = (shares, request.recompute);
-        let held = lifetimes::hold(&mut program, &plan, &purposes, &places, how);
+        let held = lifetimes::hold(&mut program, &plan, &purposes, &places, saving);
         let value_bytes = program.bytes() - before;
         let mut parts_len = 0;
         for node in &plan.nodes {
@@ -553,7 +563,7 @@ impl<'a> Recorder<'a> {
         if purpose == Purpose::Training {
             replay_batch(self.request.model.input().width(), &mut step);
         }
-        let clean = self.move_pictures(&mut step);
+        let clean = self.move_pictures(space.batch_inputs, self.moved_inputs, &mut step);
         let inputs = self.add_noise(feed, clean, &mut step);
         let values = self.forward(inputs, &mut step);
         let outputs = values[self.plan.root(self.plan.output).0];
@@ -603,43 +613,19 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// Records how a training batch's pictures are moved, where the run asks for it; returns what there is then.
-    fn move_pictures(&self, step: &mut Step<'_>) -> Span {
-        let input = step.space.batch_inputs;
-        let (Some(augment), Some(output), Purpose::Training) =
-            (&self.request.augment, self.moved_inputs, step.purpose)
+    /// Records how a training batch's pictures are moved, inputs and targets by the same draws, where the run asks for it;
+    /// returns what there is then.
+    fn move_pictures(&self, input: Span, to: Option<Moved>, step: &mut Step<'_>) -> Span {
+        let (Some(augment), Some(Moved { shape, span: output }), Purpose::Training) =
+            (&self.request.augment, to, step.purpose)
         else {
             return input;
         };
-        self.move_each(augment, augment.shape, [input, output], step);
-        output
-    }
-
-    /// Records the same moves of their targets, where these are pictures that go with them; returns what there is then.
-    fn move_targets(&self, step: &mut Step<'_>) -> Span {
-        let input = self.batch_targets;
-        let (Some(augment), Some(output), Purpose::Training) =
-            (&self.request.augment, self.moved_targets, step.purpose)
-        else {
-            return input;
-        };
-        if let Some(shape) = augment.targets {
-            self.move_each(augment, shape, [input, output], step);
-        }
-        output
-    }
-
-    fn move_each(
-        &self,
-        augment: &Augment,
-        shape: ImageShape,
-        [input, output]: [Span; 2],
-        step: &mut Step<'_>,
-    ) {
         let rows = [step.first as u32, step.rows as u32];
         let params = augment.params(shape, rows, self.request.seed);
         let state = step.space.state;
         step.push(augment::dispatch(params, augment::Bindings { state, input, output }));
+        output
     }
 
     /// Records the noise on the batch's inputs, where the model has any; returns what it reads.
@@ -739,12 +725,12 @@ impl<'a> Recorder<'a> {
         for root in wanted.iter().map(|&value| self.plan.root(value)) {
             let Some(place) = self.held(step.purpose).again[root.0] else { continue };
             let place = place.part(0, step.rows * self.plan.shape(root).width());
-            let Some(node) = self.plan.nodes.iter().position(|node| node.output == root) else {
-                continue;
-            };
             if std::mem::replace(&mut is_there[root.0], true) {
                 continue;
             }
+            let Some(node) = self.plan.nodes.iter().position(|node| node.output == root) else {
+                continue;
+            };
             let seen = self.seen(&self.plan.nodes[node].inputs, values);
             let at = At { output: place, ..self.at(node, &seen, false, step) };
             self.plan.nodes[node].operation.again(&at, step);
@@ -802,7 +788,7 @@ impl<'a> Recorder<'a> {
         let objective = model.loss();
         let objective = objective.objective();
         let targets = match (spec.target_width, model.input()) {
-            (Some(_), _) => self.move_targets(step),
+            (Some(_), _) => self.move_pictures(self.batch_targets, self.moved_targets, step),
             (None, Input::Matrix { .. }) => clean,
             (None, Input::Ids { length }) => {
                 let targets = self.batch_targets.part(0, rows * outputs);

@@ -189,20 +189,16 @@ pub(super) fn load_given(config: &RunConfig, given: Given) -> Result<Loaded> {
         return load_pictures(config, given);
     }
     let blocks = InBlocks::of(config);
+    let are_coders = || Ok(config.builds_autoencoder() || holds_pictures_for_layers(config)?);
     match (content(&data.train), data.format, blocks) {
         (Content::Images, None, _) if data.memory.is_some() => Err(Error::usage(
             "memory is given, so that rows are read in blocks, but pictures are read as a whole; leave it out, or save them as a .npy array",
         )),
         (Content::Images, None, _) => load_rows_and_targets(config, given),
         (Content::Array, None, Some(blocks)) => {
-            let are_coders = config.builds_autoencoder() || holds_pictures_for_layers(config)?;
-            load_array_blocks(config, given, are_coders, &blocks)
+            load_array_blocks(config, given, are_coders()?, &blocks)
         }
-        (Content::Array, None, None)
-            if config.builds_autoencoder() || holds_pictures_for_layers(config)? =>
-        {
-            load_rows_and_targets(config, given)
-        }
+        (Content::Array, None, None) if are_coders()? => load_rows_and_targets(config, given),
         (Content::Array, None, None) => set_apart(config, load_arrays(config)?),
         (_, _, Some(blocks)) => match is_table(config, &BlockFile::start(&data.train)?)? {
             true => load_table_blocks(config, given, &blocks),
