@@ -22,27 +22,3 @@ fn load_b(part: u32, k: u32, column: u32) -> f32 {
     let filters = params.groups * params.units;
     return weights[(params.first_term + k) * filters + part * params.units + column];
 }
-
-fn store(part: u32, row: u32, column: u32, sum: f32) {
-    let place = place_of(params.first_picture, row);
-    let filters = params.groups * params.units;
-    let pixel = (place.picture * params.target_height + place.line) * params.columns + place.column;
-    let unit = part * params.units + column;
-    let at = pixel * filters + unit;
-    let all = params.taps_y * params.taps_x * params.channels;
-    var z = sum;
-    if params.first_term > 0u {
-        z += output[at];
-    }
-    if params.first_term + params.terms == all {
-        if params.derivative == 1u {
-            z *= activation_derivative(params.activation, values[at]);
-        } else {
-            if params.bias == 1u {
-                z += weights[all * filters + unit];
-            }
-            z = activate(params.activation, z);
-        }
-    }
-    output[at] = z;
-}

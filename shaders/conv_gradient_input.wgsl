@@ -22,33 +22,5 @@ fn load_a(part: u32, row: u32, k: u32) -> f32 {
 }
 
 fn load_b(part: u32, k: u32, column: u32) -> f32 {
-    let term = term_of(params.first_term + k);
-    let y = params.last_tap_y - term.tap_y * params.tap_step_y;
-    let x = params.last_tap_x - term.tap_x * params.tap_step_x;
-    let row = (y * params.kernel_width + x) * params.units + column;
-    return weights[row * params.source_channels + part * params.channels + term.channel];
-}
-
-fn store(part: u32, row: u32, column: u32, sum: f32) {
-    let place = place_of(params.first_picture, row);
-    let y = params.target_first_y + place.line * params.target_step_y;
-    let x = params.target_first_x + place.column * params.target_step_x;
-    let pixel = (place.picture * params.target_height + y) * params.target_width + x;
-    let channel = part * params.units + column;
-    let at = pixel * params.groups * params.units + channel;
-    var z = sum;
-    if params.first_term > 0u {
-        z += output[at];
-    }
-    if params.first_term + params.terms == params.taps_y * params.taps_x * params.channels {
-        if params.derivative == 1u {
-            z *= activation_derivative(params.activation, values[at]);
-        } else {
-            if params.bias == 1u {
-                z += values[channel];
-            }
-            z = activate(params.activation, z);
-        }
-    }
-    output[at] = z;
+    return weights[turned_at(part, column, params.first_term + k)];
 }

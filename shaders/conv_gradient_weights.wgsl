@@ -8,24 +8,6 @@
 const A_ROWS_ARE_CONTIGUOUS: bool = false;
 const B_ROWS_ARE_CONTIGUOUS: bool = true;
 
-fn group_of(part: u32) -> u32 {
-    return part - quotient(part, params.groups) * params.groups;
-}
-
-fn picture_of(part: u32) -> u32 {
-    return quotient(part, params.groups) * params.part_pictures;
-}
-
-fn kernel_rows() -> u32 {
-    return params.taps_y * params.taps_x * params.channels;
-}
-
-fn product_size(part: u32) -> vec3u {
-    let pictures = min(params.part_pictures, params.pictures - picture_of(part));
-    let places = pictures * params.lines * params.columns;
-    return vec3u(kernel_rows() + params.bias, params.units, places);
-}
-
 fn load_a(part: u32, row: u32, k: u32) -> f32 {
     let place = place_of(picture_of(part), k);
     let element = patch_element(place, group_of(part), term_of(row));
@@ -37,9 +19,4 @@ fn load_b(part: u32, k: u32, column: u32) -> f32 {
     let place = place_of(picture_of(part), k);
     let pixel = (place.picture * params.target_height + place.line) * params.columns + place.column;
     return d_output[(pixel * params.groups + group_of(part)) * params.units + column];
-}
-
-fn store(part: u32, row: u32, column: u32, sum: f32) {
-    let rows = (params.first_part + quotient(part, params.groups)) * (kernel_rows() + params.bias) + row;
-    gradient[(rows * params.groups + group_of(part)) * params.units + column] = sum;
 }

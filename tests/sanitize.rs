@@ -14,7 +14,7 @@ use wgslearn::kernels::case::{Case, Data, NEVER};
 use wgslearn::kernels::{ALL, Element, Kernel, Variant};
 
 /// Ragged, aligned to four, and large enough for several workgroups.
-const SIZES: [[usize; 4]; 10] = [
+const SIZES: [[usize; 4]; 14] = [
     [1, 1, 1, 1],
     [7, 12, 20, 3],
     [31, 5, 9, 2],
@@ -25,6 +25,11 @@ const SIZES: [[usize; 4]; 10] = [
     [21, 1040, 1, 2],
     [9, 12, 16, 5],
     [9, 40, 1, 4],
+    // Pictures of one and three channels, read and given.
+    [13, 3, 16, 2],
+    [11, 1, 8, 1],
+    [17, 16, 3, 3],
+    [14, 3, 8, 5],
 ];
 
 /// The pieces of a variant's module, each under its file's name.

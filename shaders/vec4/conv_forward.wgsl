@@ -1,5 +1,5 @@
-// conv_forward (see conv_forward.wgsl) for channels and units that are multiples of 4, over bindings of vec4f. One form of
-// shared/product_vec4.wgsl.
+// conv_forward (see conv_forward.wgsl) for units that are a multiple of 4, over bindings of vec4f; the patches by
+// shared/patch_*.wgsl. One form of shared/product_vec4.wgsl.
 
 const A_ALONG_K: bool = true;
 const B_ALONG_K: bool = false;
@@ -9,14 +9,14 @@ fn product_size(part: u32) -> vec3u {
 }
 
 fn load_a(part: u32, row: u32, k_4: u32) -> vec4f {
-    let place = place_of(params.first_picture, row);
-    let element = patch_element(place, part, term_of(params.first_term + 4u * k_4));
-    return select(vec4f(0.0), source[element.at / 4u], element.inside);
+    return patch_4(place_of(params.first_picture, row), part, params.first_term + 4u * k_4);
 }
 
+// Past the last term stands the last again, which the patch multiplies by zero.
 fn load_b(part: u32, column_4: u32, k: u32) -> vec4f {
     let units_4 = params.units / 4u;
-    return weights[(params.first_term + k) * params.groups * units_4 + part * units_4 + column_4];
+    let term = min(params.first_term + k, params.taps_y * params.taps_x * params.channels - 1u);
+    return weights[term * params.groups * units_4 + part * units_4 + column_4];
 }
 
 fn store(part: u32, row: u32, column_4: u32, sums: vec4f) {

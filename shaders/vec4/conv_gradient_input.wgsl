@@ -1,5 +1,5 @@
-// conv_gradient_input (see conv_gradient_input.wgsl) for channels and units that are multiples of 4, over bindings of
-// vec4f. One form of shared/product_vec4.wgsl.
+// conv_gradient_input (see conv_gradient_input.wgsl) for units that are a multiple of 4, over bindings of vec4f; patches and
+// kernel by shared/patch_*.wgsl and shared/turned_*.wgsl. One form of shared/product_vec4.wgsl.
 
 const A_ALONG_K: bool = true;
 const B_ALONG_K: bool = true;
@@ -9,17 +9,11 @@ fn product_size(part: u32) -> vec3u {
 }
 
 fn load_a(part: u32, row: u32, k_4: u32) -> vec4f {
-    let place = place_of(params.first_picture, row);
-    let element = patch_element(place, part, term_of(params.first_term + 4u * k_4));
-    return select(vec4f(0.0), source[element.at / 4u], element.inside);
+    return patch_4(place_of(params.first_picture, row), part, params.first_term + 4u * k_4);
 }
 
 fn load_b(part: u32, column: u32, k_4: u32) -> vec4f {
-    let term = term_of(params.first_term + 4u * k_4);
-    let y = params.last_tap_y - term.tap_y * params.tap_step_y;
-    let x = params.last_tap_x - term.tap_x * params.tap_step_x;
-    let row = (y * params.kernel_width + x) * params.units + column;
-    return weights[(row * params.source_channels + part * params.channels + term.channel) / 4u];
+    return turned_4(part, column, params.first_term + 4u * k_4);
 }
 
 fn store(part: u32, row: u32, column_4: u32, sums: vec4f) {

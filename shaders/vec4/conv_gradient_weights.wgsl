@@ -1,33 +1,13 @@
-// conv_gradient_weights (see conv_gradient_weights.wgsl) for channels and units that are multiples of 4, over bindings of
-// vec4f. One form of shared/product_vec4.wgsl.
+// conv_gradient_weights (see conv_gradient_weights.wgsl) for units that are a multiple of 4, over bindings of vec4f; the patches
+// by shared/patch_*.wgsl. One form of shared/product_vec4.wgsl.
 
 const A_ALONG_K: bool = false;
 const B_ALONG_K: bool = false;
 
-fn group_of(part: u32) -> u32 {
-    return part - quotient(part, params.groups) * params.groups;
-}
-
-fn picture_of(part: u32) -> u32 {
-    return quotient(part, params.groups) * params.part_pictures;
-}
-
-fn kernel_rows() -> u32 {
-    return params.taps_y * params.taps_x * params.channels;
-}
-
-fn product_size(part: u32) -> vec3u {
-    let pictures = min(params.part_pictures, params.pictures - picture_of(part));
-    let places = pictures * params.lines * params.columns;
-    return vec3u(kernel_rows() + params.bias, params.units, places);
-}
-
 // The rows from the kernel's last on are ones: they give the bias's gradient.
 fn load_a(part: u32, row_4: u32, k: u32) -> vec4f {
-    let place = place_of(picture_of(part), k);
-    let element = patch_element(place, group_of(part), term_of(4u * row_4));
-    let found = select(vec4f(0.0), source[element.at / 4u], element.inside);
-    return select(found, vec4f(1.0), 4u * row_4 >= kernel_rows());
+    let found = patch_4(place_of(picture_of(part), k), group_of(part), 4u * row_4);
+    return select(found, vec4f(1.0), vec4u(4u * row_4) + vec4u(0u, 1u, 2u, 3u) >= vec4u(kernel_rows()));
 }
 
 fn load_b(part: u32, column_4: u32, k: u32) -> vec4f {

@@ -4,7 +4,7 @@
 #[cfg(feature = "unstable")]
 use super::case::*;
 use super::conv::{self, block_of, for_blocks, patches, stride_of};
-use super::product::{Shape, product_kernel, vec4_aligned};
+use super::product::{Shape, product_kernel};
 use super::{Activation, Begin, Product, Real};
 
 product_kernel! {
@@ -71,17 +71,11 @@ product_kernel! {
         /// `[.., target_height, columns, groups * units]`
         output: write f32 as AlongUnits,
     },
-    shape: |p| Shape {
-        size: [p.pictures * p.lines * p.columns, p.units],
-        terms: p.terms,
-        parts: p.groups,
-        vec4: vec4_aligned([p.channels, p.source_channels, p.units, p.groups * p.units]),
-        column: false,
-        linear: false,
-        shares: false,
-    },
-    source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/patches.wgsl"), wgsl!("conv_forward.wgsl")],
-    vec4: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/patches.wgsl"), wgsl!("vec4/conv_forward.wgsl")],
+    shape: |p| Shape::of_patches([p.pictures * p.lines * p.columns, p.units], p.terms, p.groups, [p.channels, p.units]),
+    source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/patches.wgsl"), wgsl!("shared/conv_forward_store.wgsl"), wgsl!("conv_forward.wgsl")],
+    vec4: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/patches.wgsl"), wgsl!("shared/patch_vec4.wgsl"), wgsl!("vec4/conv_forward.wgsl")],
+    few_inputs: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/patches.wgsl"), wgsl!("shared/patch_f32.wgsl"), wgsl!("vec4/conv_forward.wgsl")],
+    few_units: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/patches.wgsl"), wgsl!("shared/patch_vec4.wgsl"), wgsl!("shared/conv_forward_store.wgsl"), wgsl!("few_units/conv_forward.wgsl")],
     reference: reference,
     case: case,
     benches: [

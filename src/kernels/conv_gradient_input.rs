@@ -5,7 +5,7 @@
 #[cfg(feature = "unstable")]
 use super::case::*;
 use super::conv::{self, block_of, patches, stride_of};
-use super::product::{Shape, product_kernel, vec4_aligned};
+use super::product::{Shape, product_kernel};
 use super::{Activation, Begin, Product, Real, team};
 
 product_kernel! {
@@ -88,23 +88,17 @@ product_kernel! {
         /// `[.., source_height, source_width, source_channels]`
         source: read f32 as AlongInputs,
         /// `[kernel_height * kernel_width * units, source_channels]`; what lies behind plays no part.
-        weights: read f32 as AlongUnits,
+        weights: read f32 as AlongInputs,
         /// For a derivative as `output`; else the bias `[groups * units]`, where there is one.
         values: read f32 as AlongUnits,
         /// `[.., target_height, target_width, groups * units]`
         output: write f32 as AlongUnits,
     },
-    shape: |p| Shape {
-        size: [p.pictures * p.lines * p.columns, p.units],
-        terms: p.terms,
-        parts: p.groups,
-        vec4: vec4_aligned([p.channels, p.source_channels, p.units, p.groups * p.units]),
-        column: false,
-        linear: false,
-        shares: false,
-    },
-    source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/patches.wgsl"), wgsl!("conv_gradient_input.wgsl")],
-    vec4: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/patches.wgsl"), wgsl!("vec4/conv_gradient_input.wgsl")],
+    shape: |p| Shape::of_patches([p.pictures * p.lines * p.columns, p.units], p.terms, p.groups, [p.channels, p.units]),
+    source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/patches.wgsl"), wgsl!("shared/turned.wgsl"), wgsl!("shared/conv_gradient_input_store.wgsl"), wgsl!("conv_gradient_input.wgsl")],
+    vec4: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/patches.wgsl"), wgsl!("shared/turned.wgsl"), wgsl!("shared/patch_vec4.wgsl"), wgsl!("shared/turned_vec4.wgsl"), wgsl!("vec4/conv_gradient_input.wgsl")],
+    few_inputs: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/patches.wgsl"), wgsl!("shared/turned.wgsl"), wgsl!("shared/patch_f32.wgsl"), wgsl!("shared/turned_f32.wgsl"), wgsl!("vec4/conv_gradient_input.wgsl")],
+    few_units: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/patches.wgsl"), wgsl!("shared/turned.wgsl"), wgsl!("shared/patch_vec4.wgsl"), wgsl!("shared/turned_vec4.wgsl"), wgsl!("shared/conv_gradient_input_store.wgsl"), wgsl!("few_units/conv_gradient_input.wgsl")],
     reference: reference,
     case: case,
     benches: [

@@ -4,7 +4,7 @@
 #[cfg(feature = "unstable")]
 use super::case::*;
 use super::conv::{self, block_of, patches, stride_of};
-use super::product::{Shape, product_kernel, vec4_aligned};
+use super::product::{Shape, product_kernel};
 use super::{Begin, Product, Real, team};
 
 product_kernel! {
@@ -63,17 +63,16 @@ product_kernel! {
         /// `[parts, taps_y * taps_x * channels + bias, groups * units]`
         gradient: write f32 as AlongUnits,
     },
-    shape: |p| Shape {
-        size: [p.taps_y * p.taps_x * p.channels + p.bias, p.units],
-        terms: p.part_pictures * p.lines * p.columns,
-        parts: p.parts() * p.groups,
-        vec4: vec4_aligned([p.channels, p.source_channels, p.units, p.groups * p.units]),
-        column: false,
-        linear: false,
-        shares: false,
-    },
-    source: [wgsl!("shared/patches.wgsl"), wgsl!("conv_gradient_weights.wgsl")],
-    vec4: [wgsl!("shared/patches.wgsl"), wgsl!("vec4/conv_gradient_weights.wgsl")],
+    shape: |p| Shape::of_patches(
+        [p.taps_y * p.taps_x * p.channels + p.bias, p.units],
+        p.part_pictures * p.lines * p.columns,
+        p.parts() * p.groups,
+        [p.channels, p.units],
+    ),
+    source: [wgsl!("shared/patches.wgsl"), wgsl!("shared/conv_gradient_weights_parts.wgsl"), wgsl!("shared/conv_gradient_weights_store.wgsl"), wgsl!("conv_gradient_weights.wgsl")],
+    vec4: [wgsl!("shared/patches.wgsl"), wgsl!("shared/conv_gradient_weights_parts.wgsl"), wgsl!("shared/patch_vec4.wgsl"), wgsl!("vec4/conv_gradient_weights.wgsl")],
+    few_inputs: [wgsl!("shared/patches.wgsl"), wgsl!("shared/conv_gradient_weights_parts.wgsl"), wgsl!("shared/patch_f32.wgsl"), wgsl!("vec4/conv_gradient_weights.wgsl")],
+    few_units: [wgsl!("shared/patches.wgsl"), wgsl!("shared/conv_gradient_weights_parts.wgsl"), wgsl!("shared/patch_vec4.wgsl"), wgsl!("shared/conv_gradient_weights_store.wgsl"), wgsl!("few_units/conv_gradient_weights.wgsl")],
     reference: reference,
     case: case,
     benches: [

@@ -41,8 +41,8 @@ product_kernel! {
         parts: 1,
         vec4: vec4_aligned([p.inputs, p.units, p.stride, p.first]),
         column: p.units == 1 && p.inputs.is_multiple_of(4) && p.is_whole(),
-        linear: false,
         shares: p.inputs >= 256,
+        ..Shape::default()
     },
     source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("dense_forward.wgsl")],
     vec4: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("vec4/dense_forward.wgsl")],

@@ -44,7 +44,7 @@ product_kernel! {
         vec4: vec4_aligned([p.inputs, p.units, p.stride, p.first]),
         column: p.units == 1 && p.inputs.is_multiple_of(4) && p.stride == p.inputs,
         linear: p.activation == Activation::Linear.code(),
-        shares: false,
+        ..Shape::default()
     },
     source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("dense_gradient_input.wgsl")],
     vec4: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("vec4/dense_gradient_input.wgsl")],

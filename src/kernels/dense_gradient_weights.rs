@@ -37,8 +37,7 @@ product_kernel! {
         parts: p.parts(),
         vec4: vec4_aligned([p.inputs, p.units, p.stride, p.first]),
         column: p.units == 1 && p.inputs.is_multiple_of(4) && p.stride == p.inputs && p.bias == 1,
-        linear: false,
-        shares: false,
+        ..Shape::default()
     },
     source: [wgsl!("dense_gradient_weights.wgsl")],
     vec4: [wgsl!("vec4/dense_gradient_weights.wgsl")],

@@ -18,7 +18,7 @@ use super::{Adapter, Variant};
 pub const MOST_TERMS: u32 = 61_440;
 
 /// A product, as its variants see it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Shape {
     /// Rows and columns of C, at least one.
     pub size: [u32; 2],
@@ -34,9 +34,32 @@ pub struct Shape {
     pub linear: bool,
     /// Of a column: whether its rows are long enough for a workgroup each.
     pub shares: bool,
+    /// Of patches: whether rows of units can be read four elements at a time, and channels cannot.
+    pub few_inputs: bool,
+    /// Of patches: whether channels can be read four elements at a time, and there are fewer units than that.
+    pub few_units: bool,
 }
 
 impl Shape {
+    /// The product of patches of pictures, with so many channels and units a group.
+    pub fn of_patches(
+        size: [u32; 2],
+        terms: u32,
+        parts: u32,
+        [channels, units]: [u32; 2],
+    ) -> Shape {
+        let [by_channels, by_units] = [channels, units].map(|n| n.is_multiple_of(4));
+        Shape {
+            size,
+            terms,
+            parts,
+            vec4: by_channels && by_units,
+            few_inputs: !by_channels && by_units,
+            few_units: by_channels && units < 4,
+            ..Shape::default()
+        }
+    }
+
     fn size(&self) -> [usize; 2] {
         self.size.map(|n| n as usize)
     }
@@ -52,6 +75,10 @@ pub enum Form {
     Vec4,
     /// One unit, whose inputs are read four at a time.
     Column,
+    /// Units four at a time, and inputs, which are few and ragged, one at a time.
+    FewInputs,
+    /// Inputs four at a time, and units, which are few, one at a time.
+    FewUnits,
 }
 
 impl Form {
@@ -59,7 +86,10 @@ impl Form {
         match self {
             Form::Scalar => "alias AlongInputs = f32;\nalias AlongUnits = f32;\n",
             Form::Vec4 => "alias AlongInputs = vec4f;\nalias AlongUnits = vec4f;\n",
-            Form::Column => "alias AlongInputs = vec4f;\nalias AlongUnits = f32;\n",
+            Form::FewInputs => "alias AlongInputs = f32;\nalias AlongUnits = vec4f;\n",
+            Form::Column | Form::FewUnits => {
+                "alias AlongInputs = vec4f;\nalias AlongUnits = f32;\n"
+            }
         }
     }
 }
@@ -115,13 +145,14 @@ const TILES: &str = wgsl!("shared/product_tiles.wgsl");
 const BLOCKS: &str = wgsl!("shared/product_blocks.wgsl");
 const REGISTERS: &str = wgsl!("shared/product_registers.wgsl");
 const REGISTERS_4: &str = wgsl!("shared/product_vec4.wgsl");
+const FEW_UNITS: &str = wgsl!("shared/product_few_units.wgsl");
 const SUBGROUP: &str = wgsl!("shared/product_subgroup.wgsl");
 
 /// Every way to compute a product. All dense kernels and convolutions have those that are no columns; `dense_variants!` says which
 /// columns each has.
 #[rustfmt::skip]
-pub const VARIANTS: [ProductVariant; 14] = {
-    use Form::{Column, Scalar, Vec4};
+pub const VARIANTS: [ProductVariant; 18] = {
+    use Form::{Column, FewInputs, FewUnits, Scalar, Vec4};
     [
         // Name, form, constants, source, tile, what it computes.
         row("tiles", Scalar, "", TILES, Tile::Of([64, 64]), |_| true),
@@ -135,6 +166,11 @@ pub const VARIANTS: [ProductVariant; 14] = {
         by_subgroups(row("subgroup_8", Vec4, "const BLOCKS: u32 = 1u;\n", SUBGROUP, Tile::Of([8, 32]), |s| s.vec4)),
         by_subgroups(row("subgroup_16", Vec4, "const BLOCKS: u32 = 2u;\n", SUBGROUP, Tile::Of([16, 32]), |s| s.vec4)),
         by_subgroups(row("subgroup_32", Vec4, "const BLOCKS: u32 = 4u;\n", SUBGROUP, Tile::Of([32, 32]), |s| s.vec4)),
+        // For pictures of one or three channels, read and given, on software adapters.
+        by_subgroups(row("few_inputs_16", FewInputs, "const BLOCKS: u32 = 2u;\n", SUBGROUP, Tile::Of([16, 32]), |s| s.few_inputs)),
+        by_subgroups(row("few_inputs_32", FewInputs, "const BLOCKS: u32 = 4u;\n", SUBGROUP, Tile::Of([32, 32]), |s| s.few_inputs)),
+        row("one_unit", FewUnits, "const COLUMNS: u32 = 1u;\n", FEW_UNITS, Tile::Of([256, 1]), |s| s.few_units && s.size[1] == 1),
+        row("few_units", FewUnits, "const COLUMNS: u32 = 3u;\n", FEW_UNITS, Tile::Of([256, 3]), |s| s.few_units),
         row("column", Column, "const LINEAR: bool = false;\nconst SHARED: bool = false;\n", "", Tile::Own, |s| s.column),
         // For software adapters, where no activation is asked about.
         row("column_linear", Column, "const LINEAR: bool = true;\nconst SHARED: bool = false;\n", "", Tile::Own, |s| s.column && s.linear),
@@ -172,6 +208,10 @@ pub trait DenseKernel {
     const VEC4: &'static [&'static str];
     /// As above.
     const COLUMN: &'static [&'static str];
+    /// As above.
+    const FEW_INPUTS: &'static [&'static str];
+    /// As above.
+    const FEW_UNITS: &'static [&'static str];
 
     /// The product of these parameters.
     fn shape(params: &[u8]) -> Shape;
@@ -191,8 +231,10 @@ impl<K: DenseKernel, const ROW: usize> Of<K, ROW> {
             Form::Scalar => K::SCALAR,
             Form::Vec4 => K::VEC4,
             Form::Column => K::COLUMN,
+            Form::FewInputs => K::FEW_INPUTS,
+            Form::FewUnits => K::FEW_UNITS,
         };
-        let mut pieces = [""; 8];
+        let mut pieces = [""; 11];
         pieces[0] = row.constants;
         pieces[1] = row.form.aliases();
         let mut i = 0;
@@ -246,6 +288,17 @@ pub fn choose(shape: &Shape, adapter: Adapter) -> &'static str {
         Adapter::Software { subgroup_8: true } if shape.vec4 && subgroups(16) >= 8 => "subgroup_16",
         Adapter::Software { subgroup_8: true } if shape.vec4 && m >= 4 => "subgroup_8",
         Adapter::Software { .. } if shape.vec4 && m >= 4 => "vec4_8x8",
+        Adapter::Software { subgroup_8: true } if shape.few_inputs => match m {
+            17.. => "few_inputs_32",
+            _ => "few_inputs_16",
+        },
+        Adapter::Software { .. } if shape.few_units => {
+            if n == 1 {
+                "one_unit"
+            } else {
+                "few_units"
+            }
+        }
         _ if n < 4 => "registers_4x1",
         _ if m < 4 => "registers_1x4",
         // Enough blocks to keep a card's hundred and more cores busy.
@@ -267,6 +320,9 @@ pub fn candidates(shape: &Shape, adapter: Adapter) -> &'static [&'static str] {
         Adapter::Software { subgroup_8: true } if shape.vec4 => {
             &["subgroup_8", "subgroup_16", "subgroup_32", "vec4_8x8"]
         }
+        // The rule knows: rows are few or many.
+        Adapter::Software { subgroup_8: true } if shape.few_inputs => &[],
+        Adapter::Software { .. } if shape.few_units => &[],
         Adapter::Software { .. } if shape.vec4 => &["vec4_8x8", "registers_8x8"],
         Adapter::Software { .. } => &["registers_8x8", "registers_2x2"],
         Adapter::Hardware if shape.vec4 => {
@@ -299,6 +355,8 @@ macro_rules! product_kernel {
         shape: $shape:expr,
         source: [$($source:expr),*],
         vec4: [$($vec4:expr),*],
+        $(few_inputs: [$($few_inputs:expr),*],
+        few_units: [$($few_units:expr),*],)?
         $(column: {
             source: [$($column:expr),*],
             workgroups: $column_workgroups:expr,
@@ -312,7 +370,10 @@ macro_rules! product_kernel {
             name: $name,
             params: $params,
             bindings: $bindings,
-            all: $crate::kernels::product::dense_variants!(Sources, $("column", $($beside),*)?),
+            all: kernel!(
+                @optional $crate::kernels::product::dense_variants!(Sources, $("column", $($beside),*)?)
+                $(, $crate::kernels::product::patch_variants!(Sources, $($few_inputs),*))?
+            ),
             choose: |p, adapter| $crate::kernels::product::choose(&shape(p), adapter),
             candidates: |p, adapter| $crate::kernels::product::candidates(&shape(p), adapter),
             size_class: |p| $crate::kernels::product::size_class(&shape(p)),
@@ -328,6 +389,10 @@ macro_rules! product_kernel {
             const SCALAR: &'static [&'static str] = &[$($source),*];
             const VEC4: &'static [&'static str] = &[$($vec4),*];
             const COLUMN: &'static [&'static str] = kernel!(@optional &[] $(, &[$($column),*])?);
+            const FEW_INPUTS: &'static [&'static str] =
+                kernel!(@optional &[] $(, &[$($few_inputs),*])?);
+            const FEW_UNITS: &'static [&'static str] =
+                kernel!(@optional &[] $(, &[$($few_units),*])?);
 
             fn shape(params: &[u8]) -> $crate::kernels::product::Shape {
                 shape(&bytemuck::pod_read_unaligned(params))
@@ -363,3 +428,17 @@ macro_rules! dense_variants {
     };
 }
 pub(crate) use dense_variants;
+
+/// The variants of a convolution's kernel, which has the forms for few channels that follow.
+macro_rules! patch_variants {
+    ($kernel:ty, $($few_inputs:expr),*) => {
+        $crate::kernels::product::dense_variants!(
+            $kernel,
+            "few_inputs_16",
+            "few_inputs_32",
+            "one_unit",
+            "few_units"
+        )
+    };
+}
+pub(crate) use patch_variants;

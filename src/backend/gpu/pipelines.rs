@@ -93,7 +93,7 @@ impl Pipelines {
         let scope = self.gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let mut source = kernel.source(&kernel.variants[variant]);
         if self.gpu.params_in_storage() {
-            source = source.replace("var<uniform> params", "var<storage, read> params");
+            source = read_params_once(&source);
         }
         let descriptor = wgpu::ShaderModuleDescriptor {
             label: Some(kernel.name),
@@ -207,6 +207,30 @@ fn make_cache(device: &wgpu::Device, data: Option<&[u8]>) -> wgpu::PipelineCache
             fallback: true,
         })
     }
+}
+
+/// The shader with parameters in storage, all of them read once, at its beginning, where no workgroup waits: what they are
+/// kept in is an invocation's own, so that no barrier may depend on it. An adapter that a CPU plays reads storage lane by lane, and
+/// where it stores in a loop it cannot know that parameters stay what they were: it read them again each time, which took
+/// half of the time of a convolution of few channels.
+fn read_params_once(source: &str) -> String {
+    let declared = "var<uniform> params: Params;";
+    if source.contains("Barrier()") {
+        return source.replace(declared, "var<storage, read> params: Params;");
+    }
+    let declarations = "var<storage, read> stored_params: Params;\nvar<private> params: Params;";
+    let source = source.replace(declared, declarations);
+    // The body of each entry point begins at the first brace behind its attributes, which have none.
+    let mut pieces = source.split("@compute");
+    let mut result = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let (head, body) = piece.split_once('{').unwrap_or((piece, ""));
+        result += "@compute";
+        result += head;
+        result += "{\n    params = stored_params;";
+        result += body;
+    }
+    result
 }
 
 fn poisoned() -> Error {
