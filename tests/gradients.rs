@@ -354,6 +354,85 @@ fn models_of_edges_have_the_gradient_of_their_loss() {
     }
 }
 
+/// Pictures of 9 x 8 pixels of two numbers, of which some are far from their targets and some near.
+#[test]
+fn models_of_structure_have_the_gradient_of_their_loss() {
+    let inputs = Inputs::Matrix { values: wave(5 * 6), features: 6 };
+    let targets = wave(5 * 144).into_iter().map(|y| 0.5 + 0.4 * y).collect();
+    let dataset = Dataset::new(inputs, Targets::Values { values: targets, width: 144 }, "waves");
+    let dataset = dataset.expect("rows");
+    let input = Input::Matrix { features: 6 };
+    for loss in [Loss::ssim(1.5, 9, 2), Loss::ssim(0.3, 8, 2)] {
+        for activation in [Activation::Sigmoid, Activation::Linear, Activation::Tanh] {
+            let layers = vec![dense(6, Activation::Tanh), dense(144, activation)];
+            let model = Model::new(input, layers, loss, 5).expect("a model");
+            check("ssim", &model, &dataset, 1e-3);
+        }
+    }
+    // Amounts have a kink at 0, so these errors and their differences between neighbours are far from it: a chessboard.
+    let inputs = Inputs::Matrix { values: wave(5 * 6), features: 6 };
+    let square = |i: usize| ((i / 2 % 9 + i / 18) % 2) as f32;
+    let targets =
+        wave(5 * 144).iter().enumerate().map(|(i, y)| 0.1 + 0.8 * square(i) + 0.02 * y).collect();
+    let far = Dataset::new(inputs, Targets::Values { values: targets, width: 144 }, "waves");
+    let far = far.expect("rows");
+    for loss in [Loss::ssim(2.0, 9, 2).of_amounts(), Loss::edges(1.5, 9, 2).of_amounts()] {
+        let layers = vec![dense(6, Activation::Tanh), dense(144, Activation::Sigmoid)];
+        let model = Model::new(input, layers, loss, 5).expect("a model");
+        check(loss.name(), &model, &far, 1e-3);
+    }
+    let layers = vec![dense(144, Activation::Linear)];
+    for (loss, says) in [
+        (Loss::ssim(-1.0, 9, 2), "weight is -1"),
+        (Loss::ssim(f32::NAN, 9, 2), "weight is NaN"),
+        (Loss::ssim(1.0, 6, 2), "width is 6"),
+        (Loss::ssim(1.0, 9, 0), "channels is 0"),
+        (Loss::ssim(1.0, 9, u32::MAX), "channels is"),
+        (Loss::ssim(1.0, 24, 1), "at least 7 lines"),
+        (Loss::ssim(1.0, 7, 1), "144 outputs are no picture 7 wide"),
+    ] {
+        let error = Model::new(input, layers.clone(), loss, 5).expect_err("refused");
+        assert!(error.to_string().contains(says), "{error}");
+    }
+}
+
+/// The loss is what the report calls SSIM: 1 less it, times the weight, beside the error of pixels.
+#[test]
+fn the_loss_of_structure_is_that_of_the_report() {
+    let shape = data::ImageShape { width: 11, height: 9, channels: 3 };
+    let (features, rows) = (shape.len(), 4);
+    let values: Vec<f32> = wave(rows * features).into_iter().map(|v| 0.5 + 0.5 * v).collect();
+    let targets: Vec<f32> = values
+        .iter()
+        .enumerate()
+        .map(|(i, v)| (v * 0.8 + (i % 7) as f32 * 0.03).min(1.0))
+        .collect();
+    let layers = vec![dense(features, Activation::Linear)];
+    for absolute in [false, true] {
+        let loss = Loss::ssim(0.7, 11, 3);
+        let loss = if absolute { loss.of_amounts() } else { loss };
+        let mut model =
+            Model::new(Input::Matrix { features }, layers.clone(), loss, 5).expect("a model");
+        // The network gives back what it reads.
+        let mut weights = model.parameters().to_vec();
+        let identity = (0..features * features).map(|i| (i % (features + 1) == 0) as u8 as f32);
+        weights[0].values = identity.collect();
+        model.set_parameters(weights).expect("weights of that shape");
+        let inputs = Inputs::Matrix { values: values.clone(), features };
+        let told = Targets::Values { values: targets.clone(), width: features };
+        let dataset = Dataset::new(inputs, told, "pictures").expect("rows");
+        let optimizer = Optimizer::sgd(0.0, 0.0);
+        let trainer = Trainer { batch_size: rows, optimizer, ..Trainer::default() };
+        let found = self::loss(&model, &trainer, &dataset);
+        let errors = values.iter().zip(&targets).map(|(p, y)| (*p as f64 - *y as f64).abs());
+        let size = |e: f64| if absolute { e } else { e * e };
+        let pixels = errors.map(size).sum::<f64>() / values.len() as f64;
+        let similar = report::ssim(shape, &values, &targets, 1.0).expect("pictures");
+        let expected = pixels + 0.7f32 as f64 * (1.0 - similar);
+        assert!((found - expected).abs() < 1e-5 * expected, "{found}, {expected}");
+    }
+}
+
 /// A data set of pictures `[height, width, channels]` in rows, and two targets each.
 fn pictures(rows: usize, features: usize) -> Dataset {
     let inputs = Inputs::Matrix { values: wave(rows * features), features };

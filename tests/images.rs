@@ -608,6 +608,15 @@ fn edges_of_pictures_have_a_weight_in_the_loss() {
     assert!(loss(&edged) > loss(&plain), "{edged}");
     let model = Model::load(folder.path("e")).expect("a model");
     assert_eq!(model.loss(), wgslearn::Loss::edges(2.0, 8, 1));
+    // And of their structure, beside squares or amounts.
+    let similar = train("--ssim 2", "s");
+    assert!(loss(&similar) > loss(&plain), "{similar}");
+    let loss_of = |path: &str| Model::load(folder.path(path)).expect("a model").loss();
+    assert_eq!(loss_of("s"), wgslearn::Loss::ssim(2.0, 8, 1));
+    train("--ssim 2 --loss mae", "sa");
+    assert_eq!(loss_of("sa"), wgslearn::Loss::ssim(2.0, 8, 1).of_amounts());
+    train("--edges 2 --loss l1", "ea");
+    assert_eq!(loss_of("ea"), wgslearn::Loss::edges(2.0, 8, 1).of_amounts());
     // Next to nothing weighs nothing.
     let nothing = train("--edges 0.000000001", "n");
     assert!((loss(&nothing) - loss(&plain)).abs() < 1e-4 * loss(&plain), "{nothing}");
@@ -617,11 +626,18 @@ fn edges_of_pictures_have_a_weight_in_the_loss() {
         let line = format!("train autoencoder p -o x {more}");
         folder.fails(2, &line.split(' ').collect::<Vec<_>>(), says);
     };
-    refused("--edges 1 --loss mae", &["edges", "mae"]);
+    refused("--edges 1 --loss bce", &["edges", "binary_crossentropy"]);
+    refused("--ssim 1 --loss huber", &["ssim", "huber"]);
+    refused("--ssim 1 --edges 1", &["edges and ssim"]);
+    refused("--ssim -1", &["ssim is -1"]);
+    refused("--loss ssim", &["ssim"]);
+    refused("--ssim 1 --size 6x8", &["ssim compares windows of 7 x 7", "6 x 8"]);
     refused("--edges -1", &["edges is -1"]);
     refused("--loss edges", &["edges"]);
     folder.write("r.csv", "a,b\n1,2\n2,3\n4,1\n3,3\n5,2\n");
     let rows = "train autoencoder r.csv --layers 1 --edges 1 -o x";
+    folder.fails(2, &rows.split(' ').collect::<Vec<_>>(), &["no pictures"]);
+    let rows = rows.replace("--edges", "--ssim");
     folder.fails(2, &rows.split(' ').collect::<Vec<_>>(), &["no pictures"]);
 }
 

@@ -14,12 +14,15 @@ fn every_loss_takes_the_next_rows_in_the_next_step() {
         (Loss::Mae, Activation::Linear),
         (Loss::huber(0.5), Activation::Tanh),
         (Loss::edges(0.5, 2, 1), Activation::Sigmoid),
+        (Loss::ssim(0.5, 7, 1), Activation::Linear),
     ] {
         let inputs = Inputs::Matrix { values: values.clone(), features: 3 };
-        let targets = (0..16).map(|i| (i % 3 == 0) as u32 as f32).collect();
-        let targets = Targets::Values { values: targets, width: 2 };
+        // The smallest picture that has a window, where a loss is of pictures with such.
+        let width = if loss.name() == "ssim" { 49 } else { 2 };
+        let targets = (0..8 * width).map(|i| (i % 3 == 0) as u32 as f32).collect();
+        let targets = Targets::Values { values: targets, width };
         let dataset = Dataset::new(inputs, targets, "waves").expect("rows");
-        let layers = vec![Layer::dense(2, activation)];
+        let layers = vec![Layer::dense(width, activation)];
         let model = Model::new(Input::Matrix { features: 3 }, layers, loss, 7).expect("a model");
         let trainer = Trainer {
             batch_size: 2,

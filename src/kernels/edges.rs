@@ -1,16 +1,17 @@
-//! Squared error of pictures and of their edges, through the output's activation: loss and gradient in one kernel.
+//! Error of pictures and of their edges, through the output's activation: loss and gradient in one kernel.
 //!
 //! With p = activation(z), e = p - y, a row being a picture `[height, width, channels]`: an element's loss is
 //! `e^2 + weight ((e' - e)^2 + (e'' - e)^2)`, e' and e'' the errors of the pixels to its right and below, where there are such;
 //! gradient by z `2 (e + weight (the sum of e less its neighbours' errors)) activation'(p) / (rows outputs)`. The second term
 //! is the squared error of the pictures' differences between neighbours: the gradient difference loss of Mathieu, Couprie
-//! and LeCun 2016, with squares and signs.
+//! and LeCun 2016, with squares and signs; where `absolute`, with amounts in place of all squares, and half the sign of each
+//! difference in the gradient.
 
 #[cfg(feature = "unstable")]
 use super::case::*;
 use super::elementwise_loss::elementwise_loss;
 use super::state::{BATCH_SLOT, advance};
-use super::{Activation, Real, for_stretches};
+use super::{Activation, Real, for_stretches, mae};
 
 elementwise_loss! {
     name: "edges",
@@ -23,6 +24,8 @@ elementwise_loss! {
         channels: u32 = |slot| 1 + (slot % 3) as u32,
         /// What edges weigh beside pixels.
         weight: f32 = |_| 0.75,
+        /// 1: errors count by their amounts; 0: by their squares.
+        absolute: u32 = |slot| (slot / 4 % 2) as u32,
     },
     source: [wgsl!("shared/activation.wgsl"), wgsl!("edges.wgsl")],
     reference: reference,
@@ -37,6 +40,7 @@ pub(super) struct Picture<T> {
     pub width: u32,
     pub channels: u32,
     pub weight: T,
+    pub absolute: bool,
 }
 
 impl<T: Real> Picture<T> {
@@ -58,6 +62,12 @@ impl<T: Real> Picture<T> {
         let (channels, line) = (self.channels as usize, (self.width * self.channels) as usize);
         let scale = T::from_f32(2.0) / T::from_usize(count);
         let history = &mut history[(state[BATCH_SLOT] * groups * 2) as usize..];
+        let size_of = |step: T| if self.absolute { step.abs() } else { step * step };
+        let half = T::from_f32(0.5);
+        let pull_of = |step: T| match self.absolute {
+            true => half * mae::derivative(step, T::ZERO),
+            false => step,
+        };
         for_stretches(&mut d_logits[..count], history, groups as usize, |start, d, totals| {
             let mut total = T::ZERO;
             for (i, d) in (start..).zip(d) {
@@ -66,8 +76,8 @@ impl<T: Real> Picture<T> {
                 let (mut loss, mut pull) = (T::ZERO, T::ZERO);
                 let mut before = |j: usize| {
                     let step = error(j) - e;
-                    loss += step * step;
-                    pull -= step;
+                    loss += size_of(step);
+                    pull -= pull_of(step);
                 };
                 if column + channels < line && place + channels < outputs {
                     before(i + channels);
@@ -76,14 +86,14 @@ impl<T: Real> Picture<T> {
                     before(i + line);
                 }
                 if column >= channels {
-                    pull += e - error(i - channels);
+                    pull += pull_of(e - error(i - channels));
                 }
                 if place >= line {
-                    pull += e - error(i - line);
+                    pull += pull_of(e - error(i - line));
                 }
                 let of_row = weights.map_or(T::ONE, |weights| weights[i / outputs]);
-                total += (e * e + self.weight * loss) * of_row;
-                let mut slope = [(e + self.weight * pull) * scale * of_row];
+                total += (size_of(e) + self.weight * loss) * of_row;
+                let mut slope = [(pull_of(e) + self.weight * pull) * scale * of_row];
                 activation.scale_by_derivative(&mut slope, &answers[i..=i]);
                 *d = slope[0];
             }
@@ -101,8 +111,8 @@ fn reference<T: Real>(
     d_logits: &mut [T],
     history: &mut [T],
 ) {
-    let &Params { rows, outputs, groups, activation, width, channels, weight } = p;
-    let size = [rows, outputs, groups];
-    let picture = Picture { size, activation, width, channels, weight: T::from_f32(weight) };
+    let &Params { rows, outputs, groups, activation, width, channels, weight, absolute } = p;
+    let (size, weight, absolute) = ([rows, outputs, groups], T::from_f32(weight), absolute == 1);
+    let picture = Picture { size, activation, width, channels, weight, absolute };
     picture.losses(state, [logits, targets], None, d_logits, history);
 }

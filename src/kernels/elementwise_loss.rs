@@ -17,14 +17,17 @@ pub fn groups(count: usize) -> usize {
 }
 
 /// Declares the kernel of such a loss: `kernel!` with `params` behind rows, outputs and groups, each with the value that
-/// cases give it by their slot, with `weights: weights` if rows have weights, a binding more, and with `logits`, how large
+/// cases give it by their slot, with `weights: weights` if rows have weights, a binding more, with `windows: windows` if it reads
+/// what windows of pictures have given, and with `logits`, how large
 /// they are drawn there, and `targets`, how those are.
 macro_rules! elementwise_loss {
     (
         name: $name:literal,
         params: { $($(#[$field_doc:meta])* $field:ident: $field_type:ident = $value:expr,)* },
         $(weights: $weights:ident,)?
+        $(windows: $windows:ident,)?
         source: [$($source:expr),* $(,)?],
+        $(loop_iterations: $loop_iterations:expr,)?
         reference: $reference:path,
         case: { logits: $scale:literal, targets: $targets:expr, },
         benches: $benches:expr,
@@ -51,6 +54,10 @@ macro_rules! elementwise_loss {
                     /// `[rows]`
                     $weights: read f32,
                 )?
+                $(
+                    /// `[rows, outputs, 4]`: see [`super::ssim_windows`].
+                    $windows: read f32 as vec4f,
+                )?
                 /// `[rows, outputs]`
                 d_logits: write f32,
                 /// `[slots, groups, 2]`: sum of losses, times their weights where there are some, count of right elements.
@@ -63,6 +70,7 @@ macro_rules! elementwise_loss {
                 wgsl!("shared/elementwise_loss.wgsl"),
             ],
             workgroups: |p| [p.groups, 1, 1],
+            $(loop_iterations: $loop_iterations,)?
             reference: $reference,
             case: case,
             benches: $benches,
@@ -83,7 +91,8 @@ macro_rules! elementwise_loss {
                 logits: c.random(count, $scale),
                 targets: targets(c, count),
                 $($weights: c.between(rows, 0.0, 3.0),)?
-                d_logits: c.output(count, EXACT),
+                $($windows: c.random(4 * count, 1.0),)?
+                d_logits: c.output(count, elementwise_loss!(@tolerance $($windows)?)),
                 history: c.output((slot + 1) * groups * 2, summed(count)),
             };
             c.expect(bindings.state, 0.0);
@@ -95,6 +104,8 @@ macro_rules! elementwise_loss {
             dispatch(Params { rows, outputs, groups, $($field),* }, bindings)
         }
     };
+    (@tolerance) => { EXACT };
+    (@tolerance windows) => { summed(3 * 49) };
     (@weight_of) => { "fn weight_of(i: u32) -> f32 {\n    return 1.0;\n}\n\n" };
     (@weight_of weights) => {
         "fn weight_of(i: u32) -> f32 {\n    return weights[i / params.outputs];\n}\n\n"

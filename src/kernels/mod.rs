@@ -90,6 +90,8 @@ pub mod silu_gradient;
 pub mod small_steps;
 pub mod smooth_targets;
 pub mod softmax;
+pub mod ssim;
+pub mod ssim_windows;
 pub mod state;
 pub mod store_rows;
 pub mod subword_rows;
@@ -106,6 +108,7 @@ pub mod weighted_edges;
 pub mod weighted_huber;
 pub mod weighted_mae;
 pub mod weighted_mse;
+pub mod weighted_ssim;
 pub mod word_samples;
 
 pub use activation::Activation;
@@ -194,6 +197,8 @@ pub static ALL: &[&Kernel] = &[
     &small_steps::matrix::KERNEL,
     &smooth_targets::KERNEL,
     &softmax::KERNEL,
+    &ssim::KERNEL,
+    &ssim_windows::KERNEL,
     &store_rows::KERNEL,
     &sum_parts::KERNEL,
     &sum_squares::KERNEL,
@@ -209,5 +214,6 @@ pub static ALL: &[&Kernel] = &[
     &weighted_huber::KERNEL,
     &weighted_mae::KERNEL,
     &weighted_mse::KERNEL,
+    &weighted_ssim::KERNEL,
     &word_samples::KERNEL,
 ];

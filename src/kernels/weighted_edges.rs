@@ -17,6 +17,8 @@ elementwise_loss! {
         channels: u32 = |slot| 1 + (slot % 3) as u32,
         /// What edges weigh beside pixels.
         weight: f32 = |_| 0.75,
+        /// 1: errors count by their amounts; 0: by their squares.
+        absolute: u32 = |slot| (slot / 4 % 2) as u32,
     },
     weights: weights,
     source: [wgsl!("shared/activation.wgsl"), wgsl!("edges.wgsl")],
@@ -34,8 +36,8 @@ fn reference<T: Real>(
     d_logits: &mut [T],
     history: &mut [T],
 ) {
-    let &Params { rows, outputs, groups, activation, width, channels, weight } = p;
-    let size = [rows, outputs, groups];
-    let picture = Picture { size, activation, width, channels, weight: T::from_f32(weight) };
+    let &Params { rows, outputs, groups, activation, width, channels, weight, absolute } = p;
+    let (size, weight, absolute) = ([rows, outputs, groups], T::from_f32(weight), absolute == 1);
+    let picture = Picture { size, activation, width, channels, weight, absolute };
     picture.losses(state, [logits, targets], Some(weights), d_logits, history);
 }

@@ -1,4 +1,4 @@
-//! `edges`: the mean squared error of pictures, and beside it that of the differences between neighbouring pixels, right and
+//! `edges`: the mean squared (or, where `absolute`, absolute) error of pictures, and beside it that of the differences between neighbouring pixels, right and
 //! below, times `weight`: what is blurred is wrong twice. In TOML:
 //! `{ edges = { weight = 1.0, width = 28, channels = 1 } }`, a row being a picture `[height, width, channels]`.
 
@@ -19,18 +19,20 @@ pub struct Edges {
     pub width: u32,
     /// Numbers of a pixel.
     pub channels: u32,
+    /// Whether errors count by their amounts (mae) instead of their squares (mse).
+    pub absolute: bool,
 }
 
 impl Default for Edges {
     fn default() -> Self {
-        Edges { weight: 1.0, width: 1, channels: 1 }
+        Edges { weight: 1.0, width: 1, channels: 1, absolute: false }
     }
 }
 
 impl Loss {
     /// Squared errors of pictures of `width` columns and of their edges, which weigh `weight`.
     pub fn edges(weight: f32, width: u32, channels: u32) -> Loss {
-        Loss::Edges(Edges { weight, width, channels })
+        Loss::Edges(Edges { weight, width, channels, absolute: false })
     }
 }
 
@@ -41,7 +43,12 @@ impl Objective for Edges {
 
     of_errors! {
         edges, weighted_edges,
-        loss: { weight: loss.weight, width: loss.width, channels: loss.channels }
+        loss: {
+            weight: loss.weight,
+            width: loss.width,
+            channels: loss.channels,
+            absolute: loss.absolute as u32,
+        }
     }
 
     fn check(&self) -> Result<(), String> {

@@ -62,6 +62,21 @@ pub(crate) trait Objective {
         kernels::binary_crossentropy::groups(rows * outputs)
     }
 
+    /// Checks its parameters against the outputs of a row.
+    fn check_outputs(&self, _outputs: usize) -> std::result::Result<(), String> {
+        Ok(())
+    }
+
+    /// Numbers that it keeps between its launches, for each output ([`LossAt::beside`]).
+    fn beside(&self) -> usize {
+        0
+    }
+
+    /// A launch in front of [`Objective::record`]'s.
+    fn before(&self, _at: &LossAt) -> Option<Dispatch> {
+        None
+    }
+
     /// The kernel's launch; none for a loss whose models have a program of their own.
     fn record(&self, at: &LossAt) -> Option<Dispatch>;
 
@@ -115,12 +130,19 @@ pub(crate) struct LossAt {
     pub d_logits: Span,
     /// `[slots, groups, 2]`
     pub history: Span,
+    /// `[rows, outputs, Objective::beside]`
+    pub beside: Span,
 }
 
 /// What the losses of errors of answers say alike, within `impl Objective`: they go with any activation but softmax, and their
-/// two kernels, without weights and with, have the parameters `$field` beside the batch's, of the loss `$loss`.
+/// two kernels, without weights and with, have the parameters `$field` beside the batch's, of the loss `$loss`, and read
+/// [`LossAt::beside`] as `$beside`.
 macro_rules! of_errors {
-    ($kernel:ident, $weighted:ident $(, $loss:ident: { $($field:ident: $value:expr),+ $(,)? })?) => {
+    (
+        $kernel:ident, $weighted:ident
+        $(, $loss:ident: { $($field:ident: $value:expr),+ $(,)? })?
+        $(beside: $beside:ident)?
+    ) => {
         fn goes_with(&self, activation: Activation) -> bool {
             activation != Activation::Softmax
         }
@@ -132,6 +154,7 @@ macro_rules! of_errors {
         fn record(&self, at: &LossAt) -> Option<Dispatch> {
             let LossAt { rows, outputs, groups, state, logits, targets, d_logits, history, .. } = *at;
             let activation = at.activation.code();
+            $(let $beside = at.beside;)?
             $(
                 let $loss = self;
                 $(let $field = $value;)+
@@ -139,12 +162,14 @@ macro_rules! of_errors {
             if let Some(weights) = at.weights {
                 return Some($weighted::dispatch(
                     $weighted::Params { rows, outputs, groups, activation $($(, $field)+)? },
-                    $weighted::Bindings { state, logits, targets, weights, d_logits, history },
+                    $weighted::Bindings {
+                        state, logits, targets, weights, $($beside,)? d_logits, history,
+                    },
                 ));
             }
             Some($kernel::dispatch(
                 $kernel::Params { rows, outputs, groups, activation $($(, $field)+)? },
-                $kernel::Bindings { state, logits, targets, d_logits, history },
+                $kernel::Bindings { state, logits, targets, $($beside,)? d_logits, history },
             ))
         }
     };
@@ -198,7 +223,7 @@ losses! {
         Mse: mse,
         NegativeSampling: negative_sampling,
     ],
-    with_parameters: [Edges: edges, Huber: huber]
+    with_parameters: [Edges: edges, Huber: huber, Ssim: ssim]
 }
 
 impl Loss {
@@ -216,15 +241,26 @@ impl Loss {
         }
     }
 
+    /// The same of pictures, in which errors of pixels (and of edges) count by their amounts instead of their squares; other losses
+    /// stay what they are.
+    pub fn of_amounts(self) -> Loss {
+        match self {
+            Loss::Edges(edges) => Loss::Edges(Edges { absolute: true, ..edges }),
+            Loss::Ssim(ssim) => Loss::Ssim(Ssim { absolute: true, ..ssim }),
+            other => other,
+        }
+    }
+
     /// Whether an accuracy goes with it.
     pub fn has_accuracy(self) -> bool {
         self.objective().has_accuracy()
     }
 
-    /// Checks that the loss goes with the output's activation.
-    pub(crate) fn check(self, activation: Activation) -> Result<()> {
+    /// Checks that the loss goes with the output's activation, and with so many outputs.
+    pub(crate) fn check(self, activation: Activation, outputs: usize) -> Result<()> {
         let wrong = |message| Error::Model(format!("the loss {}: {message}", self.name()));
         self.objective().check().map_err(wrong)?;
+        self.objective().check_outputs(outputs).map_err(wrong)?;
         if self.objective().goes_with(activation) {
             return Ok(());
         }

@@ -520,7 +520,7 @@ impl Model {
                 self.layers[last].kind()
             )));
         }
-        self.loss.check(activation)?;
+        self.loss.check(activation, shapes[last + 1].width())?;
         Ok(specs)
     }
 

@@ -14,11 +14,12 @@ pub use super::settings::{
     TrainingConfig, TuneThreshold, WordsConfig,
 };
 use super::settings::{OPTIMIZER, hyperparameters};
-use crate::data::{ImageOptions, TextColumns};
+use crate::data::{ImageOptions, ImageShape, TextColumns};
 use crate::error::{Error, Result};
 use crate::losses::Loss;
 use crate::model::{Input, Noise};
 use crate::optimizers::{Clip, Optimizer};
+use crate::report;
 use crate::train::{Augment, EarlyStopping, Fusions, Monitor, Trainer, WordTrainer};
 
 /// Pixels of an image at most.
@@ -148,6 +149,42 @@ impl DataConfig {
             keep_blank: false,
             ..TextColumns::default()
         }
+    }
+}
+
+/// What can stand beside the error of pixels in the loss of pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PictureTerm {
+    /// [`crate::losses::Loss::Edges`]
+    Edges,
+    /// [`crate::losses::Loss::Ssim`]
+    Ssim,
+}
+
+impl PictureTerm {
+    /// The setting's name.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            PictureTerm::Edges => "edges",
+            PictureTerm::Ssim => "ssim",
+        }
+    }
+
+    /// The loss of pictures of this shape, with values from 0 to 1; `absolute`: errors of pixels count by their amounts.
+    pub(super) fn loss(self, weight: f32, shape: ImageShape, absolute: bool) -> Result<Loss> {
+        let (width, channels) = (shape.width as u32, shape.channels as u32);
+        let loss = match self {
+            PictureTerm::Edges => Loss::edges(weight, width, channels),
+            PictureTerm::Ssim => Loss::ssim(weight, width, channels),
+        };
+        let window = report::SSIM_WINDOW;
+        if self == PictureTerm::Ssim && shape.width.min(shape.height) < window {
+            return Err(Error::usage(format!(
+                "ssim compares windows of {window} x {window} pixels, but the pictures are {} x {}; leave ssim out",
+                shape.width, shape.height
+            )));
+        }
+        Ok(if absolute { loss.of_amounts() } else { loss })
     }
 }
 
@@ -407,6 +444,7 @@ impl RunConfig {
                 ("tokens", self.text.tokens.is_some()),
                 ("subwords", self.text.subwords.is_some()),
                 ("edges", self.training.edges.is_some()),
+                ("ssim", self.training.ssim.is_some()),
             ];
             if let Some((name, _)) = given.iter().find(|(_, is)| *is) {
                 return Err(Error::usage(format!(
@@ -425,11 +463,18 @@ impl RunConfig {
                 .check()
                 .map_err(|why| Error::usage(format!("the loss {}: {why}", loss.name())))?;
         }
-        if self.training.edges.is_some()
-            && let Some(loss) = self.training.loss.filter(|loss| *loss != Loss::Mse)
+        if self.training.edges.is_some() && self.training.ssim.is_some() {
+            return Err(Error::usage(
+                "edges and ssim are both given, but one of them goes beside the error of pixels; leave one out",
+            ));
+        }
+        if let Some((term, _)) = self.term_of_pictures()
+            && let Some(loss) =
+                self.training.loss.filter(|loss| !matches!(loss, Loss::Mse | Loss::Mae))
         {
             return Err(Error::usage(format!(
-                "edges are given with the loss {}, but they go with mse; leave one of them out",
+                "{} is given with the loss {}, but it goes with mse and mae; leave one of them out",
+                term.name(),
                 loss.name()
             )));
         }
@@ -696,6 +741,12 @@ impl RunConfig {
             fusions: Fusions::ALL,
             on_nan: training.on_nan,
         }
+    }
+
+    /// The term that stands beside the error of pixels, where one does, and what it weighs.
+    pub(super) fn term_of_pictures(&self) -> Option<(PictureTerm, f32)> {
+        let edges = self.training.edges.map(|weight| (PictureTerm::Edges, weight as f32));
+        edges.or(self.training.ssim.map(|weight| (PictureTerm::Ssim, weight as f32)))
     }
 
     /// The metric that the run watches.

@@ -385,14 +385,18 @@ settings! {
                 ("l1", "mae"),
                 ("l2", "mse"),
             ],
-            // Edges are asked for by their weight.
-            withheld: &["negative_sampling", "edges"],
+            // Edges and similarity are asked for by their weights.
+            withheld: &["negative_sampling", "edges", "ssim"],
             ..training(MODELS, "loss")
         };
-        /// What the edges of pictures weigh in the loss beside their pixels: the squared error of the differences between
-        /// neighbouring pixels, times this, is added to that of the pixels (mse). None unless given.
+        /// What the edges of pictures weigh in the loss beside their pixels: the error of the differences between
+        /// neighbouring pixels, times this, is added to that of the pixels (mse, or mae). None unless given.
         edges: Option<f64> = |_| None,
             range(Range::Between(0.0, 1e6), called("WEIGHT", training(&[Autoencoder, Translate], "edges")));
+        /// What the structure of pictures weighs in the loss beside their pixels: what their structural similarity (SSIM) lacks to
+        /// 1, times this, is added to the error of the pixels (mse, or mae). None unless given.
+        ssim: Option<f64> = |_| None,
+            range(Range::Between(0.0, 1e6), called("WEIGHT", training(&[Autoencoder, Translate], "ssim")));
         /// The optimizer. In a file alone or with its numbers: { adam = { learning_rate = 0.001 } }.
         optimizer: Optimizer = |_| Optimizer::default(), training(MODELS, "optimizer");
         /// Lower the learning rate for rows of more than 784 features, by the root of how many times more. True for

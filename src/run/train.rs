@@ -16,7 +16,7 @@ use super::pretrained::Pretrained;
 use super::room::{check_files, check_room};
 use super::setting::RunKind;
 use crate::backend::Device;
-use crate::data::{Account, Data, Dataset, ImageEncoder, ImageShape, Inputs, Rows, TrainingRows};
+use crate::data::{Account, Data, Dataset, ImageEncoder, Inputs, Rows, TrainingRows};
 use crate::error::{Error, Result};
 use crate::files::write_whole;
 use crate::model::{
@@ -387,16 +387,17 @@ pub(super) fn build(
         (Some(_), Input::Matrix { .. }) => Loss::Mse,
         _ => Loss::for_activation(activation),
     };
-    let loss = match (config.training.edges, &loaded.preprocessor) {
-        (None, _) => config.training.loss.unwrap_or(default_loss),
-        (Some(weight), Preprocessor::Image(encoder)) => {
-            let ImageShape { width, channels, .. } = encoder.output;
-            Loss::edges(weight as f32, width as u32, channels as u32)
+    let loss = config.training.loss.unwrap_or(default_loss);
+    let loss = match (config.term_of_pictures(), &loaded.preprocessor) {
+        (None, _) => loss,
+        (Some((term, weight)), Preprocessor::Image(encoder)) => {
+            term.loss(weight, encoder.output, loss == Loss::Mae)?
         }
-        (Some(_), _) => {
-            return Err(Error::usage(
-                "edges are given, but the data are no pictures; leave edges out",
-            ));
+        (Some((term, _)), _) => {
+            return Err(Error::usage(format!(
+                "{} is given, but the data are no pictures; leave it out",
+                term.name()
+            )));
         }
     };
     // Weights, their gradients, what the optimizer keeps beside them and the best weights, before any is drawn; where

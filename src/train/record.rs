@@ -191,6 +191,8 @@ struct Recorder<'a> {
     /// The pictures of a training batch, moved, where the run asks for it, and the targets that go with them.
     moved_inputs: Option<Moved>,
     moved_targets: Option<Moved>,
+    /// What a loss keeps between its launches.
+    beside_loss: Span,
     /// The targets and the weights of weighted rows, apart, and the targets times the weights.
     weighted: Option<Weighted>,
     /// The inputs with noise, where the model has any.
@@ -237,6 +239,12 @@ impl<'a> Recorder<'a> {
         let groups = |feed: &FeedSpec| model.loss().objective().groups(request.part(feed), outputs);
         let widest = request.feeds.iter().map(groups).max().unwrap_or(1);
         let history = program.buffer("history", Element::F32, MAX_SLOTS * widest * 2);
+        let beside_loss = match request.feeds.iter().any(|feed| feed.purpose != Purpose::Prediction)
+        {
+            true => batch * outputs * model.loss().objective().beside(),
+            false => 0,
+        };
+        let beside_loss = program.buffer("beside the loss", Element::F32, beside_loss);
         // As large as the widest item that a kernel may declare.
         let nothing = program.buffer("nothing", Element::F32, 8);
 
@@ -393,6 +401,7 @@ impl<'a> Recorder<'a> {
             smoothed_targets,
             moved_inputs,
             moved_targets,
+            beside_loss,
             weighted,
             noisy_inputs,
             held,
@@ -854,7 +863,11 @@ impl<'a> Recorder<'a> {
             weights,
             d_logits,
             history: self.recording.history,
+            beside: self.beside_loss,
         };
+        if let Some(dispatch) = objective.before(&at) {
+            step.push(dispatch);
+        }
         let Some(dispatch) = objective.record(&at) else {
             return Err(Error::Model(format!(
                 "a model with the loss {} is not trained on a data set",
