@@ -471,12 +471,44 @@ fn pictures_of_any_size_go_through_a_model_that_convolves() {
     assert_eq!(open("one.png"), open("part/part.png"));
     folder.ok(&["translate", "m", "any", "-o", "all.png", "--device", "cpu"]);
     assert!(folder.path("all.png").join("b.png").is_file(), "several pictures go to a folder");
+    // How well they come back, whole, in tiles, and filled up to a size that the layers give back.
+    for (picture, pixels) in
+        [("part.png", 160 * 160), ("any/large.png", 530 * 500), ("any/a/wide.png", 61 * 20)]
+    {
+        let run = ["reconstruct", "m", picture, "-o", "back", "--device", "cpu", "--json"];
+        let found = folder.run(&run);
+        assert!(text(&found.stderr).contains("other than the 8x8"), "{}", text(&found.stderr));
+        let found = json(&text(&found.stdout));
+        let [mse, noisy] = ["mse", "noisy_mse"].map(|name| found[name].as_f64().expect("an error"));
+        assert!(mse > 0.0 && mse < 1.0 && (0.03..0.05).contains(&noisy), "{found}");
+        assert!(found["ssim"].as_f64().expect("of pictures") > 0.0, "{found}");
+        let name = picture.rsplit('/').next().expect("a name");
+        let back = open(&format!("back/{name}"));
+        assert_eq!(back.len(), pixels, "{picture}");
+    }
+    folder.ok(&["reconstruct", "m", "any/a/wide.png", "-o", "grid.png", "--device", "cpu"]);
+    // Targets are of that size too: what it gave before, but for what a file of bytes cuts off.
+    let against = |targets: &str| {
+        let run =
+            ["reconstruct", "m", "part.png", "--targets", targets, "--noise", "gaussian:0.0001"];
+        json(&folder.ok(&[&run[..], &["--json", "--device", "cpu"]].concat()))["mse"].as_f64()
+    };
+    let (same, other) = (against("part.png").expect("an error"), against("part/part.png"));
+    assert!(other.expect("an error") < 0.1 * same, "what it gave before: {other:?}, {same}");
+    let wrong = ["reconstruct", "m", "part.png", "--targets", "b.png"];
+    folder.ok(&["translate", "m", "any/b.png", "-o", "b.png", "--device", "cpu"]);
+    folder.fails(1, &wrong, &["b.png", "160x160"]);
+    let evaluated = json(&folder.ok(&["evaluate", "m", "part.png", "--json", "--device", "cpu"]));
+    assert!(evaluated["mse"].as_f64().or(evaluated["loss"].as_f64()).is_some(), "{evaluated}");
+    folder.fails(1, &["evaluate", "m", "any/a/wide.png"], &["61x20", "64x20", "reconstruct"]);
     // Nothing that is read is replaced, and a model of one size says what it reads.
     folder.fails(2, &["translate", "m", "any", "-o", "any"], &["any"]);
     folder.fails(2, &["translate", "m", "part.png", "-o", "."], &["part.png"]);
     let dense = "train autoencoder small --dense --epochs 1 --device cpu --quiet -o d";
     folder.ok(&dense.split(' ').collect::<Vec<_>>());
     folder.fails(1, &["translate", "d", "part.png", "-o", "x"], &["160x160", "8x8"]);
+    folder.fails(1, &["reconstruct", "d", "part.png"], &["160x160", "8x8"]);
+    folder.fails(1, &["evaluate", "d", "part.png"], &["160x160", "8x8"]);
     folder.ok(&["translate", "d", "small/down/0008.png", "-o", "dense.png", "--device", "cpu"]);
     assert_eq!(open("dense.png").dimensions(), (8, 8));
 }

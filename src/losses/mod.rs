@@ -251,6 +251,16 @@ impl Loss {
         }
     }
 
+    /// The same of pictures of so many columns; losses that know none stay what they are.
+    pub(crate) fn of_width(self, width: usize) -> Loss {
+        let width = width as u32;
+        match self {
+            Loss::Edges(edges) => Loss::Edges(Edges { width, ..edges }),
+            Loss::Ssim(ssim) => Loss::Ssim(Ssim { width, ..ssim }),
+            other => other,
+        }
+    }
+
     /// Whether an accuracy goes with it.
     pub fn has_accuracy(self) -> bool {
         self.objective().has_accuracy()

@@ -89,7 +89,7 @@ impl Objective for Ssim {
 
     fn check_outputs(&self, outputs: usize) -> Result<(), String> {
         let line = self.width as usize * self.channels as usize;
-        if outputs % line != 0 || outputs / line < ssim_windows::WINDOW {
+        if !outputs.is_multiple_of(line) || outputs / line < ssim_windows::WINDOW {
             return Err(format!(
                 "{outputs} outputs are no picture {} wide with {} numbers a pixel and at least {} lines",
                 self.width,

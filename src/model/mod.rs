@@ -364,9 +364,12 @@ impl Model {
         let input = ImageShape { width, height, channels };
         let features = Input::Matrix { features: input.len() };
         let parameters = self.parameters.clone();
-        let model = Model::with_parameters(features, layers, self.loss, parameters).ok()?;
+        // What it gives is known behind the layers, and a loss of pictures knows their width.
+        let mut model = Model::with_parameters(features, layers, Loss::Mse, parameters).ok()?;
         let &[height, width, channels] = model.layer_shapes().last()?.axes() else { return None };
         let output = ImageShape { width, height, channels };
+        model.loss = self.loss.of_width(width);
+        model.loss.objective().check_outputs(output.len()).ok()?;
         let preprocessor = Preprocessor::Image(ImageEncoder { input, output, ..encoder });
         Some(Model { preprocessor, kind: self.kind, ..model })
     }

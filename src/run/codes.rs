@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use super::load::{NamedRows, labels_beside, read_rows, read_targets, read_texts};
+use super::load::{NamedRows, labels_beside, read_rows, read_sized, read_targets_of, read_texts};
 use super::outputs::{check_output, picture_files, write_picture};
 use crate::backend::Device;
 use crate::data::{
@@ -29,6 +29,8 @@ pub struct Codes {
     pub names: Vec<String>,
     /// What values are multiplied by in a `.npy` or `.csv` file: 255 for images that came as arrays of bytes.
     pub unit: f64,
+    /// The images that rows are, where they are others than the model's own.
+    pub image: Option<ImageShape>,
 }
 
 impl Codes {
@@ -130,7 +132,7 @@ impl Codes {
                 ),
             ));
         }
-        Ok(Codes { values, width, names, unit: 1.0 })
+        Ok(Codes { values, width, names, unit: 1.0, image: None })
     }
 }
 
@@ -163,7 +165,7 @@ pub fn encode(
     }
     let encoder = model.encoder_part()?;
     let values = encoder.predict(&inputs, device)?;
-    Ok((Codes { values, width: encoder.outputs(), names, unit: 1.0 }, account))
+    Ok((Codes { values, width: encoder.outputs(), names, unit: 1.0, image: None }, account))
 }
 
 /// A model's outputs in the unit of the data that it was trained on.
@@ -193,7 +195,7 @@ pub fn decode(model: &Model, path: &Path, device: &Device) -> Result<Codes> {
     let inputs = Inputs::Matrix { values: codes.values, features: codes.width };
     let values = decoder.predict(&inputs, device)?;
     let (values, unit) = (in_unit(model, values), unit_of(model));
-    Ok(Codes { values, width: model.outputs(), names: codes.names, unit })
+    Ok(Codes { values, width: model.outputs(), names: codes.names, unit, image: None })
 }
 
 /// Names of a model's outputs, for the head of a CSV file.
@@ -267,7 +269,7 @@ pub fn write_outputs(
         outputs.write(path, &output_names(model))?;
         return Ok(format!("{} rows of {} elements", outputs.rows(), outputs.width));
     }
-    let Some(shape) = output_shape(model) else { return Err(no_images(path)) };
+    let Some(shape) = outputs.image.or(output_shape(model)) else { return Err(no_images(path)) };
     write_images(shape, outputs, path, inputs)?;
     Ok(format!("{} images of {shape}", outputs.rows()))
 }
@@ -303,9 +305,15 @@ pub fn translate(model: &Model, path: &Path, device: &Device) -> Result<(Codes, 
             "the model gives no images; train one with `wgslearn train translate`".into(),
         ));
     }
-    let NamedRows { inputs, names, account, .. } = read_rows(model, path, "")?;
-    let values = model.predict(&inputs, device)?;
-    Ok((Codes { values, width: model.outputs(), names, unit: unit_of(model) }, account))
+    let (NamedRows { inputs, names, account, .. }, other) = read_sized(model, path, "")?;
+    let unit = unit_of(model);
+    let Some(other) = other else {
+        let values = model.predict(&inputs, device)?;
+        return Ok((Codes { values, width: model.outputs(), names, unit, image: None }, account));
+    };
+    let values = other.predict(matrix(&inputs), device)?;
+    let image = other.encoder.output;
+    Ok((Codes { values, width: image.len(), names, unit, image: Some(image) }, account))
 }
 
 /// How well rows come back.
@@ -365,22 +373,34 @@ pub fn reconstruct(
             "this model translates: name the images that it should give as targets",
         ));
     }
-    let rows = read_rows(model, path, "")?;
+    let (rows, other) = read_sized(model, path, "")?;
+    let encoder = match (&other, &model.preprocessor) {
+        (Some(other), _) => Some(other.encoder),
+        (None, Preprocessor::Image(encoder)) => Some(*encoder),
+        (None, _) => None,
+    };
+    let width = encoder.map_or(model.outputs(), |encoder| encoder.output.len());
     let clean = match targets {
-        Some(targets) => read_targets(model, &rows, [path, targets])?,
+        Some(targets) => {
+            let own = encoder.map(Preprocessor::Image);
+            let preprocessor = own.as_ref().unwrap_or(&model.preprocessor);
+            read_targets_of(preprocessor, width, &rows, [path, targets])?
+        }
         None => matrix(&rows.inputs).to_vec(),
     };
-    let width = rows.inputs.width();
+    let features = rows.inputs.width();
     let noise = noise.or(model.noise);
     let read = match noise {
-        Some(noise) => noise.apply(matrix(&rows.inputs), width, seed),
+        Some(noise) => noise.apply(matrix(&rows.inputs), features, seed),
         None => matrix(&rows.inputs).to_vec(),
     };
-    let inputs = Inputs::Matrix { values: read, features: width };
-    let given = model.predict(&inputs, device)?;
+    let inputs = Inputs::Matrix { values: read, features };
+    let given = match &other {
+        Some(other) => other.predict(matrix(&inputs), device)?,
+        None => model.predict(&inputs, device)?,
+    };
     let Inputs::Matrix { values: read, .. } = inputs else { return Err(not_numbers()) };
 
-    let width = model.outputs();
     let squares = |a: &[f32], b: &[f32]| -> f64 {
         a.iter().zip(b).map(|(a, b)| (*a as f64 - *b as f64).powi(2)).sum()
     };
@@ -401,10 +421,8 @@ pub fn reconstruct(
         let before = mse(&read, &clean);
         (noise, before, psnr(before))
     });
-    let structure = |rows: &[f32]| match &model.preprocessor {
-        Preprocessor::Image(encoder) => ssim(encoder.output, rows, &clean, range),
-        _ => None,
-    };
+    let structure =
+        |rows: &[f32]| encoder.and_then(|encoder| ssim(encoder.output, rows, &clean, range));
     let pairs = given.chunks_exact(width).zip(clean.chunks_exact(width));
     Ok(Reconstruction {
         rows: rows.inputs.rows(),
@@ -414,10 +432,7 @@ pub fn reconstruct(
         noisy_ssim: noisy.and_then(|_| structure(&read)),
         noisy,
         row_mse: pairs.map(|(a, b)| mse(a, b)).collect(),
-        shapes: match &model.preprocessor {
-            Preprocessor::Image(encoder) => Some([encoder.input, encoder.output]),
-            _ => None,
-        },
+        shapes: encoder.map(|encoder| [encoder.input, encoder.output]),
         is_translation: targets.is_some(),
         in_unit: match &model.preprocessor {
             Preprocessor::Table(_) => Some(in_unit(model, given.clone())),
@@ -452,7 +467,8 @@ impl Reconstruction {
     /// The rows as the model gave them.
     pub fn outputs(&self) -> Codes {
         let values = self.in_unit.clone().unwrap_or_else(|| self.given.clone());
-        Codes { values, width: self.width, names: self.names.clone(), unit: self.unit }
+        let image = self.shapes.map(|[_, output]| output);
+        Codes { values, width: self.width, names: self.names.clone(), unit: self.unit, image }
     }
 
     /// The `count` worst rows and the `count` nearest to the median error, by number.

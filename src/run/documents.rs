@@ -190,7 +190,16 @@ pub fn encode_documents(model: &Model, path: &Path, text_column: &str) -> Result
             texts.len()
         ));
     }
-    Ok((Codes { values: found.values, width: found.width, names: Vec::new(), unit: 1.0 }, account))
+    Ok((
+        Codes {
+            values: found.values,
+            width: found.width,
+            names: Vec::new(),
+            unit: 1.0,
+            image: None,
+        },
+        account,
+    ))
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use rayon::prelude::*;
 use super::outputs::{picture_files, write_picture};
 use crate::backend::Device;
 use crate::data::{
-    Account, ImageOptions, ImageShape, Images, Rows, extension, holds_picture_files, list_pictures,
-    read_picture_files,
+    Account, ImageEncoder, ImageOptions, ImageShape, Images, Rows, extension, holds_picture_files,
+    list_pictures, read_picture_files,
 };
 use crate::error::{Error, Result};
 use crate::layers::reach::Field;
@@ -37,6 +37,7 @@ const TOGETHER: usize = 1 << 24;
 const READ_AT_ONCE: usize = 64;
 
 /// A model for pictures of any size.
+#[derive(Debug)]
 struct AnySize<'m> {
     model: &'m Model,
     input: ImageShape,
@@ -227,6 +228,71 @@ impl<'m> AnySize<'m> {
     }
 }
 
+/// A model, and pictures of another size than it learned from.
+#[derive(Debug)]
+pub(super) struct OtherSize<'m> {
+    any: AnySize<'m>,
+    /// What it reads and gives then.
+    pub(super) encoder: ImageEncoder,
+}
+
+impl<'m> OtherSize<'m> {
+    /// None where the model takes no pictures of this shape.
+    pub(super) fn of(model: &'m Model, input: ImageShape) -> Option<OtherSize<'m>> {
+        let Preprocessor::Image(own) = model.preprocessor else { return None };
+        if own.resize || input.channels != own.input.channels {
+            return None;
+        }
+        let any = AnySize::of(model, SIZES)?;
+        any.accepted([input.height, input.width])?;
+        let output = ImageShape {
+            width: input.width * own.output.width / own.input.width,
+            height: input.height * own.output.height / own.input.height,
+            ..own.output
+        };
+        Some(OtherSize { any, encoder: ImageEncoder { input, output, ..own } })
+    }
+
+    /// What the model gives for pictures `[pictures, encoder.input.len()]`.
+    ///
+    /// # Errors
+    /// [`Error::Device`] where the device cannot hold it.
+    pub(super) fn predict(&self, values: &[f32], device: &Device) -> Result<Vec<f32>> {
+        let shape = self.encoder.input;
+        let mut given = Vec::with_capacity(values.len() / shape.len() * self.encoder.output.len());
+        for some in values.chunks(shape.len() * READ_AT_ONCE) {
+            let picture = |values: &[f32]| Picture { shape, values: values.to_vec() };
+            let pictures: Vec<Picture> = some.chunks_exact(shape.len()).map(picture).collect();
+            for picture in self.any.run(&pictures, device)? {
+                given.extend(picture.values);
+            }
+        }
+        Ok(given)
+    }
+
+    /// The model of pictures of this size.
+    ///
+    /// # Errors
+    /// [`Error::Data`] where its layers take them only when they are filled up.
+    pub(super) fn model(&self, path: &Path) -> Result<Model> {
+        let ImageShape { width, height, .. } = self.encoder.input;
+        match self.any.accepted([height, width]) {
+            Some((sides, model)) if sides == [height, width] => Ok(model),
+            Some(([high, wide], _)) => Err(Error::data(
+                path,
+                format!(
+                    "the pictures are {}, but the model's layers halve sides and double them again, and the next that they give back is {wide}x{high}; crop or resize them, or reconstruct them, which takes any size",
+                    self.encoder.input
+                ),
+            )),
+            None => Err(Error::data(
+                path,
+                format!("the model takes no pictures of {}; resize them", self.encoder.input),
+            )),
+        }
+    }
+}
+
 /// Puts a folder of pictures, or one, through a model of pictures, each as large as it is, and writes what the model gives
 /// to a folder. Returns how many there were, and what became of the files; nothing where that is not to be done: the model
 /// is for one size or resizes what it reads, the data are no files of pictures, or `output` is a file of numbers.
@@ -290,7 +356,7 @@ pub fn translate_pictures(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{ImageEncoder, Inputs};
+    use crate::data::Inputs;
     use crate::layers::{BatchNorm, Conv2d, Interpolation, MaxPool, Padding};
     use crate::model::{Activation, Input, Layer, Loss};
 

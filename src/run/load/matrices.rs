@@ -665,7 +665,17 @@ pub(super) fn check_image(rows: &Rows, shape: ImageShape, path: &Path) -> Result
 /// # Errors
 /// As [`load`](super::load); [`Error::Data`] when they do not pair with the inputs.
 pub fn read_targets(model: &Model, rows: &NamedRows, paths: [&Path; 2]) -> Result<Vec<f32>> {
-    let reading = match &model.preprocessor {
+    read_targets_of(&model.preprocessor, model.outputs(), rows, paths)
+}
+
+/// As [`read_targets`], for a model that reads and gives this.
+pub(in crate::run) fn read_targets_of(
+    preprocessor: &Preprocessor,
+    outputs: usize,
+    rows: &NamedRows,
+    paths: [&Path; 2],
+) -> Result<Vec<f32>> {
+    let reading = match preprocessor {
         Preprocessor::Image(encoder) => Reading::of(&ImageEncoder {
             input: encoder.output,
             divisor: encoder.output_divisor,
@@ -674,18 +684,14 @@ pub fn read_targets(model: &Model, rows: &NamedRows, paths: [&Path; 2]) -> Resul
         _ => Reading::default(),
     };
     let targets = Rows::read(paths[1], &reading)?;
-    if targets.width != model.outputs() {
+    if let Preprocessor::Image(encoder) = preprocessor {
+        check_image(&targets, encoder.output, paths[1])?;
+    }
+    if targets.width != outputs {
         return Err(Error::data(
             paths[1],
-            format!(
-                "a target has {} elements, but the model gives {}",
-                targets.width,
-                model.outputs()
-            ),
+            format!("a target has {} elements, but the model gives {}", targets.width, outputs),
         ));
-    }
-    if let Preprocessor::Image(encoder) = &model.preprocessor {
-        check_image(&targets, encoder.output, paths[1])?;
     }
     let inputs = Rows {
         values: Values::Pictures(vec![0.0; rows.inputs.rows()]),
@@ -696,7 +702,7 @@ pub fn read_targets(model: &Model, rows: &NamedRows, paths: [&Path; 2]) -> Resul
         divisor: None,
     };
     let targets = pair(&inputs, targets, paths)?;
-    Ok(match &model.preprocessor {
+    Ok(match preprocessor {
         Preprocessor::Table(encoder) if encoder.is_regression() => {
             encoder.encode_targets(&targets.table(paths[1])?.values)
         }

@@ -46,7 +46,10 @@ use crate::model::{Input, Kind, Model, Preprocessor};
 use crate::text::TextEncoder;
 use crate::train::reads_bags;
 
+use super::whole_pictures::OtherSize;
+
 pub use self::matrices::read_targets;
+pub(super) use self::matrices::read_targets_of;
 pub(super) use self::pictures::labels_beside;
 
 /// What the data ask a model to do.
@@ -358,6 +361,33 @@ pub(super) fn read_named_pictures(
     named_images(encoder, Rows { names, ..rows }, path)
 }
 
+/// The rows of a file and, where they are pictures of another size than the model learned from and it takes them, the model for
+/// that size; the account says so.
+///
+/// # Errors
+/// As [`read_rows`].
+pub(super) fn read_sized<'m>(
+    model: &'m Model,
+    path: &Path,
+    text_column: &str,
+) -> Result<(NamedRows, Option<OtherSize<'m>>)> {
+    let encoder = match &model.preprocessor {
+        Preprocessor::Image(encoder) if model.labels.is_empty() => encoder,
+        _ => return Ok((read_rows(model, path, text_column)?, None)),
+    };
+    let rows = Rows::read(path, &Reading::of(encoder))?;
+    let other = rows.image.filter(|&found| found != encoder.input);
+    let Some(other) = other.and_then(|shape| OtherSize::of(model, shape)) else {
+        return Ok((named_images(encoder, rows, path)?, None));
+    };
+    let mut rows = named_images(&other.encoder, rows, path)?;
+    rows.account.warn(format!(
+        "the pictures are {}, other than the {} that the model learned from; they go through it as they are",
+        other.encoder.input, encoder.input
+    ));
+    Ok((rows, Some(other)))
+}
+
 /// Images that a model reads, checked to be of its size.
 fn named_images(encoder: &ImageEncoder, mut rows: Rows, path: &Path) -> Result<NamedRows> {
     check_image(&rows, encoder.input, path)?;
@@ -518,7 +548,10 @@ fn load_for_autoencoder<'m>(
 ) -> Result<Labelled<'m>> {
     let (model, rows) = match model.preprocessor {
         Preprocessor::Text(_) => read_texts(model, path, text_column)?,
-        _ => (Cow::Borrowed(model), read_rows(model, path, text_column)?),
+        _ => match read_sized(model, path, text_column)? {
+            (rows, None) => (Cow::Borrowed(model), rows),
+            (rows, Some(other)) => (Cow::Owned(other.model(path)?), rows),
+        },
     };
     let source = path.display().to_string();
     let account = rows.account.clone();
