@@ -639,10 +639,16 @@ macro_rules! blocked {
                         let tile = rows_of_a_tile::<S>();
                         let tiles_of_a = packed.chunks_mut(tile * depth);
                         for (packed, first) in tiles_of_a.zip(rows.clone().step_by(tile)) {
-                            let height = packed.len() / depth;
-                            for (d, row) in packed.chunks_exact_mut(height).enumerate() {
-                                let source = &p.a[(work.from + d) * cs + first..];
-                                row.copy_from_slice(&source[..height]);
+                            let source = &p.a[work.from * cs + first..];
+                            // Of a known height a copy is two moves, of another a call.
+                            match packed.len() / depth {
+                                12 => pack_columns::<12>(packed, source, cs),
+                                6 => pack_columns::<6>(packed, source, cs),
+                                height => {
+                                    for (d, row) in packed.chunks_exact_mut(height).enumerate() {
+                                        row.copy_from_slice(&source[d * cs..][..height]);
+                                    }
+                                }
                             }
                         }
                         let whole = count / tile * tile;
@@ -651,6 +657,18 @@ macro_rules! blocked {
                         let a = A { values: packed, layout };
                         Tiles { simd, work, a, rows, columns }.run();
                     });
+                }
+            }
+
+            /// Writes columns of R rows, `stride` elements apart, one behind the other.
+            #[inline(always)]
+            fn pack_columns<const R: usize>(packed: &mut [$T], source: &[$T], stride: usize) {
+                for (d, column) in packed.chunks_exact_mut(R).enumerate() {
+                    if let (Some(column), Some(from)) =
+                        (column.first_chunk_mut::<R>(), source[d * stride..].first_chunk::<R>())
+                    {
+                        *column = *from;
+                    }
                 }
             }
 

@@ -1,8 +1,6 @@
 //! The largest number of each window of a picture, by channel, as Keras' `MaxPooling2D`; of equal ones the first, row by
 //! row. Padding is never the largest.
 
-use std::ops::Range;
-
 #[cfg(feature = "unstable")]
 use super::case::*;
 #[cfg(feature = "unstable")]
@@ -45,22 +43,27 @@ fn reference<T: Real>(p: &Params, input: &[T], output: &mut [T], places: &mut [T
         return for_costly_rows(&mut output[..count], line, cost, |first, output| {
             for (output, i) in output.chunks_exact_mut(line).zip(first..) {
                 let (picture, y) = at(i);
-                for (best, x) in output.chunks_exact_mut(channels).zip(0..) {
-                    let mut seen = window(picture, &axes, channels, y, x);
-                    if let Some((_, values)) = seen.next() {
-                        best.copy_from_slice(values);
-                    }
-                    for (_, values) in seen {
-                        vectorised(
-                            #[inline(always)]
-                            || {
-                                for (best, &value) in best.iter_mut().zip(values) {
-                                    *best = if value > *best { value } else { *best };
-                                }
-                            },
-                        );
-                    }
-                }
+                vectorised(
+                    #[inline(always)]
+                    || {
+                        for (best, x) in output.chunks_exact_mut(channels).zip(0..) {
+                            each_pixel(
+                                picture,
+                                &axes,
+                                [y, x],
+                                #[inline(always)]
+                                |_, is_first, values| match is_first {
+                                    true => best.copy_from_slice(values),
+                                    false => {
+                                        for (best, &value) in best.iter_mut().zip(values) {
+                                            *best = if value > *best { value } else { *best };
+                                        }
+                                    }
+                                },
+                            );
+                        }
+                    },
+                );
             }
         });
     }
@@ -69,51 +72,59 @@ fn reference<T: Real>(p: &Params, input: &[T], output: &mut [T], places: &mut [T
         let lines = output.chunks_exact_mut(line).zip(places.chunks_exact_mut(line));
         for ((output, places), i) in lines.zip(first..) {
             let (picture, y) = at(i);
-            let cells = output.chunks_exact_mut(channels).zip(places.chunks_exact_mut(channels));
-            for ((best, place), x) in cells.zip(0..) {
-                let mut seen = window(picture, &axes, channels, y, x);
-                if let Some((k, values)) = seen.next() {
-                    best.copy_from_slice(values);
-                    place.fill(T::from_usize(k));
-                }
-                for (k, values) in seen {
-                    let k = T::from_usize(k);
-                    vectorised(
-                        #[inline(always)]
-                        || {
-                            let pairs = best.iter_mut().zip(place.iter_mut());
-                            for ((best, place), &value) in pairs.zip(values) {
-                                let is_larger = value > *best;
-                                *place = if is_larger { k } else { *place };
-                                *best = if is_larger { value } else { *best };
-                            }
-                        },
-                    );
-                }
-            }
+            vectorised(
+                #[inline(always)]
+                || {
+                    let cells = places.chunks_exact_mut(channels);
+                    let cells = output.chunks_exact_mut(channels).zip(cells);
+                    for ((best, place), x) in cells.zip(0..) {
+                        each_pixel(
+                            picture,
+                            &axes,
+                            [y, x],
+                            #[inline(always)]
+                            |k, is_first, values| {
+                                let k = T::from_usize(k);
+                                if is_first {
+                                    best.copy_from_slice(values);
+                                    place.fill(k);
+                                    return;
+                                }
+                                let pairs = best.iter_mut().zip(place.iter_mut());
+                                for ((best, place), &value) in pairs.zip(values) {
+                                    let is_larger = value > *best;
+                                    *place = if is_larger { k } else { *place };
+                                    *best = if is_larger { value } else { *best };
+                                }
+                            },
+                        );
+                    }
+                },
+            );
         }
     });
 }
 
-/// What the window at a place sees of a picture, pixel by pixel: which number of the window, and its channels.
-fn window<'a, T>(
-    picture: &'a [T],
-    axes: &[Axis; 2],
-    channels: usize,
-    y: usize,
-    x: usize,
-) -> impl Iterator<Item = (usize, &'a [T])> + use<'a, T> {
-    let [down, across] = *axes;
-    let columns: Range<usize> = across.rows(x);
-    let first = x * across.stride;
-    down.rows(y).flat_map(move |row| {
+/// Calls `see(number, is_first, channels)` for each pixel of a picture that the window at a place sees: which number of the
+/// window it is.
+#[inline(always)]
+fn each_pixel<T>(
+    picture: &[T],
+    [down, across]: &[Axis; 2],
+    [y, x]: [usize; 2],
+    mut see: impl FnMut(usize, bool, &[T]),
+) {
+    let channels = picture.len() / (down.length * across.length).max(1);
+    let (rows, columns) = (down.rows(y), across.rows(x));
+    let first = [rows.start, columns.start];
+    for row in rows {
         let in_window = (row + down.before - y * down.stride) * across.size;
-        columns.clone().map(move |column| {
+        for column in columns.clone() {
             let pixel = (row * across.length + column) * channels;
-            let values = &picture[pixel..][..channels];
-            (in_window + column + across.before - first, values)
-        })
-    })
+            let number = in_window + column + across.before - x * across.stride;
+            see(number, [row, column] == first, &picture[pixel..][..channels]);
+        }
+    }
 }
 
 /// Tests and benches: see `case.rs`.

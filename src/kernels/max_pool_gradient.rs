@@ -26,7 +26,8 @@ pool_kernel! {
 }
 
 fn reference<T: Real>(p: &Params, places: &[T], d_output: &[T], d_input: &mut [T]) {
-    let ([down, across], channels) = (p.axes(), p.channels as usize);
+    let (axes, channels) = (p.axes(), p.channels as usize);
+    let [down, across] = axes;
     let picture = down.length * across.length * channels;
     let pooled = down.places * across.places * channels;
     let adds = !(down.is_apart() && across.is_apart());
@@ -40,40 +41,54 @@ fn reference<T: Real>(p: &Params, places: &[T], d_output: &[T], d_input: &mut [T
                 if adds || !is_covered {
                     d_input.fill(T::ZERO);
                 }
-                for (y, x) in (0..down.places).flat_map(|y| (0..across.places).map(move |x| (y, x)))
-                {
-                    let cell = row * pooled + (y * across.places + x) * channels;
-                    let place = &places[cell..][..channels];
-                    let own = &d_output[cell..][..channels];
-                    for row in down.rows(y) {
-                        let in_window = (row + down.before - y * down.stride) * across.size;
-                        for column in across.rows(x) {
-                            let k = in_window + column + across.before - x * across.stride;
-                            let k = T::from_usize(k);
-                            let pixel = (row * across.length + column) * channels;
-                            let sums = &mut d_input[pixel..][..channels];
-                            let given = own.iter().zip(place);
-                            vectorised(
-                                #[inline(always)]
-                                || match adds {
-                                    true => {
-                                        for (sum, (&d, &place)) in sums.iter_mut().zip(given) {
-                                            *sum += if place == k { d } else { T::ZERO };
-                                        }
-                                    }
-                                    false => {
-                                        for (sum, (&d, &place)) in sums.iter_mut().zip(given) {
-                                            *sum = if place == k { d } else { T::ZERO };
-                                        }
-                                    }
-                                },
-                            );
+                let [places, d_output] = [places, d_output].map(|of| &of[row * pooled..][..pooled]);
+                vectorised(
+                    #[inline(always)]
+                    || match adds {
+                        true => {
+                            each_pixel(axes, channels, [places, d_output], d_input, |sum, d| {
+                                *sum += d
+                            })
                         }
-                    }
-                }
+                        false => {
+                            each_pixel(axes, channels, [places, d_output], d_input, |sum, d| {
+                                *sum = d
+                            })
+                        }
+                    },
+                );
             }
         },
     );
+}
+
+/// Gives each pixel of a picture `d_input` its part of each window's gradient: that, where the pixel was the largest, or zero.
+#[inline(always)]
+fn each_pixel<T: Real>(
+    [down, across]: [Axis; 2],
+    channels: usize,
+    [places, d_output]: [&[T]; 2],
+    d_input: &mut [T],
+    give: impl Fn(&mut T, T),
+) {
+    for y in 0..down.places {
+        for x in 0..across.places {
+            let cell = (y * across.places + x) * channels;
+            let (place, own) = (&places[cell..][..channels], &d_output[cell..][..channels]);
+            for row in down.rows(y) {
+                let in_window = (row + down.before - y * down.stride) * across.size;
+                for column in across.rows(x) {
+                    let k = in_window + column + across.before - x * across.stride;
+                    let k = T::from_usize(k);
+                    let pixel = (row * across.length + column) * channels;
+                    let sums = &mut d_input[pixel..][..channels];
+                    for (sum, (&d, &place)) in sums.iter_mut().zip(own.iter().zip(place)) {
+                        give(sum, if place == k { d } else { T::ZERO });
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// Tests and benches: see `case.rs`.
