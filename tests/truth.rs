@@ -619,3 +619,57 @@ fn dark_pictures_keep_the_scale_of_their_model() {
         assert!((dark - black).abs() < 0.1, "{kind}: {dark} and {black}");
     }
 }
+
+/// Texts of which a tenth is set apart unasked are trained on once more, all of them, for the epochs that the tenth chose: the
+/// model is that of a run with these epochs and no rows set apart.
+#[test]
+fn texts_are_trained_on_once_more_with_the_rows_that_were_set_apart() {
+    let folder = Folder::new();
+    let words = ["lovely", "dull", "bright", "grim", "film", "plot", "cast", "end"];
+    let mut csv = String::from("label,text\n");
+    for i in 0..2_100usize {
+        let word = |k: usize| words[i.wrapping_mul(2_654_435_761).rotate_right(k as u32 * 5) % 8];
+        let is_good =
+            [0, 1, 2].iter().filter(|&&k| ["lovely", "bright"].contains(&word(k))).count() > 0;
+        csv += &format!(
+            "{},{} {} {}\n",
+            if is_good { "good" } else { "bad" },
+            word(0),
+            word(1),
+            word(2)
+        );
+    }
+    folder.write("r.csv", csv);
+    let train = |more: &str, model: &str| {
+        let line = format!("train text r.csv --device cpu --epochs 6 --json -o {model} {more}");
+        json(&folder.ok(&line.split_whitespace().collect::<Vec<_>>()))
+    };
+    let bytes = |model: &str| std::fs::read(folder.path(model)).expect("a model");
+    let (refitted, again) = (train("", "a"), train("", "b"));
+    assert_eq!(
+        (&refitted["refit_rows"], &refitted["validation_rows"]),
+        (&2_100.into(), &210.into())
+    );
+    assert_eq!(refitted["training_rows"], 1_890, "the history is of the first run");
+    assert_eq!(bytes("a"), bytes("b"), "the same bits each time");
+    let chosen = &again["kept_epoch"];
+    let whole = format!("--validation-split 0 --epochs {chosen}");
+    let line = format!("train text r.csv --device cpu --quiet -o whole {whole}");
+    folder.ok(&line.split_whitespace().collect::<Vec<_>>());
+    let weights = |model: &str| {
+        let model = wgslearn::Model::load(folder.path(model)).expect("a model");
+        model.parameters().iter().map(|parameter| parameter.values.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(weights("a"), weights("whole"));
+    // Once where rows are named, or it is not wanted; what keeps a run's steps does not go with it.
+    for more in ["--no-refit", "--validation-split 0.1", "--checkpoint c", "--folds 2"] {
+        assert!(train(more, "once")["refit_rows"].is_null(), "{more}");
+    }
+    train("--no-refit", "first");
+    assert_ne!(weights("a"), weights("first"));
+    folder.write("run.toml", "kind = \"text\"\n[data]\ntrain = \"r.csv\"\n[training]\nrefit = true\n[output]\ncheckpoint = \"c\"\n");
+    folder.fails(2, &["train", "--config", "run.toml"], &["refit is true", "checkpoint"]);
+    let said =
+        text(&folder.run(&["train", "text", "r.csv", "--device", "cpu", "-o", "said"]).stderr);
+    assert!(said.contains("once more, on all 2100 rows"), "{said}");
+}

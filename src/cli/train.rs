@@ -444,6 +444,14 @@ impl RunObserver for Shown<'_> {
         self.watch_signals();
     }
 
+    fn refitted(&mut self, rows: usize, epochs: usize) {
+        if !self.show.quiet && !self.show.json {
+            note(format_args!(
+                "Trained once more, on all {rows} rows, for the {epochs} epochs that the rows set apart chose."
+            ));
+        }
+    }
+
     fn fold(&mut self, number: usize, of: usize, found: &FoldFigures) {
         if !self.show.quiet && !self.show.json {
             self.progress.note(format_args!(
@@ -631,6 +639,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
             "parameters": outcome.model.parameter_count(),
             "training_rows": outcome.training_rows,
             "validation_rows": outcome.validation_rows,
+            "refit_rows": outcome.refit_rows,
             "data": shown.accounts,
             "epochs": history.loss.len(),
             "history": history,

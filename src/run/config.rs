@@ -453,6 +453,19 @@ impl RunConfig {
             }
         }
         self.monitor()?;
+        if self.training.refit {
+            let asks = [
+                ("validation", self.data.validation.is_some()),
+                ("folds", self.data.folds.is_some()),
+                ("checkpoint", self.output.checkpoint.is_some()),
+                ("from", self.model.from.is_some()),
+            ];
+            if let Some((name, _)) = asks.iter().find(|(_, is)| *is) {
+                return Err(Error::usage(format!(
+                    "refit is true, but {name} is given, with which a model is trained once; leave one of them out"
+                )));
+            }
+        }
         if self.training.clip_norm.is_some() && self.training.clip_value.is_some() {
             return Err(Error::usage(
                 "clip_norm and clip_value are both given, but gradients are clipped in one way; leave one of them out",

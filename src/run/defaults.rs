@@ -27,6 +27,7 @@ pub(super) struct Defaults {
     /// None: by the number of rows.
     pub validation_split: Option<f64>,
     pub patience: usize,
+    pub refit: bool,
     pub min_count: usize,
     pub ngram_buckets: usize,
     pub skip_unknown: bool,
@@ -54,6 +55,7 @@ impl Defaults {
             dropout: 0.0,
             validation_split: Some(0.0),
             patience: 0,
+            refit: false,
             min_count: 1,
             ngram_buckets: TextOptions::default().ngram_buckets,
             skip_unknown: false,
@@ -84,6 +86,7 @@ impl Defaults {
                 // By the rows that there are.
                 batch_size: None,
                 dropout: 0.5,
+                refit: true,
                 ..stopped
             },
             RunKind::Table => {
@@ -134,6 +137,13 @@ impl Defaults {
         }
         if given.data.validation.is_some() {
             defaults.validation_split = Some(0.0);
+        }
+        // Who says which rows are validated on, or keeps the steps of a run, has one run.
+        let data = &given.data;
+        let says = data.validation.is_some() || data.validation_split.is_some();
+        if says || data.folds.is_some() || given.output.checkpoint.is_some() || model.from.is_some()
+        {
+            defaults.refit = false;
         }
         // Without rows to validate on there is nothing to be patient with.
         let split = given.data.validation_split.or(defaults.validation_split);

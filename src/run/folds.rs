@@ -79,10 +79,16 @@ impl Folds {
     }
 }
 
-/// A fold's run is not shown; it can be interrupted.
-struct Within<'a> {
+/// A run within another, a fold's, is not shown; it can be interrupted.
+pub(super) struct Within<'a> {
     observer: &'a mut dyn RunObserver,
     validates: bool,
+}
+
+impl<'a> Within<'a> {
+    pub(super) fn new(observer: &'a mut dyn RunObserver) -> Within<'a> {
+        Within { observer, validates: false }
+    }
 }
 
 impl RunObserver for Within<'_> {
@@ -136,7 +142,7 @@ pub(super) fn train_folds(
         let fold = Fold { index, of: count };
         let mut loaded = load_source(&part, &source, Given::Nothing, Some(fold))?;
         let held_out = loaded.held_out.take();
-        let mut within = Within { observer, validates: false };
+        let mut within = Within::new(observer);
         let outcome = train_fresh(&part, loaded, device, &mut within)?;
         sets_apart |= within.validates && config.data.validation.is_none();
         if outcome.end != End::Done {

@@ -30,6 +30,9 @@ pub trait RunObserver {
     /// Called when the model without fold `number`, from 1, of `of` was tested on it.
     fn fold(&mut self, _number: usize, _of: usize, _figures: &FoldFigures) {}
 
+    /// Called when the model was trained once more, on all rows, for the epochs that the validation rows chose.
+    fn refitted(&mut self, _rows: usize, _epochs: usize) {}
+
     /// Something that the user should know and that does not end the run.
     fn warn(&mut self, _message: &str) {}
 

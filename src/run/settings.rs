@@ -446,6 +446,10 @@ settings! {
         /// Epochs without a better validation loss before training stops and takes the best weights; 0 for never.
         patience: usize = |of| of.patience,
             whole(0, MANY, called("EPOCHS", training(MODELS, "patience")));
+        /// Where a tenth of the rows was set apart unasked, train once more on all of them (50,000 at most), for as many epochs as
+        /// the best weights had: the file keeps that model, figures and plots are those of the first. True for texts unless rows to
+        /// validate on, folds, a checkpoint or a model to train on are named.
+        refit: bool = |of| of.refit, Spec { negated: true, ..training(&[Text], "no-refit") };
         /// A metric of the validation rows that is computed after every epoch and that early stopping goes by in place of
         /// the loss: accuracy, f1_macro, roc_auc, top_k_accuracy:5, mae, r2 and others, in the unit in which the model
         /// is trained.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::checkpoint::{CheckpointObserver, Identity};
-use super::config::{ModelConfig, Pool, RunConfig, TuneThreshold};
+use super::config::{ModelConfig, Pool, RunConfig, TrainingConfig, TuneThreshold};
 use super::evaluate::{Evaluation, evaluate_rows};
-use super::folds::Folds;
+use super::folds::{Folds, Within};
 use super::load::{Given, Loaded, Task, load_given};
 use super::lock::take_outputs;
 use super::networks::{self, Network};
@@ -49,6 +49,8 @@ pub struct Outcome {
     pub evaluation: Option<Evaluation>,
     /// What models trained on other rows answered to each fold, where folds were asked for.
     pub folds: Option<Folds>,
+    /// Rows of the run that the model is of, where that is a second one on all rows; the rest tells of the first.
+    pub refit_rows: Option<usize>,
 }
 
 /// Runs a training run on `device`: reads the data, trains, writes the files that it names.
@@ -107,7 +109,66 @@ pub fn train_observed(
             (loaded, model, frozen_layers)
         }
     };
-    train_loaded(config, loaded, model, frozen_layers, device, observer)
+    let outcome = train_loaded(config, loaded, model, frozen_layers, device, observer)?;
+    match refits(config, &outcome) {
+        true => refit(config, outcome, device, observer),
+        false => Ok(outcome),
+    }
+}
+
+/// Rows up to which a model is trained once more on all: of more, a tenth tells it little.
+const MOST_REFITTED: usize = 50_000;
+
+/// Whether a run that set rows apart, unasked, ends in one on all rows. What is no file can be read once alone.
+fn refits(config: &RunConfig, outcome: &Outcome) -> bool {
+    let rows = outcome.training_rows + outcome.validation_rows;
+    let data = &config.data;
+    config.training.refit
+        && outcome.end == End::Done
+        && outcome.step > 0
+        && outcome.validation_rows > 0
+        && data.validation.is_none()
+        && rows <= MOST_REFITTED
+        && data.train.is_file()
+}
+
+/// Trains a model as `first` says on all rows, for as many epochs as its best weights had, and writes it.
+///
+/// # Errors
+/// As [`train_observed`]. What `first` wrote stays where the run does not come to its end.
+fn refit(
+    config: &RunConfig,
+    first: Outcome,
+    device: &Device,
+    observer: &mut dyn RunObserver,
+) -> Result<Outcome> {
+    let mut whole = config.clone();
+    whole.data.validation_split = Some(0.0);
+    whole.training = TrainingConfig {
+        epochs: first.epoch,
+        min_steps: 0,
+        patience: 0,
+        monitor: None,
+        tune_threshold: TuneThreshold::No,
+        ..whole.training
+    };
+    whole.output.model = None;
+    whole.output.history = None;
+    whole.output.plot = None;
+    let loaded = load_given(&whole, Given::Nothing)?;
+    let second = train_fresh(&whole, loaded, device, &mut Within::new(observer))?;
+    if second.end != End::Done || second.step == 0 {
+        return Ok(Outcome { end: second.end, ..first });
+    }
+    let mut model = second.model;
+    if config.training.tune_threshold != TuneThreshold::No {
+        model.thresholds.clone_from(&first.model.thresholds);
+    }
+    if let Some(path) = &config.output.model {
+        model.save(path)?;
+    }
+    observer.refitted(second.training_rows, first.epoch);
+    Ok(Outcome { model, refit_rows: Some(second.training_rows), ..first })
 }
 
 /// Trains a model on data that were read for it, and writes the files that the run names.
@@ -173,6 +234,7 @@ fn train_loaded(
         epoch,
         evaluation,
         folds: None,
+        refit_rows: None,
     })
 }
 
