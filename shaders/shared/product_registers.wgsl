@@ -29,9 +29,12 @@ fn main(@builtin(global_invocation_id) invocation: vec3u) {
             }
         }
     }
-    for (var i = 0u; i < min(TILE_M, size.x - row); i++) {
-        for (var j = 0u; j < min(TILE_N, size.y - column); j++) {
-            store(part, row + i, column + j, sums[i][j]);
+    // Bounds that the compiler knows: indexed by what it does not know, the sums would lie in memory, in the loop above too.
+    for (var i = 0u; i < TILE_M; i++) {
+        for (var j = 0u; j < TILE_N; j++) {
+            if row + i < size.x && column + j < size.y {
+                store(part, row + i, column + j, sums[i][j]);
+            }
         }
     }
 }

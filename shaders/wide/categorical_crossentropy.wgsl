@@ -1,6 +1,6 @@
 // categorical_crossentropy (see categorical_crossentropy.wgsl) for many outputs: the 256 invocations
-// of a workgroup share each row, every one a stretch of neighbouring outputs, in four walks over it:
-// largest logit and target, sums, loss, gradient.
+// of a workgroup share each row, every one a stretch of neighbouring outputs or, where STRIDED, every 256th, in four walks over
+// it: largest logit and target, sums, loss, gradient. Lanes of a real GPU load and store together what lies together.
 
 // What each invocation found: the largest value of its stretch and where it stands.
 var<workgroup> largest_values: array<f32, 256>;
@@ -16,8 +16,14 @@ fn target_of(row: u32, column: u32) -> f32 {
     return targets[row * params.outputs + column];
 }
 
-// The first largest of all invocations' values; every invocation must call it. Invocations stand in
-// the order of their stretches, so the first of equals is that of the lowest place.
+// Whether an invocation's value comes before another's: it is larger, or as large at a lower place.
+fn is_before(i: u32, other: u32) -> bool {
+    return largest_values[i] > largest_values[other]
+        || (STRIDED && largest_values[i] == largest_values[other] && largest_places[i] < largest_places[other]);
+}
+
+// The first largest of all invocations' values; every invocation must call it. Where invocations stand in
+// the order of their stretches, the first of equals is that of the lowest place.
 fn find_largest(local: u32, value: f32, place: u32, part: u32) {
     largest_values[local] = value;
     largest_places[local] = place;
@@ -25,7 +31,7 @@ fn find_largest(local: u32, value: f32, place: u32, part: u32) {
     if local < 16u {
         var best = local * 16u;
         for (var i = best + 1u; i < (local + 1u) * 16u; i++) {
-            if largest_values[i] > largest_values[best] {
+            if is_before(i, best) {
                 best = i;
             }
         }
@@ -36,7 +42,7 @@ fn find_largest(local: u32, value: f32, place: u32, part: u32) {
     if local == 0u {
         var best = 0u;
         for (var i = 16u; i < 256u; i += 16u) {
-            if largest_values[i] > largest_values[best] {
+            if is_before(i, best) {
                 best = i;
             }
         }
@@ -55,8 +61,9 @@ fn main(
     let end = min((workgroup.x + 1u) * stretch, params.rows);
     let scale = 1.0 / f32(params.rows);
     let width = (params.outputs + 255u) / 256u;
-    let from_column = min(local * width, params.outputs);
-    let to_column = min(from_column + width, params.outputs);
+    let from_column = select(min(local * width, params.outputs), local, STRIDED);
+    let to_column = select(min(from_column + width, params.outputs), params.outputs, STRIDED);
+    let by = select(1u, 256u, STRIDED);
     // No logit is below this.
     let lowest = -3.4e38;
     var totals = vec2f(0.0);
@@ -66,7 +73,7 @@ fn main(
         var answer = from_column;
         var largest_target = lowest;
         var truth = from_column;
-        for (var j = from_column; j < to_column; j++) {
+        for (var j = from_column; j < to_column; j += by) {
             if logits[start + j] > largest {
                 largest = logits[start + j];
                 answer = j;
@@ -81,7 +88,7 @@ fn main(
         largest = row_largest[0];
         var normalizer = 0.0;
         var weight = 0.0;
-        for (var j = from_column; j < to_column; j++) {
+        for (var j = from_column; j < to_column; j += by) {
             normalizer += exp_f32(logits[start + j] - largest);
             weight += target_of(row, j);
         }
@@ -92,7 +99,7 @@ fn main(
         workgroupBarrier();
         let log_normalizer = ln_f32(row_sums.x);
         var inner = 0.0;
-        for (var j = from_column; j < to_column; j++) {
+        for (var j = from_column; j < to_column; j += by) {
             let z = logits[start + j] - largest;
             let y = target_of(row, j);
             inner += y * (log_normalizer - z);

@@ -6,7 +6,7 @@
 #[cfg(feature = "unstable")]
 use super::case::*;
 use super::state::{BATCH_SLOT, advance};
-use super::{Real, sum, team};
+use super::{Adapter, Real, sum, team};
 
 kernel! {
     name: "categorical_crossentropy",
@@ -43,6 +43,16 @@ kernel! {
         },
         "wide": {
             source: &[
+                "const STRIDED: bool = false;\n",
+                wgsl!("shared/math.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("shared/advance.wgsl"),
+                wgsl!("shared/history.wgsl"), wgsl!("shared/reduce.wgsl"),
+                wgsl!("wide/categorical_crossentropy.wgsl"),
+            ],
+            workgroups: |p| [p.groups, 1, 1],
+        },
+        "wide_strided": {
+            source: &[
+                "const STRIDED: bool = true;\n",
                 wgsl!("shared/math.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("shared/advance.wgsl"),
                 wgsl!("shared/history.wgsl"), wgsl!("shared/reduce.wgsl"),
                 wgsl!("wide/categorical_crossentropy.wgsl"),
@@ -50,7 +60,11 @@ kernel! {
             workgroups: |p| [p.groups, 1, 1],
         },
     ],
-    choose: |p, _| if p.outputs as usize >= WIDE { "wide" } else { "rows" },
+    choose: |p, adapter| match adapter {
+        Adapter::Hardware if p.outputs >= WIDE_ON_HARDWARE => "wide_strided",
+        _ if p.outputs as usize >= WIDE => "wide",
+        _ => "rows",
+    },
     reference: reference,
     case: case,
     benches: [
@@ -62,6 +76,9 @@ kernel! {
 
 /// Outputs from which on the invocations of a workgroup share a row.
 pub(super) const WIDE: usize = 1024;
+
+/// The same of hardware, whose lanes are slow alone and load together what lies together.
+pub(super) const WIDE_ON_HARDWARE: u32 = 32;
 
 /// Workgroups among which rows are shared: at most 64, with 64 rows or more each; where rows are wide at
 /// most 256, with one or more.

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "unstable")]
 use super::case::*;
-use super::{Real, for_rows, spread};
+use super::{Adapter, Real, for_rows, spread, spread_by};
 
 kernel! {
     name: "mean_pool_gradient",
@@ -22,8 +22,18 @@ kernel! {
         /// `[rows, length, units]`
         d_input: write f32,
     },
-    source: &[wgsl!("shared/index.wgsl"), wgsl!("mean_pool_gradient.wgsl")],
-    workgroups: |p| spread(p.rows as usize * p.length as usize),
+    variants: [
+        "positions": {
+            source: &[wgsl!("shared/index.wgsl"), wgsl!("mean_pool_gradient.wgsl")],
+            workgroups: |p| spread(p.rows as usize * p.length as usize),
+        },
+        // A row's ids are counted once, and its elements stored side by side.
+        "shared": {
+            source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/reduce.wgsl"), wgsl!("wide/mean_pool_gradient.wgsl")],
+            workgroups: |p| spread_by(1, p.rows as usize),
+        },
+    ],
+    choose: |_, adapter| if adapter == Adapter::Hardware { "shared" } else { "positions" },
     loop_iterations: |p| (p.length + p.units) as u64,
     reference: reference,
     case: case,

@@ -57,6 +57,7 @@ pub mod gelu_gradient;
 pub mod global_average_pool;
 pub mod global_average_pool_gradient;
 pub mod huber;
+pub mod keep_rows;
 pub mod layer_norm;
 pub mod layer_norm_gradient_input;
 pub mod layer_norm_gradient_weights;
@@ -166,6 +167,7 @@ pub static ALL: &[&Kernel] = &[
     &edges::KERNEL,
     &huber::KERNEL,
     &mae::KERNEL,
+    &keep_rows::KERNEL,
     &layer_norm::KERNEL,
     &layer_norm_gradient_input::KERNEL,
     &layer_norm_gradient_weights::KERNEL,

@@ -2,8 +2,8 @@
 
 #[cfg(feature = "unstable")]
 use super::case::*;
-use super::categorical_crossentropy::WIDE;
-use super::{Real, for_rows, spread, spread_by};
+use super::categorical_crossentropy::{WIDE, WIDE_ON_HARDWARE};
+use super::{Adapter, Real, for_rows, spread, spread_by};
 
 kernel! {
     name: "softmax",
@@ -29,7 +29,11 @@ kernel! {
             workgroups: |p| spread_by(1, p.rows as usize),
         },
     ],
-    choose: |p, _| if p.outputs as usize >= WIDE { "wide" } else { "rows" },
+    choose: |p, adapter| match adapter {
+        Adapter::Hardware if p.outputs >= WIDE_ON_HARDWARE => "wide",
+        _ if p.outputs as usize >= WIDE => "wide",
+        _ => "rows",
+    },
     reference: reference,
     case: case,
     benches: [("256 x 100", [256, 100, 1, 1])],

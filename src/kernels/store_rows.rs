@@ -1,5 +1,5 @@
 //! Keeps the outputs of a batch: rows cursor, cursor + 1, ... of `store` are the batch's outputs.
-//! Ends the forward pass of a prediction.
+//! Ends the forward pass of a prediction; of no columns it does that alone ([`super::keep_rows`]).
 
 use super::Real;
 #[cfg(feature = "unstable")]

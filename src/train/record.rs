@@ -914,6 +914,13 @@ impl<'a> Recorder<'a> {
             step.push(softmax::dispatch(params, softmax::Bindings { logits, output: outputs }));
         }
         let (state, store) = (step.space.state, self.recording.store.unwrap_or(nothing));
+        // Much is copied by many workgroups; what ends the pass is one.
+        let is_much = rows as usize * width as usize >= keep_rows::FROM;
+        if is_much {
+            let bindings = keep_rows::Bindings { state, outputs, store };
+            step.push(keep_rows::dispatch(keep_rows::Params { rows, width }, bindings));
+        }
+        let width = if is_much { 0 } else { width };
         let bindings = store_rows::Bindings { state, outputs, store };
         step.push(store_rows::dispatch(store_rows::Params { rows, width }, bindings));
     }
