@@ -9,9 +9,8 @@
 
 #[cfg(feature = "unstable")]
 use super::case::*;
-use super::elementwise_loss::elementwise_loss;
-use super::state::{BATCH_SLOT, advance};
-use super::{Activation, Real, for_stretches, mae};
+use super::elementwise_loss::{Elements, elementwise_loss};
+use super::{Real, mae};
 
 elementwise_loss! {
     name: "edges",
@@ -33,10 +32,8 @@ elementwise_loss! {
     benches: [("256 x 1024", [256, 1024, 1, 0])],
 }
 
-/// A picture's size, and what its edges weigh.
+/// What a picture's edges weigh.
 pub(super) struct Picture<T> {
-    pub size: [u32; 3],
-    pub activation: u32,
     pub width: u32,
     pub channels: u32,
     pub weight: T,
@@ -44,62 +41,40 @@ pub(super) struct Picture<T> {
 }
 
 impl<T: Real> Picture<T> {
-    /// Loss and gradient; rows times `weights`, where there are some.
-    pub fn losses(
-        &self,
-        state: &mut [u32],
-        [logits, targets]: [&[T]; 2],
-        weights: Option<&[T]>,
-        d_logits: &mut [T],
-        history: &mut [T],
-    ) {
-        let [rows, outputs, groups] = self.size;
-        let (count, outputs) = ((rows * outputs) as usize, outputs as usize);
-        let activation = Activation::from_code(self.activation);
-        let mut answers = logits[..count].to_vec();
-        activation.apply_all(&mut answers);
-        let error = |i: usize| answers[i] - targets[i];
+    /// Loss and gradient.
+    pub fn losses(&self, activation: u32, elements: Elements<'_, T>) {
+        let (outputs, targets) = (elements.size[1] as usize, elements.targets);
         let (channels, line) = (self.channels as usize, (self.width * self.channels) as usize);
-        let scale = T::from_f32(2.0) / T::from_usize(count);
-        let history = &mut history[(state[BATCH_SLOT] * groups * 2) as usize..];
         let size_of = |step: T| if self.absolute { step.abs() } else { step * step };
         let half = T::from_f32(0.5);
         let pull_of = |step: T| match self.absolute {
             true => half * mae::derivative(step, T::ZERO),
             false => step,
         };
-        for_stretches(&mut d_logits[..count], history, groups as usize, |start, d, totals| {
-            let mut total = T::ZERO;
-            for (i, d) in (start..).zip(d) {
-                let (e, place) = (error(i), i % outputs);
-                let column = place % line;
-                let (mut loss, mut pull) = (T::ZERO, T::ZERO);
-                let mut before = |j: usize| {
-                    let step = error(j) - e;
-                    loss += size_of(step);
-                    pull -= pull_of(step);
-                };
-                if column + channels < line && place + channels < outputs {
-                    before(i + channels);
-                }
-                if place + line < outputs {
-                    before(i + line);
-                }
-                if column >= channels {
-                    pull += pull_of(e - error(i - channels));
-                }
-                if place >= line {
-                    pull += pull_of(e - error(i - line));
-                }
-                let of_row = weights.map_or(T::ONE, |weights| weights[i / outputs]);
-                total += (size_of(e) + self.weight * loss) * of_row;
-                let mut slope = [(pull_of(e) + self.weight * pull) * scale * of_row];
-                activation.scale_by_derivative(&mut slope, &answers[i..=i]);
-                *d = slope[0];
+        elements.of_neighbours(activation, 2.0, |answers, i| {
+            let error = |i: usize| answers[i] - targets[i];
+            let (e, place) = (error(i), i % outputs);
+            let column = place % line;
+            let (mut loss, mut pull) = (T::ZERO, T::ZERO);
+            let mut before = |j: usize| {
+                let step = error(j) - e;
+                loss += size_of(step);
+                pull -= pull_of(step);
+            };
+            if column + channels < line && place + channels < outputs {
+                before(i + channels);
             }
-            totals.copy_from_slice(&[total, T::ZERO]);
+            if place + line < outputs {
+                before(i + line);
+            }
+            if column >= channels {
+                pull += pull_of(e - error(i - channels));
+            }
+            if place >= line {
+                pull += pull_of(e - error(i - line));
+            }
+            (size_of(e) + self.weight * loss, pull_of(e) + self.weight * pull)
         });
-        advance(state, rows);
     }
 }
 
@@ -113,6 +88,6 @@ fn reference<T: Real>(
 ) {
     let &Params { rows, outputs, groups, activation, width, channels, weight, absolute } = p;
     let (size, weight, absolute) = ([rows, outputs, groups], T::from_f32(weight), absolute == 1);
-    let picture = Picture { size, activation, width, channels, weight, absolute };
-    picture.losses(state, [logits, targets], None, d_logits, history);
+    let elements = Elements { size, state, logits, targets, weights: None, d_logits, history };
+    Picture { width, channels, weight, absolute }.losses(activation, elements);
 }

@@ -165,6 +165,37 @@ impl<T: Real> Elements<'_, T> {
         });
     }
 
+    /// A loss whose terms see other elements of their row: `term(answers, i)` is element i's loss, and its derivative by p_i over
+    /// `factor`, of all answers p = activation(z).
+    pub fn of_neighbours(
+        self,
+        activation: u32,
+        factor: f32,
+        term: impl Fn(&[T], usize) -> (T, T) + Send + Sync,
+    ) {
+        let Elements { size: [rows, outputs, groups], state, logits, weights, .. } = self;
+        let (count, outputs) = ((rows * outputs) as usize, outputs as usize);
+        let activation = Activation::from_code(activation);
+        let mut answers = logits[..count].to_vec();
+        activation.apply_all(&mut answers);
+        let scale = T::from_f32(factor) / T::from_usize(count);
+        let history = &mut self.history[(state[BATCH_SLOT] * groups * 2) as usize..];
+        let d_logits = &mut self.d_logits[..count];
+        for_stretches(d_logits, history, groups as usize, |start, d, totals| {
+            let mut total = T::ZERO;
+            for (i, d) in (start..).zip(d) {
+                let (loss, derivative) = term(&answers, i);
+                let of_row = weights.map_or(T::ONE, |weights| weights[i / outputs]);
+                total += loss * of_row;
+                let mut slope = [derivative * scale * of_row];
+                activation.scale_by_derivative(&mut slope, &answers[i..=i]);
+                *d = slope[0];
+            }
+            totals.copy_from_slice(&[total, T::ZERO]);
+        });
+        advance(state, rows);
+    }
+
     /// `block(logits, targets, scale, derivatives)` writes the derivatives by the logits times `scale`, of [`BLOCK`] elements or
     /// fewer, and returns the sum of their losses and how many answers are right. `factor` stands before all derivatives.
     pub fn of_blocks(

@@ -3,9 +3,9 @@
 
 #[cfg(feature = "unstable")]
 use super::case::*;
-use super::pooling::pool_kernel;
 #[cfg(feature = "unstable")]
-use super::pooling::{Axis, axes_of_case};
+use super::pooling::axes_of_case;
+use super::pooling::{Axis, pool_kernel};
 use super::{Real, for_costly_rows, vectorised};
 
 pool_kernel! {

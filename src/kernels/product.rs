@@ -1,12 +1,13 @@
 //! The matrix product behind the dense and the convolution kernels: its family of shapes, and which one to use.
 //!
-//! C `[m, n]` = A `[m, k]` B `[k, n]` has six sources: `shared/product_registers.wgsl` (register tiles
+//! C `[m, n]` = A `[m, k]` B `[k, n]` has seven sources: `shared/product_registers.wgsl` (register tiles
 //! of several shapes, no workgroup memory), `shared/product_vec4.wgsl` (the same with operands
 //! read four at a time, where a layer's widths are multiples of 4), `shared/product_subgroup.wgsl`
 //! (the same for software adapters, whose lanes share what they load; without `enable subgroups;`, which naga 30
 //! refuses though it knows the operations, so that no browser takes it),
 //! `shared/product_tiles.wgsl` (blocks in workgroup memory, for real GPUs),
-//! `shared/product_blocks.wgsl` (the same with operands read four at a time), and
+//! `shared/product_blocks.wgsl` (the same with operands read four at a time),
+//! `shared/product_few_units.wgsl` (convolutions that give one to three channels, on software adapters), and
 //! `column/dense_*.wgsl` (layers of one unit, the head of every binary classifier). A dense kernel supplies
 //! how elements are read and stored. [`VARIANTS`] is the table of what there is, [`choose`] the rule. All add the k products of an element in the order of k with
 //! fused multiply-adds, so that they give the same bits on an adapter.

@@ -7,10 +7,9 @@
 
 #[cfg(feature = "unstable")]
 use super::case::*;
-use super::elementwise_loss::elementwise_loss;
+use super::elementwise_loss::{Elements, elementwise_loss};
 use super::ssim_windows::{NUMBERS, WINDOW};
-use super::state::{BATCH_SLOT, advance};
-use super::{Activation, Real, for_stretches, mae};
+use super::{Real, mae};
 
 elementwise_loss! {
     name: "ssim",
@@ -34,10 +33,8 @@ elementwise_loss! {
     benches: [("256 x 28x28", [256, 784, 1, 0])],
 }
 
-/// Pictures, and what their similarity weighs.
+/// What the similarity of pictures weighs.
 pub(super) struct Pictures<T> {
-    pub size: [u32; 3],
-    pub activation: u32,
     pub width: u32,
     pub channels: u32,
     pub weight: T,
@@ -45,60 +42,38 @@ pub(super) struct Pictures<T> {
 }
 
 impl<T: Real> Pictures<T> {
-    /// Loss and gradient; rows times `weights`, where there are some.
-    pub fn losses(
-        &self,
-        state: &mut [u32],
-        [logits, targets, windows]: [&[T]; 3],
-        weights: Option<&[T]>,
-        d_logits: &mut [T],
-        history: &mut [T],
-    ) {
-        let [rows, outputs, groups] = self.size;
-        let (count, outputs) = ((rows * outputs) as usize, outputs as usize);
-        let activation = Activation::from_code(self.activation);
-        let mut answers = logits[..count].to_vec();
-        activation.apply_all(&mut answers);
+    /// Loss and gradient, of the windows that [`super::ssim_windows`] gave.
+    pub fn losses(&self, activation: u32, windows: &[T], elements: Elements<'_, T>) {
+        let (outputs, targets) = (elements.size[1] as usize, elements.targets);
         let [width, channels] = [self.width, self.channels].map(|n| n as usize);
         let line = width * channels;
         // Windows along each axis: none of a picture that is smaller.
         let [down, across] = [outputs / line, width].map(|n| (n + 1).saturating_sub(WINDOW));
         let of_picture = (down * across * channels).max(1);
         let share = self.weight * T::from_usize(outputs) / T::from_usize(of_picture);
-        let (half, scale) = (T::from_f32(0.5), T::from_f32(2.0) / T::from_usize(count));
-        let history = &mut history[(state[BATCH_SLOT] * groups * 2) as usize..];
-        for_stretches(&mut d_logits[..count], history, groups as usize, |start, d, totals| {
-            let mut total = T::ZERO;
-            for (i, d) in (start..).zip(d) {
-                let (p, y) = (answers[i], targets[i]);
-                let place = i % outputs;
-                let (row, column) = (place / line, place % line / channels);
-                let mut pull = [T::ZERO; 3];
-                for top in (row + 1).saturating_sub(WINDOW)..(row + 1).min(down) {
-                    for left in (column + 1).saturating_sub(WINDOW)..(column + 1).min(across) {
-                        let window = i - (row - top) * line - (column - left) * channels;
-                        let by = &windows[window * NUMBERS + 1..][..3];
-                        pull.iter_mut().zip(by).for_each(|(pull, &by)| *pull += by);
-                    }
+        let half = T::from_f32(0.5);
+        elements.of_neighbours(activation, 2.0, |answers, i| {
+            let (p, y) = (answers[i], targets[i]);
+            let place = i % outputs;
+            let (row, column) = (place / line, place % line / channels);
+            let mut pull = [T::ZERO; 3];
+            for top in (row + 1).saturating_sub(WINDOW)..(row + 1).min(down) {
+                for left in (column + 1).saturating_sub(WINDOW)..(column + 1).min(across) {
+                    let window = i - (row - top) * line - (column - left) * channels;
+                    let by = &windows[window * NUMBERS + 1..][..3];
+                    pull.iter_mut().zip(by).for_each(|(pull, &by)| *pull += by);
                 }
-                let e = p - y;
-                let (mut loss, own) = match self.absolute {
-                    true => (e.abs(), half * mae::derivative(p, y)),
-                    false => (e * e, e),
-                };
-                if row < down && column < across {
-                    loss += share * (T::ONE - windows[i * NUMBERS]);
-                }
-                let of_row = weights.map_or(T::ONE, |weights| weights[i / outputs]);
-                total += loss * of_row;
-                let slope = own - half * share * (pull[0] + pull[1] * y + pull[2] * p);
-                let mut slope = [slope * scale * of_row];
-                activation.scale_by_derivative(&mut slope, &answers[i..=i]);
-                *d = slope[0];
             }
-            totals.copy_from_slice(&[total, T::ZERO]);
+            let e = p - y;
+            let (mut loss, own) = match self.absolute {
+                true => (e.abs(), half * mae::derivative(p, y)),
+                false => (e * e, e),
+            };
+            if row < down && column < across {
+                loss += share * (T::ONE - windows[i * NUMBERS]);
+            }
+            (loss, own - half * share * (pull[0] + pull[1] * y + pull[2] * p))
         });
-        advance(state, rows);
     }
 }
 
@@ -113,6 +88,6 @@ fn reference<T: Real>(
 ) {
     let &Params { rows, outputs, groups, activation, width, channels, weight, absolute } = p;
     let (size, weight, absolute) = ([rows, outputs, groups], T::from_f32(weight), absolute == 1);
-    let pictures = Pictures { size, activation, width, channels, weight, absolute };
-    pictures.losses(state, [logits, targets, windows], None, d_logits, history);
+    let elements = Elements { size, state, logits, targets, weights: None, d_logits, history };
+    Pictures { width, channels, weight, absolute }.losses(activation, windows, elements);
 }

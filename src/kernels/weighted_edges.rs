@@ -4,7 +4,7 @@ use super::Real;
 #[cfg(feature = "unstable")]
 use super::case::*;
 use super::edges::Picture;
-use super::elementwise_loss::elementwise_loss;
+use super::elementwise_loss::{Elements, elementwise_loss};
 
 elementwise_loss! {
     name: "weighted_edges",
@@ -38,6 +38,7 @@ fn reference<T: Real>(
 ) {
     let &Params { rows, outputs, groups, activation, width, channels, weight, absolute } = p;
     let (size, weight, absolute) = ([rows, outputs, groups], T::from_f32(weight), absolute == 1);
-    let picture = Picture { size, activation, width, channels, weight, absolute };
-    picture.losses(state, [logits, targets], Some(weights), d_logits, history);
+    let weights = Some(weights);
+    let elements = Elements { size, state, logits, targets, weights, d_logits, history };
+    Picture { width, channels, weight, absolute }.losses(activation, elements);
 }

@@ -3,7 +3,7 @@
 use super::Real;
 #[cfg(feature = "unstable")]
 use super::case::*;
-use super::elementwise_loss::elementwise_loss;
+use super::elementwise_loss::{Elements, elementwise_loss};
 use super::ssim::Pictures;
 
 elementwise_loss! {
@@ -42,6 +42,7 @@ fn reference<T: Real>(
 ) {
     let &Params { rows, outputs, groups, activation, width, channels, weight, absolute } = p;
     let (size, weight, absolute) = ([rows, outputs, groups], T::from_f32(weight), absolute == 1);
-    let pictures = Pictures { size, activation, width, channels, weight, absolute };
-    pictures.losses(state, [logits, targets, windows], Some(weights), d_logits, history);
+    let weights = Some(weights);
+    let elements = Elements { size, state, logits, targets, weights, d_logits, history };
+    Pictures { width, channels, weight, absolute }.losses(activation, windows, elements);
 }
