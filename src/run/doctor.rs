@@ -20,7 +20,16 @@ use crate::kernels::{ALL, Adapter, Kernel, Variant};
 use crate::program::Program;
 
 /// Sizes at which kernels are checked: together they reach every variant.
-const SIZES: [Sizes; 4] = [[64, 128, 96, 1], [37, 100, 52, 3], [77, 256, 1, 2], [9, 4, 1, 4]];
+const SIZES: [Sizes; 7] = [
+    [64, 128, 96, 1],
+    [37, 100, 52, 3],
+    [77, 256, 1, 2],
+    [9, 4, 1, 4],
+    // Pictures of three channels and of one, read and given.
+    [13, 3, 16, 2],
+    [11, 1, 8, 1],
+    [17, 16, 3, 3],
+];
 
 /// Seconds of a round of a kernel's timing.
 const ROUND: f64 = 0.01;
