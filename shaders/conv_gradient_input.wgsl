@@ -11,10 +11,6 @@
 const A_ROWS_ARE_CONTIGUOUS: bool = true;
 const B_ROWS_ARE_CONTIGUOUS: bool = false;
 
-fn product_size(part: u32) -> vec3u {
-    return vec3u(params.pictures * params.lines * params.columns, params.units, params.terms);
-}
-
 fn load_a(part: u32, row: u32, k: u32) -> f32 {
     let place = place_of(params.first_picture, row);
     let element = patch_element(place, part, term_of(params.first_term + k));

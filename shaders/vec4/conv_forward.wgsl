@@ -1,16 +1,7 @@
 // conv_forward (see conv_forward.wgsl) for units that are a multiple of 4, over bindings of vec4f; the patches by
 // shared/patch_*.wgsl. One form of shared/product_vec4.wgsl.
 
-const A_ALONG_K: bool = true;
 const B_ALONG_K: bool = false;
-
-fn product_size(part: u32) -> vec3u {
-    return vec3u(params.pictures * params.lines * params.columns, params.units, params.terms);
-}
-
-fn load_a(part: u32, row: u32, k_4: u32) -> vec4f {
-    return patch_4(place_of(params.first_picture, row), part, params.first_term + 4u * k_4);
-}
 
 // Past the last term stands the last again, which the patch multiplies by zero.
 fn load_b(part: u32, column_4: u32, k: u32) -> vec4f {

@@ -5,7 +5,7 @@
 use super::case::*;
 #[cfg(feature = "unstable")]
 use super::pooling::axes_of_case;
-use super::pooling::{Axis, pool_kernel};
+use super::pooling::{for_window, pool_kernel};
 use super::{Real, for_costly_pairs, for_costly_rows, vectorised};
 
 pool_kernel! {
@@ -47,16 +47,19 @@ fn reference<T: Real>(p: &Params, input: &[T], output: &mut [T], places: &mut [T
                     #[inline(always)]
                     || {
                         for (best, x) in output.chunks_exact_mut(channels).zip(0..) {
-                            each_pixel(
-                                picture,
+                            let mut is_first = true;
+                            for_window(
                                 &axes,
                                 [y, x],
                                 #[inline(always)]
-                                |_, is_first, values| match is_first {
-                                    true => best.copy_from_slice(values),
-                                    false => {
-                                        for (best, &value) in best.iter_mut().zip(values) {
-                                            *best = if value > *best { value } else { *best };
+                                |_, pixel| {
+                                    let values = &picture[pixel * channels..][..channels];
+                                    match std::mem::take(&mut is_first) {
+                                        true => best.copy_from_slice(values),
+                                        false => {
+                                            for (best, &value) in best.iter_mut().zip(values) {
+                                                *best = if value > *best { value } else { *best };
+                                            }
                                         }
                                     }
                                 },
@@ -78,14 +81,15 @@ fn reference<T: Real>(p: &Params, input: &[T], output: &mut [T], places: &mut [T
                     let cells = places.chunks_exact_mut(channels);
                     let cells = output.chunks_exact_mut(channels).zip(cells);
                     for ((best, place), x) in cells.zip(0..) {
-                        each_pixel(
-                            picture,
+                        let mut is_first = true;
+                        for_window(
                             &axes,
                             [y, x],
                             #[inline(always)]
-                            |k, is_first, values| {
+                            |k, pixel| {
+                                let values = &picture[pixel * channels..][..channels];
                                 let k = T::from_usize(k);
-                                if is_first {
+                                if std::mem::take(&mut is_first) {
                                     best.copy_from_slice(values);
                                     place.fill(k);
                                     return;
@@ -103,28 +107,6 @@ fn reference<T: Real>(p: &Params, input: &[T], output: &mut [T], places: &mut [T
             );
         }
     });
-}
-
-/// Calls `see(number, is_first, channels)` for each pixel of a picture that the window at a place sees: which number of the
-/// window it is.
-#[inline(always)]
-fn each_pixel<T>(
-    picture: &[T],
-    [down, across]: &[Axis; 2],
-    [y, x]: [usize; 2],
-    mut see: impl FnMut(usize, bool, &[T]),
-) {
-    let channels = picture.len() / (down.length * across.length).max(1);
-    let (rows, columns) = (down.rows(y), across.rows(x));
-    let first = [rows.start, columns.start];
-    for row in rows {
-        let in_window = (row + down.before - y * down.stride) * across.size;
-        for column in columns.clone() {
-            let pixel = (row * across.length + column) * channels;
-            let number = in_window + column + across.before - x * across.stride;
-            see(number, [row, column] == first, &picture[pixel..][..channels]);
-        }
-    }
 }
 
 /// Tests and benches: see `case.rs`.

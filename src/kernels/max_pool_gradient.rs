@@ -5,7 +5,7 @@
 use super::case::*;
 #[cfg(feature = "unstable")]
 use super::pooling::axes_of_case;
-use super::pooling::{Axis, pool_kernel};
+use super::pooling::{Axis, for_window, pool_kernel};
 use super::{Real, for_costly_rows, vectorised};
 
 pool_kernel! {
@@ -65,28 +65,28 @@ fn reference<T: Real>(p: &Params, places: &[T], d_output: &[T], d_input: &mut [T
 /// Gives each pixel of a picture `d_input` its part of each window's gradient: that, where the pixel was the largest, or zero.
 #[inline(always)]
 fn each_pixel<T: Real>(
-    [down, across]: [Axis; 2],
+    axes: [Axis; 2],
     channels: usize,
     [places, d_output]: [&[T]; 2],
     d_input: &mut [T],
     give: impl Fn(&mut T, T),
 ) {
-    for y in 0..down.places {
-        for x in 0..across.places {
-            let cell = (y * across.places + x) * channels;
+    for y in 0..axes[0].places {
+        for x in 0..axes[1].places {
+            let cell = (y * axes[1].places + x) * channels;
             let (place, own) = (&places[cell..][..channels], &d_output[cell..][..channels]);
-            for row in down.rows(y) {
-                let in_window = (row + down.before - y * down.stride) * across.size;
-                for column in across.rows(x) {
-                    let k = in_window + column + across.before - x * across.stride;
+            for_window(
+                &axes,
+                [y, x],
+                #[inline(always)]
+                |k, pixel| {
                     let k = T::from_usize(k);
-                    let pixel = (row * across.length + column) * channels;
-                    let sums = &mut d_input[pixel..][..channels];
+                    let sums = &mut d_input[pixel * channels..][..channels];
                     for (sum, (&d, &place)) in sums.iter_mut().zip(own.iter().zip(place)) {
                         give(sum, if place == k { d } else { T::ZERO });
                     }
-                }
-            }
+                },
+            );
         }
     }
 }

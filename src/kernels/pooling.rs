@@ -67,6 +67,24 @@ impl Axis {
     }
 }
 
+/// Calls `see(number, pixel)` for each pixel of a picture that the window at a place sees, line by line: which number of the
+/// window it is, and which pixel of the picture.
+#[inline(always)]
+pub(super) fn for_window(
+    [down, across]: &[Axis; 2],
+    [y, x]: [usize; 2],
+    mut see: impl FnMut(usize, usize),
+) {
+    let columns = across.rows(x);
+    for row in down.rows(y) {
+        let in_window = (row + down.before - y * down.stride) * across.size;
+        for column in columns.clone() {
+            let number = in_window + column + across.before - x * across.stride;
+            see(number, row * across.length + column);
+        }
+    }
+}
+
 /// Declares the kernel of a pool: `kernel!` over rows of items, channels wide, with the geometry of the windows in front of
 /// its own `params`. `a_row_is` a `place` of the window, or a `pixel` of the pictures, which the places that see it are
 /// gathered for.

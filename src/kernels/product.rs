@@ -235,7 +235,7 @@ impl<K: DenseKernel, const ROW: usize> Of<K, ROW> {
             Form::FewInputs => K::FEW_INPUTS,
             Form::FewUnits => K::FEW_UNITS,
         };
-        let mut pieces = [""; 11];
+        let mut pieces = [""; 12];
         pieces[0] = row.constants;
         pieces[1] = row.form.aliases();
         let mut i = 0;

@@ -1,10 +1,10 @@
-//! `edges`: the mean squared (or, where `absolute`, absolute) error of pictures, and beside it that of the differences between neighbouring pixels, right and
-//! below, times `weight`: what is blurred is wrong twice. In TOML:
+//! `edges`: the mean squared (or, where `absolute`, absolute) error of pictures, and beside it that of the differences
+//! between neighbouring pixels, right and below, times `weight`: what is blurred is wrong twice. In TOML:
 //! `{ edges = { weight = 1.0, width = 28, channels = 1 } }`, a row being a picture `[height, width, channels]`.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Loss, LossAt, Objective};
+use super::{Loss, LossAt, Objective, check_pictures};
 use crate::kernels::{Dispatch, edges, weighted_edges};
 use crate::layers::Activation;
 
@@ -51,16 +51,15 @@ impl Objective for Edges {
         }
     }
 
+    fn of_amounts(&self) -> Option<Loss> {
+        Some(Loss::Edges(Edges { absolute: true, ..*self }))
+    }
+
+    fn of_width(&self, width: u32) -> Option<Loss> {
+        Some(Loss::Edges(Edges { width, ..*self }))
+    }
+
     fn check(&self) -> Result<(), String> {
-        const MOST: u32 = 1 << 15;
-        if !(self.weight >= 0.0 && self.weight.is_finite()) {
-            return Err(format!("weight is {}, but must be from 0 on", self.weight));
-        }
-        for (name, length) in [("width", self.width), ("channels", self.channels)] {
-            if !(1..=MOST).contains(&length) {
-                return Err(format!("{name} is {length}, but must be from 1 to {MOST}"));
-            }
-        }
-        Ok(())
+        check_pictures(self.weight, [self.width, 1], self.channels)
     }
 }

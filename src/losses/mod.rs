@@ -67,6 +67,16 @@ pub(crate) trait Objective {
         Ok(())
     }
 
+    /// The same of pictures in which errors count by their amounts instead of their squares; none for other losses.
+    fn of_amounts(&self) -> Option<Loss> {
+        None
+    }
+
+    /// The same of pictures of so many columns; none for a loss that knows no columns.
+    fn of_width(&self, _width: u32) -> Option<Loss> {
+        None
+    }
+
     /// Numbers that it keeps between its launches, for each output ([`LossAt::beside`]).
     fn beside(&self) -> usize {
         0
@@ -175,6 +185,24 @@ macro_rules! of_errors {
     };
 }
 
+/// Checks what a term of pictures weighs, and their columns, at least so many, and numbers a pixel.
+fn check_pictures(
+    weight: f32,
+    [width, least]: [u32; 2],
+    channels: u32,
+) -> std::result::Result<(), String> {
+    const MOST: u32 = 1 << 15;
+    if !(weight >= 0.0 && weight.is_finite()) {
+        return Err(format!("weight is {weight}, but must be from 0 on"));
+    }
+    for (name, length, least) in [("width", width, least), ("channels", channels, 1)] {
+        if !(least..=MOST).contains(&length) {
+            return Err(format!("{name} is {length}, but must be from {least} to {MOST}"));
+        }
+    }
+    Ok(())
+}
+
 /// Declares the list of losses: one module and one variant each.
 macro_rules! losses {
     (plain: [$($name:ident: $module:ident),* $(,)?], with_parameters: [$($own:ident: $own_module:ident),* $(,)?]) => {
@@ -244,21 +272,12 @@ impl Loss {
     /// The same of pictures, in which errors of pixels (and of edges) count by their amounts instead of their squares; other losses
     /// stay what they are.
     pub fn of_amounts(self) -> Loss {
-        match self {
-            Loss::Edges(edges) => Loss::Edges(Edges { absolute: true, ..edges }),
-            Loss::Ssim(ssim) => Loss::Ssim(Ssim { absolute: true, ..ssim }),
-            other => other,
-        }
+        self.objective().of_amounts().unwrap_or(self)
     }
 
     /// The same of pictures of so many columns; losses that know none stay what they are.
     pub(crate) fn of_width(self, width: usize) -> Loss {
-        let width = width as u32;
-        match self {
-            Loss::Edges(edges) => Loss::Edges(Edges { width, ..edges }),
-            Loss::Ssim(ssim) => Loss::Ssim(Ssim { width, ..ssim }),
-            other => other,
-        }
+        self.objective().of_width(width as u32).unwrap_or(self)
     }
 
     /// Whether an accuracy goes with it.

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Loss, LossAt, Objective};
+use super::{Loss, LossAt, Objective, check_pictures};
 use crate::kernels::{Dispatch, ssim, ssim_windows, weighted_ssim};
 use crate::layers::Activation;
 
@@ -28,8 +28,13 @@ pub struct Ssim {
 
 impl Default for Ssim {
     fn default() -> Self {
-        Ssim { weight: 1.0, width: ssim_windows::WINDOW as u32, channels: 1, range: 1.0, absolute: false }
+        Ssim { weight: 1.0, width: Ssim::WINDOW as u32, channels: 1, range: 1.0, absolute: false }
     }
+}
+
+impl Ssim {
+    /// Side of a window, in pixels.
+    pub(crate) const WINDOW: usize = ssim_windows::WINDOW;
 }
 
 impl Loss {
@@ -70,31 +75,29 @@ impl Objective for Ssim {
         ))
     }
 
+    fn of_amounts(&self) -> Option<Loss> {
+        Some(Loss::Ssim(Ssim { absolute: true, ..*self }))
+    }
+
+    fn of_width(&self, width: u32) -> Option<Loss> {
+        Some(Loss::Ssim(Ssim { width, ..*self }))
+    }
+
     fn check(&self) -> Result<(), String> {
-        const MOST: u32 = 1 << 15;
-        if !(self.weight >= 0.0 && self.weight.is_finite()) {
-            return Err(format!("weight is {}, but must be from 0 on", self.weight));
-        }
         if !(self.range > 0.0 && self.range.is_finite()) {
             return Err(format!("range is {}, but must be above 0", self.range));
         }
-        let least = ssim_windows::WINDOW as u32;
-        for (name, length, least) in [("width", self.width, least), ("channels", self.channels, 1)] {
-            if !(least..=MOST).contains(&length) {
-                return Err(format!("{name} is {length}, but must be from {least} to {MOST}"));
-            }
-        }
-        Ok(())
+        check_pictures(self.weight, [self.width, Ssim::WINDOW as u32], self.channels)
     }
 
     fn check_outputs(&self, outputs: usize) -> Result<(), String> {
         let line = self.width as usize * self.channels as usize;
-        if !outputs.is_multiple_of(line) || outputs / line < ssim_windows::WINDOW {
+        if !outputs.is_multiple_of(line) || outputs / line < Ssim::WINDOW {
             return Err(format!(
                 "{outputs} outputs are no picture {} wide with {} numbers a pixel and at least {} lines",
                 self.width,
                 self.channels,
-                ssim_windows::WINDOW
+                Ssim::WINDOW
             ));
         }
         Ok(())

@@ -41,7 +41,6 @@ pub use regression::RegressionReport;
 pub use scaling::scaling_plot;
 #[cfg(feature = "pictures")]
 pub use scatter::{named_plot, scatter_plot};
-pub(crate) use ssim::WINDOW as SSIM_WINDOW;
 pub use ssim::ssim;
 #[cfg(feature = "pictures")]
 pub use tiles::tiles_png;

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use crate::data::ImageShape;
 
 /// Side of the window over which means, variances and the covariance are taken.
-pub(crate) const WINDOW: usize = 7;
+const WINDOW: usize = 7;
 /// The constants of the formula, parts of the values' range.
 const K: [f64; 2] = [0.01, 0.03];
 

@@ -16,10 +16,9 @@ pub use super::settings::{
 use super::settings::{OPTIMIZER, hyperparameters};
 use crate::data::{ImageOptions, ImageShape, TextColumns};
 use crate::error::{Error, Result};
-use crate::losses::Loss;
+use crate::losses::{Loss, Ssim};
 use crate::model::{Input, Noise};
 use crate::optimizers::{Clip, Optimizer};
-use crate::report;
 use crate::train::{Augment, EarlyStopping, Fusions, Monitor, Trainer, WordTrainer};
 
 /// Pixels of an image at most.
@@ -177,7 +176,7 @@ impl PictureTerm {
             PictureTerm::Edges => Loss::edges(weight, width, channels),
             PictureTerm::Ssim => Loss::ssim(weight, width, channels),
         };
-        let window = report::SSIM_WINDOW;
+        let window = Ssim::WINDOW;
         if self == PictureTerm::Ssim && shape.width.min(shape.height) < window {
             return Err(Error::usage(format!(
                 "ssim compares windows of {window} x {window} pixels, but the pictures are {} x {}; leave ssim out",
@@ -754,6 +753,30 @@ impl RunConfig {
             fusions: Fusions::ALL,
             on_nan: training.on_nan,
         }
+    }
+
+    /// The same run on all rows: none are set apart, so that none are watched.
+    pub(super) fn on_all_rows(&self) -> RunConfig {
+        let mut whole = self.clone();
+        whole.data.validation_split = Some(0.0);
+        whole.training.monitor = None;
+        whole
+    }
+
+    /// The same run for so many epochs, however few steps they are.
+    pub(super) fn for_epochs(mut self, epochs: usize) -> RunConfig {
+        self.training.epochs = epochs;
+        self.training.min_steps = 0;
+        self
+    }
+
+    /// The same run, which writes no file.
+    pub(super) fn without_files(mut self) -> RunConfig {
+        self.output.model = None;
+        self.output.history = None;
+        self.output.plot = None;
+        self.output.checkpoint = None;
+        self
     }
 
     /// The term that stands beside the error of pixels, where one does, and what it weighs.

@@ -123,19 +123,14 @@ pub(super) fn train_folds(
     observer: &mut dyn RunObserver,
 ) -> Result<Outcome> {
     let source = ByteSource::read(&config.data.train)?;
-    let mut last = config.clone();
-    if config.data.validation.is_none() {
-        last.data.validation_split = Some(0.0);
-        last.training.monitor = None;
-    }
+    let mut last = match &config.data.validation {
+        Some(_) => config.clone(),
+        None => config.on_all_rows(),
+    };
     let mut whole = load_source(&last, &source, Given::Nothing, None)?;
     check(count, &mut whole)?;
 
-    let mut part = config.clone();
-    part.output.model = None;
-    part.output.history = None;
-    part.output.plot = None;
-    part.output.checkpoint = None;
+    let part = config.clone().without_files();
     let mut folds = Folds::default();
     let mut sets_apart = false;
     for index in 0..count {
@@ -161,8 +156,7 @@ pub(super) fn train_folds(
         folds.folds.push(figures);
     }
     if sets_apart {
-        last.training.epochs = folds.mean_epoch();
-        last.training.min_steps = 0;
+        last = last.for_epochs(folds.mean_epoch());
     }
     let outcome = train_fresh(&last, whole, device, observer)?;
     Ok(Outcome { folds: Some(folds), ..outcome })

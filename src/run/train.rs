@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::checkpoint::{CheckpointObserver, Identity};
-use super::config::{ModelConfig, Pool, RunConfig, TrainingConfig, TuneThreshold};
+use super::config::{ModelConfig, Pool, RunConfig, TuneThreshold};
 use super::evaluate::{Evaluation, evaluate_rows};
 use super::folds::{Folds, Within};
 use super::load::{Given, Loaded, Task, load_given};
@@ -142,19 +142,8 @@ fn refit(
     device: &Device,
     observer: &mut dyn RunObserver,
 ) -> Result<Outcome> {
-    let mut whole = config.clone();
-    whole.data.validation_split = Some(0.0);
-    whole.training = TrainingConfig {
-        epochs: first.epoch,
-        min_steps: 0,
-        patience: 0,
-        monitor: None,
-        tune_threshold: TuneThreshold::No,
-        ..whole.training
-    };
-    whole.output.model = None;
-    whole.output.history = None;
-    whole.output.plot = None;
+    let mut whole = config.on_all_rows().for_epochs(first.epoch).without_files();
+    whole.training.tune_threshold = TuneThreshold::No;
     let loaded = load_given(&whole, Given::Nothing)?;
     let second = train_fresh(&whole, loaded, device, &mut Within::new(observer))?;
     if second.end != End::Done || second.step == 0 {

@@ -232,6 +232,8 @@ impl<'m> AnySize<'m> {
 #[derive(Debug)]
 pub(super) struct OtherSize<'m> {
     any: AnySize<'m>,
+    /// The least sides, height and width, that its layers take them filled up to, and the model for those.
+    accepted: ([usize; 2], Model),
     /// What it reads and gives then.
     pub(super) encoder: ImageEncoder,
 }
@@ -244,13 +246,13 @@ impl<'m> OtherSize<'m> {
             return None;
         }
         let any = AnySize::of(model, SIZES)?;
-        any.accepted([input.height, input.width])?;
+        let accepted = any.accepted([input.height, input.width])?;
         let output = ImageShape {
             width: input.width * own.output.width / own.input.width,
             height: input.height * own.output.height / own.input.height,
             ..own.output
         };
-        Some(OtherSize { any, encoder: ImageEncoder { input, output, ..own } })
+        Some(OtherSize { any, accepted, encoder: ImageEncoder { input, output, ..own } })
     }
 
     /// What the model gives for pictures `[pictures, encoder.input.len()]`.
@@ -259,37 +261,28 @@ impl<'m> OtherSize<'m> {
     /// [`Error::Device`] where the device cannot hold it.
     pub(super) fn predict(&self, values: &[f32], device: &Device) -> Result<Vec<f32>> {
         let shape = self.encoder.input;
-        let mut given = Vec::with_capacity(values.len() / shape.len() * self.encoder.output.len());
-        for some in values.chunks(shape.len() * READ_AT_ONCE) {
-            let picture = |values: &[f32]| Picture { shape, values: values.to_vec() };
-            let pictures: Vec<Picture> = some.chunks_exact(shape.len()).map(picture).collect();
-            for picture in self.any.run(&pictures, device)? {
-                given.extend(picture.values);
-            }
-        }
-        Ok(given)
+        let picture = |values: &[f32]| Picture { shape, values: values.to_vec() };
+        let pictures: Vec<Picture> = values.chunks_exact(shape.len()).map(picture).collect();
+        let given = self.any.run(&pictures, device)?;
+        Ok(given.into_iter().flat_map(|picture| picture.values).collect())
     }
 
     /// The model of pictures of this size.
     ///
     /// # Errors
     /// [`Error::Data`] where its layers take them only when they are filled up.
-    pub(super) fn model(&self, path: &Path) -> Result<Model> {
-        let ImageShape { width, height, .. } = self.encoder.input;
-        match self.any.accepted([height, width]) {
-            Some((sides, model)) if sides == [height, width] => Ok(model),
-            Some(([high, wide], _)) => Err(Error::data(
-                path,
-                format!(
-                    "the pictures are {}, but the model's layers halve sides and double them again, and the next that they give back is {wide}x{high}; crop or resize them, or reconstruct them, which takes any size",
-                    self.encoder.input
-                ),
-            )),
-            None => Err(Error::data(
-                path,
-                format!("the model takes no pictures of {}; resize them", self.encoder.input),
-            )),
+    pub(super) fn model(self, path: &Path) -> Result<Model> {
+        let ([height, width], model) = self.accepted;
+        let input = self.encoder.input;
+        if [height, width] == [input.height, input.width] {
+            return Ok(model);
         }
+        Err(Error::data(
+            path,
+            format!(
+                "the pictures are {input}, but the model's layers halve sides and double them again, and the next that they give back is {width}x{height}; crop or resize them, or reconstruct them, which takes any size"
+            ),
+        ))
     }
 }
 

@@ -1,0 +1,7 @@
+// A of the product of patches and a kernel, four neighbouring terms of a place at a time.
+
+const A_ALONG_K: bool = true;
+
+fn load_a(part: u32, row: u32, k_4: u32) -> vec4f {
+    return patch_4(place_of(params.first_picture, row), part, params.first_term + 4u * k_4);
+}
