@@ -10,7 +10,9 @@
 //! with zeros beyond the edges and, with groups, c over the channels of f's group alone. It is the product of a matrix
 //! of patches, a row a place of the output and a column a term (ky, kx, c), and the kernel `[terms, filters]`.
 //! No device holds that matrix: the products' load functions read a patch's element from the picture
-//! (`shaders/shared/patches.wgsl`), and the CPU packs as many rows of it as stay in a core's cache (`Patches`).
+//! (`shaders/shared/patches.wgsl`), and the CPU lays the lines that a block of places sees, with zeros beyond the edges, so
+//! that an element lies where its place begins plus where its term lies (`Frame`). Rows are packed (`Patches::pack`) only
+//! where the results of a place are so few that they are dot products of such rows.
 //!
 //! The gradient of the input is a convolution again, of the output's gradient by the kernel turned round. With a
 //! stride s, places of the input that differ modulo s see different elements of the kernel: each such phase is a
@@ -19,6 +21,7 @@
 
 use std::ops::Range;
 
+use super::gemm::{THIN, parts_of};
 use super::product::MOST_TERMS;
 use super::{Activation, Real, conv_forward, conv_gradient_input, conv_gradient_weights, team};
 
@@ -372,6 +375,31 @@ macro_rules! patches {
 }
 pub(super) use patches;
 
+/// Lines of pictures in which the patches of some places lie, those of all groups: element (place, term) of a group's
+/// matrix of patches lies at `places[place] + terms[term]` of its values.
+#[derive(Clone, Debug)]
+pub(super) struct Frame<T> {
+    /// The lines, unless `is_source`.
+    values: Vec<T>,
+    is_source: bool,
+    pub places: Vec<usize>,
+    pub terms: Vec<usize>,
+}
+
+impl<T> Default for Frame<T> {
+    fn default() -> Self {
+        Frame { values: Vec::new(), is_source: false, places: Vec::new(), terms: Vec::new() }
+    }
+}
+
+impl<T> Frame<T> {
+    /// The values of the group of some patches that it was laid for.
+    pub fn values<'a>(&'a self, patches: &Patches<'a, T>) -> &'a [T] {
+        let values = if self.is_source { patches.source } else { &self.values };
+        &values[patches.first_channel.min(values.len())..]
+    }
+}
+
 impl<T: Real> Patches<'_, T> {
     /// Terms of a row.
     pub fn terms(&self) -> usize {
@@ -458,9 +486,98 @@ impl<T: Real> Patches<'_, T> {
         }
     }
 
+    /// Lays the lines that the patches of these places lie in, with zeros beyond the edges, unless none reaches beyond
+    /// them: then they are read in the source.
+    pub fn lay(&self, places: Range<usize>, frame: &mut Frame<T>) {
+        let [height, width] = self.size;
+        let channels = self.source_channels;
+        let [first, last] = [places.start, places.end - 1].map(|place| self.place(place));
+        let reach = |axis: usize, steps: usize| {
+            let taps = self.taps[axis].saturating_sub(1) as isize * self.dilation[axis];
+            (steps as isize * self.step[axis] + taps + 1) as usize
+        };
+        // From a line of places on to another: the first line of the source, and how many.
+        let lines = |from: usize, to: usize| {
+            (from as isize * self.step[0] + self.offset[0], reach(0, to - from))
+        };
+        let columns = reach(1, self.places[1] - 1);
+        let all_lines = self.first_line..self.first_line + self.places[0];
+        // The lines of places that the block has of a picture.
+        let of_picture = |picture: usize| {
+            let from = if picture == first[0] { first[1] } else { all_lines.start };
+            let to = if picture == last[0] { last[1] } else { all_lines.end - 1 };
+            (from, to)
+        };
+        let within =
+            |start: isize, count: usize, size: usize| start >= 0 && start as usize + count <= size;
+        frame.is_source = within(self.offset[1], columns, width)
+            && (first[0]..=last[0]).all(|picture| {
+                let (from, to) = of_picture(picture);
+                let (y, count) = lines(from, to);
+                within(y, count, height)
+            });
+        let pitch = if frame.is_source { width } else { columns } * channels;
+        frame.places.clear();
+        let mut at = 0;
+        for picture in first[0]..=last[0] {
+            let (from, to) = of_picture(picture);
+            let (y, count) = lines(from, to);
+            let start = if frame.is_source {
+                ((picture * height + y as usize) * width + self.offset[1] as usize) * channels
+            } else {
+                if frame.values.len() < at + count * pitch {
+                    frame.values.resize(at + count * pitch, T::ZERO);
+                }
+                // Columns of the frame that lie within the source.
+                let inside = (-self.offset[1]).clamp(0, columns as isize) as usize;
+                let inside = inside
+                    ..(width as isize - self.offset[1]).clamp(inside as isize, columns as isize)
+                        as usize;
+                let rows = frame.values[at..][..count * pitch].chunks_exact_mut(pitch.max(1));
+                for (y, row) in (y..).zip(rows) {
+                    if y < 0 || y >= height as isize || inside.is_empty() {
+                        row.fill(T::ZERO);
+                        continue;
+                    }
+                    let x = (self.offset[1] + inside.start as isize) as usize;
+                    let source =
+                        &self.source[((picture * height + y as usize) * width + x) * channels..];
+                    row[..inside.start * channels].fill(T::ZERO);
+                    row[inside.start * channels..inside.end * channels]
+                        .copy_from_slice(&source[..inside.len() * channels]);
+                    row[inside.end * channels..].fill(T::ZERO);
+                }
+                at
+            };
+            for line in from..=to {
+                let of_first = line == first[1] && picture == first[0];
+                let of_last = line == last[1] && picture == last[0];
+                let begin = if of_first { first[2] } else { 0 };
+                let end = if of_last { last[2] + 1 } else { self.places[1] };
+                let start = start + (line - from) * self.step[0] as usize * pitch;
+                let step = self.step[1] as usize * channels;
+                frame.places.extend((begin..end).map(|column| start + column * step));
+            }
+            at += count * pitch;
+        }
+        frame.terms.clear();
+        for tap_y in 0..self.taps[0] {
+            for tap_x in 0..self.taps[1] {
+                let from = tap_y * self.dilation[0] as usize * pitch
+                    + tap_x * self.dilation[1] as usize * channels;
+                frame.terms.extend(from..from + self.channels);
+            }
+        }
+    }
+
     /// Whether a place's patches are so short runs of the source that terms are better packed one by one.
     pub fn is_narrow(&self) -> bool {
         self.channels <= 4
+    }
+
+    /// Whether so few results a place are dot products of packed rows: tiles would be too wide for them.
+    pub fn are_dots(&self, units: usize) -> bool {
+        units <= THIN && !self.is_narrow()
     }
 
     /// Writes the columns of these places, a term behind another, `stride` elements apart: for few channels, of which a line
@@ -530,18 +647,6 @@ impl<T: Real> Patches<'_, T> {
         }
     }
 
-    /// Packs these places, by rows or, where that is better, by terms; returns the strides of the packed matrix (place, term).
-    /// `to` holds `stride_of` elements a place, of `most` places.
-    pub fn pack_either(&self, places: Range<usize>, most: usize, to: &mut [T]) -> [usize; 2] {
-        if self.is_narrow() {
-            self.pack_terms(places, most, to);
-            return [1, most];
-        }
-        let stride = stride_of::<T>(self.terms());
-        self.pack(places, stride, to);
-        [stride, 1]
-    }
-
     /// Tap by tap.
     #[inline(always)]
     fn pack_taps(&self, places: Range<usize>, stride: usize, to: &mut [T]) {
@@ -577,6 +682,12 @@ impl<T: Real> Patches<'_, T> {
 /// results.
 pub(super) fn block_of<T>(terms: usize, width: usize) -> usize {
     ((256 << 10) / (size_of::<T>() * (terms + width).max(1)) / 12 * 12).clamp(12, 504)
+}
+
+/// Places whose patches are read at once where they lie in a frame, of so many elements a place: those that stay in the
+/// second cache with their `width` results.
+pub(super) fn places_of<T>(elements: usize, width: usize) -> usize {
+    ((256 << 10) / (size_of::<T>() * (elements + width).max(1)) / 12 * 12).clamp(12, 504)
 }
 
 /// Elements from one packed row to the next: rows a multiple of 1 KiB apart would meet in the cache.
@@ -627,6 +738,38 @@ pub(super) fn end<T: Real>(
         );
     }
     activation.apply_all(sums);
+}
+
+/// The sums of `count` rows of `to.len()` elements, `stride` apart, into `to`: in parts, as a product with a row of ones
+/// gives them.
+pub(super) fn sum_rows<T: Real>(rows: &[T], stride: usize, count: usize, adds: bool, to: &mut [T]) {
+    /// Elements whose sums stay in registers.
+    const BLOCK: usize = 32;
+    super::vectorised(
+        #[inline(always)]
+        || {
+            for (first, to) in (0..).step_by(BLOCK).zip(to.chunks_mut(BLOCK)) {
+                for part in parts_of(count) {
+                    let adds = adds || part.start > 0;
+                    let mut sums = [T::ZERO; BLOCK];
+                    for row in rows[part.start * stride + first..].chunks(stride).take(part.len()) {
+                        if let (true, Some(row)) = (to.len() == BLOCK, row.first_chunk::<BLOCK>()) {
+                            for i in 0..BLOCK {
+                                sums[i] += row[i];
+                            }
+                        } else {
+                            sums.iter_mut()
+                                .zip(&row[..to.len()])
+                                .for_each(|(sum, &value)| *sum += value);
+                        }
+                    }
+                    for (to, sum) in to.iter_mut().zip(sums) {
+                        *to = if adds { *to + sum } else { sum };
+                    }
+                }
+            }
+        },
+    );
 }
 
 /// Of groups of one channel and one filter each, for which products are too thin: sums `[places, groups]` by kernel
@@ -775,4 +918,93 @@ pub(super) fn of_case(c: &super::case::Case, sizes: super::case::Sizes) -> Conv 
         }
     }
     Conv { pictures, input, channels, output, filters, kernel, strides, dilation, before, groups }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Begin, Product};
+    use super::*;
+    use rand::rngs::SmallRng;
+    use rand::{RngExt, SeedableRng};
+
+    /// Every element of the matrix of patches, of any places of pictures of any size, is where a frame says.
+    #[test]
+    fn frames_hold_the_patches_of_their_places() {
+        let mut r = SmallRng::seed_from_u64(7);
+        let mut frame = Frame::default();
+        let mut of_the_source = 0;
+        for _ in 0..2000 {
+            let mut two = |range: Range<usize>| [0; 2].map(|_: i32| r.random_range(range.clone()));
+            let (size, taps, step, dilation) = (two(1..9), two(1..4), two(1..4), two(1..3));
+            let (before, places) = (two(0..3), two(1..8));
+            let (groups, channels) = (r.random_range(1..3), r.random_range(1..4));
+            let (pictures, first_line) = (r.random_range(1..4), r.random_range(0..2));
+            let source_channels = groups * channels;
+            let values: Vec<f32> = (1..=(pictures + 1) * size[0] * size[1] * source_channels)
+                .map(|i| i as f32)
+                .collect();
+            let patches = |group: usize| Patches {
+                source: &values,
+                size,
+                source_channels,
+                first_channel: group * channels,
+                channels,
+                first_picture: 1,
+                first_line,
+                places,
+                step: step.map(|n| n as isize),
+                offset: before.map(|n| 1 - n as isize),
+                taps,
+                dilation: dilation.map(|n| n as isize),
+            };
+            let all = pictures * places[0] * places[1];
+            let start = r.random_range(0..all);
+            let range = start..r.random_range(start..all) + 1;
+            patches(0).lay(range.clone(), &mut frame);
+            of_the_source += frame.is_source as usize;
+            for group in 0..groups {
+                let patches = patches(group);
+                let held = frame.values(&patches);
+                for (i, place) in range.clone().enumerate() {
+                    let [picture, line, column] = patches.place(place);
+                    for term in 0..patches.terms() {
+                        let tap = [term / channels / taps[1], term / channels % taps[1]];
+                        let wanted = patches.element(picture, line, column, tap);
+                        let wanted = wanted.map_or(0.0, |at| values[at + term % channels]);
+                        assert_eq!(held[frame.places[i] + frame.terms[term]], wanted);
+                    }
+                }
+            }
+        }
+        assert!(of_the_source > 20, "{of_the_source} read the source");
+    }
+
+    /// The bits of a row of ones in a product.
+    #[test]
+    fn rows_are_summed_as_a_product_sums_them() {
+        let mut r = SmallRng::seed_from_u64(7);
+        for (count, units, stride) in
+            [(1, 1, 1), (7, 33, 40), (321, 64, 64), (700, 5, 9), (961, 32, 32)]
+        {
+            let rows: Vec<f32> = (0..count * stride).map(|_| r.random_range(-1.0..1.0)).collect();
+            for adds in [false, true] {
+                let mut sums: Vec<f32> = (0..units).map(|_| r.random_range(-1.0..1.0)).collect();
+                let mut wanted = sums.clone();
+                sum_rows(&rows, stride, count, adds, &mut sums);
+                let product = Product {
+                    size: [1, units, count],
+                    a: &vec![1.0; count * 2],
+                    a_strides: [1, 2],
+                    b: &rows,
+                    b_strides: [stride, 1],
+                    begin: match adds {
+                        true => Begin::Accumulate,
+                        false => Begin::Zero,
+                    },
+                };
+                f32::product_block(&product, &mut wanted, units);
+                assert_eq!(sums, wanted, "{count} rows of {units}");
+            }
+        }
+    }
 }

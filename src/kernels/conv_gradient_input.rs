@@ -4,9 +4,9 @@
 
 #[cfg(feature = "unstable")]
 use super::case::*;
-use super::conv::{self, block_of, patches, stride_of};
+use super::conv::{self, Frame, block_of, patches, places_of, stride_of};
 use super::product::{Shape, product_kernel};
-use super::{Activation, Begin, Product, Real, team};
+use super::{Activation, Begin, Gathered, Panels, Product, Real, team};
 
 product_kernel! {
     name: "conv_gradient_input",
@@ -147,7 +147,17 @@ fn reference<T: Real>(p: &Params, source: &[T], weights: &[T], values: &[T], out
     let picture_len = p.target_height as usize * p.target_width as usize * width;
     let picture_values =
         |n: usize| if p.derivative == 1 { &values[n * picture_len..] } else { values };
-    let (block, stride) = (block_of::<T>(all, width), stride_of::<T>(all));
+    let is_thin = patches!(p, source, 0, 0).are_dots(units);
+    let stride = stride_of::<T>(all);
+    let block = match is_thin {
+        true => block_of::<T>(all, width),
+        false => places_of::<T>((p.step_y * p.step_x * p.source_channels) as usize, width),
+    };
+    let mut panels = vec![Panels::default(); if is_thin || depthwise { 0 } else { groups }];
+    for (group, panels) in panels.iter_mut().enumerate() {
+        let kernel = &turned[group * all * units + first_term * units..];
+        T::panels(kernel, [units, 1], [terms, units], panels);
+    }
     let [lines, columns] = [p.lines, p.columns].map(|n| n as usize);
     let is_dense = p.target_step_y == 1 && p.target_step_x == 1;
     // Some lines of the phase, in what begins with the first of them in a picture.
@@ -160,8 +170,9 @@ fn reference<T: Real>(p: &Params, source: &[T], weights: &[T], values: &[T], out
         let mut p = *p;
         (p.first_line, p.lines) = (first_line as u32, lines as u32);
         let patches = |group| patches!(p, source, first_picture, group);
-        let some = block.min(places).max(12);
-        let mut rows = vec![T::ZERO; if depthwise { 0 } else { some * stride }];
+        let some = block.min(places);
+        let mut rows = vec![T::ZERO; if is_thin && !depthwise { some * stride } else { 0 }];
+        let mut frame = Frame::default();
         let mut sums = vec![T::ZERO; if is_dense { 0 } else { some * width }];
         for start in (0..places).step_by(block) {
             let block = start..places.min(start + block);
@@ -192,17 +203,31 @@ fn reference<T: Real>(p: &Params, source: &[T], weights: &[T], values: &[T], out
                     whole,
                 );
             }
+            if !is_thin && !depthwise {
+                patches(0).lay(block.clone(), &mut frame);
+            }
             for group in 0..if depthwise { 0 } else { groups } {
-                let [rs, cs] = patches(group).pack_either(block.clone(), some, &mut rows);
+                let whole = &mut whole[group * units..];
+                let begin = if first_term > 0 { Begin::Accumulate } else { Begin::Zero };
+                if !is_thin {
+                    let a = Gathered {
+                        values: frame.values(&patches(group)),
+                        rows: &frame.places,
+                        columns: &frame.terms[first_term..][..terms],
+                    };
+                    T::product_gathered(&a, &panels[group], begin, whole, width);
+                    continue;
+                }
+                patches(group).pack(block.clone(), stride, &mut rows);
                 let product = Product {
                     size: [block.len(), units, terms],
-                    a: &rows[first_term * cs..],
-                    a_strides: [rs, cs],
+                    a: &rows[first_term..],
+                    a_strides: [stride, 1],
                     b: &turned[group * all * units + first_term * units..],
                     b_strides: [units, 1],
-                    begin: if first_term > 0 { Begin::Accumulate } else { Begin::Zero },
+                    begin,
                 };
-                T::product_block(&product, &mut whole[group * units..], width);
+                T::product_block(&product, whole, width);
             }
             if is_dense {
                 if is_last {

@@ -3,9 +3,10 @@
 
 #[cfg(feature = "unstable")]
 use super::case::*;
-use super::conv::{self, block_of, patches, stride_of};
+use super::conv::{self, Frame, block_of, patches};
+use super::gemm::THIN;
 use super::product::{Shape, product_kernel};
-use super::{Begin, Product, Real, team};
+use super::{Begin, Gathered, Panels, Product, Real, team};
 
 product_kernel! {
     name: "conv_gradient_weights",
@@ -98,7 +99,9 @@ fn reference<T: Real>(p: &Params, source: &[T], d_output: &[T], gradient: &mut [
         &mut gradient[p.first_part as usize * part_len..][..p.parts() as usize * part_len];
     let depthwise = groups > 1 && units == 1 && p.channels == 1;
     let size = terms + p.bias as usize;
-    let (block, stride) = (block_of::<T>(size, units), stride_of::<T>(size));
+    let block = block_of::<T>(size, units);
+    // Few filters of few channels: dot products of lines of places.
+    let is_thin = units <= THIN && patches!(p, source, 0, 0).is_narrow();
     let [whole, band] = [p.target_height, p.lines].map(|lines| lines as usize * columns);
     let part_pictures = p.part_pictures as usize;
     let sum = |(part, gradient): (usize, &mut [T])| {
@@ -115,8 +118,9 @@ fn reference<T: Real>(p: &Params, source: &[T], d_output: &[T], gradient: &mut [
                 gradient,
             );
         }
-        // The column of ones, behind the patches, gives the bias's gradient.
-        let mut rows = vec![T::ONE; block * stride];
+        // The row of ones, behind the patches' terms, gives the bias's gradient.
+        let mut rows = vec![T::ONE; if is_thin { block * size } else { 0 }];
+        let (mut frame, mut panels) = (Frame::default(), Panels::default());
         // Places lie one behind the other, but for bands of pictures.
         let stretch = if band == whole { pictures * band } else { band };
         for start in (0..pictures * band).step_by(stretch) {
@@ -125,28 +129,39 @@ fn reference<T: Real>(p: &Params, source: &[T], d_output: &[T], gradient: &mut [
                 &d_output[(picture * whole + p.first_line as usize * columns) * filters..];
             for place in (0..stretch).step_by(block) {
                 let places = place..stretch.min(place + block);
+                let adds = start + place > 0;
+                let begin = if adds { Begin::Accumulate } else { Begin::Zero };
+                if !is_thin {
+                    patches!(p, source, picture, 0).lay(places.clone(), &mut frame);
+                }
                 for group in 0..groups {
                     let patches = patches!(p, source, picture, group);
-                    // By terms the ones are the last row, of as many places as a block has.
-                    let a_strides = match patches.is_narrow() {
-                        true => {
-                            patches.pack_terms(places.clone(), block, &mut rows);
-                            [block, 1]
-                        }
-                        false => {
-                            patches.pack(places.clone(), stride, &mut rows);
-                            [1, stride]
-                        }
+                    let gradient = &mut gradient[group * units..];
+                    let b = &d_output[place * filters + group * units..];
+                    if is_thin {
+                        patches.pack_terms(places.clone(), block, &mut rows);
+                        let product = Product {
+                            size: [size, units, places.len()],
+                            a: &rows,
+                            a_strides: [block, 1],
+                            b,
+                            b_strides: [filters, 1],
+                            begin,
+                        };
+                        T::product_block(&product, gradient, filters);
+                        continue;
+                    }
+                    T::panels(b, [filters, 1], [places.len(), units], &mut panels);
+                    let a = Gathered {
+                        values: frame.values(&patches),
+                        rows: &frame.terms,
+                        columns: &frame.places,
                     };
-                    let product = Product {
-                        size: [size, units, places.len()],
-                        a: &rows,
-                        a_strides,
-                        b: &d_output[place * filters + group * units..],
-                        b_strides: [filters, 1],
-                        begin: if start + place > 0 { Begin::Accumulate } else { Begin::Zero },
-                    };
-                    T::product_block(&product, &mut gradient[group * units..], filters);
+                    T::product_gathered(&a, &panels, begin, gradient, filters);
+                    if p.bias == 1 {
+                        let sums = &mut gradient[terms * filters..][..units];
+                        conv::sum_rows(b, filters, places.len(), adds, sums);
+                    }
                 }
             }
         }

@@ -42,7 +42,7 @@ const SHARED_PIECES_FROM: usize = 1 << 28;
 const SHARED_FROM: usize = 1 << 14;
 
 /// Columns up to which a product is a few sums over rows of A, for which panels would be too wide.
-const THIN: usize = 8;
+pub(super) const THIN: usize = 8;
 
 /// Rows up to which packing B costs more than the product.
 const FEW: usize = 4;
@@ -65,6 +65,15 @@ impl Shape {
     fn depth_of(&self, part: usize, k: usize) -> usize {
         self.depth.min(k.saturating_sub(part * self.depth))
     }
+}
+
+/// The parts of a sum over k, each summed from zero and then added to those before.
+pub(super) fn parts_of(k: usize) -> impl Iterator<Item = Range<usize>> {
+    let shape = Shape::new(k, 1);
+    (0..shape.parts).map(move |part| {
+        let from = part * shape.depth;
+        from..from + shape.depth_of(part, k)
+    })
 }
 
 /// What C holds before the sum.
@@ -94,6 +103,34 @@ pub struct Product<'a, T> {
     pub b_strides: [usize; 2],
     /// What C begins with.
     pub begin: Begin<'a, T>,
+}
+
+/// A matrix whose element (i, j) lies at `rows[i] + columns[j]` of `values`: patches of pictures, which overlap, are read
+/// where they lie (Dukhan, "The Indirect Convolution Algorithm", 2019).
+#[derive(Clone, Copy, Debug)]
+pub struct Gathered<'a, T> {
+    /// What its elements lie in.
+    pub values: &'a [T],
+    /// Where each row begins.
+    pub rows: &'a [usize],
+    /// How far behind that each column's element lies.
+    pub columns: &'a [usize],
+}
+
+/// A matrix B as the tiles read it, packed once for many products.
+#[derive(Clone, Debug)]
+pub struct Panels<T> {
+    /// Part by part of k, its panels `[depth, width]`; perhaps longer than they are.
+    values: Vec<T>,
+    /// k, n.
+    size: [usize; 2],
+    width: usize,
+}
+
+impl<T> Default for Panels<T> {
+    fn default() -> Self {
+        Panels { values: Vec::new(), size: [0; 2], width: 0 }
+    }
 }
 
 /// Called when columns of a row of C are complete: the row, the first of the columns, the values.
@@ -360,8 +397,7 @@ macro_rules! blocked {
                 fn with_simd<S: Simd>(self, simd: S) {
                     let Whole { p, c, c_stride, finish, alone } = self;
                     let [m, n, k] = p.size;
-                    // One vector where that holds all columns: of two, half would be computed in vain.
-                    let width = if n <= S::$lanes { S::$lanes } else { 2 * S::$lanes };
+                    let width = panel_width::<S>(n);
                     let tile = rows_of_a_tile::<S>();
                     let c = Shared(c.as_mut_ptr());
                     let region =
@@ -477,11 +513,14 @@ macro_rules! blocked {
                                 stride,
                                 first_panel: panels.start,
                                 from: part * shape.depth,
-                                depth: shape.depth_of(part, p.size[2]),
-                                begin: if part == 0 { p.begin } else { Begin::Accumulate },
                                 finish: (part + 1 == shape.parts).then_some(finish),
-                                c,
-                                c_stride,
+                                target: Target {
+                                    depth: shape.depth_of(part, p.size[2]),
+                                    columns: p.size[1],
+                                    begin: if part == 0 { p.begin } else { Begin::Accumulate },
+                                    c,
+                                    c_stride,
+                                },
                             };
                             let (rows, columns) = (rows.clone(), some.clone());
                             simd.vectorize(Block { simd, work: &work, rows, columns });
@@ -511,6 +550,12 @@ macro_rules! blocked {
                     64 => 12,
                     _ => 6,
                 }
+            }
+
+            /// One vector where that holds all columns: of two, half would be computed in vain.
+            #[inline(always)]
+            fn panel_width<S: Simd>(columns: usize) -> usize {
+                if columns <= S::$lanes { S::$lanes } else { 2 * S::$lanes }
             }
 
             /// Packs one panel of B: `[depth, width]`, zeros beyond B's last column.
@@ -584,9 +629,18 @@ macro_rules! blocked {
                 /// The first of them.
                 first_panel: usize,
                 from: usize,
-                depth: usize,
-                begin: Begin<'a, $T>,
                 finish: Option<Finish<'a, $T>>,
+                target: Target<'a>,
+            }
+
+            /// What tiles write over one part of k.
+            #[derive(Clone, Copy)]
+            struct Target<'a> {
+                /// Length of the part.
+                depth: usize,
+                /// Columns of C.
+                columns: usize,
+                begin: Begin<'a, $T>,
                 c: Shared<$T>,
                 c_stride: usize,
             }
@@ -605,7 +659,7 @@ macro_rules! blocked {
                 #[inline(always)]
                 fn call(self) {
                     let Block { simd, work, rows, columns } = self;
-                    let (p, depth) = (work.p, work.depth);
+                    let (p, depth) = (work.p, work.target.depth);
                     let [rs, cs] = p.a_strides;
                     // Rows a multiple of 1 KiB apart meet in a few lines of the cache, columns lie in as
                     // many pages as k has elements, and where there are many panels, each element
@@ -691,14 +745,14 @@ macro_rules! blocked {
             impl<'a> A<'a> {
                 /// The values from a row on, and their strides.
                 #[inline(always)]
-                fn row(&self, work: &Work<'_>, row: usize, tile: usize) -> (&'a [$T], [usize; 2]) {
+                fn row(&self, depth: usize, row: usize, tile: usize) -> (&'a [$T], [usize; 2]) {
                     let (start, strides) = match self.layout {
                         Layout::Strided { first, strides } => ((row - first) * strides[0], strides),
                         Layout::Packed { first, whole, .. } if row - first < whole => {
-                            ((row - first) * work.depth, [1, tile])
+                            ((row - first) * depth, [1, tile])
                         }
                         Layout::Packed { first, whole, rest } => {
-                            (whole * work.depth + (row - first - whole), [1, rest])
+                            (whole * depth + (row - first - whole), [1, rest])
                         }
                     };
                     (&self.values[start.min(self.values.len())..], strides)
@@ -747,8 +801,8 @@ macro_rules! blocked {
                 rows: Range<usize>,
                 columns: Range<usize>,
             ) {
-                let (width, depth) = (V * S::$lanes, work.depth);
-                let n = work.p.size[1];
+                let (width, depth, n) = (V * S::$lanes, work.target.depth, work.p.size[1]);
+                let most = rows_of_a_tile::<S>();
                 for panel in columns.clone() {
                     let b =
                         &work.packed[(panel - work.first_panel) * work.stride..][..width * depth];
@@ -756,17 +810,11 @@ macro_rules! blocked {
                     let mut row = rows.start;
                     while row < rows.end {
                         let left = rows.end - row;
-                        let (a, strides) = a.row(work, row, rows_of_a_tile::<S>());
-                        let tile = Tile { work, a, strides, b, row, column };
-                        // One instance for each number of rows, so that none is computed in vain.
-                        row += match (size_of::<S::$vector>(), left) {
-                            (64, 12..) => tile.run::<S, 12, V>(simd),
-                            (_, 8..) if size_of::<S::$vector>() == 64 => tile.run::<S, 8, V>(simd),
-                            (_, 6..) => tile.run::<S, 6, V>(simd),
-                            (_, 4..) => tile.run::<S, 4, V>(simd),
-                            (_, 2..) => tile.run::<S, 2, V>(simd),
-                            _ => tile.run::<S, 1, V>(simd),
-                        };
+                        let (a, [rs, cs]) = a.row(depth, row, most);
+                        let last = (left.min(most) - 1) * rs + (depth.max(1) - 1) * cs;
+                        assert!(depth == 0 || last < a.len(), "a tile of A");
+                        let tile = Tile { target: &work.target, b, row, column };
+                        row += tile.run_some::<S, V>(simd, left, Strided { a, strides: [rs, cs] });
                     }
                 }
                 let Some(finish) = work.finish else { return };
@@ -775,18 +823,98 @@ macro_rules! blocked {
                     // SAFETY: this block's own rows and columns, within C by `product`'s asserts.
                     #[allow(unsafe_code)]
                     let values = unsafe {
-                        let start = work.c.pointer().add(row * work.c_stride + columns.start);
+                        let start =
+                            work.target.c.pointer().add(row * work.target.c_stride + columns.start);
                         std::slice::from_raw_parts_mut(start, columns.len())
                     };
                     finish(row, columns.start, values);
                 }
             }
 
-            struct Tile<'a> {
-                work: &'a Work<'a>,
-                /// From the tile's first row on.
+            /// A's rows from a tile's first on, over one part of k.
+            trait Left: Copy {
+                /// Where a column is read.
+                type At: Copy;
+                /// How far each of a tile's rows lies behind the one before it.
+                fn steps<const R: usize>(self) -> [isize; R];
+                /// The first row's element of column k.
+                fn column(self, k: usize) -> Self::At;
+                /// Row r's element of a column, of which the row before was read last.
+                fn value(self, at: &mut Self::At, steps: &[isize], r: usize) -> $T;
+            }
+
+            /// Rows of a tile, whose last element lies within `a`.
+            #[derive(Clone, Copy)]
+            struct Strided<'a> {
                 a: &'a [$T],
                 strides: [usize; 2],
+            }
+
+            impl Left for Strided<'_> {
+                type At = usize;
+
+                #[inline(always)]
+                fn steps<const R: usize>(self) -> [isize; R] {
+                    [0; R]
+                }
+
+                #[inline(always)]
+                fn column(self, k: usize) -> usize {
+                    k * self.strides[1]
+                }
+
+                #[inline(always)]
+                fn value(self, at: &mut usize, _steps: &[isize], r: usize) -> $T {
+                    // SAFETY: of a tile's rows and its part of k none lies behind the last.
+                    #[allow(unsafe_code)]
+                    unsafe {
+                        *self.a.get_unchecked(r * self.strides[0] + *at)
+                    }
+                }
+            }
+
+            /// Rows from a tile's first on, of which each plus each of `columns` lies within `values`.
+            #[derive(Clone, Copy)]
+            struct OfRows<'a> {
+                /// The first row's begin.
+                first: *const $T,
+                rows: &'a [usize],
+                columns: &'a [usize],
+            }
+
+            impl Left for OfRows<'_> {
+                type At = *const $T;
+
+                #[inline(always)]
+                fn steps<const R: usize>(self) -> [isize; R] {
+                    let rows = &self.rows[..R];
+                    let step = |r: usize| rows[r].wrapping_sub(rows[r.saturating_sub(1)]) as isize;
+                    std::array::from_fn(step)
+                }
+
+                #[inline(always)]
+                fn column(self, k: usize) -> *const $T {
+                    // SAFETY: `columns` is as long as the part of k.
+                    #[allow(unsafe_code)]
+                    let column = unsafe { *self.columns.get_unchecked(k) };
+                    self.first.wrapping_add(column)
+                }
+
+                #[inline(always)]
+                fn value(self, at: &mut *const $T, steps: &[isize], r: usize) -> $T {
+                    // SAFETY: a row plus a column, which lies within `values`. Its step is read anew for each column: held in
+                    // registers, a tile's addresses and the elements that are then read ahead leave none for its sums,
+                    // and the product takes twice as long.
+                    #[allow(unsafe_code)]
+                    unsafe {
+                        *at = at.wrapping_offset(std::ptr::read_volatile(&steps[r]));
+                        **at
+                    }
+                }
+            }
+
+            struct Tile<'a> {
+                target: &'a Target<'a>,
                 /// The panel.
                 b: &'a [$T],
                 row: usize,
@@ -794,35 +922,58 @@ macro_rules! blocked {
             }
 
             impl Tile<'_> {
+                /// As many of the rows that are `left` as a tile has, of which `a` has the elements; returns how
+                /// many. One instance for each number of rows, so that none is computed in vain.
+                #[inline(always)]
+                fn run_some<S: Simd, const V: usize>(
+                    self,
+                    simd: S,
+                    left: usize,
+                    a: impl Left,
+                ) -> usize {
+                    match (size_of::<S::$vector>(), left) {
+                        (64, 12..) => self.run::<S, 12, V>(simd, a),
+                        (64, 8..) => self.run::<S, 8, V>(simd, a),
+                        (_, 6..) => self.run::<S, 6, V>(simd, a),
+                        (_, 4..) => self.run::<S, 4, V>(simd, a),
+                        (_, 2..) => self.run::<S, 2, V>(simd, a),
+                        _ => self.run::<S, 1, V>(simd, a),
+                    }
+                }
+
                 /// R rows of a panel's width; returns R.
                 #[inline(always)]
-                fn run<S: Simd, const R: usize, const V: usize>(self, simd: S) -> usize {
-                    let Tile { work, a, strides: [rs, cs], b, row, column } = self;
+                fn run<S: Simd, const R: usize, const V: usize>(
+                    self,
+                    simd: S,
+                    a: impl Left,
+                ) -> usize {
+                    let Tile { target, b, row, column } = self;
                     let (b, _) = S::as_simd(b);
-                    let depth = work.depth;
-                    assert!(depth == 0 || (R - 1) * rs + (depth - 1) * cs < a.len(), "a tile of A");
-                    let columns = (V * S::$lanes).min(work.p.size[1] - column);
+                    let columns = (V * S::$lanes).min(target.columns - column);
                     let zero = simd.$splat(0.0);
+                    let steps = a.steps::<R>();
                     let mut sums = [[zero; V]; R];
-                    for (k, b) in b.chunks_exact(V).take(depth).enumerate() {
+                    for (k, b) in b.chunks_exact(V).take(target.depth).enumerate() {
+                        let mut at = a.column(k);
                         for r in 0..R {
-                            // SAFETY: r <= R - 1 and k <= depth - 1, so the assert above holds it.
-                            #[allow(unsafe_code)]
-                            let value = unsafe { *a.get_unchecked(r * rs + k * cs) };
-                            let value = simd.$splat(value);
+                            let value = simd.$splat(a.value(&mut at, &steps, r));
                             for v in 0..V {
                                 sums[r][v] = simd.$mul_add(value, b[v], sums[r][v]);
                             }
                         }
                     }
+                    // A copy is what slices are made of: sums that somebody may point to would be written at each step.
+                    let sums = sums;
                     for (r, sums) in sums.iter().enumerate() {
                         // SAFETY: this block's own rows and columns, within C by `product`'s asserts.
                         #[allow(unsafe_code)]
                         let c = unsafe {
-                            let start = work.c.pointer().add((row + r) * work.c_stride + column);
+                            let start =
+                                target.c.pointer().add((row + r) * target.c_stride + column);
                             std::slice::from_raw_parts_mut(start, columns)
                         };
-                        let first: Option<&[$T]> = match work.begin {
+                        let first: Option<&[$T]> = match target.begin {
                             Begin::Zero => None,
                             Begin::Accumulate => Some(&[]),
                             Begin::Row(row) => Some(&row[column..][..columns]),
@@ -857,6 +1008,147 @@ macro_rules! blocked {
                         }
                     }
                     R
+                }
+            }
+
+            /// See [`Real::panels`](crate::kernels::Real::panels).
+            pub fn panels(b: &[$T], strides: [usize; 2], [k, n]: [usize; 2], to: &mut Panels<$T>) {
+                assert!(reaches_within([k, n], strides, b.len()), "panels: b is too short");
+                crate::kernels::simd::arch().dispatch(Panelled { b, strides, size: [k, n], to });
+            }
+
+            struct Panelled<'a, 'b> {
+                b: &'a [$T],
+                strides: [usize; 2],
+                size: [usize; 2],
+                to: &'b mut Panels<$T>,
+            }
+
+            impl WithSimd for Panelled<'_, '_> {
+                type Output = ();
+
+                #[inline(always)]
+                fn with_simd<S: Simd>(self, simd: S) {
+                    let Panelled { b, strides, size: [k, n], to } = self;
+                    let width = panel_width::<S>(n);
+                    (to.size, to.width) = ([k, n], width);
+                    let len = n.div_ceil(width) * width * k;
+                    if to.values.len() < len {
+                        to.values.resize(len, 0.0);
+                    }
+                    let (size, begin) = ([0, n, k], Begin::Zero);
+                    let p =
+                        &Product { size, a: &[], a_strides: [1, 1], b, b_strides: strides, begin };
+                    let shape = Shape::new(k, width);
+                    let mut rest = &mut to.values[..];
+                    for part in 0..shape.parts {
+                        let (from, depth) = (part * shape.depth, shape.depth_of(part, k));
+                        for column in (0..n).step_by(width) {
+                            let (panel, behind) = rest.split_at_mut(width * depth);
+                            rest = behind;
+                            let vectors = PhantomData::<S>;
+                            simd.vectorize(Pack { vectors, p, from, depth, width, column, panel });
+                        }
+                    }
+                }
+            }
+
+            /// See [`Real::product_gathered`](crate::kernels::Real::product_gathered).
+            pub fn product_gathered(
+                a: &Gathered<'_, $T>,
+                b: &Panels<$T>,
+                begin: Begin<'_, $T>,
+                c: &mut [$T],
+                c_stride: usize,
+            ) {
+                let (m, [k, n]) = (a.rows.len(), b.size);
+                // What is read and written without checks below lies within what these have checked.
+                assert!(a.columns.len() == k, "product: a and b do not fit");
+                let last = |offsets: &[usize]| offsets.iter().max().copied().unwrap_or(0);
+                let last = last(a.rows).checked_add(last(a.columns));
+                let fits = m == 0 || k == 0 || last.is_some_and(|last| last < a.values.len());
+                assert!(fits, "product: a is too short");
+                assert!(reaches_within([m, n], [c_stride, 1], c.len()), "product: c is too short");
+                assert!(c_stride >= n, "product: rows of c overlap");
+                if let Begin::Row(row) = begin {
+                    assert!(n <= row.len(), "product: the first row is too short");
+                }
+                if m > 0 && n > 0 {
+                    let c = Shared(c.as_mut_ptr());
+                    crate::kernels::simd::arch().dispatch(OfGathered { a, b, begin, c, c_stride });
+                }
+            }
+
+            struct OfGathered<'a> {
+                a: &'a Gathered<'a, $T>,
+                b: &'a Panels<$T>,
+                begin: Begin<'a, $T>,
+                c: Shared<$T>,
+                c_stride: usize,
+            }
+
+            impl WithSimd for OfGathered<'_> {
+                type Output = ();
+
+                #[inline(always)]
+                fn with_simd<S: Simd>(self, simd: S) {
+                    let OfGathered { a, b, begin, c, c_stride } = self;
+                    let [k, n] = b.size;
+                    let width = panel_width::<S>(n);
+                    assert!(b.width == width, "panels of other vectors");
+                    let shape = Shape::new(k, width);
+                    let mut rest = &b.values[..];
+                    for part in 0..shape.parts {
+                        let (from, depth) = (part * shape.depth, shape.depth_of(part, k));
+                        let begin = if part == 0 { begin } else { Begin::Accumulate };
+                        let target = &Target { depth, columns: n, begin, c, c_stride };
+                        let columns = &a.columns[from..from + depth];
+                        for column in (0..n).step_by(width) {
+                            let (panel, behind) = rest.split_at(width * depth);
+                            rest = behind;
+                            let gathered =
+                                GatheredTiles { simd, a, columns, target, panel, column };
+                            simd.vectorize(gathered);
+                        }
+                    }
+                }
+            }
+
+            /// All rows of a part of k and a panel of B: A is read from wherever it lies, of the panel each row of it reads
+            /// every element.
+            struct GatheredTiles<'a, S> {
+                simd: S,
+                a: &'a Gathered<'a, $T>,
+                columns: &'a [usize],
+                target: &'a Target<'a>,
+                panel: &'a [$T],
+                column: usize,
+            }
+
+            impl<S: Simd> pulp::NullaryFnOnce for GatheredTiles<'_, S> {
+                type Output = ();
+
+                #[inline(always)]
+                fn call(self) {
+                    match self.target.columns <= S::$lanes {
+                        true => self.tiles::<1>(),
+                        false => self.tiles::<2>(),
+                    }
+                }
+            }
+
+            impl<S: Simd> GatheredTiles<'_, S> {
+                #[inline(always)]
+                fn tiles<const V: usize>(self) {
+                    let GatheredTiles { simd, a, columns, target, panel: b, column } = self;
+                    let mut row = 0;
+                    while row < a.rows.len() {
+                        let rows = &a.rows[row..];
+                        let first = a.values.as_ptr().wrapping_add(rows[0]);
+                        let tile = Tile { target, b, row, column };
+                        let left = OfRows { first, rows, columns };
+                        row += tile.run_some::<S, V>(simd, rows.len(), left);
+                    }
                 }
             }
 
@@ -911,5 +1203,48 @@ mod tests {
         let refused =
             std::panic::catch_unwind(move || f32::product(&product, &mut c, 64, &|_, _, _| {}));
         assert!(refused.is_err());
+    }
+
+    /// A product of rows and columns that lie anywhere has the bits of one whose A lies in order.
+    #[test]
+    fn gathered_products_have_the_bits_of_others() {
+        use rand::rngs::SmallRng;
+        use rand::{RngExt, SeedableRng};
+        let mut r = SmallRng::seed_from_u64(7);
+        for size in [[1, 1, 1], [13, 33, 5], [25, 16, 321], [12, 64, 288], [7, 9, 700], [50, 40, 0]]
+        {
+            let [m, n, k] = size;
+            let mut random =
+                |len: usize| -> Vec<f32> { (0..len).map(|_| r.random_range(-1.0..1.0)).collect() };
+            let (values, b, row, before) = (random(1000), random(k * n), random(n), random(m * n));
+            let rows: Vec<usize> = (0..m).map(|_| r.random_range(0..500)).collect();
+            let columns: Vec<usize> = (0..k).map(|_| r.random_range(0..500)).collect();
+            let mut a: Vec<f32> = Vec::new();
+            // By columns, so that few columns of B are no dot products.
+            for &column in &columns {
+                a.extend(rows.iter().map(|&row| values[row + column]));
+            }
+            let mut panels = Panels::default();
+            f32::panels(&b, [n, 1], [k, n], &mut panels);
+            for begin in [Begin::Zero, Begin::Accumulate, Begin::Row(&row)] {
+                let (mut c, mut wanted) = (before.clone(), before.clone());
+                let gathered = Gathered { values: &values, rows: &rows, columns: &columns };
+                f32::product_gathered(&gathered, &panels, begin, &mut c, n);
+                if m > 1 {
+                    let (a_strides, b_strides) = ([1, m], [n, 1]);
+                    let product = Product { size, a: &a, a_strides, b: &b, b_strides, begin };
+                    f32::product_block(&product, &mut wanted, n);
+                    assert_eq!(c, wanted, "{size:?}");
+                }
+            }
+            if k > 0 {
+                let outside = Gathered { values: &values[..0], rows: &rows, columns: &columns };
+                let mut c = before.clone();
+                let refused = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                    f32::product_gathered(&outside, &panels, Begin::Zero, &mut c, n);
+                }));
+                assert!(refused.is_err());
+            }
+        }
     }
 }

@@ -117,7 +117,7 @@ pub use define::{
     Access, Adapter, Binding, BufferId, Dispatch, Element, Field, Kernel, MAX_LOOP_ITERATIONS,
     Slot, Span, Variant, spread, spread_by, spread_rows,
 };
-pub use gemm::{Begin, Finish, Product};
+pub use gemm::{Begin, Finish, Gathered, Panels, Product};
 pub use pooling::Axis;
 pub use real::{
     Real, add_scaled, dot, dots, for_costly_pairs, for_costly_rows, for_rows, for_stretches, sum,

@@ -8,7 +8,7 @@ use std::fmt::Debug;
 use std::iter::{FusedIterator, Sum};
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 
-use super::gemm::{Finish, Product};
+use super::gemm::{Begin, Finish, Gathered, Panels, Product};
 use super::{team, vectorised};
 
 /// A real number of the references.
@@ -105,6 +105,16 @@ pub trait Real:
     /// The same by the calling thread alone: a block of a product whose blocks threads share. An element's bits do not
     /// depend on how the rows of C are cut into blocks.
     fn product_block(product: &Product<'_, Self>, c: &mut [Self], c_stride: usize);
+    /// Packs B `[k, n]`, of these strides, for [`Real::product_gathered`], into memory that is used again.
+    fn panels(b: &[Self], strides: [usize; 2], size: [usize; 2], to: &mut Panels<Self>);
+    /// C = what it begins with + A B, by the calling thread alone, with the bits of [`Real::product_block`].
+    fn product_gathered(
+        a: &Gathered<'_, Self>,
+        b: &Panels<Self>,
+        begin: Begin<'_, Self>,
+        c: &mut [Self],
+        c_stride: usize,
+    );
 }
 
 // The constants stand as Cephes published them.
@@ -253,6 +263,18 @@ impl Real for f32 {
     fn product_block(p: &Product<'_, f32>, c: &mut [f32], c_stride: usize) {
         super::gemm::single::product(p, c, c_stride, &|_, _, _| {}, true);
     }
+    fn panels(b: &[f32], strides: [usize; 2], size: [usize; 2], to: &mut Panels<f32>) {
+        super::gemm::single::panels(b, strides, size, to);
+    }
+    fn product_gathered(
+        a: &Gathered<'_, f32>,
+        b: &Panels<f32>,
+        begin: Begin<'_, f32>,
+        c: &mut [f32],
+        c_stride: usize,
+    ) {
+        super::gemm::single::product_gathered(a, b, begin, c, c_stride);
+    }
 }
 
 impl Real for f64 {
@@ -329,6 +351,18 @@ impl Real for f64 {
     }
     fn product_block(p: &Product<'_, f64>, c: &mut [f64], c_stride: usize) {
         super::gemm::double::product(p, c, c_stride, &|_, _, _| {}, true);
+    }
+    fn panels(b: &[f64], strides: [usize; 2], size: [usize; 2], to: &mut Panels<f64>) {
+        super::gemm::double::panels(b, strides, size, to);
+    }
+    fn product_gathered(
+        a: &Gathered<'_, f64>,
+        b: &Panels<f64>,
+        begin: Begin<'_, f64>,
+        c: &mut [f64],
+        c_stride: usize,
+    ) {
+        super::gemm::double::product_gathered(a, b, begin, c, c_stride);
     }
 }
 
