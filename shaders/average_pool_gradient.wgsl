@@ -16,10 +16,11 @@ fn main(
     } else if !is_inside {
         return;
     }
-    let line = pixel / params.width;
-    let x = pixel % params.width;
-    let y = line % params.height;
-    let top = (line / params.height) * params.out_height;
+    let line = divide(pixel, params.width);
+    let x = pixel - line * params.width;
+    let picture = divide(line, params.height);
+    let y = line - picture * params.height;
+    let top = picture * params.out_height;
     let columns = params.channels / WIDE;
     let down = window_places(y, params.stride_height, params.before_height, params.pool_height, params.out_height);
     let across = window_places(x, params.stride_width, params.before_width, params.pool_width, params.out_width);

@@ -16,7 +16,5 @@ fn load_a(part: u32, row: u32, k: u32) -> f32 {
 }
 
 fn load_b(part: u32, k: u32, column: u32) -> f32 {
-    let place = place_of(picture_of(part), k);
-    let pixel = (place.picture * params.target_height + place.line) * params.columns + place.column;
-    return d_output[(pixel * params.groups + group_of(part)) * params.units + column];
+    return d_output[(pixel_of(part, k) * params.groups + group_of(part)) * params.units + column];
 }

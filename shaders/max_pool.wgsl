@@ -16,10 +16,11 @@ fn main(
     } else if !is_inside {
         return;
     }
-    let line = place / params.out_width;
-    let x = place % params.out_width;
-    let y = line % params.out_height;
-    let top = (line / params.out_height) * params.height;
+    let line = divide(place, params.out_width);
+    let x = place - line * params.out_width;
+    let picture = divide(line, params.out_height);
+    let y = line - picture * params.out_height;
+    let top = picture * params.height;
     let columns = params.channels / WIDE;
     let down = window_rows(y, params.stride_height, params.before_height, params.pool_height, params.height);
     let across = window_rows(x, params.stride_width, params.before_width, params.pool_width, params.width);

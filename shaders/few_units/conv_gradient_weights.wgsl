@@ -3,15 +3,22 @@
 
 const A_ALONG_K: bool = false;
 
+struct Left {
+    row_4: u32,
+    terms: Terms,
+}
+
+fn left_of(part: u32, row_4: u32) -> Left {
+    return Left(row_4, terms_at(4u * row_4));
+}
+
 // The rows from the kernel's last on are ones: they give the bias's gradient.
-fn load_a(part: u32, row_4: u32, k: u32) -> vec4f {
-    let found = patch_4(place_of(picture_of(part), k), group_of(part), 4u * row_4);
-    return select(found, vec4f(1.0), 4u * row_4 >= kernel_rows());
+fn load_a(part: u32, left: Left, k: u32) -> vec4f {
+    let found = patch_4(place_of(picture_of(part), k), group_of(part), left.terms);
+    return select(found, vec4f(1.0), 4u * left.row_4 >= kernel_rows());
 }
 
 // One number, in all four.
 fn load_b(part: u32, column: u32, k: u32) -> vec4f {
-    let place = place_of(picture_of(part), k);
-    let pixel = (place.picture * params.target_height + place.line) * params.columns + place.column;
-    return vec4f(d_output[(pixel * params.groups + group_of(part)) * params.units + column]);
+    return vec4f(d_output[(pixel_of(part, k) * params.groups + group_of(part)) * params.units + column]);
 }

@@ -1,9 +1,9 @@
 // How conv_forward.wgsl ends an element: bias and activation, or a derivative. For outputs bound as f32.
 
 fn store(part: u32, row: u32, column: u32, sum: f32) {
-    let place = place_of(params.first_picture, row);
     let filters = params.groups * params.units;
-    let pixel = (place.picture * params.target_height + place.line) * params.columns + place.column;
+    // Places lie one behind another, in whole pictures or in a band of one.
+    let pixel = (params.first_picture * params.target_height + params.first_line) * params.columns + row;
     let unit = part * params.units + column;
     let at = pixel * filters + unit;
     let all = params.taps_y * params.taps_x * params.channels;

@@ -8,6 +8,11 @@ fn picture_of(part: u32) -> u32 {
     return quotient(part, params.groups) * params.part_pictures;
 }
 
+// The pixel of `d_output` at place k of a part: they lie one behind another, in whole pictures or in a band of one.
+fn pixel_of(part: u32, k: u32) -> u32 {
+    return (picture_of(part) * params.target_height + params.first_line) * params.columns + k;
+}
+
 fn kernel_rows() -> u32 {
     return params.taps_y * params.taps_x * params.channels;
 }

@@ -32,13 +32,14 @@ fn fetch_a(part: u32, size: vec3u, block_4: u32, start: u32, local: u32) -> arra
         if local < TRANSPOSED && k_4 * 4u < size.z {
             let first = (block_4 + local / DEPTH_4) * 4u;
             for (var i = 0u; i < 4u; i++) {
-                fetched[i] = load_a(part, min(first + i, size.x - 1u), k_4);
+                fetched[i] = load_a(part, left_of(part, min(first + i, size.x - 1u)), k_4);
             }
         }
     } else {
         let k = start + local / BLOCK_4;
         if k < size.z {
-            fetched[0] = load_a(part, min(block_4 + local % BLOCK_4, (size.x + 3u) / 4u - 1u), k);
+            let row_4 = min(block_4 + local % BLOCK_4, (size.x + 3u) / 4u - 1u);
+            fetched[0] = load_a(part, left_of(part, row_4), k);
         }
     }
     return fetched;

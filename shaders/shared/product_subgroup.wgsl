@@ -81,6 +81,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     var sums2: Block;
     var sums3: Block;
     if A_ALONG_K {
+        // What is found of a row ahead; blocks that are none are told the last row, and not asked.
+        let left0 = left_of(part, min(row + lane, last));
+        let left1 = left_of(part, min(row + 8u + lane, last));
+        let left2 = left_of(part, min(row + 16u + lane, last));
+        let left3 = left_of(part, min(row + 24u + lane, last));
         for (var k = 0u; k < size.z; k += 4u) {
             var b0: vec4f;
             var b1: vec4f;
@@ -103,19 +108,27 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
                 b2 = load_b(part, j, k + 2u);
                 b3 = load_b(part, j, k + 3u);
             }
-            accumulate(&sums0, load_a(part, min(row + lane, last), k / 4u), b0, b1, b2, b3);
+            accumulate(&sums0, load_a(part, left0, k / 4u), b0, b1, b2, b3);
             if BLOCKS > 1u {
-                accumulate(&sums1, load_a(part, min(row + 8u + lane, last), k / 4u), b0, b1, b2, b3);
+                accumulate(&sums1, load_a(part, left1, k / 4u), b0, b1, b2, b3);
             }
             if BLOCKS > 2u {
-                accumulate(&sums2, load_a(part, min(row + 16u + lane, last), k / 4u), b0, b1, b2, b3);
-                accumulate(&sums3, load_a(part, min(row + 24u + lane, last), k / 4u), b0, b1, b2, b3);
+                accumulate(&sums2, load_a(part, left2, k / 4u), b0, b1, b2, b3);
+                accumulate(&sums3, load_a(part, left3, k / 4u), b0, b1, b2, b3);
             }
         }
     } else {
         // A lane's k, four neighbours along m of each eight rows.
         let last_a = (size.x + 3u) / 4u - 1u;
         let i = row / 4u;
+        let left0 = left_of(part, min(i, last_a));
+        let left1 = left_of(part, min(i + 1u, last_a));
+        let left2 = left_of(part, min(i + 2u, last_a));
+        let left3 = left_of(part, min(i + 3u, last_a));
+        let left4 = left_of(part, min(i + 4u, last_a));
+        let left5 = left_of(part, min(i + 5u, last_a));
+        let left6 = left_of(part, min(i + 6u, last_a));
+        let left7 = left_of(part, min(i + 7u, last_a));
         for (var first = 0u; first < size.z; first += LANES) {
             var b: Block;
             for (var d = 0u; d < LANES; d++) {
@@ -125,29 +138,29 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
             let inside = f32(first + lane < size.z);
             accumulate_lanes(
                 &sums0,
-                inside * load_a(part, min(i, last_a), k),
-                inside * load_a(part, min(i + 1u, last_a), k),
+                inside * load_a(part, left0, k),
+                inside * load_a(part, left1, k),
                 &b,
             );
             if BLOCKS > 1u {
                 accumulate_lanes(
                     &sums1,
-                    inside * load_a(part, min(i + 2u, last_a), k),
-                    inside * load_a(part, min(i + 3u, last_a), k),
+                    inside * load_a(part, left2, k),
+                    inside * load_a(part, left3, k),
                     &b,
                 );
             }
             if BLOCKS > 2u {
                 accumulate_lanes(
                     &sums2,
-                    inside * load_a(part, min(i + 4u, last_a), k),
-                    inside * load_a(part, min(i + 5u, last_a), k),
+                    inside * load_a(part, left4, k),
+                    inside * load_a(part, left5, k),
                     &b,
                 );
                 accumulate_lanes(
                     &sums3,
-                    inside * load_a(part, min(i + 6u, last_a), k),
-                    inside * load_a(part, min(i + 7u, last_a), k),
+                    inside * load_a(part, left6, k),
+                    inside * load_a(part, left7, k),
                     &b,
                 );
             }

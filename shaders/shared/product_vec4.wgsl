@@ -1,9 +1,9 @@
 // A matrix product C [m, n] = A [m, k] B [k, n] without workgroup memory, whose operands are read
 // and stored four neighbours at a time: one invocation computes TILE_M x TILE_N elements in
 // registers. n is a multiple of 4. Each form (vec4/dense_*.wgsl) gives the sizes (`product_size`
-// = m, n, k), `load_a(part, i, j)`, `load_b(part, i, j)` and `store(part, row, column_4, sums)`, in units of four
-// columns. Where A_ALONG_K, load_a(row, k_4) gives four neighbours along k (and k is a multiple
-// of 4), else load_a(row_4, k) four along m. Where B_ALONG_K, load_b(column, k_4) gives four
+// = m, n, k), `load_a(part, left_of(part, i), j)`, `load_b(part, i, j)` and `store(part, row, column_4, sums)`, in units of
+// four columns; `left_of` is what may be found once of a row. Where A_ALONG_K, load_a of (row, k_4) gives four neighbours
+// along k (and k is a multiple of 4), else of (row_4, k) four along m. Where B_ALONG_K, load_b(column, k_4) gives four
 // along k, else load_b(column_4, k) four along n. Rows and columns past the edge are clamped to
 // the last: computed twice, stored once.
 //
@@ -27,7 +27,7 @@ fn main(@builtin(global_invocation_id) invocation: vec3u) {
         for (var k = 0u; k < size.z; k += 4u) {
             var a: array<vec4f, TILE_M>;
             for (var i = 0u; i < TILE_M; i++) {
-                a[i] = load_a(part, min(row + i, size.x - 1u), k / 4u);
+                a[i] = load_a(part, left_of(part, min(row + i, size.x - 1u)), k / 4u);
             }
             for (var h = 0u; h < HALVES; h++) {
                 // b[d] are four columns at k + d.
@@ -65,7 +65,7 @@ fn main(@builtin(global_invocation_id) invocation: vec3u) {
                 b[h] = load_b(part, min(column / 4u + h, columns_4 - 1u), k);
             }
             for (var i = 0u; i < TILE_M / 4u; i++) {
-                let a = load_a(part, min(row / 4u + i, rows_4 - 1u), k);
+                let a = load_a(part, left_of(part, min(row / 4u + i, rows_4 - 1u)), k);
                 for (var h = 0u; h < HALVES; h++) {
                     sums[i * 4u][h] = fma(vec4f(a.x), b[h], sums[i * 4u][h]);
                     sums[i * 4u + 1u][h] = fma(vec4f(a.y), b[h], sums[i * 4u + 1u][h]);

@@ -11,9 +11,9 @@ fn load_b(part: u32, column_4: u32, k: u32) -> vec4f {
 }
 
 fn store(part: u32, row: u32, column_4: u32, sums: vec4f) {
-    let place = place_of(params.first_picture, row);
     let units_4 = params.units / 4u;
-    let pixel = (place.picture * params.target_height + place.line) * params.columns + place.column;
+    // Places lie one behind another, in whole pictures or in a band of one.
+    let pixel = (params.first_picture * params.target_height + params.first_line) * params.columns + row;
     let unit_4 = part * units_4 + column_4;
     let at = pixel * params.groups * units_4 + unit_4;
     let all = params.taps_y * params.taps_x * params.channels;

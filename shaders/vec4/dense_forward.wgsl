@@ -8,7 +8,14 @@ fn product_size(part: u32) -> vec3u {
     return vec3u(params.rows, params.units, params.inputs);
 }
 
-fn load_a(part: u32, row: u32, k_4: u32) -> vec4f {
+// Of a row of A nothing is found ahead.
+alias Left = u32;
+
+fn left_of(part: u32, row: u32) -> Left {
+    return row;
+}
+
+fn load_a(part: u32, row: Left, k_4: u32) -> vec4f {
     return input[row * (params.stride / 4u) + params.first / 4u + k_4];
 }
 

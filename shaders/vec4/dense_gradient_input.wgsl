@@ -8,7 +8,14 @@ fn product_size(part: u32) -> vec3u {
     return vec3u(params.rows, params.inputs, params.terms);
 }
 
-fn load_a(part: u32, row: u32, k_4: u32) -> vec4f {
+// Of a row of A nothing is found ahead.
+alias Left = u32;
+
+fn left_of(part: u32, row: u32) -> Left {
+    return row;
+}
+
+fn load_a(part: u32, row: Left, k_4: u32) -> vec4f {
     return d_output[row * (params.units / 4u) + params.first_unit / 4u + k_4];
 }
 

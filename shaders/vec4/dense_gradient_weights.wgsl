@@ -9,8 +9,15 @@ fn product_size(part: u32) -> vec3u {
     return vec3u(params.inputs + params.bias, params.units, rows);
 }
 
+// Of a row of A nothing is found ahead.
+alias Left = u32;
+
+fn left_of(part: u32, row_4: u32) -> Left {
+    return row_4;
+}
+
 // The rows from `inputs` on are ones: they give the bias's gradient.
-fn load_a(part: u32, row_4: u32, k: u32) -> vec4f {
+fn load_a(part: u32, row_4: Left, k: u32) -> vec4f {
     if row_4 * 4u >= params.inputs {
         return vec4f(1.0);
     }

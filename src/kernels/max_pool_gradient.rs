@@ -19,8 +19,8 @@ pool_kernel! {
         /// `[rows, height, width, channels]`
         d_input: write f32 as Item,
     },
-    a_row_is: pixel,
-    source: [wgsl!("shared/window.wgsl"), wgsl!("max_pool_gradient.wgsl")],
+    a_row_is: cell,
+    source: [wgsl!("shared/divide.wgsl"), wgsl!("shared/window.wgsl"), wgsl!("max_pool_gradient.wgsl")],
     reference: reference,
     case: case,
 }

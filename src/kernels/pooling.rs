@@ -87,7 +87,7 @@ pub(super) fn for_window(
 
 /// Declares the kernel of a pool: `kernel!` over rows of items, channels wide, with the geometry of the windows in front of
 /// its own `params`. `a_row_is` a `place` of the window, or a `pixel` of the pictures, which the places that see it are
-/// gathered for.
+/// gathered for, or a `cell`: a place where no two see the same pixel, else a pixel.
 macro_rules! pool_kernel {
     (
         name: $name:literal,
@@ -178,11 +178,25 @@ macro_rules! pool_kernel {
         }
     };
     (@rows place $p:ident) => { $p.rows as usize * $p.out_height as usize * $p.out_width as usize };
+    (@rows cell $p:ident) => {
+        match $p.axes().iter().all($crate::kernels::Axis::is_apart) {
+            true => pool_kernel!(@rows place $p),
+            false => pool_kernel!(@rows pixel $p),
+        }
+    };
     (@rows pixel $p:ident) => { $p.rows as usize * $p.height as usize * $p.width as usize };
     // Turns of the loops over what a window sees, or over the places that see a pixel.
     (@iterations place $axes:expr) => {{
         let [down, across] = $axes.map(|axis| axis.size as u64);
         1 + down * (1 + across)
+    }};
+    // Or over the pixels of a cell, which at the end reaches as far as the picture.
+    (@iterations cell $axes:expr) => {{
+        let axes = $axes;
+        let [down, across] = axes.map(|axis| {
+            1 + axis.length.min(axis.stride + axis.length.saturating_sub(axis.places * axis.stride)) as u64
+        });
+        pool_kernel!(@iterations pixel axes).max(1 + down * (1 + across))
     }};
     (@iterations pixel $axes:expr) => {{
         let [down, across] = $axes.map(|axis| 1 + axis.size.div_ceil(axis.stride) as u64);
