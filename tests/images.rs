@@ -721,3 +721,55 @@ fn layers_of_a_file_read_pictures_of_arrays_from_0_to_1() {
         assert!(found["loss"].as_f64().expect("a loss") < 0.2, "{found}");
     }
 }
+
+/// Pictures of other colours than a model reads are read as it reads them, and that is said: of arrays and files, but not
+/// where nothing is lost or it was asked for.
+#[test]
+fn other_colours_than_the_models_are_told() {
+    let folder = Folder::new();
+    let (pixels, labels) = stripes(4);
+    let coloured = |pixel: u8| [pixel, pixel, 255 - pixel];
+    let three =
+        |of: fn(u8) -> [u8; 3]| pixels.iter().flat_map(|&pixel| of(pixel)).collect::<Vec<_>>();
+    let shape = |channels: &str| format!("(12, {SIDE}, {SIDE}{channels})");
+    npy(&folder.path("grey.npy"), "|u1", &shape(""), pixels.clone());
+    npy(&folder.path("colour.npy"), "|u1", &shape(", 3"), three(coloured));
+    npy(&folder.path("greys.npy"), "|u1", &shape(", 3"), three(|pixel| [pixel; 3]));
+    class_folder(&folder.path("grey"), &CLASSES, &pixels, &labels);
+    for (row, pixels) in pixels.chunks_exact(SIDE * SIDE).enumerate() {
+        let of_class = CLASSES[labels[row] as usize];
+        for (kind, of) in [("colour", coloured as fn(u8) -> [u8; 3]), ("greys", |pixel| [pixel; 3])]
+        {
+            let bytes = pixels.iter().flat_map(|&byte| of(byte));
+            let path = folder.path(kind).join(of_class).join(format!("{row}.png"));
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            let picture = image::RgbImage::from_raw(SIDE as u32, SIDE as u32, bytes.collect());
+            picture.expect("pixels").save(path).expect("written");
+        }
+    }
+    let train = |data: &str, model: &str, more: &[&str]| {
+        let line = ["train", "images", data, "--epochs", "1", "--device", "cpu", "-o", model];
+        let trained = folder.run(&[&line[..], more].concat());
+        assert!(trained.status.success(), "{}", text(&trained.stderr));
+    };
+    train("grey", "grey.st", &[]);
+    train("colour", "colour.st", &[]);
+    train("colour", "made_grey.st", &["--grey"]);
+    let told = |model: &str, data: &str| {
+        let answer = folder.run(&["predict", model, data, "--device", "cpu"]);
+        assert!(answer.status.success(), "{}", text(&answer.stderr));
+        text(&answer.stderr).to_string()
+    };
+    for data in ["colour", "colour.npy"] {
+        assert!(told("grey.st", data).contains("in colour: they are read as grey"), "{data}");
+        assert_eq!(told("colour.st", data), "");
+        assert_eq!(told("made_grey.st", data), "");
+    }
+    for data in ["grey", "grey.npy"] {
+        assert!(told("colour.st", data).contains("grey: they are read as colours"), "{data}");
+        assert_eq!(told("grey.st", data), "");
+    }
+    for data in ["greys", "greys.npy"] {
+        assert_eq!(told("grey.st", data), "");
+    }
+}

@@ -54,12 +54,23 @@ pub struct ImageEncoder {
     pub output: ImageShape,
     /// Whether images of other sizes are resized to `input`, as in training.
     pub resize: bool,
+    /// Whether pictures were made grey in training, as asked: then colours are no surprise.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub made_grey: bool,
     /// What the values of an array were divided by in training; none for pictures, whose bytes are divided by 255.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub divisor: Option<f64>,
     /// The same for the targets' arrays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_divisor: Option<f64>,
+}
+
+/// That images have other colours than a model reads: what is said of `which`, "its images" or "3 pictures (a.png first)".
+pub(crate) fn other_colours(which: &str, channels: usize) -> String {
+    match channels {
+        1 => format!("{which} are in colour: they are read as grey, as the model's are"),
+        _ => format!("{which} are grey: they are read as colours, as the model's are"),
+    }
 }
 
 /// Choices for [`read_images`].
@@ -147,6 +158,7 @@ pub fn read_images_with(
     if channels == Some(3) {
         images.values = images.values.iter().flat_map(|&value| [value; 3]).collect();
         images.shape.channels = 3;
+        images.account.warn(other_colours("its images", 3));
     }
     Ok(images)
 }

@@ -32,7 +32,7 @@ pub use images::{
     Idx, ImageEncoder, ImageOptions, ImageShape, Images, read_class_folder, read_idx, read_images,
     read_images_with, read_picture_files,
 };
-pub(crate) use images::{holds_picture_files, is_idx, list_pictures};
+pub(crate) use images::{holds_picture_files, is_idx, list_pictures, other_colours};
 pub(crate) use npy::ArrayFile;
 pub use npy::{Array, array_names, npy_bytes, read_array, read_npy};
 pub(crate) use order::{BlockSizes, Order};

@@ -11,7 +11,7 @@ use image::{AnimationDecoder, DynamicImage, ImageDecoder, ImageFormat, ImageRead
 use rayon::prelude::*;
 
 use super::account::Account;
-use super::images::{ImageOptions, ImageShape, Images};
+use super::images::{ImageOptions, ImageShape, Images, other_colours};
 use crate::error::{Error, Result};
 
 /// A picture takes at most as much memory as this, decoded: 1 GiB.
@@ -178,10 +178,16 @@ pub(super) fn read_pictures(
         )));
     }
     values.resize(files.len() * shape.len(), 0.0);
-    values.par_chunks_mut(shape.len().max(1)).zip(files).try_for_each(|(row, path)| {
-        row.copy_from_slice(&from_picture(&open(path)?, &shape));
-        Ok::<(), Error>(())
-    })?;
+    // Which of them have other colours than a model reads, where nobody asked for that.
+    let is_told = channels.is_some() && !options.grey;
+    let rows = values.par_chunks_mut(shape.len().max(1)).zip(files);
+    let others = rows.map(|(row, path)| {
+        let picture = open(path)?;
+        row.copy_from_slice(&from_picture(&picture, &shape));
+        let has_color = picture.color().has_color();
+        Ok::<bool, Error>(is_told && if grey { is_coloured(&picture) } else { !has_color })
+    });
+    let others: Vec<bool> = others.collect::<Result<_>>()?;
     // With the folders between, so that a/x.png and b/x.png are two names.
     let name = |path: &PathBuf| {
         let name = folder.and_then(|folder| path.strip_prefix(folder).ok());
@@ -190,6 +196,16 @@ pub(super) fn read_pictures(
     };
     let names: Vec<String> = files.iter().map(name).collect();
     let mut account = Account::default();
+    // Some grey ones among colours are as usual as in training.
+    let are_others = grey || others.iter().all(|&other| other);
+    if let Some(first) = others.iter().position(|&other| other && are_others) {
+        let which = match others.iter().filter(|&&other| other).count() {
+            // One, which the account names.
+            1 if files.len() == 1 => "its pixels".into(),
+            count => format!("{count} of {} pictures ({} first)", files.len(), names[first]),
+        };
+        account.warn(other_colours(&which, shape.channels));
+    }
     let more: Vec<bool> = files.par_iter().map(|path| has_more(path)).collect();
     let mut more = names.iter().zip(more).filter(|(_, more)| *more).map(|(name, _)| name);
     if let Some(first) = more.next() {
@@ -207,6 +223,12 @@ pub(super) fn read_pictures(
 /// An image at another size.
 pub(super) fn resize(shape: ImageShape, values: &[f32], to: ImageShape) -> Result<Vec<f32>> {
     Ok(from_picture(&to_picture(shape, values), &to))
+}
+
+/// Whether a pixel is not grey.
+fn is_coloured(picture: &DynamicImage) -> bool {
+    let differs = |pixel: &image::Rgb<u8>| pixel.0 != [pixel.0[0]; 3];
+    picture.color().has_color() && picture.to_rgb8().pixels().any(differs)
 }
 
 /// A picture's pixels from 0 to 1, resized where its size differs.

@@ -198,6 +198,7 @@ mod tests {
             input: shape,
             output: shape,
             resize: false,
+            made_grey: false,
             divisor: None,
             output_divisor: None,
         };

@@ -377,6 +377,7 @@ mod tests {
             input,
             output,
             resize: false,
+            made_grey: false,
             divisor: None,
             output_divisor: None,
         });
@@ -479,6 +480,7 @@ mod tests {
             input: shape,
             output: shape,
             resize: false,
+            made_grey: false,
             divisor: None,
             output_divisor: None,
         });

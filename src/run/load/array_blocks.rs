@@ -181,10 +181,9 @@ impl Arrays<'_> {
         broken.into_iter().collect::<Result<()>>()?;
         let is_within = |range: Extent| range.low >= 0.0 && range.high <= 1.0;
         let rows = |array| scale.rows(array, Account::default());
-        let resize = config.images.size.is_some();
         let Some((target_path, file)) = &self.targets else {
             let divisor = rows(first).divisor;
-            let encoder = match own_encoder(scale.image, divisor, resize, given) {
+            let encoder = match own_encoder(scale.image, divisor, &config.images, given) {
                 Some(encoder) => encoder,
                 None if is_within(ranges[0]) => Preprocessor::None,
                 None => {
@@ -210,7 +209,8 @@ impl Arrays<'_> {
             (Some(input), Some(output)) => Preprocessor::Image(ImageEncoder {
                 input,
                 output,
-                resize,
+                resize: config.images.size.is_some(),
+                made_grey: config.images.grey,
                 divisor: rows(first).divisor,
                 output_divisor: targets(of).divisor,
             }),

@@ -10,11 +10,11 @@ use super::tables::check_scales;
 use super::{Given, Loaded, NamedRows};
 use crate::data::{
     Account, Array, Content, Dataset, ImageEncoder, ImageOptions, ImageShape, Images, Inputs,
-    Table, TableEncoder, Targets, content, read_array, read_images_with, reshape,
+    Table, TableEncoder, Targets, content, other_colours, read_array, read_images_with, reshape,
 };
 use crate::error::{Error, Result};
 use crate::model::{Model, Preprocessor};
-use crate::run::config::RunConfig;
+use crate::run::config::{ImagesConfig, RunConfig};
 
 /// Rows of numbers from a file, of images where the file says so.
 pub(super) struct Rows {
@@ -66,7 +66,9 @@ impl<'a> Reading<'a> {
     /// The same for rows of a model that reads through `preprocessor`: images have its channels and its scale.
     pub(super) fn through(self, preprocessor: Option<&Preprocessor>) -> Self {
         let Some(Preprocessor::Image(encoder)) = preprocessor else { return self };
+        let options = ImageOptions { grey: self.options.grey || encoder.made_grey, ..self.options };
         Reading {
+            options,
             divisor: encoder.divisor,
             image: Some(encoder.input),
             channels: Some(encoder.input.channels),
@@ -179,6 +181,12 @@ impl ArrayScale {
         let grey = reading.options.grey || reading.channels == Some(1);
         let channels = if grey { 1 } else { reading.channels.unwrap_or(found.channels) };
         let shape = ImageShape { width: to_width, height: to_height, channels };
+        let is_grey = |pixel: &[f64]| pixel.iter().all(|&value| value == pixel[0]);
+        let told = channels != found.channels && !reading.options.grey;
+        // Colours that are all greys lose nothing.
+        if told && !(channels == 1 && array.values.chunks_exact(found.channels).all(is_grey)) {
+            account.warn(other_colours("its images", channels));
+        }
         if shape != found && cfg!(not(feature = "pictures")) {
             return Err(Error::usage(
                 "this build of wgslearn resizes no images; build it with the feature pictures",
@@ -414,11 +422,11 @@ pub(super) fn load_rows_and_targets(config: &RunConfig, given: Given) -> Result<
     let of_run = Reading::of_run(config);
     let reading = of_run.through(given);
     let rows = Rows::read(&data.train, &reading)?;
-    let (image, resize) = (rows.image, config.images.size.is_some());
+    let image = rows.image;
     let mut account = rows.account.clone();
     let split = Split::draw(config, rows.count(), None, &mut account)?;
     if config.is_autoencoder() {
-        let encoder = match own_encoder(image, rows.divisor, resize, given) {
+        let encoder = match own_encoder(image, rows.divisor, &config.images, given) {
             Some(encoder) => encoder,
             None if rows.is_within_0_and_1() => Preprocessor::None,
             None => {
@@ -441,7 +449,8 @@ pub(super) fn load_rows_and_targets(config: &RunConfig, given: Given) -> Result<
         (Some(input), Some(output)) => Preprocessor::Image(ImageEncoder {
             input,
             output,
-            resize,
+            resize: config.images.size.is_some(),
+            made_grey: config.images.grey,
             divisor: rows.divisor,
             output_divisor: targets.divisor,
         }),
@@ -463,14 +472,15 @@ pub(super) fn load_rows_and_targets(config: &RunConfig, given: Given) -> Result<
 pub(super) fn own_encoder(
     image: Option<ImageShape>,
     divisor: Option<f64>,
-    resize: bool,
+    images: &ImagesConfig,
     given: Option<&Preprocessor>,
 ) -> Option<Preprocessor> {
     match (image, given) {
         (Some(shape), _) => Some(Preprocessor::Image(ImageEncoder {
             input: shape,
             output: shape,
-            resize,
+            resize: images.size.is_some(),
+            made_grey: images.grey,
             divisor,
             output_divisor: divisor,
         })),
