@@ -86,8 +86,8 @@ pub use backend::{AdapterInfo, Device, DeviceKind, list_adapters};
 pub use data::{Dataset, Inputs, Rows, Targets};
 pub use error::{DeviceFault, Error, Result};
 pub use layers::{
-    Activation, AveragePool, BagMode, BatchNorm, Conv2d, Conv2dTranspose, GroupNorm, Interpolation,
-    Layer, MaxPool, Padding, Pair,
+    Activation, AveragePool, BagMode, BatchNorm, Conv2d, Conv2dTranspose, Dense, GroupNorm,
+    Interpolation, Layer, MaxPool, Padding, Pair,
 };
 pub use losses::Loss;
 pub use model::{Input, Model, Noise, NoiseKind};

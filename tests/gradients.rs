@@ -568,6 +568,17 @@ fn convolutions_have_the_gradient_of_their_loss() {
                 back(2, [1, 2]).with_strides(3).with_padding(same).into(),
             ],
         ),
+        (
+            "without biases",
+            vec![
+                conv(4, [3, 3]).with_padding(same).with_strides(2).without_bias().into(),
+                Layer::batch_norm(),
+                back(3, [3, 3]).with_padding(same).with_strides(2).without_bias().into(),
+                Layer::flatten(),
+                Dense::new(4, tanh).without_bias().into(),
+                Dense::new(1, tanh).without_bias().into(),
+            ],
+        ),
     ];
     let inputs = Inputs::Matrix { values: wave(4 * 84), features: 84 };
     let targets = Targets::Values { values: wave(4 * 2), width: 2 };
@@ -576,8 +587,24 @@ fn convolutions_have_the_gradient_of_their_loss() {
         let head = [Layer::flatten(), dense(2, Activation::Linear)];
         let layers = std::iter::once(picture()).chain(layers).chain(head).collect();
         let model = Model::new(Input::Matrix { features: 84 }, layers, Loss::Mse, 5);
-        check(name, &model.expect("a model"), &dataset, 1e-3);
+        let model = model.expect("a model");
+        let biases = model.parameters().iter().filter(|p| p.name.contains("bias")).count();
+        assert_eq!(
+            biases,
+            if name == "without biases" { 1 } else { 1 + convolutions_of(&model) },
+            "{name}"
+        );
+        check(name, &model, &dataset, 1e-3);
     }
+}
+
+/// Convolutions of a model.
+fn convolutions_of(model: &Model) -> usize {
+    model
+        .parameters()
+        .iter()
+        .filter(|p| p.name.starts_with("conv2d") && p.name.ends_with("kernel"))
+        .count()
 }
 
 /// What cannot be convolved is refused, with the way out.

@@ -53,6 +53,33 @@ fn classifiers_of_fasttext_answer_as_fasttext_does() {
     folder.fails(1, &["predict", &fixture("quantised.ftz"), "-"], &["quantised", ".bin"]);
 }
 
+/// A head without a bias, of one output and of one for each label, goes to fastText's file and answers as before.
+#[test]
+fn classifiers_without_a_bias_become_fasttext_files() {
+    let folder = Folder::new();
+    let reviews = folder.reviews().to_string_lossy().into_owned();
+    for head in ["units = 1, activation = \"sigmoid\"", "units = 2, activation = \"softmax\""] {
+        let layers = format!(
+            "layers = [{{ embedding = {{ rows = 40, units = 4 }} }}, {{ mean_pool = {{}} }}, \
+             {{ dense = {{ {head}, use_bias = false }} }}]"
+        );
+        folder.write(
+            "run.toml",
+            format!("kind = \"text\"\n[data]\ntrain = \"{reviews}\"\n[model]\n{layers}\n"),
+        );
+        let line =
+            ["train", "--config", "run.toml", "--epochs", "2", "--device", "cpu", "-o", "own.st"];
+        folder.ok(&line);
+        folder.ok(&["export", "own.st", "-o", "own.bin"]);
+        let texts = ["a lovely film", "dull from end to end"];
+        let [own, theirs] = ["own.st", "own.bin"].map(|model| answers(&folder, model, &texts));
+        for (own, theirs) in own.iter().zip(&theirs) {
+            assert_eq!(own["label"], theirs["label"]);
+            near(&theirs["probability"], &own["probability"], 1e-4);
+        }
+    }
+}
+
 #[test]
 fn words_have_the_neighbours_that_fasttext_and_gensim_find() {
     let (folder, expected) = (Folder::new(), expected());

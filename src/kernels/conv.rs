@@ -92,15 +92,26 @@ fn cut_terms(terms: u32, most: u32) -> impl Iterator<Item = [u32; 2]> {
 pub enum Ending {
     /// Adds the bias, and applies this.
     Activate(Activation),
+    /// Applies this: there is no bias.
+    ActivateAlone(Activation),
     /// Multiplies by the derivative of this, at the values that it gave.
     Derivative(Activation),
 }
 
 impl Ending {
+    /// An activation, with the bias before it or without.
+    pub fn of(activation: Activation, bias: bool) -> Ending {
+        match bias {
+            true => Ending::Activate(activation),
+            false => Ending::ActivateAlone(activation),
+        }
+    }
+
     /// Code, whether it is a derivative, and whether there is a bias.
     fn codes(self) -> [u32; 3] {
         match self {
             Ending::Activate(activation) => [activation.code(), 0, 1],
+            Ending::ActivateAlone(activation) => [activation.code(), 0, 0],
             Ending::Derivative(activation) => [activation.code(), 1, 0],
         }
     }
@@ -855,7 +866,7 @@ pub(super) fn launches<P>(
     let derivative = a.is_multiple_of(2);
     let ending = match derivative {
         true => Ending::Derivative(activation),
-        false => Ending::Activate(activation),
+        false => Ending::of(activation, !a.is_multiple_of(5)),
     };
     let most_places = if a.is_multiple_of(3) { 10 } else { MOST_PLACES };
     let most_terms = if b.is_multiple_of(5) { 12 } else { MOST_TERMS };

@@ -1,6 +1,6 @@
 //! `conv2d`: a two-dimensional convolution of pictures `[height, width, channels]`, as Keras' `Conv2D`: `{ conv2d = { filters = 32,
-//! kernel_size = 3, activation = "relu" } }`, with `strides`, `padding` ("valid" or "same"), `dilation_rate` and `groups` (as many as
-//! channels: depthwise). The kernel is `[height, width, channels / groups, filters]`, a bias is behind it.
+//! kernel_size = 3, activation = "relu" } }`, with `strides`, `padding` ("valid" or "same"), `dilation_rate`, `groups` (as many as
+//! channels: depthwise) and `use_bias`. The kernel is `[height, width, channels / groups, filters]`, a bias is behind it.
 //!
 //! Backward, with g the gradient by the sums: the kernel's is the product of the patches that the kernel saw and g, in
 //! parts of a few pictures; the input's is a convolution of g with the kernel turned round, times the derivative of the
@@ -14,7 +14,7 @@ use super::record::{At, Piece, Step};
 use super::window::Windows;
 use super::{
     Activation, BiasPlace, Describe, Group, Initializer, Layer, Layout, Padding, Pair,
-    ParameterSpec, Shape, at_least_one, values,
+    ParameterSpec, Shape, at_least_one, has_bias, is_true, values,
 };
 use crate::kernels::conv::{Conv, Ending};
 use crate::kernels::{
@@ -45,6 +45,9 @@ pub struct Conv2d {
     /// Applied to each output; linear unless given.
     #[serde(default)]
     pub activation: Activation,
+    /// Whether each output has a bias; a normalisation behind the layer takes it away again.
+    #[serde(default = "has_bias", skip_serializing_if = "is_true")]
+    pub use_bias: bool,
 }
 
 /// A step of one.
@@ -68,7 +71,8 @@ impl Conv2d {
     pub fn new(filters: usize, kernel_size: impl Into<Pair>, activation: Activation) -> Conv2d {
         let kernel_size = kernel_size.into();
         let (strides, dilation_rate, padding) = (one(), one(), Padding::Valid);
-        Conv2d { filters, kernel_size, strides, padding, dilation_rate, groups: 1, activation }
+        let (groups, use_bias) = (1, true);
+        Conv2d { filters, kernel_size, strides, padding, dilation_rate, groups, activation, use_bias }
     }
 
     /// The same with other steps between two places of the kernel.
@@ -84,6 +88,11 @@ impl Conv2d {
     /// The same with other steps between two elements of the kernel.
     pub fn with_dilation(self, dilation_rate: impl Into<Pair>) -> Conv2d {
         Conv2d { dilation_rate: dilation_rate.into(), ..self }
+    }
+
+    /// The same without a bias.
+    pub fn without_bias(self) -> Conv2d {
+        Conv2d { use_bias: false, ..self }
     }
 
     /// The same in groups of channels.
@@ -180,15 +189,18 @@ pub(super) fn conv_of(
     })
 }
 
-/// A kernel `[height, width, a, b]` by Glorot's uniform, and a bias of zeros.
-pub(super) fn kernel_and_bias(kernel: [usize; 4], bias: usize) -> Vec<ParameterSpec> {
+/// A kernel `[height, width, a, b]` by Glorot's uniform, and a bias of zeros where there is one.
+pub(super) fn kernel_and_bias(kernel: [usize; 4], bias: Option<usize>) -> Vec<ParameterSpec> {
     let [height, width, a, b] = kernel;
     let field = height.saturating_mul(width);
     let initializer = Initializer::glorot(field.saturating_mul(a), field.saturating_mul(b));
-    vec![
-        ParameterSpec { role: "kernel", shape: kernel.to_vec(), initializer },
-        ParameterSpec { role: "bias", shape: vec![bias], initializer: Initializer::Zeros },
-    ]
+    let kernel = ParameterSpec { role: "kernel", shape: kernel.to_vec(), initializer };
+    let of_bias = |bias| ParameterSpec {
+        role: "bias",
+        shape: vec![bias],
+        initializer: Initializer::Zeros,
+    };
+    std::iter::once(kernel).chain(bias.map(of_bias)).collect()
 }
 
 impl Describe for Conv2d {
@@ -210,19 +222,20 @@ impl Describe for Conv2d {
     }
 
     fn parameters(&self, input: Shape) -> Vec<ParameterSpec> {
-        kernel_and_bias(self.kernel(input), self.filters)
+        kernel_and_bias(self.kernel(input), self.use_bias.then_some(self.filters))
     }
 
     fn layout(&self, input: Shape) -> Option<Layout> {
         let [height, width, channels, _] = self.kernel(input);
         let rows = height * width * channels;
+        let whole = rows + self.use_bias as usize;
         Some(Layout {
             rows,
             units: self.filters,
-            bias: BiasPlace::Behind,
+            bias: if self.use_bias { BiasPlace::Behind } else { BiasPlace::None },
             group: Group::Kernel,
-            most_rows: rows + 1,
-            together: rows + 1,
+            most_rows: whole,
+            together: whole,
         })
     }
 
@@ -247,7 +260,8 @@ impl Describe for Conv2d {
         let activation = self.activation.fused().unwrap_or_default();
         let shape =
             Shape::picture(conv.output[0] as usize, conv.output[1] as usize, self.filters);
-        let sums = to.operation(Convolve { conv, activation }, inputs, shape);
+        let use_bias = self.use_bias;
+        let sums = to.operation(Convolve { conv, activation, use_bias }, inputs, shape);
         self.activation.lower(sums, to)
     }
 }
@@ -258,6 +272,7 @@ struct Convolve {
     /// Of one picture.
     conv: Conv,
     activation: kernels::Activation,
+    use_bias: bool,
 }
 
 /// The convolution of a batch.
@@ -318,7 +333,7 @@ pub(super) fn record_gradient_weights(
 
 impl Operation for Convolve {
     fn gradient_parts(&self, rows: usize, _: Shape, _: &[Piece]) -> usize {
-        of_batch(&self.conv, rows).parts_len(true)
+        of_batch(&self.conv, rows).parts_len(self.use_bias)
     }
 
     fn fuse(&mut self, activation: kernels::Activation) -> bool {
@@ -334,7 +349,7 @@ impl Operation for Convolve {
         let fused = if at.gives_logits { linear } else { self.activation };
         for piece in step.pieces(at.layer) {
             let spans = [at.inputs[0].span, step.weights(piece), step.space.nothing, at.output];
-            record_forward(&self.conv, Ending::Activate(fused), spans, step);
+            record_forward(&self.conv, Ending::of(fused, self.use_bias), spans, step);
         }
         fused
     }
@@ -349,7 +364,7 @@ impl Operation for Convolve {
             }
             if step.space.places.learns(at.layer) {
                 let gradient = step.weight_gradient(piece);
-                record_gradient_weights(&self.conv, true, [input.span, d_output, gradient], step);
+                record_gradient_weights(&self.conv, self.use_bias, [input.span, d_output, gradient], step);
                 step.update_piece(piece);
             }
         }

@@ -19,7 +19,7 @@ use super::record::{At, Piece, Step};
 use super::window::Windows;
 use super::{
     Activation, BiasPlace, Describe, Group, Layer, Layout, Padding, Pair, ParameterSpec, Shape,
-    at_least_one, values,
+    at_least_one, has_bias, is_true, values,
 };
 use crate::kernels::conv::{Conv, Ending};
 use crate::kernels::{self, Span, dense_gradient_weights, sum_parts};
@@ -45,6 +45,9 @@ pub struct Conv2dTranspose {
     /// Applied to each output; linear unless given.
     #[serde(default)]
     pub activation: Activation,
+    /// Whether each output has a bias; a normalisation behind the layer takes it away again.
+    #[serde(default = "has_bias", skip_serializing_if = "is_true")]
+    pub use_bias: bool,
 }
 
 impl Layer {
@@ -67,7 +70,8 @@ impl Conv2dTranspose {
     ) -> Conv2dTranspose {
         let kernel_size = kernel_size.into();
         let (strides, dilation_rate, padding) = (one(), one(), Padding::Valid);
-        Conv2dTranspose { filters, kernel_size, strides, padding, dilation_rate, activation }
+        let use_bias = true;
+        Conv2dTranspose { filters, kernel_size, strides, padding, dilation_rate, activation, use_bias }
     }
 
     /// The same with other steps between two places of the kernel.
@@ -78,6 +82,11 @@ impl Conv2dTranspose {
     /// The same with this padding.
     pub fn with_padding(self, padding: Padding) -> Conv2dTranspose {
         Conv2dTranspose { padding, ..self }
+    }
+
+    /// The same without a bias.
+    pub fn without_bias(self) -> Conv2dTranspose {
+        Conv2dTranspose { use_bias: false, ..self }
     }
 
     /// The same with other steps between two elements of the kernel.
@@ -134,7 +143,7 @@ impl Describe for Conv2dTranspose {
     }
 
     fn parameters(&self, input: Shape) -> Vec<ParameterSpec> {
-        kernel_and_bias(self.kernel(input), self.filters)
+        kernel_and_bias(self.kernel(input), self.use_bias.then_some(self.filters))
     }
 
     fn layout(&self, input: Shape) -> Option<Layout> {
@@ -143,7 +152,7 @@ impl Describe for Conv2dTranspose {
         Some(Layout {
             rows,
             units: channels,
-            bias: BiasPlace::ApartOf(filters),
+            bias: if self.use_bias { BiasPlace::ApartOf(filters) } else { BiasPlace::None },
             group: Group::Kernel,
             most_rows: rows,
             together: rows,
@@ -166,7 +175,8 @@ impl Describe for Conv2dTranspose {
         let Ok(back) = self.back(to.shape(inputs[0])) else { return inputs[0] };
         let activation = self.activation.fused().unwrap_or_default();
         let shape = Shape::picture(back.input[0] as usize, back.input[1] as usize, self.filters);
-        let sums = to.operation(Transposed { back, activation }, inputs, shape);
+        let use_bias = self.use_bias;
+        let sums = to.operation(Transposed { back, activation, use_bias }, inputs, shape);
         self.activation.lower(sums, to)
     }
 }
@@ -177,6 +187,7 @@ struct Transposed {
     /// The convolution from what it gives to what it reads, of one picture.
     back: Conv,
     activation: kernels::Activation,
+    use_bias: bool,
 }
 
 impl Transposed {
@@ -199,7 +210,7 @@ impl Transposed {
 impl Operation for Transposed {
     fn gradient_parts(&self, rows: usize, _: Shape, _: &[Piece]) -> usize {
         let bias = self.bias_gradient(rows);
-        let bias = bias.most_parts() as usize * bias.part_len();
+        let bias = self.use_bias as usize * bias.most_parts() as usize * bias.part_len();
         of_batch(&self.back, rows).parts_len(false).max(bias)
     }
 
@@ -214,14 +225,15 @@ impl Operation for Transposed {
     fn forward(&self, at: &At<'_>, step: &mut Step<'_>) -> kernels::Activation {
         let linear = kernels::Activation::Linear;
         let fused = if at.gives_logits { linear } else { self.activation };
-        let [kernel, bias] = step.pieces(at.layer) else { return fused };
-        let spans = [at.inputs[0].span, step.weights(kernel), step.weights(bias), at.output];
-        record_gradient_input(&self.back, Ending::Activate(fused), spans, step);
+        let [kernel, bias @ ..] = step.pieces(at.layer) else { return fused };
+        let bias = bias.first().map_or(step.space.nothing, |bias| step.weights(bias));
+        let spans = [at.inputs[0].span, step.weights(kernel), bias, at.output];
+        record_gradient_input(&self.back, Ending::of(fused, self.use_bias), spans, step);
         fused
     }
 
     fn backward(&self, at: &At<'_>, d_output: Span, d_inputs: &[Option<Span>], step: &mut Step<'_>) {
-        let (input, [kernel, bias]) = (at.inputs[0], step.pieces(at.layer)) else { return };
+        let (input, [kernel, bias @ ..]) = (at.inputs[0], step.pieces(at.layer)) else { return };
         // The gradient of the input first: it needs the weights before their update.
         if let Some(d_input) = d_inputs[0] {
             let spans = [d_output, step.weights(kernel), input.span, d_input];
@@ -233,6 +245,7 @@ impl Operation for Transposed {
         let gradient = step.weight_gradient(kernel);
         record_gradient_weights(&self.back, false, [d_output, input.span, gradient], step);
         step.update_piece(kernel);
+        let Some(bias) = bias.first() else { return };
         let params = self.bias_gradient(step.rows);
         let gradient = step.weight_gradient(bias);
         let to = match params.parts() {

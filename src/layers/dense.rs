@@ -1,4 +1,4 @@
-//! `dense`: y = activation(x W + b), `[inputs]` to `[units]`.
+//! `dense`: y = activation(x W + b), `[inputs]` to `[units]`; without b where `use_bias` is false.
 //!
 //! Backward, with g the gradient by x W + b: dW = x^T g, db = the sum of g over the batch's rows, and
 //! dx = g W^T, times the derivative of the activation that x went through. A kernel that exceeds a binding,
@@ -10,7 +10,7 @@ use super::plan::{Lowering, Operation, Small, ValueId};
 use super::record::{At, Piece, Seen, Step};
 use super::{
     Activation, BiasPlace, Describe, Group, Layer, Layout, ParameterSpec, Shape, at_least_one,
-    values,
+    has_bias, is_true, values,
 };
 use crate::kernels::{
     self, Span, dense_forward, dense_gradient_input, dense_gradient_weights, product, sum_parts,
@@ -26,12 +26,27 @@ pub struct Dense {
     /// Applied to each output; linear unless given.
     #[serde(default)]
     pub activation: Activation,
+    /// Whether each output has a bias; a normalisation behind the layer takes it away again.
+    #[serde(default = "has_bias", skip_serializing_if = "is_true")]
+    pub use_bias: bool,
 }
 
 impl Layer {
     /// activation(x W + b), with `units` outputs.
     pub fn dense(units: usize, activation: Activation) -> Layer {
-        Dense { units, activation }.into()
+        Dense::new(units, activation).into()
+    }
+}
+
+impl Dense {
+    /// activation(x W + b), with `units` outputs.
+    pub fn new(units: usize, activation: Activation) -> Dense {
+        Dense { units, activation, use_bias: true }
+    }
+
+    /// The same without a bias.
+    pub fn without_bias(self) -> Dense {
+        Dense { use_bias: false, ..self }
     }
 }
 
@@ -57,14 +72,16 @@ impl Describe for Dense {
     }
 
     fn parameters(&self, input: Shape) -> Vec<ParameterSpec> {
-        ParameterSpec::kernel_and_bias(input.width(), self.units)
+        let mut parameters = ParameterSpec::kernel_and_bias(input.width(), self.units);
+        parameters.truncate(1 + self.use_bias as usize);
+        parameters
     }
 
     fn layout(&self, input: Shape) -> Option<Layout> {
         Some(Layout {
             rows: input.width(),
             units: self.units,
-            bias: BiasPlace::Behind,
+            bias: if self.use_bias { BiasPlace::Behind } else { BiasPlace::None },
             group: Group::Kernel,
             most_rows: product::MOST_TERMS as usize,
             together: 1,
@@ -80,13 +97,14 @@ impl Describe for Dense {
     }
 
     fn with_activation(&self, activation: Activation) -> Option<Layer> {
-        Some(Layer::dense(self.units, activation))
+        Some(Dense { activation, ..*self }.into())
     }
 
     fn lower(&self, inputs: &[ValueId], to: &mut Lowering<'_>) -> ValueId {
         let operation = Affine {
             units: self.units,
             activation: self.activation.fused().unwrap_or_default(),
+            use_bias: self.use_bias,
         };
         let sums = to.operation(operation, inputs, Shape::vector(self.units));
         self.activation.lower(sums, to)
@@ -98,6 +116,7 @@ impl Describe for Dense {
 pub(crate) struct Affine {
     pub units: usize,
     pub activation: kernels::Activation,
+    pub use_bias: bool,
 }
 
 impl Operation for Affine {
@@ -114,8 +133,9 @@ impl Operation for Affine {
     }
 
     fn as_small(&self) -> Option<Small> {
-        let Affine { units, activation } = *self;
-        Some(Small { embeds: false, units, activation })
+        let Affine { units, activation, use_bias } = *self;
+        // The kernel of whole small models knows layers with a bias.
+        use_bias.then_some(Small { embeds: false, units, activation })
     }
 
     fn forward(&self, at: &At<'_>, step: &mut Step<'_>) -> kernels::Activation {

@@ -194,6 +194,16 @@ impl Layout {
     }
 }
 
+/// Layers have a bias unless they are told to have none.
+fn has_bias() -> bool {
+    true
+}
+
+/// Whether what files leave out is at its default.
+fn is_true(value: &bool) -> bool {
+    *value
+}
+
 /// Where a layer's bias lies.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum BiasPlace {

@@ -137,13 +137,14 @@ impl Model {
                 (&[][..], outputs, FasttextLoss::NegativeSampling, Architecture::Skipgram)
             }
             true => {
-                let (kernel, own) = (weights("dense.kernel"), bias.len());
+                let kernel = weights("dense.kernel");
+                let own = kernel.len() / units.max(1);
                 let mut outputs = Vec::with_capacity(self.labels.len() * dim);
                 // Of one output the first label is its absence: 0 beside it in a softmax.
                 outputs.resize((self.labels.len() - own) * dim, 0.0);
                 for label in 0..own {
                     outputs.extend((0..units).map(|i| kernel[i * own + label]));
-                    outputs.extend(has_bias.then_some(bias[label]));
+                    outputs.extend(has_bias.then(|| bias[label]));
                 }
                 let is_softmax = own == 1 || self.output_activation() == Activation::Softmax;
                 let loss =
