@@ -133,3 +133,18 @@ impl Counts {
         if total == 0 { 0.0 } else { sum / total as f64 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A class that there is not, in truth or answer, leaves the row out.
+    #[test]
+    fn rows_of_no_class_are_left_out() {
+        let counts = |truth: &[usize], answers: &[usize]| Counts::of_classes(truth, answers, 2);
+        let none = counts(&[], &[]);
+        assert_eq!(counts(&[2, 1, 2], &[1, 2, 2]), none);
+        assert_ne!(counts(&[1], &[1]), none);
+        assert_eq!(counts(&[0, 2, 1], &[1, 0, 1]), counts(&[0, 1], &[1, 1]));
+    }
+}

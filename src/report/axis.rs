@@ -150,6 +150,17 @@ mod tests {
             let axis = Axis::of_values(values.iter().copied());
             assert!(axis.low < axis.high && !axis.ticks.is_empty(), "{values:?}: {axis:?}");
         }
+        // A twentieth of the size beside values that are equal, but for rounding; a half beside zeros.
+        for (values, margin) in
+            [([5.0, 5.0], 0.25), ([-8.0, -8.0 + 1e-15], 0.4), ([0.0, 0.0], 0.5), ([1e-9; 2], 5e-11)]
+        {
+            let axis = Axis::of_values(values.into_iter());
+            let margins = [values[0] - axis.low, axis.high - values[1]];
+            assert!(
+                margins.iter().all(|m| (m - margin).abs() < 1e-6 * margin),
+                "{values:?}: {axis:?}"
+            );
+        }
         let axis = Axis::of_values([f64::NAN, 2.0, f64::INFINITY, 3.0].into_iter());
         assert!((axis.low - 1.95).abs() < 1e-12 && (axis.high - 3.05).abs() < 1e-12, "{axis:?}");
     }
@@ -161,6 +172,8 @@ mod tests {
         assert_eq!(of(3), [1.0, 2.0, 3.0]);
         assert_eq!(of(12), [2.0, 4.0, 6.0, 8.0, 10.0, 12.0]);
         assert_eq!(of(50), [1.0, 10.0, 20.0, 30.0, 40.0, 50.0]);
+        let range = |epochs| Axis::of_epochs(epochs).range();
+        assert_eq!((range(1), range(11), range(101)), (0.7..1.3, 0.7..11.3, -2.0..104.0));
         for epochs in 1..400 {
             let axis = Axis::of_epochs(epochs);
             assert!(axis.ticks.iter().all(|tick| tick.fract() == 0.0), "{axis:?}");
@@ -176,5 +189,15 @@ mod tests {
         assert_eq!(axis.map(&-0.5, (100, 0)), 100);
         assert_eq!(axis.map(&10.5, (100, 0)), 0);
         assert_eq!(axis.map(&5.0, (0, 110)), 55);
+    }
+
+    #[test]
+    fn a_plot_is_told_the_ticks_and_their_names() {
+        let axis = Axis::of_values([-50.0, 120.0].into_iter());
+        assert_eq!(
+            axis.key_points(plotters::coord::ranged1d::BoldPoints(9)),
+            [-50.0, 0.0, 50.0, 100.0]
+        );
+        assert_eq!((axis.format_ext(&50.0), axis.longest_label()), ("50".to_owned(), 3));
     }
 }

@@ -31,3 +31,19 @@ pub(super) fn ngram_bucket(words: &[&str], buckets: usize, joined: &mut String) 
     }
     (xxhash_rust::xxh3::xxh3_64(joined.as_bytes()) % buckets as u64) as u32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_are_those_of_keras_and_xxh3() {
+        // keras.preprocessing.text.one_hot("Well done!", 50) by md5.
+        assert_eq!(one_hot("Well done!", 50), [15, 31]);
+        assert_eq!([0, 1, 2].map(|size| hash_md5("well", size)), [1; 3]);
+        let of = |joined: &str| (xxhash_rust::xxh3::xxh3_64(joined.as_bytes()) % 1000) as u32;
+        let mut room = "before".to_string();
+        assert_eq!(ngram_bucket(&["a", "b", "c"], 1000, &mut room), of("a b c"));
+        assert_eq!(ngram_bucket(&["a"], 1000, &mut room), of("a"));
+    }
+}

@@ -2,6 +2,8 @@
 
 mod encoder;
 mod hashing;
+#[cfg(test)]
+mod oracle;
 mod padding;
 mod phrases;
 mod subwords;

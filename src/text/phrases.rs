@@ -216,4 +216,17 @@ mod tests {
         assert_eq!(pairs(&phrases), [["a".to_owned(), "b".to_owned()]]);
         assert_eq!(joined(&phrases, texts[0]), ["a_b", "c", "x"]);
     }
+
+    #[test]
+    fn phrases_of_unwanted_words_go() {
+        let pair = |a: &str, b: &str| [a.to_string(), b.to_string()];
+        let mut phrases =
+            Phrases::from(vec![pair("new", "york"), pair("new", "jersey"), pair("los", "angeles")]);
+        assert_eq!((phrases.len(), phrases.is_empty()), (3, false));
+        phrases.retain(|word| word == "new_york");
+        assert_eq!((phrases.len(), phrases.is_empty()), (1, false));
+        assert_eq!(joined(&phrases, "new york new jersey"), ["new_york", "new", "jersey"]);
+        phrases.retain(|_| false);
+        assert_eq!((phrases.len(), phrases.is_empty()), (0, true));
+    }
 }

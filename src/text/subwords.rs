@@ -210,6 +210,7 @@ mod tests {
     fn ranges_are_read_and_refused() {
         assert_eq!("3-6".parse(), Ok(Subwords { min: 3, max: 6 }));
         assert_eq!(" 4 ".parse(), Ok(Subwords { min: 4, max: 4 }));
+        assert_eq!(String::from(Subwords { min: 3, max: 6 }), "3-6");
         for wrong in ["", "6-3", "0-3", "3-99", "a-b", "3-", "-3"] {
             assert!(wrong.parse::<Subwords>().is_err(), "{wrong}");
         }
@@ -225,5 +226,26 @@ mod tests {
         assert_eq!(steps, [3, 60, 1, 636]);
         assert_eq!(Buckets::from(steps), buckets);
         assert_eq!(Buckets::of(Vec::new()).len(), 0);
+        let last = |buckets: &[u32]| Buckets::of(buckets.to_vec()).last();
+        assert_eq!(
+            (last(&[700, 3]), last(&[64]), last(&[63]), last(&[])),
+            (Some(700), Some(64), Some(63), None)
+        );
+        // What no model may have is left out.
+        assert_eq!(Buckets::from(vec![3, (1 << 30) - 3]), Buckets::of(vec![3]));
+    }
+
+    #[test]
+    fn ngrams_of_words_are_hashed_as_fasttext_does() {
+        let buckets = |hashes: &[u32], longest| {
+            let mut found = Vec::new();
+            for_each_word_ngram(hashes, longest, 1000, |bucket| found.push(bucket));
+            found
+        };
+        // h of a word after others: 116,049,371 h + its hash, signed, in 64 bits.
+        assert_eq!(buckets(&[1, u32::MAX], 2), [370]);
+        assert_eq!(buckets(&[1, 2, 3], 2), [373, 745]);
+        assert_eq!(buckets(&[1, 2, 3], 3), [373, 386, 745]);
+        assert_eq!(buckets(&[1, 2, 3], 1), [0; 0]);
     }
 }

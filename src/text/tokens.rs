@@ -71,11 +71,11 @@ impl Tokens {
         }
     }
 
-    /// The tokens that suit `texts`: [`Tokens::Unicode`] where much of them is of scripts without spaces (Chinese,
-    /// Japanese, Thai, Lao, Khmer, Burmese, Tibetan) and runs on without any, else [`Tokens::Space`].
     /// Texts that are looked at.
     pub(crate) const SAMPLE: usize = 10_000;
 
+    /// The tokens that suit `texts`: [`Tokens::Unicode`] where much of them is of scripts without spaces (Chinese,
+    /// Japanese, Thai, Lao, Khmer, Burmese, Tibetan) and runs on without any, else [`Tokens::Space`].
     pub(super) fn suited_to<T: AsRef<str>>(texts: &[T]) -> Tokens {
         // Letters of all scripts, of those without spaces, and the runs that the latter make. Of the scripts of
         // South-East Asia a word has twice the letters of a Chinese one.
@@ -130,6 +130,33 @@ fn is_mark(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn scripts_without_spaces_are_told_at_the_edges() {
+        let suited = |texts: &[&str]| Tokens::suited_to(texts);
+        // Three letters of ten, in a run of three; of eleven, beside or in a text of their own; in a run of two.
+        assert_eq!(suited(&["一二三 abcdefg"]), Tokens::Unicode);
+        assert_eq!(suited(&["一二三 abcdefgh"]), Tokens::Space);
+        assert_eq!(suited(&["abcdefgh", "一二三"]), Tokens::Space);
+        assert_eq!(suited(&["abcdefg", "一二三"]), Tokens::Unicode);
+        assert_eq!(suited(&["一二 三四"]), Tokens::Space);
+        // Punctuation parts, a tone mark does not; Thai takes six letters.
+        assert_eq!(suited(&["一二，三四"]), Tokens::Space);
+        assert_eq!(suited(&["กขคงจฉ"]), Tokens::Unicode);
+        assert_eq!(suited(&["กขคงจ"]), Tokens::Space);
+        assert_eq!(suited(&["ก่ข่ค่"]), Tokens::Unicode);
+        assert_eq!(suited(&["ｱｲｳ"]), Tokens::Unicode);
+        assert_eq!((suited(&[]), suited(&["été à"])), (Tokens::Space, Tokens::Space));
+    }
+
+    #[test]
+    fn tokens_have_the_names_of_files() {
+        for tokens in [Tokens::Space, Tokens::Unicode, Tokens::Char, Tokens::Fasttext] {
+            let json = serde_json::to_value(tokens).expect("json");
+            assert_eq!(json, tokens.name());
+            assert_eq!(tokens.is_default(), tokens == Tokens::default());
+        }
+    }
 
     fn tokens(tokens: Tokens, text: &str) -> Vec<String> {
         let mut found = Vec::new();
