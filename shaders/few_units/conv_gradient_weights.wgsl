@@ -3,15 +3,6 @@
 
 const A_ALONG_K: bool = false;
 
-struct Left {
-    row_4: u32,
-    terms: Terms,
-}
-
-fn left_of(part: u32, row_4: u32) -> Left {
-    return Left(row_4, terms_at(4u * row_4));
-}
-
 // The rows from the kernel's last on are ones: they give the bias's gradient.
 fn load_a(part: u32, left: Left, k: u32) -> vec4f {
     let found = patch_4(place_of(picture_of(part), k), group_of(part), left.terms);

@@ -71,9 +71,9 @@ product_kernel! {
         [p.channels, p.units],
     ),
     source: [wgsl!("shared/patches.wgsl"), wgsl!("shared/conv_gradient_weights_parts.wgsl"), wgsl!("shared/conv_gradient_weights_store.wgsl"), wgsl!("conv_gradient_weights.wgsl")],
-    vec4: [wgsl!("shared/patches.wgsl"), wgsl!("shared/conv_gradient_weights_parts.wgsl"), wgsl!("shared/patch_vec4.wgsl"), wgsl!("vec4/conv_gradient_weights.wgsl")],
-    few_inputs: [wgsl!("shared/patches.wgsl"), wgsl!("shared/conv_gradient_weights_parts.wgsl"), wgsl!("shared/patch_f32.wgsl"), wgsl!("vec4/conv_gradient_weights.wgsl")],
-    few_units: [wgsl!("shared/patches.wgsl"), wgsl!("shared/conv_gradient_weights_parts.wgsl"), wgsl!("shared/patch_vec4.wgsl"), wgsl!("shared/conv_gradient_weights_store.wgsl"), wgsl!("few_units/conv_gradient_weights.wgsl")],
+    vec4: [wgsl!("shared/patches.wgsl"), wgsl!("shared/conv_gradient_weights_parts.wgsl"), wgsl!("shared/patch_vec4.wgsl"), wgsl!("shared/conv_gradient_weights_rows.wgsl"), wgsl!("vec4/conv_gradient_weights.wgsl")],
+    few_inputs: [wgsl!("shared/patches.wgsl"), wgsl!("shared/conv_gradient_weights_parts.wgsl"), wgsl!("shared/patch_f32.wgsl"), wgsl!("shared/conv_gradient_weights_rows.wgsl"), wgsl!("vec4/conv_gradient_weights.wgsl")],
+    few_units: [wgsl!("shared/patches.wgsl"), wgsl!("shared/conv_gradient_weights_parts.wgsl"), wgsl!("shared/patch_vec4.wgsl"), wgsl!("shared/conv_gradient_weights_rows.wgsl"), wgsl!("shared/conv_gradient_weights_store.wgsl"), wgsl!("few_units/conv_gradient_weights.wgsl")],
     reference: reference,
     case: case,
     benches: [
