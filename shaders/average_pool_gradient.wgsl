@@ -16,14 +16,11 @@ fn main(
     } else if !is_inside {
         return;
     }
-    let line = divide(pixel, params.width);
-    let x = pixel - line * params.width;
-    let picture = divide(line, params.height);
-    let y = line - picture * params.height;
-    let top = picture * params.out_height;
+    let spot = pixel_at(pixel, params.height, params.width);
+    let top = spot.picture * params.out_height;
     let columns = params.channels / WIDE;
-    let down = window_places(y, params.stride_height, params.before_height, params.pool_height, params.out_height);
-    let across = window_places(x, params.stride_width, params.before_width, params.pool_width, params.out_width);
+    let down = window_places(spot.y, params.stride_height, params.before_height, params.pool_height, params.out_height);
+    let across = window_places(spot.x, params.stride_width, params.before_width, params.pool_width, params.out_width);
     for (var i = 0u; i < ROW_ITEMS; i++) {
         var c = column_at(workgroup, local, i);
         if SOFTWARE {

@@ -16,16 +16,13 @@ fn main(
     } else if !is_inside {
         return;
     }
-    let line = divide(place, params.out_width);
-    let x = place - line * params.out_width;
-    let picture = divide(line, params.out_height);
-    let y = line - picture * params.out_height;
-    let top = picture * params.height;
+    let spot = pixel_at(place, params.out_height, params.out_width);
+    let top = spot.picture * params.height;
     let columns = params.channels / WIDE;
-    let down = window_rows(y, params.stride_height, params.before_height, params.pool_height, params.height);
-    let across = window_rows(x, params.stride_width, params.before_width, params.pool_width, params.width);
+    let down = window_rows(spot.y, params.stride_height, params.before_height, params.pool_height, params.height);
+    let across = window_rows(spot.x, params.stride_width, params.before_width, params.pool_width, params.width);
     // A pixel (row, column) is number row pool_width + column - first of its window.
-    let first = (y * params.stride_height) * params.pool_width + x * params.stride_width;
+    let first = (spot.y * params.stride_height) * params.pool_width + spot.x * params.stride_width;
     let offset = params.before_height * params.pool_width + params.before_width;
     for (var i = 0u; i < ROW_ITEMS; i++) {
         var c = column_at(workgroup, local, i);

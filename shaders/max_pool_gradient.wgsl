@@ -4,18 +4,15 @@
 // and its gradient once for all pixels of its cell.
 
 fn at_pixel(pixel: u32, c: u32, columns: u32) -> Item {
-    let line = divide(pixel, params.width);
-    let x = pixel - line * params.width;
-    let picture = divide(line, params.height);
-    let y = line - picture * params.height;
-    let top = picture * params.out_height;
-    let down = window_places(y, params.stride_height, params.before_height, params.pool_height, params.out_height);
-    let across = window_places(x, params.stride_width, params.before_width, params.pool_width, params.out_width);
+    let spot = pixel_at(pixel, params.height, params.width);
+    let top = spot.picture * params.out_height;
+    let down = window_places(spot.y, params.stride_height, params.before_height, params.pool_height, params.out_height);
+    let across = window_places(spot.x, params.stride_width, params.before_width, params.pool_width, params.out_width);
     var sum = Item();
     for (var row = down.x; row < down.y; row++) {
-        let in_window = (y + params.before_height - row * params.stride_height) * params.pool_width;
+        let in_window = (spot.y + params.before_height - row * params.stride_height) * params.pool_width;
         for (var column = across.x; column < across.y; column++) {
-            let number = Item(f32(in_window + x + params.before_width - column * params.stride_width));
+            let number = Item(f32(in_window + spot.x + params.before_width - column * params.stride_width));
             let at = ((top + row) * params.out_width + column) * columns + c;
             sum += select(Item(), d_output[at], places[at] == number);
         }
@@ -24,22 +21,19 @@ fn at_pixel(pixel: u32, c: u32, columns: u32) -> Item {
 }
 
 fn fill_cell(place: u32, c: u32, columns: u32) {
-    let line = divide(place, params.out_width);
-    let column = place - line * params.out_width;
-    let picture = divide(line, params.out_height);
-    let row = line - picture * params.out_height;
+    let spot = pixel_at(place, params.out_height, params.out_width);
     let number = places[place * columns + c];
     let gradient = d_output[place * columns + c];
-    let down = window_cell(row, params.stride_height, params.before_height, params.out_height, params.height);
-    let across = window_cell(column, params.stride_width, params.before_width, params.out_width, params.width);
+    let down = window_cell(spot.y, params.stride_height, params.before_height, params.out_height, params.height);
+    let across = window_cell(spot.x, params.stride_width, params.before_width, params.out_width, params.width);
     for (var y = down.x; y < down.y; y++) {
-        let in_height = y + params.before_height - row * params.stride_height;
+        let in_height = y + params.before_height - spot.y * params.stride_height;
         for (var x = across.x; x < across.y; x++) {
-            let in_width = x + params.before_width - column * params.stride_width;
+            let in_width = x + params.before_width - spot.x * params.stride_width;
             let inside = in_height < params.pool_height && in_width < params.pool_width;
             // A number that none is, where the window does not see the pixel.
             let own = select(-1.0, f32(in_height * params.pool_width + in_width), inside);
-            let at = ((picture * params.height + y) * params.width + x) * columns + c;
+            let at = ((spot.picture * params.height + y) * params.width + x) * columns + c;
             d_input[at] = select(Item(), gradient, number == Item(own));
         }
     }

@@ -16,10 +16,10 @@ fn main(
         return;
     }
     let columns = params.channels / WIDE;
-    let line = pixel / (params.width * params.size_width);
-    let x = between(pixel % (params.width * params.size_width), params.size_width, params.width);
-    let y = between(line % (params.height * params.size_height), params.size_height, params.height);
-    let top = line / (params.height * params.size_height) * params.height;
+    let spot = pixel_at(pixel, params.height * params.size_height, params.width * params.size_width);
+    let x = between(spot.x, params.size_width, params.width);
+    let y = between(spot.y, params.size_height, params.height);
+    let top = spot.picture * params.height;
     let low = (top + y.low) * params.width;
     let high = (top + y.high) * params.width;
     for (var i = 0u; i < ROW_ITEMS; i++) {

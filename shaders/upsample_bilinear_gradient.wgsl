@@ -17,13 +17,11 @@ fn main(
         return;
     }
     let columns = params.channels / WIDE;
-    let line = pixel / params.width;
-    let x = pixel % params.width;
-    let y = line % params.height;
-    let top = line / params.height * params.height * params.size_height;
+    let spot = pixel_at(pixel, params.height, params.width);
+    let top = spot.picture * params.height * params.size_height;
     let out_width = params.width * params.size_width;
-    let down = reached(y, params.size_height, params.height);
-    let across = reached(x, params.size_width, params.width);
+    let down = reached(spot.y, params.size_height, params.height);
+    let across = reached(spot.x, params.size_width, params.width);
     for (var i = 0u; i < ROW_ITEMS; i++) {
         var c = column_at(workgroup, local, i);
         if SOFTWARE {
@@ -33,9 +31,9 @@ fn main(
         }
         var sum = Item();
         for (var row = down.x; row < down.y; row++) {
-            let tall = share_of(y, between(row, params.size_height, params.height));
+            let tall = share_of(spot.y, between(row, params.size_height, params.height));
             for (var column = across.x; column < across.y; column++) {
-                let wide = share_of(x, between(column, params.size_width, params.width));
+                let wide = share_of(spot.x, between(column, params.size_width, params.width));
                 sum += d_output[((top + row) * out_width + column) * columns + c] * (tall * wide);
             }
         }

@@ -18,7 +18,7 @@ pool_kernel! {
         output: write f32 as Item,
     },
     a_row_is: place,
-    source: [wgsl!("shared/divide.wgsl"), wgsl!("shared/window.wgsl"), wgsl!("average_pool.wgsl")],
+    source: [wgsl!("shared/pixel.wgsl"), wgsl!("shared/window.wgsl"), wgsl!("average_pool.wgsl")],
     reference: reference,
     case: case,
 }

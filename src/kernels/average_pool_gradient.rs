@@ -24,7 +24,7 @@ pool_kernel! {
     },
     a_row_is: pixel,
     scalar: wgsl!("shared/derivative_f32.wgsl"), vec4: wgsl!("shared/derivative_vec4.wgsl"),
-    source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/divide.wgsl"), wgsl!("shared/window.wgsl"), wgsl!("average_pool_gradient.wgsl")],
+    source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/pixel.wgsl"), wgsl!("shared/window.wgsl"), wgsl!("average_pool_gradient.wgsl")],
     reference: reference,
     case: case,
 }

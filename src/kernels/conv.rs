@@ -23,7 +23,10 @@ use std::ops::Range;
 
 use super::gemm::{THIN, parts_of};
 use super::product::MOST_TERMS;
-use super::{Activation, Real, conv_forward, conv_gradient_input, conv_gradient_weights, team};
+use super::{
+    Activation, Begin, Gathered, Panels, Product, Real, conv_forward, conv_gradient_input,
+    conv_gradient_weights, team,
+};
 
 /// Places that one launch may have: fewer than 65,535 workgroups of the smallest tiles, and few enough for the
 /// shader's quotients, which are exact below 2^20.
@@ -90,28 +93,17 @@ fn cut_terms(terms: u32, most: u32) -> impl Iterator<Item = [u32; 2]> {
 /// What a launch does to its sums.
 #[derive(Clone, Copy, Debug)]
 pub enum Ending {
-    /// Adds the bias, and applies this.
-    Activate(Activation),
-    /// Applies this: there is no bias.
-    ActivateAlone(Activation),
+    /// Adds the bias, where there is one, and applies this.
+    Activate { activation: Activation, bias: bool },
     /// Multiplies by the derivative of this, at the values that it gave.
     Derivative(Activation),
 }
 
 impl Ending {
-    /// An activation, with the bias before it or without.
-    pub fn of(activation: Activation, bias: bool) -> Ending {
-        match bias {
-            true => Ending::Activate(activation),
-            false => Ending::ActivateAlone(activation),
-        }
-    }
-
     /// Code, whether it is a derivative, and whether there is a bias.
     fn codes(self) -> [u32; 3] {
         match self {
-            Ending::Activate(activation) => [activation.code(), 0, 1],
-            Ending::ActivateAlone(activation) => [activation.code(), 0, 0],
+            Ending::Activate { activation, bias } => [activation.code(), 0, bias as u32],
             Ending::Derivative(activation) => [activation.code(), 1, 0],
         }
     }
@@ -345,7 +337,7 @@ struct Phase {
     offset: u32,
 }
 
-/// Rows of the matrix of patches of one group, as the CPU packs them.
+/// Rows of the matrix of patches of one group.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patches<'a, T> {
     /// `[.., height, width, source_channels]`
@@ -388,19 +380,13 @@ pub(super) use patches;
 
 /// Lines of pictures in which the patches of some places lie, those of all groups: element (place, term) of a group's
 /// matrix of patches lies at `places[place] + terms[term]` of its values.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Frame<T> {
     /// The lines, unless `is_source`.
     values: Vec<T>,
     is_source: bool,
     pub places: Vec<usize>,
     pub terms: Vec<usize>,
-}
-
-impl<T> Default for Frame<T> {
-    fn default() -> Self {
-        Frame { values: Vec::new(), is_source: false, places: Vec::new(), terms: Vec::new() }
-    }
 }
 
 impl<T> Frame<T> {
@@ -586,11 +572,6 @@ impl<T: Real> Patches<'_, T> {
         self.channels <= 4
     }
 
-    /// Whether so few results a place are dot products of packed rows: tiles would be too wide for them.
-    pub fn are_dots(&self, units: usize) -> bool {
-        units <= THIN && !self.is_narrow()
-    }
-
     /// Writes the columns of these places, a term behind another, `stride` elements apart: for few channels, of which a line
     /// of places makes longer runs than a place does.
     pub fn pack_terms(&self, places: Range<usize>, stride: usize, to: &mut [T]) {
@@ -689,20 +670,105 @@ impl<T: Real> Patches<'_, T> {
     }
 }
 
-/// Places whose patches of `terms` elements are packed at once: those that stay in the second cache with their `width`
-/// results.
-pub(super) fn block_of<T>(terms: usize, width: usize) -> usize {
-    ((256 << 10) / (size_of::<T>() * (terms + width).max(1)) / 12 * 12).clamp(12, 504)
+/// The product of patches and each group's kernel `[terms, units]`, over some of its terms: what a launch of the convolution
+/// and of the gradient of its input sum, block by block of places.
+pub(super) struct PatchProduct<'a, T> {
+    /// Each group's kernel from the first of these terms on; none where products are too thin ([`depthwise`]).
+    kernels: Vec<&'a [T]>,
+    /// Elements from one of its rows to the next.
+    stride: usize,
+    units: usize,
+    /// Those of a place's terms that are summed.
+    terms: Range<usize>,
+    /// The kernels as tiles read them; none where a place's results are dot products.
+    panels: Vec<Panels<T>>,
+    /// Places at once.
+    pub block: usize,
 }
 
-/// Places whose patches are read at once where they lie in a frame, of so many elements a place: those that stay in the
-/// second cache with their `width` results.
-pub(super) fn places_of<T>(elements: usize, width: usize) -> usize {
+/// What a thread keeps from block to block: lines of pictures or, for dot products, packed rows.
+#[derive(Default)]
+pub(super) struct PatchRoom<T> {
+    frame: Frame<T>,
+    rows: Vec<T>,
+}
+
+impl<'a, T: Real> PatchProduct<'a, T> {
+    /// For results `[places, width]`, of which each group has `units`.
+    pub fn new(
+        patches: &Patches<'_, T>,
+        kernels: impl Iterator<Item = &'a [T]>,
+        [stride, units, width]: [usize; 3],
+        terms: Range<usize>,
+    ) -> Self {
+        let kernels: Vec<&[T]> = kernels.collect();
+        // Tiles would be too wide for so few results of a place, each a sum over a long row.
+        let are_dots = units <= THIN && !patches.is_narrow();
+        let panels_of = |kernel: &&[T]| {
+            let mut panels = Panels::default();
+            T::panels(kernel, [stride, 1], [terms.len(), units], &mut panels);
+            panels
+        };
+        let panels = kernels.iter().filter(|_| !are_dots).map(panels_of).collect();
+        let block = match are_dots {
+            true => block_of::<T>(patches.terms(), width),
+            false => {
+                let [down, across] = patches.step.map(|step| step as usize);
+                block_of::<T>(down * across * patches.source_channels, width)
+            }
+        };
+        PatchProduct { kernels, stride, units, terms, panels, block }
+    }
+
+    /// `sums` `[places, width]`: each group begins with `begin` of it. `patches` are a group's.
+    pub fn run<'p>(
+        &self,
+        patches: impl Fn(usize) -> Patches<'p, T>,
+        places: Range<usize>,
+        begin: impl Fn(usize) -> Begin<'p, T>,
+        (sums, width): (&mut [T], usize),
+        room: &mut PatchRoom<T>,
+    ) {
+        let PatchRoom { frame, rows } = room;
+        if !self.panels.is_empty() {
+            patches(0).lay(places.clone(), frame);
+        }
+        for (group, kernel) in self.kernels.iter().enumerate() {
+            let (patches, begin) = (patches(group), begin(group));
+            let sums = &mut sums[group * self.units..];
+            if let Some(panels) = self.panels.get(group) {
+                let a = Gathered {
+                    values: frame.values(&patches),
+                    rows: &frame.places,
+                    columns: &frame.terms[self.terms.clone()],
+                };
+                T::product_gathered(&a, panels, begin, sums, width);
+                continue;
+            }
+            let row = stride_of::<T>(patches.terms());
+            rows.resize(places.len() * row, T::ZERO);
+            patches.pack(places.clone(), row, rows);
+            let product = Product {
+                size: [places.len(), self.units, self.terms.len()],
+                a: &rows[self.terms.start..],
+                a_strides: [row, 1],
+                b: kernel,
+                b_strides: [self.stride, 1],
+                begin,
+            };
+            T::product_block(&product, sums, width);
+        }
+    }
+}
+
+/// Places that are taken at once, of so many elements that are read for each: those that stay in the second cache with
+/// their `width` results.
+pub(super) fn block_of<T>(elements: usize, width: usize) -> usize {
     ((256 << 10) / (size_of::<T>() * (elements + width).max(1)) / 12 * 12).clamp(12, 504)
 }
 
 /// Elements from one packed row to the next: rows a multiple of 1 KiB apart would meet in the cache.
-pub(super) fn stride_of<T>(terms: usize) -> usize {
+fn stride_of<T>(terms: usize) -> usize {
     match (terms * size_of::<T>()).is_multiple_of(1024) {
         true => terms + 16,
         false => terms,
@@ -861,12 +927,13 @@ pub(super) fn launches<P>(
     make: impl Fn(Ending, u32, u32) -> Vec<P>,
 ) -> (Vec<P>, bool) {
     if c.is_bench() {
-        return (make(Ending::Activate(Activation::Relu), MOST_PLACES, MOST_TERMS), false);
+        let ending = Ending::Activate { activation: Activation::Relu, bias: true };
+        return (make(ending, MOST_PLACES, MOST_TERMS), false);
     }
     let derivative = a.is_multiple_of(2);
     let ending = match derivative {
         true => Ending::Derivative(activation),
-        false => Ending::of(activation, !a.is_multiple_of(5)),
+        false => Ending::Activate { activation, bias: !a.is_multiple_of(5) },
     };
     let most_places = if a.is_multiple_of(3) { 10 } else { MOST_PLACES };
     let most_terms = if b.is_multiple_of(5) { 12 } else { MOST_TERMS };
@@ -933,7 +1000,6 @@ pub(super) fn of_case(c: &super::case::Case, sizes: super::case::Sizes) -> Conv 
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Begin, Product};
     use super::*;
     use rand::rngs::SmallRng;
     use rand::{RngExt, SeedableRng};

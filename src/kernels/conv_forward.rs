@@ -3,9 +3,9 @@
 
 #[cfg(feature = "unstable")]
 use super::case::*;
-use super::conv::{self, Frame, block_of, for_blocks, patches, places_of, stride_of};
+use super::conv::{self, PatchProduct, PatchRoom, for_blocks, patches};
 use super::product::{Shape, product_kernel};
-use super::{Activation, Begin, Gathered, Panels, Product, Real};
+use super::{Activation, Begin, Real};
 
 product_kernel! {
     name: "conv_forward",
@@ -94,13 +94,13 @@ fn reference<T: Real>(p: &Params, source: &[T], weights: &[T], values: &[T], out
     let is_last = first_term + terms == all;
     let activation = Activation::from_code(p.activation);
     let depthwise = p.groups > 1 && p.units == 1 && p.channels == 1;
-    let is_thin = patches!(p, source, 0, 0).are_dots(units);
-    let mut panels =
-        vec![Panels::default(); if is_thin || depthwise { 0 } else { p.groups as usize }];
-    for (group, panels) in panels.iter_mut().enumerate() {
-        let kernel = &kernel[first_term * filters + group * units..];
-        T::panels(kernel, [filters, 1], [terms, units], panels);
-    }
+    let groups = if depthwise { 0 } else { p.groups as usize };
+    let product = PatchProduct::new(
+        &patches!(p, source, 0, 0),
+        (0..groups).map(|group| &kernel[first_term * filters + group * units..]),
+        [filters, units, filters],
+        first_term..first_term + terms,
+    );
     // Places lie one behind the other, but for bands of pictures.
     let band = (p.lines * p.columns) as usize;
     let whole = (p.target_height * p.columns) as usize;
@@ -110,15 +110,9 @@ fn reference<T: Real>(p: &Params, source: &[T], weights: &[T], values: &[T], out
         let first = picture * whole + (p.first_line * p.columns) as usize;
         let output = &mut output[first * filters..][..stretch * filters];
         let values = if p.derivative == 1 { &values[first * filters..] } else { values };
-        let stride = stride_of::<T>(all);
-        let block = match is_thin {
-            true => block_of::<T>(all, filters),
-            false => places_of::<T>((p.step_y * p.step_x * p.source_channels) as usize, filters),
-        };
+        let block = product.block;
         for_blocks(output, filters, block, all * filters, |place, output| {
-            let most = block.min(output.len() / filters);
-            let mut rows = vec![T::ZERO; if is_thin && !depthwise { most * stride } else { 0 }];
-            let mut frame = Frame::default();
+            let mut room = PatchRoom::default();
             for (i, output) in output.chunks_mut(block * filters).enumerate() {
                 let places = place + i * block..place + i * block + output.len() / filters;
                 if depthwise {
@@ -132,37 +126,13 @@ fn reference<T: Real>(p: &Params, source: &[T], weights: &[T], values: &[T], out
                         output,
                     );
                 }
-                if !is_thin && !depthwise {
-                    patches!(p, source, picture, 0).lay(places.clone(), &mut frame);
-                }
-                for group in 0..if depthwise { 0 } else { p.groups as usize } {
-                    let patches = patches!(p, source, picture, group);
-                    let output = &mut output[group * units..];
-                    let begin = match first_term {
-                        0 if is_last && !bias.is_empty() => Begin::Row(&bias[group * units..]),
-                        0 => Begin::Zero,
-                        _ => Begin::Accumulate,
-                    };
-                    if !is_thin {
-                        let a = Gathered {
-                            values: frame.values(&patches),
-                            rows: &frame.places,
-                            columns: &frame.terms[first_term..][..terms],
-                        };
-                        T::product_gathered(&a, &panels[group], begin, output, filters);
-                        continue;
-                    }
-                    patches.pack(places.clone(), stride, &mut rows);
-                    let product = Product {
-                        size: [places.len(), units, terms],
-                        a: &rows[first_term..],
-                        a_strides: [stride, 1],
-                        b: &kernel[first_term * filters + group * units..],
-                        b_strides: [filters, 1],
-                        begin,
-                    };
-                    T::product_block(&product, output, filters);
-                }
+                let begin = |group: usize| match first_term {
+                    0 if is_last && !bias.is_empty() => Begin::Row(&bias[group * units..]),
+                    0 => Begin::Zero,
+                    _ => Begin::Accumulate,
+                };
+                let patches = |group| patches!(p, source, picture, group);
+                product.run(patches, places.clone(), begin, (&mut *output, filters), &mut room);
                 if is_last {
                     let values =
                         if p.derivative == 1 { &values[places.start * filters..] } else { values };

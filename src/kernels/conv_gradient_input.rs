@@ -4,9 +4,9 @@
 
 #[cfg(feature = "unstable")]
 use super::case::*;
-use super::conv::{self, Frame, block_of, patches, places_of, stride_of};
+use super::conv::{self, PatchProduct, PatchRoom, patches};
 use super::product::{Shape, product_kernel};
-use super::{Activation, Begin, Gathered, Panels, Product, Real, team};
+use super::{Activation, Begin, Real, team};
 
 product_kernel! {
     name: "conv_gradient_input",
@@ -147,17 +147,14 @@ fn reference<T: Real>(p: &Params, source: &[T], weights: &[T], values: &[T], out
     let picture_len = p.target_height as usize * p.target_width as usize * width;
     let picture_values =
         |n: usize| if p.derivative == 1 { &values[n * picture_len..] } else { values };
-    let is_thin = patches!(p, source, 0, 0).are_dots(units);
-    let stride = stride_of::<T>(all);
-    let block = match is_thin {
-        true => block_of::<T>(all, width),
-        false => places_of::<T>((p.step_y * p.step_x * p.source_channels) as usize, width),
-    };
-    let mut panels = vec![Panels::default(); if is_thin || depthwise { 0 } else { groups }];
-    for (group, panels) in panels.iter_mut().enumerate() {
-        let kernel = &turned[group * all * units + first_term * units..];
-        T::panels(kernel, [units, 1], [terms, units], panels);
-    }
+    let kernels = 0..if depthwise { 0 } else { groups };
+    let product = PatchProduct::new(
+        &patches!(p, source, 0, 0),
+        kernels.map(|group| &turned[(group * all + first_term) * units..]),
+        [units, units, width],
+        first_term..first_term + terms,
+    );
+    let block = product.block;
     let [lines, columns] = [p.lines, p.columns].map(|n| n as usize);
     let is_dense = p.target_step_y == 1 && p.target_step_x == 1;
     // Some lines of the phase, in what begins with the first of them in a picture.
@@ -171,8 +168,7 @@ fn reference<T: Real>(p: &Params, source: &[T], weights: &[T], values: &[T], out
         (p.first_line, p.lines) = (first_line as u32, lines as u32);
         let patches = |group| patches!(p, source, first_picture, group);
         let some = block.min(places);
-        let mut rows = vec![T::ZERO; if is_thin && !depthwise { some * stride } else { 0 }];
-        let mut frame = Frame::default();
+        let mut room = PatchRoom::default();
         let mut sums = vec![T::ZERO; if is_dense { 0 } else { some * width }];
         for start in (0..places).step_by(block) {
             let block = start..places.min(start + block);
@@ -203,32 +199,8 @@ fn reference<T: Real>(p: &Params, source: &[T], weights: &[T], values: &[T], out
                     whole,
                 );
             }
-            if !is_thin && !depthwise {
-                patches(0).lay(block.clone(), &mut frame);
-            }
-            for group in 0..if depthwise { 0 } else { groups } {
-                let whole = &mut whole[group * units..];
-                let begin = if first_term > 0 { Begin::Accumulate } else { Begin::Zero };
-                if !is_thin {
-                    let a = Gathered {
-                        values: frame.values(&patches(group)),
-                        rows: &frame.places,
-                        columns: &frame.terms[first_term..][..terms],
-                    };
-                    T::product_gathered(&a, &panels[group], begin, whole, width);
-                    continue;
-                }
-                patches(group).pack(block.clone(), stride, &mut rows);
-                let product = Product {
-                    size: [block.len(), units, terms],
-                    a: &rows[first_term..],
-                    a_strides: [stride, 1],
-                    b: &turned[group * all * units + first_term * units..],
-                    b_strides: [units, 1],
-                    begin,
-                };
-                T::product_block(&product, whole, width);
-            }
+            let begin = |_| if first_term > 0 { Begin::Accumulate } else { Begin::Zero };
+            product.run(patches, block.clone(), begin, (&mut *whole, width), &mut room);
             if is_dense {
                 if is_last {
                     let values = if p.derivative == 1 { &values[start * width..] } else { values };

@@ -118,19 +118,13 @@ pub struct Gathered<'a, T> {
 }
 
 /// A matrix B as the tiles read it, packed once for many products.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Panels<T> {
     /// Part by part of k, its panels `[depth, width]`; perhaps longer than they are.
     values: Vec<T>,
     /// k, n.
     size: [usize; 2],
     width: usize,
-}
-
-impl<T> Default for Panels<T> {
-    fn default() -> Self {
-        Panels { values: Vec::new(), size: [0; 2], width: 0 }
-    }
 }
 
 /// Called when columns of a row of C are complete: the row, the first of the columns, the values.
@@ -313,6 +307,15 @@ fn reaches_within([rows, columns]: [usize; 2], [rs, cs]: [usize; 2], len: usize)
     last.and_then(|(row, column)| row.checked_add(column)).is_some_and(|last| last < len)
 }
 
+/// Asserts that C `[m, n]` and what it begins with hold what tiles read and write without checks.
+fn check_result<T>([m, n]: [usize; 2], begin: Begin<'_, T>, c: &[T], c_stride: usize) {
+    assert!(reaches_within([m, n], [c_stride, 1], c.len()), "product: c is too short");
+    assert!(c_stride >= n, "product: rows of c overlap");
+    if let Begin::Row(row) = begin {
+        assert!(n <= row.len(), "product: the first row is too short");
+    }
+}
+
 macro_rules! blocked {
     ($module:ident, $T:ty, $vector:ident, $lanes:ident, $splat:ident, $mul_add:ident, $add:ident) => {
         pub(super) mod $module {
@@ -348,11 +351,7 @@ macro_rules! blocked {
                 // What is read and written without checks below lies within what these have checked.
                 assert!(reaches_within([m, k], p.a_strides, p.a.len()), "product: a is too short");
                 assert!(reaches_within([k, n], p.b_strides, p.b.len()), "product: b is too short");
-                assert!(reaches_within([m, n], [c_stride, 1], c.len()), "product: c is too short");
-                assert!(c_stride >= n, "product: rows of c overlap");
-                if let Begin::Row(row) = p.begin {
-                    assert!(n <= row.len(), "product: the first row is too short");
-                }
+                check_result([m, n], p.begin, c, c_stride);
                 if m == 0 || n == 0 {
                     return;
                 }
@@ -1068,11 +1067,7 @@ macro_rules! blocked {
                 let last = last(a.rows).checked_add(last(a.columns));
                 let fits = m == 0 || k == 0 || last.is_some_and(|last| last < a.values.len());
                 assert!(fits, "product: a is too short");
-                assert!(reaches_within([m, n], [c_stride, 1], c.len()), "product: c is too short");
-                assert!(c_stride >= n, "product: rows of c overlap");
-                if let Begin::Row(row) = begin {
-                    assert!(n <= row.len(), "product: the first row is too short");
-                }
+                check_result([m, n], begin, c, c_stride);
                 if m > 0 && n > 0 {
                     let c = Shared(c.as_mut_ptr());
                     crate::kernels::simd::arch().dispatch(OfGathered { a, b, begin, c, c_stride });

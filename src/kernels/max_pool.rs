@@ -23,7 +23,7 @@ pool_kernel! {
         places: write f32 as Item,
     },
     a_row_is: place,
-    source: [wgsl!("shared/divide.wgsl"), wgsl!("shared/window.wgsl"), wgsl!("max_pool.wgsl")],
+    source: [wgsl!("shared/pixel.wgsl"), wgsl!("shared/window.wgsl"), wgsl!("max_pool.wgsl")],
     reference: reference,
     case: case,
 }

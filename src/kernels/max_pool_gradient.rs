@@ -20,7 +20,7 @@ pool_kernel! {
         d_input: write f32 as Item,
     },
     a_row_is: cell,
-    source: [wgsl!("shared/divide.wgsl"), wgsl!("shared/window.wgsl"), wgsl!("max_pool_gradient.wgsl")],
+    source: [wgsl!("shared/pixel.wgsl"), wgsl!("shared/window.wgsl"), wgsl!("max_pool_gradient.wgsl")],
     reference: reference,
     case: case,
 }

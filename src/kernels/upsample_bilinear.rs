@@ -30,7 +30,7 @@ kernel! {
     items: {
         width: |p| p.channels,
         rows: |p| p.rows as usize * (p.height * p.size_height) as usize * (p.width * p.size_width) as usize,
-        source: [wgsl!("shared/bilinear.wgsl"), wgsl!("upsample_bilinear.wgsl")],
+        source: [wgsl!("shared/pixel.wgsl"), wgsl!("shared/bilinear.wgsl"), wgsl!("upsample_bilinear.wgsl")],
     },
     reference: reference,
     case: case,

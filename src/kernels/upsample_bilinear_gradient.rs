@@ -35,7 +35,7 @@ kernel! {
         width: |p| p.channels,
         rows: |p| p.rows as usize * p.height as usize * p.width as usize,
         scalar: wgsl!("shared/derivative_f32.wgsl"), vec4: wgsl!("shared/derivative_vec4.wgsl"),
-        source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/bilinear.wgsl"), wgsl!("upsample_bilinear_gradient.wgsl")],
+        source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/pixel.wgsl"), wgsl!("shared/bilinear.wgsl"), wgsl!("upsample_bilinear_gradient.wgsl")],
     },
     loop_iterations: |p| 1 + 3 * p.size_height as u64 * (1 + 3 * p.size_width as u64),
     reference: reference,

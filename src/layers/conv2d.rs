@@ -260,8 +260,7 @@ impl Describe for Conv2d {
         let activation = self.activation.fused().unwrap_or_default();
         let shape =
             Shape::picture(conv.output[0] as usize, conv.output[1] as usize, self.filters);
-        let use_bias = self.use_bias;
-        let sums = to.operation(Convolve { conv, activation, use_bias }, inputs, shape);
+        let sums = to.operation(Convolve { conv, activation }, inputs, shape);
         self.activation.lower(sums, to)
     }
 }
@@ -272,7 +271,6 @@ struct Convolve {
     /// Of one picture.
     conv: Conv,
     activation: kernels::Activation,
-    use_bias: bool,
 }
 
 /// The convolution of a batch.
@@ -332,8 +330,8 @@ pub(super) fn record_gradient_weights(
 }
 
 impl Operation for Convolve {
-    fn gradient_parts(&self, rows: usize, _: Shape, _: &[Piece]) -> usize {
-        of_batch(&self.conv, rows).parts_len(self.use_bias)
+    fn gradient_parts(&self, rows: usize, _: Shape, pieces: &[Piece]) -> usize {
+        of_batch(&self.conv, rows).parts_len(pieces.iter().any(|piece| piece.bias))
     }
 
     fn fuse(&mut self, activation: kernels::Activation) -> bool {
@@ -349,7 +347,8 @@ impl Operation for Convolve {
         let fused = if at.gives_logits { linear } else { self.activation };
         for piece in step.pieces(at.layer) {
             let spans = [at.inputs[0].span, step.weights(piece), step.space.nothing, at.output];
-            record_forward(&self.conv, Ending::of(fused, self.use_bias), spans, step);
+            let ending = Ending::Activate { activation: fused, bias: piece.bias };
+            record_forward(&self.conv, ending, spans, step);
         }
         fused
     }
@@ -364,7 +363,7 @@ impl Operation for Convolve {
             }
             if step.space.places.learns(at.layer) {
                 let gradient = step.weight_gradient(piece);
-                record_gradient_weights(&self.conv, self.use_bias, [input.span, d_output, gradient], step);
+                record_gradient_weights(&self.conv, piece.bias, [input.span, d_output, gradient], step);
                 step.update_piece(piece);
             }
         }

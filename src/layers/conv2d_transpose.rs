@@ -175,8 +175,7 @@ impl Describe for Conv2dTranspose {
         let Ok(back) = self.back(to.shape(inputs[0])) else { return inputs[0] };
         let activation = self.activation.fused().unwrap_or_default();
         let shape = Shape::picture(back.input[0] as usize, back.input[1] as usize, self.filters);
-        let use_bias = self.use_bias;
-        let sums = to.operation(Transposed { back, activation, use_bias }, inputs, shape);
+        let sums = to.operation(Transposed { back, activation }, inputs, shape);
         self.activation.lower(sums, to)
     }
 }
@@ -187,7 +186,6 @@ struct Transposed {
     /// The convolution from what it gives to what it reads, of one picture.
     back: Conv,
     activation: kernels::Activation,
-    use_bias: bool,
 }
 
 impl Transposed {
@@ -208,10 +206,13 @@ impl Transposed {
 }
 
 impl Operation for Transposed {
-    fn gradient_parts(&self, rows: usize, _: Shape, _: &[Piece]) -> usize {
+    fn gradient_parts(&self, rows: usize, _: Shape, pieces: &[Piece]) -> usize {
+        let kernel = of_batch(&self.back, rows).parts_len(false);
+        if !pieces.iter().any(|piece| piece.bias) {
+            return kernel;
+        }
         let bias = self.bias_gradient(rows);
-        let bias = self.use_bias as usize * bias.most_parts() as usize * bias.part_len();
-        of_batch(&self.back, rows).parts_len(false).max(bias)
+        kernel.max(bias.most_parts() as usize * bias.part_len())
     }
 
     fn fuse(&mut self, activation: kernels::Activation) -> bool {
@@ -226,9 +227,10 @@ impl Operation for Transposed {
         let linear = kernels::Activation::Linear;
         let fused = if at.gives_logits { linear } else { self.activation };
         let [kernel, bias @ ..] = step.pieces(at.layer) else { return fused };
+        let ending = Ending::Activate { activation: fused, bias: !bias.is_empty() };
         let bias = bias.first().map_or(step.space.nothing, |bias| step.weights(bias));
         let spans = [at.inputs[0].span, step.weights(kernel), bias, at.output];
-        record_gradient_input(&self.back, Ending::of(fused, self.use_bias), spans, step);
+        record_gradient_input(&self.back, ending, spans, step);
         fused
     }
 

@@ -14,7 +14,7 @@ pub use super::settings::{
     TrainingConfig, TuneThreshold, WordsConfig,
 };
 use super::settings::{OPTIMIZER, hyperparameters};
-use crate::data::{ImageOptions, ImageShape, TextColumns};
+use crate::data::{ImageEncoder, ImageOptions, ImageShape, TextColumns};
 use crate::error::{Error, Result};
 use crate::losses::{Loss, Ssim};
 use crate::model::{Input, Noise};
@@ -947,6 +947,16 @@ impl ImagesConfig {
     /// How images are read that a model is given.
     pub(super) fn of_inputs(&self) -> ImageOptions {
         ImageOptions { size: self.size, grey: self.grey }
+    }
+
+    /// How a model sees them that is trained as these say.
+    pub(super) fn encoder(
+        &self,
+        [input, output]: [ImageShape; 2],
+        [divisor, output_divisor]: [Option<f64>; 2],
+    ) -> ImageEncoder {
+        let (resize, made_grey) = (self.size.is_some(), self.grey);
+        ImageEncoder { input, output, resize, made_grey, divisor, output_divisor }
     }
 
     /// How images are read that it is to give.

@@ -16,8 +16,7 @@ use super::split::Split;
 use super::tables::check_scales;
 use super::{Given, Loaded};
 use crate::data::{
-    Account, Array, ArrayFile, Dataset, ImageEncoder, Missing, Table, TableEncoder, TableFit,
-    Targets,
+    Account, Array, ArrayFile, Dataset, Missing, Table, TableEncoder, TableFit, Targets,
 };
 use crate::error::{Error, Result};
 use crate::model::Preprocessor;
@@ -206,14 +205,9 @@ impl Arrays<'_> {
         account.warnings.extend(said.warnings);
         let targets = |array| target_scale.rows(array, Account::default());
         let encoder = match (scale.image, target_scale.image) {
-            (Some(input), Some(output)) => Preprocessor::Image(ImageEncoder {
-                input,
-                output,
-                resize: config.images.size.is_some(),
-                made_grey: config.images.grey,
-                divisor: rows(first).divisor,
-                output_divisor: targets(of).divisor,
-            }),
+            (Some(input), Some(output)) => Preprocessor::Image(
+                config.images.encoder([input, output], [rows(first).divisor, targets(of).divisor]),
+            ),
             (None, None)
                 if matches!(given, Some(Preprocessor::Table(_)))
                     || !ranges.iter().all(|&range| is_within(range)) =>

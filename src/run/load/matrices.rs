@@ -446,14 +446,9 @@ pub(super) fn load_rows_and_targets(config: &RunConfig, given: Given) -> Result<
     let targets = pair(&rows, Rows::read(target_path, &of_targets)?, [&data.train, target_path])?;
     account.warnings.extend(targets.account.warnings.iter().cloned());
     let encoder = match (image, targets.image) {
-        (Some(input), Some(output)) => Preprocessor::Image(ImageEncoder {
-            input,
-            output,
-            resize: config.images.size.is_some(),
-            made_grey: config.images.grey,
-            divisor: rows.divisor,
-            output_divisor: targets.divisor,
-        }),
+        (Some(input), Some(output)) => Preprocessor::Image(
+            config.images.encoder([input, output], [rows.divisor, targets.divisor]),
+        ),
         (None, None) if needs_scale(&rows, &targets, given) => {
             return load_scaled(config, rows, targets, given, &split, account);
         }
@@ -476,14 +471,7 @@ pub(super) fn own_encoder(
     given: Option<&Preprocessor>,
 ) -> Option<Preprocessor> {
     match (image, given) {
-        (Some(shape), _) => Some(Preprocessor::Image(ImageEncoder {
-            input: shape,
-            output: shape,
-            resize: images.size.is_some(),
-            made_grey: images.grey,
-            divisor,
-            output_divisor: divisor,
-        })),
+        (Some(shape), _) => Some(Preprocessor::Image(images.encoder([shape; 2], [divisor; 2]))),
         (None, Some(Preprocessor::Table(encoder))) => Some(Preprocessor::Table(encoder.clone())),
         (None, _) => None,
     }

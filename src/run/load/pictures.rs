@@ -380,15 +380,10 @@ pub(super) fn load_pictures(config: &RunConfig, given: Given) -> Result<Loaded> 
     let labels = classes(&data.train, &pictures.labels, places, data, known, &mut account)?;
     let class_of_row = pictures.class_targets(&labels)?;
     let split = Split::draw(config, class_of_row.len(), Some(&class_of_row), &mut account)?;
-    let divisor = pictures.rows.divisor;
-    let (resize, made_grey) = (config.images.size.is_some(), config.images.grey);
     // What a model that is trained on reads stays as it is.
     let encoder = match given.preprocessor() {
         Some(Preprocessor::Image(encoder)) => *encoder,
-        _ => {
-            let (input, output) = (shape, shape);
-            ImageEncoder { input, output, resize, made_grey, divisor, output_divisor: divisor }
-        }
+        _ => config.images.encoder([shape; 2], [pictures.rows.divisor; 2]),
     };
     let all = pictures.examples(shape, &labels)?.dataset;
     let preprocessor = Preprocessor::Image(encoder);

@@ -11,3 +11,16 @@ fn divide(n: u32, by: u32) -> u32 {
     let rest = i32(n) - near * i32(by);
     return u32(near + i32(floor((f32(rest) + 0.5) / divisor)));
 }
+
+// Where the n-th pixel lies, or the n-th place of a window, of pictures [height, width].
+struct Pixel {
+    picture: u32,
+    y: u32,
+    x: u32,
+}
+
+fn pixel_at(n: u32, height: u32, width: u32) -> Pixel {
+    let line = divide(n, width);
+    let picture = divide(line, height);
+    return Pixel(picture, line - picture * height, n - line * width);
+}
