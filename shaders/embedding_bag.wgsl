@@ -7,31 +7,37 @@
 // The binding holds `table_rows` rows of the table from `first` on: a table larger than a binding is
 // summed in pieces, each adding (`adds`) to the sums of those before, and the last (`ends`) doing
 // the rest. Rows of items: see shared/rows.wgsl.
+//
+// A GPU waits half a microsecond for what it loads, and a row hangs on its id. So GROUPS groups of eight invocations share a
+// row's ids, each AHEAD neighbouring ones of every GROUPS * AHEAD, which it asks for at a time; their sums are
+// added in order.
 
+const GROUPS: u32 = 4u;
 const AHEAD: u32 = 4u;
 
-// Row r's sum for one column of items, and how many of its ids are not 0.
-struct Sum {
-    total: Item,
-    count: u32,
-}
+var<workgroup> group_totals: array<Item, 256>;
+var<workgroup> group_counts: array<u32, 256>;
 
-fn sum_row(row: u32, column: u32, columns: u32) -> Sum {
+@compute @workgroup_size(8, 32)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3u,
+    @builtin(num_workgroups) workgroups: vec3u,
+    @builtin(local_invocation_id) local: vec3u,
+) {
+    let place = row_index(workgroup, workgroups, local);
+    let row = place / GROUPS;
+    let group = place % GROUPS;
+    let columns = params.units / WIDE;
+    let column = workgroup.x * ROW_LANES + local.x;
+    let is_inside = row < params.rows && column < columns;
     var total: Item;
-    if params.adds == 1u {
-        total = output[row * columns + column];
-    }
     var count = 0u;
-    // Of rows of one length, `starts` is not read.
-    let at = select(0u, row, params.ragged == 1u);
-    var l = select(row * params.length, starts[at], params.ragged == 1u);
-    let end = select(l + params.length, starts[at + params.ragged], params.ragged == 1u);
-    // A GPU waits half a microsecond for what it loads, and a row hangs on its id: so four are asked for at a time.
-    if !SOFTWARE {
-        for (; l < end; l += AHEAD) {
+    if is_inside {
+        let range = ids_of(row);
+        for (var l = range.x + group * AHEAD; l < range.y; l += GROUPS * AHEAD) {
             var held: array<Item, AHEAD>;
             for (var i = 0u; i < AHEAD; i++) {
-                let id = select(0u, ids[min(l + i, end - 1u)], l + i < end);
+                let id = select(0u, ids[min(l + i, range.y - 1u)], l + i < range.y);
                 count += select(0u, 1u, id != 0u);
                 // Below `first` it wraps to a number that no table reaches.
                 let table_row = id - params.first;
@@ -44,60 +50,20 @@ fn sum_row(row: u32, column: u32, columns: u32) -> Sum {
                 total += held[i];
             }
         }
-        return Sum(total, count);
     }
-    loop {
-        // To the next id that is no padding and held here.
-        var table_row = params.table_rows;
-        while table_row >= params.table_rows && l < end {
-            let id = ids[l];
-            count += select(0u, 1u, id != 0u);
-            // Below `first` it wraps to a number that no table reaches.
-            table_row = select(id - params.first, params.table_rows, id == 0u);
-            l++;
-        }
-        if table_row >= params.table_rows {
-            break;
-        }
-        total += table[table_row * columns + column];
-    }
-    return Sum(total, count);
-}
-
-@compute @workgroup_size(8, 32)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3u,
-    @builtin(num_workgroups) workgroups: vec3u,
-    @builtin(local_invocation_id) local: vec3u,
-) {
-    let row = row_index(workgroup, workgroups, local);
-    if row >= params.rows {
+    let lane = local.y * ROW_LANES + local.x;
+    group_totals[lane] = total;
+    group_counts[lane] = count;
+    workgroupBarrier();
+    if !is_inside || group > 0u {
         return;
     }
-    let columns = params.units / WIDE;
-    for (var i = 0u; i < ROW_ITEMS; i++) {
-        let c = column_at(workgroup, local, i);
-        if c >= columns {
-            return;
-        }
-        let sum = sum_row(row, c, columns);
-        if params.ends == 0u {
-            output[row * columns + c] = sum.total;
-            continue;
-        }
-        var scale = 1.0;
-        if params.mode == 1u {
-            scale = 1.0 / f32(max(sum.count, 1u));
-        } else if params.mode == 2u {
-            scale = 1.0 / sqrt(f32(max(sum.count, 1u)));
-        }
-        if c == 0u {
-            scales[row] = scale;
-        }
-        var z = sum.total * scale;
-        if params.bias == 1u {
-            z += bias[c];
-        }
-        output[row * columns + c] = activate_item(params.activation, z);
+    for (var other = 1u; other < GROUPS; other++) {
+        total += group_totals[lane + other * ROW_LANES];
+        count += group_counts[lane + other * ROW_LANES];
     }
+    if params.adds == 1u {
+        total += output[row * columns + column];
+    }
+    finish(row, column, total, count);
 }

@@ -1,23 +1,52 @@
 // Joins the runs that cross tiles: where a run began in a tile and went on, its row of the gradient is
 // tails[tile, :] plus heads[next tiles, :] in order; see embedding_gradient_runs.wgsl. Invocations
 // of tiles where no such run begins do nothing. Rows of items: see shared/rows.wgsl.
+//
+// Most runs cross one border, and a few, of the most frequent ids, thousands: of those with more than SHORT heads the
+// 32 groups of eight invocations of a workgroup add every 32nd head each, and their sums are added in order.
 
-@compute @workgroup_size(8, 32)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3u,
-    @builtin(num_workgroups) workgroups: vec3u,
-    @builtin(local_invocation_id) local: vec3u,
-) {
-    let tile = row_index(workgroup, workgroups, local);
+const SHORT: u32 = 8u;
+
+// By group: where the gradient's row is of the run that begins in its tile, and how many heads it has.
+var<workgroup> run_rows: array<u32, 32>;
+var<workgroup> run_heads: array<u32, 32>;
+// A bit for each group whose run is long.
+var<workgroup> long_bits: atomic<u32>;
+var<workgroup> long_runs: u32;
+var<workgroup> group_sums: array<Item, 256>;
+
+// Whether a tile begins with an id.
+fn begins_with(tile: u32, id: u32) -> bool {
+    return tile * TILE < params.positions && sorted_ids[min(tile * TILE, params.positions - 1u)] == id;
+}
+
+// Tiles from `first` on that begin with an id, of ids that ascend.
+fn count_heads(first: u32, id: u32) -> u32 {
+    // Those behind the last that does: between `low` and `high`.
+    var low = first;
+    var high = (params.positions + TILE - 1u) / TILE;
+    while low < high {
+        let middle = low + (high - low) / 2u;
+        if begins_with(middle, id) {
+            low = middle + 1u;
+        } else {
+            high = middle;
+        }
+    }
+    return low - first;
+}
+
+// Notes the run that begins in a tile and goes on; returns how many heads it has, none where there is no such run.
+fn note_run(tile: u32, group: u32) -> u32 {
     let start = tile * TILE;
     let end = start + TILE;
     if end >= params.positions {
-        return;
+        return 0u;
     }
     let id = sorted_ids[end - 1u];
-    let began_before = start > 0u && sorted_ids[start - 1u] == id;
+    let began_before = start > 0u && sorted_ids[max(start, 1u) - 1u] == id;
     if began_before || sorted_ids[end] != id {
-        return;
+        return 0u;
     }
     var at = id - params.first;
     if params.compact == 1u {
@@ -27,18 +56,70 @@ fn main(
         }
     }
     if at >= params.rows {
-        return;
+        return 0u;
     }
+    var heads_here = 0u;
+    for (var i = 1u; i <= SHORT + 1u; i++) {
+        heads_here += select(0u, 1u, begins_with(tile + i, id));
+    }
+    if heads_here > SHORT {
+        heads_here = count_heads(tile + 1u, id);
+        atomicOr(&long_bits, 1u << group);
+    }
+    run_rows[group] = at;
+    return heads_here;
+}
+
+@compute @workgroup_size(8, 32)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3u,
+    @builtin(num_workgroups) workgroups: vec3u,
+    @builtin(local_invocation_id) local: vec3u,
+) {
+    let tile = row_index(workgroup, workgroups, local);
+    let first_tile = tile - local.y;
     let columns = params.units / WIDE;
-    for (var i = 0u; i < ROW_ITEMS; i++) {
-        let c = column_at(workgroup, local, i);
-        if c >= columns {
-            return;
-        }
+    let c = workgroup.x * ROW_LANES + local.x;
+    if local.x == 0u && local.y == 0u {
+        atomicStore(&long_bits, 0u);
+    }
+    workgroupBarrier();
+    if local.x == 0u {
+        run_heads[local.y] = note_run(tile, local.y);
+    }
+    workgroupBarrier();
+    let heads_here = run_heads[local.y];
+    if heads_here > 0u && heads_here <= SHORT && c < columns {
         var total = tails[tile * columns + c];
-        for (var next = end; next < params.positions && sorted_ids[next] == id; next += TILE) {
-            total += heads[(next / TILE) * columns + c];
+        for (var i = 1u; i <= heads_here; i++) {
+            total += heads[(tile + i) * columns + c];
         }
-        gradient[at * columns + c] = total;
+        gradient[run_rows[local.y] * columns + c] = total;
+    }
+    if local.x == 0u && local.y == 0u {
+        long_runs = atomicLoad(&long_bits);
+    }
+    var rest = workgroupUniformLoad(&long_runs);
+    while rest != 0u {
+        let group = firstTrailingBit(rest);
+        rest &= rest - 1u;
+        let first = first_tile + group + 1u;
+        let count = run_heads[group];
+        var sum: Item;
+        if c < columns {
+            for (var i = local.y; i < count; i += 32u) {
+                sum += heads[(first + i) * columns + c];
+            }
+        }
+        group_sums[local.y * ROW_LANES + local.x] = sum;
+        workgroupBarrier();
+        if local.y == 0u && c < columns {
+            var total = tails[(first - 1u) * columns + c];
+            for (var other = 0u; other < 32u; other++) {
+                total += group_sums[other * ROW_LANES + local.x];
+            }
+            gradient[run_rows[group] * columns + c] = total;
+        }
+        workgroupBarrier();
     }
 }

@@ -13,41 +13,27 @@
 // layer of one unit: position p, the t-th of row b, has the gradient scales[b] d_output[t, :], with
 // the gradient of the row's logit as scales and the layer's weights [length, units] as d_output, so
 // that the product is never written down. Rows of items: see shared/rows.wgsl.
+//
+// A GPU waits half a microsecond for what it loads, and a pair's row hangs on its position: so AHEAD pairs are asked for at a
+// time, of whatever runs, and added in their order.
 
-// position / length. Lanes that are played divide integers one by one; the quotient of floats is off by
-// less than one for fewer than five million rows.
-fn row_of(position: u32) -> u32 {
-    let row = i32(f32(position) * (1.0 / f32(params.length)));
-    let rest = i32(position) - row * i32(params.length);
-    return u32(select(select(row, row - 1, rest < 0), row + 1, rest >= i32(params.length)));
-}
+const AHEAD: u32 = 8u;
 
-// A run's sum for one column, and where it ended: at another id or at `end`.
-struct Sum {
-    total: Item,
-    next: u32,
-}
-
-fn sum_run(begin: u32, end: u32, id: u32, columns: u32, c: u32) -> Sum {
-    var total: Item;
-    var p = begin;
-    loop {
-        let position = sorted_positions[p];
-        if params.length > 0u {
-            let row = row_of(position);
-            let place = position - row * params.length;
-            let is_padding = id == 0u && params.outer == 0u;
-            let scale = select(scales[row], 0.0, is_padding);
-            total += scale * d_output[select(row, place, params.outer == 1u) * columns + c];
-        } else {
-            total += d_output[position * columns + c];
-        }
-        p++;
-        if p >= end || sorted_ids[p] != id {
-            break;
-        }
+// Stores column `c` of what a tile holds of the run that begins with pair `begin`; `goes_on` says that the next tile has more of it.
+fn store_run(tile: u32, begin: u32, id: u32, goes_on: bool, sum: Item, columns: u32, c: u32) {
+    // Below `first` it wraps to a number that no table reaches.
+    let at = select(id - params.first, begin, params.compact == 1u);
+    if at >= params.rows {
+        return;
     }
-    return Sum(total, p);
+    let start = tile * TILE;
+    if begin == start && start > 0u && sorted_ids[max(start, 1u) - 1u] == id {
+        heads[tile * columns + c] = sum;
+    } else if goes_on {
+        tails[tile * columns + c] = sum;
+    } else {
+        gradient[at * columns + c] = sum;
+    }
 }
 
 @compute @workgroup_size(8, 32)
@@ -58,42 +44,35 @@ fn main(
 ) {
     let tile = row_index(workgroup, workgroups, local);
     let start = tile * TILE;
-    if start >= params.positions {
+    let columns = params.units / WIDE;
+    let c = workgroup.x * ROW_LANES + local.x;
+    if start >= params.positions || c >= columns {
         return;
     }
     let end = min(start + TILE, params.positions);
-    let columns = params.units / WIDE;
-    let before = sorted_ids[max(start, 1u) - 1u];
-    let behind = sorted_ids[min(end, params.positions - 1u)];
-    for (var i = 0u; i < ROW_ITEMS; i++) {
-        let c = column_at(workgroup, local, i);
-        if c >= columns {
-            return;
+    var begin = start;
+    var id = sorted_ids[start];
+    var sum: Item;
+    for (var p = start; p < end; p += AHEAD) {
+        var ids: array<u32, AHEAD>;
+        var terms: array<Item, AHEAD>;
+        for (var i = 0u; i < AHEAD; i++) {
+            let at = min(p + i, end - 1u);
+            ids[i] = sorted_ids[at];
+            terms[i] = term(sorted_positions[at], ids[i], columns, c);
         }
-        var p = start;
-        var id = sorted_ids[p];
-        if start > 0u && before == id {
-            let sum = sum_run(p, end, id, columns, c);
-            // Below `first` it wraps to a number that no table reaches.
-            if params.compact == 1u || id - params.first < params.rows {
-                heads[tile * columns + c] = sum.total;
-            }
-            p = sum.next;
-        }
-        while p < end {
-            id = sorted_ids[p];
-            let sum = sum_run(p, end, id, columns, c);
-            let at = select(id - params.first, p, params.compact == 1u);
-            p = sum.next;
-            if p == end && end < params.positions && behind == id {
-                if at < params.rows {
-                    tails[tile * columns + c] = sum.total;
+        for (var i = 0u; i < AHEAD; i++) {
+            if p + i < end {
+                if ids[i] != id {
+                    store_run(tile, begin, id, false, sum, columns, c);
+                    begin = p + i;
+                    id = ids[i];
+                    sum = Item();
                 }
-                break;
-            }
-            if at < params.rows {
-                gradient[at * columns + c] = sum.total;
+                sum += terms[i];
             }
         }
     }
+    let goes_on = end < params.positions && sorted_ids[min(end, params.positions - 1u)] == id;
+    store_run(tile, begin, id, goes_on, sum, columns, c);
 }

@@ -52,6 +52,28 @@ fn convolutions_match_their_references() {
     }
 }
 
+/// Products of few columns and many terms, of pieces and whole layers, where a term is the last of a turn, the first and between.
+#[test]
+fn split_terms_match_their_references() {
+    for [rows, terms, columns] in [[1, 784, 10], [9, 256, 64], [65, 257, 3], [31, 1000, 7]] {
+        for code in 1..5 {
+            let forward = (&dense_forward::KERNEL, [rows, terms, columns, code]);
+            let back = (&dense_gradient_input::KERNEL, [rows, columns, terms, code]);
+            for (kernel, sizes) in [forward, back] {
+                let case = Checked::new(kernel, 5, sizes);
+                let split = kernel.variant("split").expect("it has one");
+                let params = &case.case.dispatch().params;
+                if (kernel.variants[split].computes)(params) {
+                    assert_eq!((kernel.choose)(params, Adapter::Hardware), "split");
+                }
+                if let Err(message) = case.check() {
+                    panic!("{message} at sizes {sizes:?}");
+                }
+            }
+        }
+    }
+}
+
 /// Random shapes for each kernel: `scripts/test` takes fewer on the second and third adapter.
 fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(12)
@@ -85,7 +107,8 @@ fn forms_of_a_product_give_the_same_bits() {
             };
             let forms = kernel.variants.iter().filter(can);
             let first = case.bits(kernel.variants[0].name);
-            for form in forms.filter(|form| !form.name.starts_with("column")) {
+            let in_order = |form: &&Variant| !form.name.starts_with("column") && form.name != "split";
+            for form in forms.filter(in_order) {
                 assert!(first == case.bits(form.name), "{} ({})", kernel.name, form.name);
             }
         }
@@ -102,6 +125,7 @@ fn products_are_found_by_name() {
         let expected = match row.form {
             product::Form::Column if row.name == "column" => [3, 0],
             product::Form::Column => [1, 0],
+            _ if row.name == "split" => [2, 0],
             product::Form::FewInputs | product::Form::FewUnits => [0, 3],
             product::Form::Scalar | product::Form::Vec4 => [3, 3],
         };

@@ -14,7 +14,7 @@ use wgslearn::kernels::case::{Case, Data, NEVER};
 use wgslearn::kernels::{ALL, Element, Kernel, Variant};
 
 /// Ragged, aligned to four, and large enough for several workgroups.
-const SIZES: [[usize; 4]; 14] = [
+const SIZES: [[usize; 4]; 16] = [
     [1, 1, 1, 1],
     [7, 12, 20, 3],
     [31, 5, 9, 2],
@@ -25,6 +25,9 @@ const SIZES: [[usize; 4]; 14] = [
     [21, 1040, 1, 2],
     [9, 12, 16, 5],
     [9, 40, 1, 4],
+    [4, 7, 300, 2],
+    // An id that stands in more tiles of sorted pairs than one invocation joins.
+    [700, 1, 4, 1],
     // Pictures of one and three channels, read and given.
     [13, 3, 16, 2],
     [11, 1, 8, 1],

@@ -4,7 +4,8 @@
 //
 // Where SOFTWARE, a CPU plays the lanes: it computes what lies behind a branch for all lanes, wanted
 // or not, and is fast only where there is no branch and no loop. So an invocation takes one item, and
-// one past the edge does the last again.
+// one past the edge does the last again. Forms for real GPUs alone (`hardware` of the macro `kernel!`) take one item an
+// invocation too: more of them wait at the same time.
 const ROW_LANES: u32 = 8u;
 const ROW_ITEMS: u32 = select(4u, 1u, SOFTWARE);
 

@@ -442,7 +442,8 @@ macro_rules! kernel {
     // with a form for software adapters, and with `wide`, a source that does without vectors'
     // functions, one of eight numbers. `walk` says how many rows the eight invocations of a row
     // take there, `software` what that form computes; `scalar` and `vec4` come in front of
-    // the source of those forms.
+    // the source of those forms. `hardware` has a source of its own for real GPUs, whose invocations take an item each, of
+    // as many as `groups` groups of eight a row.
     (
         name: $name:literal,
         params: $params:tt,
@@ -455,6 +456,7 @@ macro_rules! kernel {
             $(scalar: $scalar:expr, vec4: $vec4:expr,)?
             source: [$($source:expr),* $(,)?],
             $(wide: [$($wide:expr),* $(,)?],)?
+            $(hardware: { groups: $groups:expr, source: [$($hardware:expr),* $(,)?], },)?
         },
         $(loop_iterations: $loop_iterations:expr,)?
         reference: $reference:path,
@@ -467,15 +469,21 @@ macro_rules! kernel {
             bindings: $bindings,
             variants: [
                 "vec4": {
-                    source: &["alias Item = vec4f;\nconst WIDE: u32 = 4u;\nconst SOFTWARE: bool = false;\n", wgsl!("shared/rows.wgsl"), $($vec4,)? $($source),*],
-                    workgroups: |p| $crate::kernels::spread_rows(rows(p), (width(p) / 4).div_ceil(4)),
+                    source: kernel!(
+                        @joined ["alias Item = vec4f;\nconst WIDE: u32 = 4u;\nconst SOFTWARE: bool = false;\n", wgsl!("shared/rows.wgsl"), $($vec4)?],
+                        [$($source),*] $(, [$($hardware),*])?
+                    ),
+                    workgroups: |p| on_hardware(p, width(p) / 4),
                     computes: |p| width(p).is_multiple_of(4),
-                    items: 4,
+                    items: ITEMS,
                 },
                 "scalar": {
-                    source: &["alias Item = f32;\nconst WIDE: u32 = 1u;\nconst SOFTWARE: bool = false;\n", wgsl!("shared/rows.wgsl"), $($scalar,)? $($source),*],
-                    workgroups: |p| $crate::kernels::spread_rows(rows(p), width(p).div_ceil(4)),
-                    items: 4,
+                    source: kernel!(
+                        @joined ["alias Item = f32;\nconst WIDE: u32 = 1u;\nconst SOFTWARE: bool = false;\n", wgsl!("shared/rows.wgsl"), $($scalar)?],
+                        [$($source),*] $(, [$($hardware),*])?
+                    ),
+                    workgroups: |p| on_hardware(p, width(p)),
+                    items: ITEMS,
                 },
                 "vec4_software": {
                     source: &["alias Item = vec4f;\nconst WIDE: u32 = 4u;\nconst SOFTWARE: bool = true;\n", wgsl!("shared/rows.wgsl"), $($vec4,)? $($source),*],
@@ -514,6 +522,20 @@ macro_rules! kernel {
         /// Rows that the eight invocations of a row take in a form for software adapters.
         const WALK: usize = kernel!(@optional 1 $(, $walk)?);
 
+        /// Groups of eight invocations that a row has in a form of its own for real GPUs.
+        const GROUPS: Option<usize> = kernel!(@optional None $(, Some($groups))?);
+
+        /// Items that an invocation takes in the form for real GPUs.
+        const ITEMS: u64 = if GROUPS.is_some() { 1 } else { 4 };
+
+        /// Workgroups of that form, over rows of so many items.
+        fn on_hardware(p: &Params, items: usize) -> [u32; 3] {
+            $crate::kernels::spread_rows(
+                rows(p) * GROUPS.unwrap_or(1),
+                items.div_ceil(ITEMS as usize),
+            )
+        }
+
         /// Numbers in a row.
         fn width(p: &Params) -> usize {
             let width: fn(&Params) -> u32 = $width;
@@ -535,6 +557,11 @@ macro_rules! kernel {
     // What is given, or what stands for it where nothing is.
     (@optional $default:expr) => { $default };
     (@optional $default:expr, $given:expr) => { $given };
+    // Pieces of a source: what stands in front, and the kernel's, or the other where there is one.
+    (@joined [$($front:expr),* $(,)?], [$($source:expr),*]) => { &[$($front,)* $($source),*] };
+    (@joined [$($front:expr),* $(,)?], [$($source:expr),*], [$($hardware:expr),*]) => {
+        &[$($front,)* $($hardware),*]
+    };
     (@is_given) => { false };
     (@is_given $($any:tt)+) => { true };
     (@element f32) => { Element::F32 };

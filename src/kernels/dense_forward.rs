@@ -4,7 +4,7 @@
 
 #[cfg(feature = "unstable")]
 use super::case::*;
-use super::product::{Shape, product_kernel, vec4_aligned};
+use super::product::{Shape, product_kernel, splits, vec4_aligned};
 use super::{Activation, Begin, Product, Real, spread_by};
 
 product_kernel! {
@@ -42,6 +42,7 @@ product_kernel! {
         vec4: vec4_aligned([p.inputs, p.units, p.stride, p.first]),
         column: p.units == 1 && p.inputs.is_multiple_of(4) && p.is_whole(),
         shares: p.inputs >= 256,
+        splits: splits(p.inputs, p.units),
         ..Shape::default()
     },
     source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("dense_forward.wgsl")],
@@ -49,12 +50,13 @@ product_kernel! {
     column: {
         source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/index.wgsl"), wgsl!("column/dense_forward.wgsl")],
         workgroups: |p| spread_by(64, p.rows as usize),
-        beside: ["column_shared"],
+        beside: ["column_shared", "split"],
     },
     reference: reference,
     case: case,
     benches: [
         ("256x784 784x128", [256, 784, 128, 0]),
+        ("256x5000 5000x16", [256, 5000, 16, 0]),
         ("256x8192 8192x1", [256, 8192, 1, 0]),
         ("1024x1024 1024x1024", [1024, 1024, 1024, 0]),
     ],

@@ -3,7 +3,7 @@
 
 #[cfg(feature = "unstable")]
 use super::case::*;
-use super::product::{Shape, product_kernel, vec4_aligned};
+use super::product::{Shape, product_kernel, splits, vec4_aligned};
 use super::{Activation, Begin, Product, Real};
 
 product_kernel! {
@@ -44,6 +44,7 @@ product_kernel! {
         vec4: vec4_aligned([p.inputs, p.units, p.stride, p.first]),
         column: p.units == 1 && p.inputs.is_multiple_of(4) && p.stride == p.inputs,
         linear: p.activation == Activation::Linear.code(),
+        splits: splits(p.terms, p.inputs),
         ..Shape::default()
     },
     source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("dense_gradient_input.wgsl")],
@@ -51,12 +52,13 @@ product_kernel! {
     column: {
         source: [wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("column/dense_gradient_input.wgsl")],
         workgroups: |p| [(p.inputs / 4).div_ceil(64), p.rows.div_ceil(8), 1],
-        beside: ["column_linear"],
+        beside: ["column_linear", "split"],
     },
     reference: reference,
     case: case,
     benches: [
         ("256x128 128x784", [256, 784, 128, 0]),
+        ("256x1000 1000x64", [256, 64, 1000, 0]),
         ("256x1 1x8192", [256, 8192, 1, 0]),
         ("1024x1024 1024x1024", [1024, 1024, 1024, 0]),
     ],

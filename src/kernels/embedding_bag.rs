@@ -59,11 +59,17 @@ kernel! {
         scalar: wgsl!("shared/activate_f32.wgsl"),
         vec4: wgsl!("shared/activate_vec4.wgsl"),
         source: [
-            wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("embedding_bag.wgsl"),
+            wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/bag.wgsl"), wgsl!("software/embedding_bag.wgsl"),
         ],
         wide: [
-            wgsl!("shared/activate_wide.wgsl"), wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("embedding_bag.wgsl"),
+            wgsl!("shared/activate_wide.wgsl"), wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/bag.wgsl"), wgsl!("software/embedding_bag.wgsl"),
         ],
+        hardware: {
+            groups: 4,
+            source: [
+                wgsl!("shared/math.wgsl"), wgsl!("shared/activation.wgsl"), wgsl!("shared/bag.wgsl"), wgsl!("embedding_bag.wgsl"),
+            ],
+        },
     },
     loop_iterations: |p| 2 * p.length as u64 + 8,
     reference: reference,

@@ -32,7 +32,11 @@ kernel! {
     items: {
         width: |p| p.units,
         rows: |p| (p.positions as usize).div_ceil(TILE),
-        source: [wgsl!("shared/runs.wgsl"), wgsl!("embedding_gradient_carry.wgsl")],
+        source: [wgsl!("shared/runs.wgsl"), wgsl!("software/embedding_gradient_carry.wgsl")],
+        hardware: {
+            groups: 1,
+            source: [wgsl!("shared/runs.wgsl"), wgsl!("embedding_gradient_carry.wgsl")],
+        },
     },
     loop_iterations: |p| p.positions as u64 / TILE as u64 + TILE as u64,
     reference: reference,

@@ -51,8 +51,12 @@ kernel! {
     items: {
         width: |p| p.units,
         rows: |p| (p.positions as usize).div_ceil(TILE),
-        source: [wgsl!("shared/runs.wgsl"), wgsl!("embedding_gradient_runs.wgsl")],
-        wide: [wgsl!("shared/runs.wgsl"), wgsl!("embedding_gradient_runs.wgsl")],
+        source: [wgsl!("shared/runs.wgsl"), wgsl!("shared/run_term.wgsl"), wgsl!("software/embedding_gradient_runs.wgsl")],
+        wide: [wgsl!("shared/runs.wgsl"), wgsl!("shared/run_term.wgsl"), wgsl!("software/embedding_gradient_runs.wgsl")],
+        hardware: {
+            groups: 1,
+            source: [wgsl!("shared/runs.wgsl"), wgsl!("shared/run_term.wgsl"), wgsl!("embedding_gradient_runs.wgsl")],
+        },
     },
     reference: reference,
     case: case,

@@ -1,16 +1,18 @@
 //! The matrix product behind the dense and the convolution kernels: its family of shapes, and which one to use.
 //!
-//! C `[m, n]` = A `[m, k]` B `[k, n]` has seven sources: `shared/product_registers.wgsl` (register tiles
+//! C `[m, n]` = A `[m, k]` B `[k, n]` has eight sources: `shared/product_registers.wgsl` (register tiles
 //! of several shapes, no workgroup memory), `shared/product_vec4.wgsl` (the same with operands
 //! read four at a time, where a layer's widths are multiples of 4), `shared/product_subgroup.wgsl`
 //! (the same for software adapters, whose lanes share what they load; without `enable subgroups;`, which naga 30
 //! refuses though it knows the operations, so that no browser takes it),
 //! `shared/product_tiles.wgsl` (blocks in workgroup memory, for real GPUs),
 //! `shared/product_blocks.wgsl` (the same with operands read four at a time),
+//! `shared/product_split.wgsl` (few columns of many terms, which a workgroup shares, for real GPUs),
 //! `shared/product_few_units.wgsl` (convolutions that give one to three channels, on software adapters), and
 //! `column/dense_*.wgsl` (layers of one unit, the head of every binary classifier). A dense kernel supplies
-//! how elements are read and stored. [`VARIANTS`] is the table of what there is, [`choose`] the rule. All add the k products of an element in the order of k with
-//! fused multiply-adds, so that they give the same bits on an adapter.
+//! how elements are read and stored. [`VARIANTS`] is the table of what there is, [`choose`] the rule. But for columns and
+//! split terms, all add the k products of an element in the order of k with
+//! fused multiply-adds, so that they give the same bits on an adapter, and measuring may choose among them.
 
 use super::{Adapter, Variant};
 
@@ -35,6 +37,8 @@ pub struct Shape {
     pub linear: bool,
     /// Of a column: whether its rows are long enough for a workgroup each.
     pub shares: bool,
+    /// Whether there are so many terms for so few columns that invocations share an element's ([`splits`]).
+    pub splits: bool,
     /// Of patches: whether rows of units can be read four elements at a time, and channels cannot.
     pub few_inputs: bool,
     /// Of patches: whether channels can be read four elements at a time, and there are fewer units than that.
@@ -146,13 +150,14 @@ const TILES: &str = wgsl!("shared/product_tiles.wgsl");
 const BLOCKS: &str = wgsl!("shared/product_blocks.wgsl");
 const REGISTERS: &str = wgsl!("shared/product_registers.wgsl");
 const REGISTERS_4: &str = wgsl!("shared/product_vec4.wgsl");
+const SPLIT: &str = wgsl!("shared/product_split.wgsl");
 const FEW_UNITS: &str = wgsl!("shared/product_few_units.wgsl");
 const SUBGROUP: &str = wgsl!("shared/product_subgroup.wgsl");
 
 /// Every way to compute a product. All dense kernels and convolutions have those that are no columns; `dense_variants!` says which
 /// columns each has.
 #[rustfmt::skip]
-pub const VARIANTS: [ProductVariant; 18] = {
+pub const VARIANTS: [ProductVariant; 19] = {
     use Form::{Column, FewInputs, FewUnits, Scalar, Vec4};
     [
         // Name, form, constants, source, tile, what it computes.
@@ -167,6 +172,8 @@ pub const VARIANTS: [ProductVariant; 18] = {
         by_subgroups(row("subgroup_8", Vec4, "const BLOCKS: u32 = 1u;\n", SUBGROUP, Tile::Of([8, 32]), |s| s.vec4)),
         by_subgroups(row("subgroup_16", Vec4, "const BLOCKS: u32 = 2u;\n", SUBGROUP, Tile::Of([16, 32]), |s| s.vec4)),
         by_subgroups(row("subgroup_32", Vec4, "const BLOCKS: u32 = 4u;\n", SUBGROUP, Tile::Of([32, 32]), |s| s.vec4)),
+        // For real GPUs.
+        row("split", Scalar, "", SPLIT, Tile::Of([8, 8]), |s| s.splits),
         // For pictures of one or three channels, read and given, on software adapters.
         by_subgroups(row("few_inputs_16", FewInputs, "const BLOCKS: u32 = 2u;\n", SUBGROUP, Tile::Of([16, 32]), |s| s.few_inputs)),
         by_subgroups(row("few_inputs_32", FewInputs, "const BLOCKS: u32 = 4u;\n", SUBGROUP, Tile::Of([32, 32]), |s| s.few_inputs)),
@@ -283,6 +290,7 @@ pub fn choose(shape: &Shape, adapter: Adapter) -> &'static str {
         Adapter::Software { .. } if shape.column && shape.linear => "column_linear",
         Adapter::Hardware if shape.column && shape.shares => "column_shared",
         _ if shape.column => "column",
+        Adapter::Hardware if shape.splits => "split",
         Adapter::Software { subgroup_8: true } if shape.vec4 && subgroups(32) >= 16 => {
             "subgroup_32"
         }
@@ -318,6 +326,8 @@ pub fn candidates(shape: &Shape, adapter: Adapter) -> &'static [&'static str] {
     let from = if adapter == Adapter::Hardware { 1 << 28 } else { 1 << 20 };
     match adapter {
         _ if shape.column || m * n * (shape.terms as usize) < from => &[],
+        // The rule knows, and other forms give other bits.
+        Adapter::Hardware if shape.splits => &[],
         Adapter::Software { subgroup_8: true } if shape.vec4 => {
             &["subgroup_8", "subgroup_16", "subgroup_32", "vec4_8x8"]
         }
@@ -341,13 +351,19 @@ pub fn size_class(shape: &Shape) -> String {
     format!("{m}x{n}x{k}{by}")
 }
 
+/// Whether invocations share the terms of an element: by the layer alone, so that a row has the same bits whatever its batch.
+pub fn splits(terms: u32, columns: u32) -> bool {
+    terms >= 256 && columns <= 64
+}
+
 /// Whether rows of a layer's inputs and of its units can be read four elements at a time.
 pub fn vec4_aligned(sizes: [u32; 4]) -> bool {
     sizes.iter().all(|size| size.is_multiple_of(4))
 }
 
 /// Declares a dense kernel over the family: `kernel!` with `shape: |p| Shape { ... }` and the kernel's sources by
-/// [`Form`] in place of variants. `column`, where it has such, names the variants that it has beside "column".
+/// [`Form`] in place of variants. `column`, where it has such, names the variants that it has beside "column" and
+/// those that all have.
 macro_rules! product_kernel {
     (
         name: $name:literal,

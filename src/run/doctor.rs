@@ -20,11 +20,12 @@ use crate::kernels::{ALL, Adapter, Kernel, Variant};
 use crate::program::Program;
 
 /// Sizes at which kernels are checked: together they reach every variant.
-const SIZES: [Sizes; 7] = [
+const SIZES: [Sizes; 8] = [
     [64, 128, 96, 1],
     [37, 100, 52, 3],
     [77, 256, 1, 2],
     [9, 4, 1, 4],
+    [4, 7, 300, 2],
     // Pictures of three channels and of one, read and given.
     [13, 3, 16, 2],
     [11, 1, 8, 1],

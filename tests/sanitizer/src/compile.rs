@@ -899,7 +899,7 @@ impl<'a> Compiler<'a> {
                     {
                         self.emit(Op::Math { fun: *fun, to, args, n, kind }, span);
                     }
-                    M::CountOneBits => {
+                    M::CountOneBits | M::FirstTrailingBit => {
                         self.emit(Op::Math { fun: *fun, to, args, n, kind }, span);
                     }
                     other => return unknown(other, span),
