@@ -4,7 +4,7 @@
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
-    let runs = (params.count + RUN - 1u) / RUN;
+    let runs = count_runs();
     var before = 0u;
     for (var block = 0u; block < runs; block += 256u) {
         let at = workgroup.x * runs + block + local;

@@ -3,13 +3,16 @@
 // before it in its run. In the first pass (`first` = 1) the values are the positions 0, 1, 2, ...
 // themselves and are not read.
 //
-// One workgroup a run. Its keys' digits are written as eight rows of bits, one for each bit of a digit,
+// One workgroup a run, BLOCK keys at a time. Their digits are written as eight rows of bits, one for each bit of a digit,
 // 32 keys a word; the keys with a key's digit are the AND of the eight rows, or of their complements
 // where the digit has a zero, and those before it are counted.
 
-const WORDS: u32 = RUN / 32u;
+const BLOCK: u32 = 512u;
+const WORDS: u32 = BLOCK / 32u;
 
+// By digit: where its next key goes, and how many the block has.
 var<workgroup> places: array<u32, 256>;
+var<workgroup> tally: array<atomic<u32>, 256>;
 var<workgroup> bits: array<atomic<u32>, 8u * WORDS>;
 
 @compute @workgroup_size(256)
@@ -19,45 +22,51 @@ fn main(
     @builtin(local_invocation_index) local: u32,
 ) {
     let run = workgroup_index(workgroup, workgroups);
-    let runs = (params.count + RUN - 1u) / RUN;
+    let runs = count_runs();
     // Zero keys are left to workgroups behind the last run.
-    let begin = run * RUN;
-    let keys_here = min(max(params.count, begin) - begin, RUN);
+    let end = min((run + 1u) * params.run, params.count);
 
     let total = totals[local];
     let smaller = prefix_sum(local, total) - total;
     places[local] = smaller + counts[local * runs + min(run, runs - 1u)];
 
-    if local < 8u * WORDS {
-        atomicStore(&bits[local], 0u);
-    }
-    workgroupBarrier();
-    for (var k = local; k < keys_here; k += 256u) {
-        let digit = (keys[begin + k] >> params.shift) & 255u;
-        for (var bit = 0u; bit < 8u; bit++) {
-            if ((digit >> bit) & 1u) == 1u {
-                atomicOr(&bits[bit * WORDS + k / 32u], 1u << (k % 32u));
-            }
+    for (var begin = run * params.run; begin < end; begin += BLOCK) {
+        let keys_here = min(end - begin, BLOCK);
+        atomicStore(&tally[local], 0u);
+        if local < 8u * WORDS {
+            atomicStore(&bits[local], 0u);
         }
-    }
-    workgroupBarrier();
-    for (var k = local; k < keys_here; k += 256u) {
-        let key = keys[begin + k];
-        let digit = (key >> params.shift) & 255u;
-        var place = places[digit];
-        for (var word = 0u; word <= k / 32u; word++) {
-            var same = select(0xffffffffu, (1u << (k % 32u)) - 1u, word == k / 32u);
+        workgroupBarrier();
+        for (var k = local; k < keys_here; k += 256u) {
+            let digit = (keys[begin + k] >> params.shift) & 255u;
+            atomicAdd(&tally[digit], 1u);
             for (var bit = 0u; bit < 8u; bit++) {
-                let row = atomicLoad(&bits[bit * WORDS + word]);
-                same &= select(~row, row, ((digit >> bit) & 1u) == 1u);
+                if ((digit >> bit) & 1u) == 1u {
+                    atomicOr(&bits[bit * WORDS + k / 32u], 1u << (k % 32u));
+                }
             }
-            place += countOneBits(same);
         }
-        sorted_keys[place] = key;
-        if params.first == 1u {
-            sorted_values[place] = begin + k;
-        } else {
-            sorted_values[place] = values[begin + k];
+        workgroupBarrier();
+        for (var k = local; k < keys_here; k += 256u) {
+            let key = keys[begin + k];
+            let digit = (key >> params.shift) & 255u;
+            var place = places[digit];
+            for (var word = 0u; word <= k / 32u; word++) {
+                var same = select(0xffffffffu, (1u << (k % 32u)) - 1u, word == k / 32u);
+                for (var bit = 0u; bit < 8u; bit++) {
+                    let row = atomicLoad(&bits[bit * WORDS + word]);
+                    same &= select(~row, row, ((digit >> bit) & 1u) == 1u);
+                }
+                place += countOneBits(same);
+            }
+            sorted_keys[place] = key;
+            if params.first == 1u {
+                sorted_values[place] = begin + k;
+            } else {
+                sorted_values[place] = values[begin + k];
+            }
         }
+        workgroupBarrier();
+        places[local] += atomicLoad(&tally[local]);
     }
 }

@@ -1,2 +1,5 @@
-// Keys that are counted together; see src/kernels/radix_count.rs. Digits are of eight bits.
-const RUN: u32 = 512u;
+// Runs of neighbouring keys, `params.run` each, that are counted together; see src/kernels/radix_count.rs. Digits are of eight
+// bits.
+fn count_runs() -> u32 {
+    return (params.count + params.run - 1u) / params.run;
+}

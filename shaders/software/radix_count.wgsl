@@ -9,14 +9,14 @@ fn main(
     @builtin(local_invocation_index) local: u32,
 ) {
     let run = workgroup_index(workgroup, workgroups) * 8u + local;
-    let runs = (params.count + RUN - 1u) / RUN;
+    let runs = count_runs();
     if run >= runs {
         return;
     }
     for (var digit = 0u; digit < 256u; digit++) {
         counts[digit * runs + run] = 0u;
     }
-    for (var i = run * RUN; i < min((run + 1u) * RUN, params.count); i++) {
+    for (var i = run * params.run; i < min((run + 1u) * params.run, params.count); i++) {
         counts[((keys[i] >> params.shift) & 255u) * runs + run] += 1u;
     }
 }

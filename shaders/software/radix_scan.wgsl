@@ -3,7 +3,7 @@
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
     let digit = workgroup.x * 8u + local;
-    let runs = (params.count + RUN - 1u) / RUN;
+    let runs = count_runs();
     var before = 0u;
     for (var i = digit * runs; i < (digit + 1u) * runs; i++) {
         let here = counts[i];

@@ -28,11 +28,11 @@ fn main(
     workgroupBarrier();
 
     let run = workgroup_index(workgroup, workgroups) * 8u + local;
-    let runs = (params.count + RUN - 1u) / RUN;
+    let runs = count_runs();
     if run >= runs {
         return;
     }
-    for (var i = run * RUN; i < min((run + 1u) * RUN, params.count); i++) {
+    for (var i = run * params.run; i < min((run + 1u) * params.run, params.count); i++) {
         let key = keys[i];
         let digit = (key >> params.shift) & 255u;
         let here = counts[digit * runs + run];

@@ -98,11 +98,12 @@ impl Truth {
     }
 }
 
-/// Rows, inputs and units of the short check's product, and the keys of its prefix sum.
+/// Rows, inputs and units of the short check's product, and the keys and runs of its prefix sum.
 const ROWS: usize = 36;
 const INPUTS: usize = 72;
 const UNITS: usize = 48;
 const KEYS: usize = 3_000;
+const RUN: usize = 512;
 
 /// The worst of what a device gives for a few launches; `prepare` makes the program on it.
 ///
@@ -114,7 +115,7 @@ pub fn gap_of_device(prepare: &dyn Fn(&Program) -> Result<Box<dyn Executor>>) ->
     let weights = program.buffer("weights", Element::F32, (INPUTS + 1) * UNITS);
     let output = program.buffer("output", Element::F32, ROWS * UNITS);
     let shares = program.buffer("shares", Element::F32, ROWS * UNITS);
-    let counts = program.buffer("counts", Element::U32, 256 * radix_count::runs(KEYS));
+    let counts = program.buffer("counts", Element::U32, 256 * radix_count::runs(KEYS, RUN));
     let totals = program.buffer("totals", Element::U32, 256);
     let [rows, inputs, units] = [ROWS, INPUTS, UNITS].map(|size| size as u32);
     program.add_routine(
@@ -129,7 +130,7 @@ pub fn gap_of_device(prepare: &dyn Fn(&Program) -> Result<Box<dyn Executor>>) ->
                 softmax::Bindings { logits: output, output: shares },
             ),
             radix_scan::dispatch(
-                radix_scan::Params { count: KEYS as u32 },
+                radix_scan::Params { count: KEYS as u32, run: RUN as u32 },
                 radix_scan::Bindings { counts, totals },
             ),
         ],

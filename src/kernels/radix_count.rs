@@ -1,7 +1,7 @@
 //! First third of a pass of the stable radix sort: digits counted by run.
 //!
 //! The sort orders (id, position) pairs by id, eight bits a pass, so that the gradient of an
-//! embedding can sum each id's rows in a fixed order. Runs of [`RUN`] neighbouring keys are counted
+//! embedding can sum each id's rows in a fixed order. Runs of neighbouring keys ([`run_of`]) are counted
 //! and moved each by itself, and the order within a digit is the input's: the result is the same bits
 //! in every form. A run is a workgroup's on hardware, an invocation's where a CPU plays the lanes.
 
@@ -9,12 +9,15 @@
 use super::case::*;
 use super::{Adapter, spread_by};
 
-/// Keys that are counted together; `RUN` of `shaders/shared/radix.wgsl`.
-pub const RUN: usize = 512;
+/// Keys of a run where there are so many: enough runs of few to keep a card busy, and of many keys so few runs that
+/// their counts are less to read and write than the keys.
+pub fn run_of(keys: usize) -> usize {
+    if keys > 1 << 20 { 4096 } else { 512 }
+}
 
-/// Runs that `count` keys make.
-pub fn runs(count: usize) -> usize {
-    count.div_ceil(RUN)
+/// Runs of `run` that `count` keys make.
+pub fn runs(count: usize, run: usize) -> usize {
+    count.div_ceil(run)
 }
 
 kernel! {
@@ -24,6 +27,8 @@ kernel! {
         count: u32,
         /// First bit of the digit.
         shift: u32,
+        /// Keys of a run.
+        run: u32,
     },
     bindings: {
         /// `[count]`
@@ -34,11 +39,11 @@ kernel! {
     variants: [
         "workgroup": {
             source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/radix.wgsl"), wgsl!("radix_count.wgsl")],
-            workgroups: |p| spread_by(1, runs(p.count as usize)),
+            workgroups: |p| spread_by(1, runs(p.count as usize, p.run as usize)),
         },
         "software": {
             source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/radix.wgsl"), wgsl!("software/radix_count.wgsl")],
-            workgroups: |p| spread_by(8, runs(p.count as usize)),
+            workgroups: |p| spread_by(8, runs(p.count as usize, p.run as usize)),
         },
     ],
     choose: |_, adapter| match adapter {
@@ -51,11 +56,12 @@ kernel! {
 }
 
 fn reference(p: &Params, keys: &[u32], counts: &mut [u32]) {
-    let runs = runs(p.count as usize);
+    let (count, run) = (p.count as usize, p.run as usize);
+    let runs = runs(count, run);
     // A cache line of each digit's row at a time.
-    for (block, keys) in keys[..p.count as usize].chunks(16 * RUN).enumerate() {
+    for (block, keys) in keys[..count].chunks(16 * run).enumerate() {
         let mut tallies = [[0; 256]; 16];
-        for (tally, keys) in tallies.iter_mut().zip(keys.chunks(RUN)) {
+        for (tally, keys) in tallies.iter_mut().zip(keys.chunks(run)) {
             keys.iter().for_each(|key| tally[((key >> p.shift) & 255) as usize] += 1);
         }
         for (digit, row) in counts.chunks_exact_mut(runs).take(256).enumerate() {
@@ -69,14 +75,25 @@ fn reference(p: &Params, keys: &[u32], counts: &mut [u32]) {
 #[cfg(feature = "unstable")]
 fn case(c: &mut Case, [a, b, _, shift]: Sizes) -> Dispatch {
     let count = a * b;
-    c.moves(count + 256 * runs(count));
+    let run = run_of_case(c, [a, b]);
+    let runs = runs(count, run);
+    c.moves(count + 256 * runs);
     let keys = c.draw_words(count, 1 << 20);
     let bindings = Bindings {
         keys: c.words(keys),
         // Longer than it need be, as it is for a ragged batch.
-        counts: c.words(vec![9; 256 * runs(count) + 300]),
+        counts: c.words(vec![9; 256 * runs + 300]),
     };
     c.expect(bindings.counts, 0.0);
-    let params = Params { count: count as u32, shift: 8 * (shift % 3) as u32 };
+    let params = Params { count: count as u32, shift: 8 * (shift % 3) as u32, run: run as u32 };
     dispatch(params, bindings)
+}
+
+/// Keys of a run in a case: of few keys too, both kinds.
+#[cfg(feature = "unstable")]
+pub(super) fn run_of_case(c: &Case, [a, b]: [usize; 2]) -> usize {
+    match c.is_bench() {
+        true => run_of(a * b),
+        false => [512, 4096][(a + b) % 2],
+    }
 }

@@ -3,6 +3,8 @@
 
 #[cfg(feature = "unstable")]
 use super::case::*;
+#[cfg(feature = "unstable")]
+use super::radix_count::run_of_case;
 use super::radix_count::runs;
 use super::{Adapter, spread_by};
 
@@ -11,6 +13,8 @@ kernel! {
     params: {
         /// Keys.
         count: u32,
+        /// Keys of a run.
+        run: u32,
     },
     bindings: {
         /// `[256, runs]`
@@ -38,7 +42,7 @@ kernel! {
 }
 
 fn reference(p: &Params, counts: &mut [u32], totals: &mut [u32]) {
-    for (row, total) in counts.chunks_exact_mut(runs(p.count as usize)).zip(totals) {
+    for (row, total) in counts.chunks_exact_mut(runs(p.count as usize, p.run as usize)).zip(totals) {
         *total = 0;
         for count in row {
             *total += std::mem::replace(count, *total);
@@ -50,11 +54,13 @@ fn reference(p: &Params, counts: &mut [u32], totals: &mut [u32]) {
 #[cfg(feature = "unstable")]
 fn case(c: &mut Case, [a, b, ..]: Sizes) -> Dispatch {
     let count = a * b;
-    c.moves(2 * 256 * runs(count));
-    let counts = c.draw_words(256 * runs(count) + 300, 99);
+    let run = run_of_case(c, [a, b]);
+    let runs = runs(count, run);
+    c.moves(2 * 256 * runs);
+    let counts = c.draw_words(256 * runs + 300, 99);
     let bindings = Bindings { counts: c.words(counts), totals: c.words(vec![9; 256]) };
     c.expect(bindings.counts, 0.0);
     c.expect(bindings.totals, 0.0);
-    let params = Params { count: count as u32 };
+    let params = Params { count: count as u32, run: run as u32 };
     dispatch(params, bindings)
 }

@@ -14,6 +14,8 @@ kernel! {
         shift: u32,
         /// 1 in the first pass, whose values are the positions 0, 1, 2, ... and are not read.
         first: u32,
+        /// Keys of a run.
+        run: u32,
     },
     bindings: {
         /// `[count]`
@@ -32,11 +34,11 @@ kernel! {
     variants: [
         "workgroup": {
             source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/radix.wgsl"), wgsl!("shared/prefix_sum.wgsl"), wgsl!("radix_scatter.wgsl")],
-            workgroups: |p| spread_by(1, runs(p.count as usize)),
+            workgroups: |p| spread_by(1, runs(p.count as usize, p.run as usize)),
         },
         "software": {
             source: &[wgsl!("shared/index.wgsl"), wgsl!("shared/radix.wgsl"), wgsl!("software/radix_scatter.wgsl")],
-            workgroups: |p| spread_by(8, runs(p.count as usize)),
+            workgroups: |p| spread_by(8, runs(p.count as usize, p.run as usize)),
         },
     ],
     choose: |_, adapter| match adapter {
@@ -84,12 +86,13 @@ fn case(c: &mut Case, [a, b, _, first]: Sizes) -> Dispatch {
     use super::{radix_count, radix_scan};
 
     let count = a * b;
-    c.moves(5 * count + 4 * 256 * runs(count));
+    let run = radix_count::run_of_case(c, [a, b]);
+    let runs = runs(count, run);
+    c.moves(5 * count + 4 * 256 * runs);
     let keys = c.draw_words(count, 1 << 20);
-    let runs = runs(count);
     let mut counts = vec![0; 256 * runs + 300];
     for (i, key) in keys.iter().enumerate() {
-        counts[((key >> 8) & 255) as usize * runs + i / radix_count::RUN] += 1;
+        counts[((key >> 8) & 255) as usize * runs + i / run] += 1;
     }
     let mut totals = vec![0; 256];
     for (row, total) in counts.chunks_exact_mut(runs).zip(&mut totals) {
@@ -108,12 +111,13 @@ fn case(c: &mut Case, [a, b, _, first]: Sizes) -> Dispatch {
     if c.is_bench() {
         // The whole pass: the scatter by itself would use its counts up.
         let (Bindings { keys, counts, totals, .. }, count) = (bindings, count as u32);
-        let params = radix_count::Params { count, shift: 8 };
+        let run = run as u32;
+        let params = radix_count::Params { count, shift: 8, run };
         c.precede(radix_count::dispatch(params, radix_count::Bindings { keys, counts }));
-        let params = radix_scan::Params { count };
+        let params = radix_scan::Params { count, run };
         c.precede(radix_scan::dispatch(params, radix_scan::Bindings { counts, totals }));
     }
     let first = (first % 2) as u32;
-    let params = Params { count: count as u32, shift: 8, first };
+    let params = Params { count: count as u32, shift: 8, first, run: run as u32 };
     dispatch(params, bindings)
 }

@@ -10,11 +10,14 @@ pub(crate) struct Sort {
     values: [Span; 2],
     counts: Span,
     totals: Span,
+    /// Keys of a run.
+    run: usize,
 }
 
 impl Sort {
     /// Room for up to `positions` ids.
     pub fn new(program: &mut Program, positions: usize) -> Sort {
+        let run = radix_count::run_of(positions);
         let mut words = |name: &str, len| program.buffer(name, Element::U32, len);
         Sort {
             keys: [words("sorted ids a", positions), words("sorted ids b", positions)],
@@ -22,8 +25,9 @@ impl Sort {
                 words("sorted positions a", positions),
                 words("sorted positions b", positions),
             ],
-            counts: words("digit counts", 256 * radix_count::runs(positions)),
+            counts: words("digit counts", 256 * radix_count::runs(positions, run)),
             totals: words("digit totals", 256),
+            run,
         }
     }
 
@@ -58,7 +62,7 @@ impl Sort {
         rows: usize,
         step: &mut Vec<Dispatch>,
     ) -> [Span; 2] {
-        let (counts, totals) = (self.counts, self.totals);
+        let (counts, totals, run) = (self.counts, self.totals, self.run as u32);
         // The pairs go from a to b and back; the first pass reads the batch itself.
         let (mut keys, mut values) = (ids, places.unwrap_or(self.values[1]));
         for pass in 0..Self::passes(rows) {
@@ -66,16 +70,16 @@ impl Sort {
             let to = (pass % 2) as usize;
             let first = (pass == 0 && places.is_none()) as u32;
             step.push(radix_count::dispatch(
-                radix_count::Params { count, shift },
+                radix_count::Params { count, shift, run },
                 radix_count::Bindings { keys, counts },
             ));
             step.push(radix_scan::dispatch(
-                radix_scan::Params { count },
+                radix_scan::Params { count, run },
                 radix_scan::Bindings { counts, totals },
             ));
             let (sorted_keys, sorted_values) = (self.keys[to], self.values[to]);
             step.push(radix_scatter::dispatch(
-                radix_scatter::Params { count, shift, first },
+                radix_scatter::Params { count, shift, first, run },
                 radix_scatter::Bindings {
                     keys,
                     values,
