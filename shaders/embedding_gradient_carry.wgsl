@@ -10,10 +10,6 @@ const SHORT: u32 = 8u;
 // By group: where the gradient's row is of the run that begins in its tile, and how many heads it has.
 var<workgroup> run_rows: array<u32, 32>;
 var<workgroup> run_heads: array<u32, 32>;
-// A bit for each group whose run is long.
-var<workgroup> long_bits: atomic<u32>;
-var<workgroup> long_runs: u32;
-var<workgroup> group_sums: array<Item, 256>;
 
 // Whether a tile begins with an id.
 fn begins_with(tile: u32, id: u32) -> bool {
@@ -64,7 +60,7 @@ fn note_run(tile: u32, group: u32) -> u32 {
     }
     if heads_here > SHORT {
         heads_here = count_heads(tile + 1u, id);
-        atomicOr(&long_bits, 1u << group);
+        note_long_run(group);
     }
     run_rows[group] = at;
     return heads_here;
@@ -80,14 +76,11 @@ fn main(
     let first_tile = tile - local.y;
     let columns = params.units / WIDE;
     let c = workgroup.x * ROW_LANES + local.x;
-    if local.x == 0u && local.y == 0u {
-        atomicStore(&long_bits, 0u);
-    }
-    workgroupBarrier();
+    clear_long_runs(local);
     if local.x == 0u {
         run_heads[local.y] = note_run(tile, local.y);
     }
-    workgroupBarrier();
+    var rest = all_long_runs(local);
     let heads_here = run_heads[local.y];
     if heads_here > 0u && heads_here <= SHORT && c < columns {
         var total = tails[tile * columns + c];
@@ -96,10 +89,6 @@ fn main(
         }
         gradient[run_rows[local.y] * columns + c] = total;
     }
-    if local.x == 0u && local.y == 0u {
-        long_runs = atomicLoad(&long_bits);
-    }
-    var rest = workgroupUniformLoad(&long_runs);
     while rest != 0u {
         let group = firstTrailingBit(rest);
         rest &= rest - 1u;
@@ -111,15 +100,9 @@ fn main(
                 sum += heads[(first + i) * columns + c];
             }
         }
-        group_sums[local.y * ROW_LANES + local.x] = sum;
-        workgroupBarrier();
+        let total = sum_of_groups(local, sum);
         if local.y == 0u && c < columns {
-            var total = tails[(first - 1u) * columns + c];
-            for (var other = 0u; other < 32u; other++) {
-                total += group_sums[other * ROW_LANES + local.x];
-            }
-            gradient[run_rows[group] * columns + c] = total;
+            gradient[run_rows[group] * columns + c] = tails[(first - 1u) * columns + c] + total;
         }
-        workgroupBarrier();
     }
 }

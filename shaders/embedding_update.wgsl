@@ -3,44 +3,108 @@
 // factors[p] * vectors[p / length, :] (or factors[p / length], where `by_row` is 1),
 // squares[id, :] += g^2 and table[id, :] -= rate * g / sqrt(squares[id, :]).
 // The binding holds `rows` rows of the table from `first` on, and ids outside them do nothing.
-// The sum is taken in the order of the positions. One invocation up to four neighbouring columns of
-// a pair; those of pairs that are not the first of their id do nothing.
+//
+// The sum is taken in the order of the positions. Eight invocations have the columns of a pair, and those of pairs that
+// are not the first of their id do nothing. A GPU waits half a microsecond for what it loads: so AHEAD pairs are asked for at a
+// time, and those of an id that has more than SHORT, of which a few have thousands, by the 32 groups of eight invocations of a
+// workgroup in turn, whose sums are added in order. Rows of items: see shared/rows.wgsl.
 
-@compute @workgroup_size(256)
+const SHORT: u32 = 32u;
+const AHEAD: u32 = 8u;
+
+// Where the pairs of each group's id end, of those that have many.
+var<workgroup> run_ends: array<u32, 32>;
+
+fn is_of(pair: u32, id: u32) -> bool {
+    return pair < params.positions && sorted_ids[min(pair, params.positions - 1u)] == id;
+}
+
+// The pair behind the last of an id, of which `first` is one.
+fn run_end(first: u32, id: u32) -> u32 {
+    var low = first + 1u;
+    var high = params.positions;
+    while low < high {
+        let middle = low + (high - low) / 2u;
+        if is_of(middle, id) {
+            low = middle + 1u;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+// `sum` and what AHEAD pairs from `first` on add to it, of those before `end` that are an id's.
+fn add_pairs(sum: Item, first: u32, end: u32, id: u32, columns: u32, c: u32) -> Item {
+    var factor: array<f32, AHEAD>;
+    var vector: array<Item, AHEAD>;
+    for (var i = 0u; i < AHEAD; i++) {
+        factor[i] = 0.0;
+        vector[i] = Item();
+        if first + i < end && is_of(first + i, id) {
+            let position = sorted_positions[first + i];
+            let row = position / params.length;
+            factor[i] = factors[select(position, row, params.by_row == 1u)];
+            vector[i] = vectors[row * columns + c];
+        }
+    }
+    var total = sum;
+    for (var i = 0u; i < AHEAD; i++) {
+        total = fma(Item(factor[i]), vector[i], total);
+    }
+    return total;
+}
+
+fn update(id: u32, columns: u32, c: u32, total: Item) {
+    let at = (id - params.first) * columns + c;
+    let sum = fma(total, total, squares[at]);
+    squares[at] = sum;
+    table[at] -= params.rate * total / sqrt(sum);
+}
+
+@compute @workgroup_size(8, 32)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,
     @builtin(num_workgroups) workgroups: vec3u,
-    @builtin(local_invocation_index) local: u32,
+    @builtin(local_invocation_id) local: vec3u,
 ) {
-    let i = linear_index(workgroup, workgroups, local);
-    let blocks = (params.units + 3u) / 4u;
-    let first = i / blocks;
-    if first >= params.positions {
-        return;
-    }
-    let id = sorted_ids[first];
+    let first = row_index(workgroup, workgroups, local);
+    let first_of_all = first - local.y;
+    let columns = params.units / WIDE;
+    let c = workgroup.x * ROW_LANES + local.x;
+    let id = sorted_ids[min(first, params.positions - 1u)];
     // Below `first` it wraps to a number that no table reaches.
-    if id == 0u || id - params.first >= params.rows || (first > 0u && sorted_ids[first - 1u] == id) {
-        return;
+    let is_held = id != 0u && id - params.first < params.rows;
+    let begins = first < params.positions && is_held && (first == 0u || sorted_ids[max(first, 1u) - 1u] != id);
+    let is_long = begins && is_of(first + SHORT, id);
+    clear_long_runs(local);
+    if is_long && local.x == 0u {
+        note_long_run(local.y);
+        run_ends[local.y] = run_end(first + SHORT, id);
     }
-    let column = (i % blocks) * 4u;
-    let width = min(4u, params.units - column);
-    // Columns past the last do it again. Without a loop: software adapters leave an invocation's loops
-    // behind after 65,535 turns of all of them together.
-    let columns = min(vec4u(column) + vec4u(0u, 1u, 2u, 3u), vec4u(params.units - 1u));
-    var total = vec4f(0.0);
-    for (var p = first; p < params.positions && sorted_ids[p] == id; p++) {
-        let position = sorted_positions[p];
-        let row = position / params.length;
-        let factor = factors[select(position, row, params.by_row == 1u)];
-        let at = row * params.units + columns;
-        let vector = vec4f(vectors[at.x], vectors[at.y], vectors[at.z], vectors[at.w]);
-        total = fma(vec4f(factor), vector, total);
+    var rest = all_long_runs(local);
+    if begins && !is_long && c < columns {
+        var total: Item;
+        for (var p = first; is_of(p, id); p += AHEAD) {
+            total = add_pairs(total, p, params.positions, id, columns, c);
+        }
+        update(id, columns, c, total);
     }
-    for (var j = 0u; j < width; j++) {
-        let at = (id - params.first) * params.units + column + j;
-        let sum = fma(total[j], total[j], squares[at]);
-        squares[at] = sum;
-        table[at] -= params.rate * total[j] / sqrt(sum);
+    while rest != 0u {
+        let group = firstTrailingBit(rest);
+        rest &= rest - 1u;
+        let begin = first_of_all + group;
+        let run_id = sorted_ids[begin];
+        let end = run_ends[group];
+        var sum: Item;
+        if c < columns {
+            for (var p = begin + local.y * AHEAD; p < end; p += 32u * AHEAD) {
+                sum = add_pairs(sum, p, end, run_id, columns, c);
+            }
+        }
+        let total = sum_of_groups(local, sum);
+        if local.y == 0u && c < columns {
+            update(run_id, columns, c, total);
+        }
     }
 }

@@ -243,6 +243,9 @@ fn kernels_match_their_references_at_large_sizes() {
     check(&embedding_gather::KERNEL, [40_000, 100_003, 8, 1]);
     check(&embedding_gradient_runs::KERNEL, [6_007, 9, 7, 5]);
     check(&embedding_gradient_carry::KERNEL, [6_007, 9, 7, 5]);
+    check(&embedding_gradient_carry::KERNEL, [9_001, 3, 132, 1]);
+    check(&embedding_update::KERNEL, [3_001, 5, 100, 3]);
+    check(&embedding_update::KERNEL, [3_001, 5, 37, 2]);
     check(&radix_count::KERNEL, [30_011, 2, 1, 1]);
     check(&radix_scan::KERNEL, [300_007, 1, 1, 1]);
     check(&radix_scatter::KERNEL, [30_011, 2, 1, 1]);

@@ -27,7 +27,7 @@ const SIZES: [[usize; 4]; 16] = [
     [9, 40, 1, 4],
     [4, 7, 300, 2],
     // An id that stands in more tiles of sorted pairs than one invocation joins.
-    [700, 1, 4, 1],
+    [1300, 2, 4, 1],
     // Pictures of one and three channels, read and given.
     [13, 3, 16, 2],
     [11, 1, 8, 1],

@@ -35,7 +35,7 @@ kernel! {
         source: [wgsl!("shared/runs.wgsl"), wgsl!("software/embedding_gradient_carry.wgsl")],
         hardware: {
             groups: 1,
-            source: [wgsl!("shared/runs.wgsl"), wgsl!("embedding_gradient_carry.wgsl")],
+            source: [wgsl!("shared/runs.wgsl"), wgsl!("shared/long_runs.wgsl"), wgsl!("embedding_gradient_carry.wgsl")],
         },
     },
     loop_iterations: |p| p.positions as u64 / TILE as u64 + TILE as u64,

@@ -6,7 +6,7 @@
 
 #[cfg(feature = "unstable")]
 use super::case::*;
-use super::{Real, add_scaled, spread, team};
+use super::{Adapter, Real, add_scaled, spread, spread_rows, team};
 
 kernel! {
     name: "embedding_update",
@@ -32,16 +32,40 @@ kernel! {
         /// `[positions]`
         sorted_positions: read u32,
         /// `[rows, units]`
-        vectors: read f32,
+        vectors: read f32 as Item,
         /// `[rows]` or `[positions]`
         factors: read f32,
         /// `[table rows, units]`
-        table: write f32,
+        table: write f32 as Item,
         /// `[table rows, units]`: sums of squared gradients.
-        squares: write f32,
+        squares: write f32 as Item,
     },
-    source: &[wgsl!("shared/index.wgsl"), wgsl!("embedding_update.wgsl")],
-    workgroups: |p| spread(p.positions as usize * p.units.div_ceil(4) as usize),
+    variants: [
+        "vec4": {
+            source: &[
+                "alias Item = vec4f;\nconst WIDE: u32 = 4u;\nconst SOFTWARE: bool = false;\n",
+                wgsl!("shared/rows.wgsl"), wgsl!("shared/long_runs.wgsl"), wgsl!("embedding_update.wgsl"),
+            ],
+            workgroups: |p| spread_rows(p.positions as usize, p.units as usize / 4),
+            computes: |p| p.units.is_multiple_of(4),
+        },
+        "scalar": {
+            source: &[
+                "alias Item = f32;\nconst WIDE: u32 = 1u;\nconst SOFTWARE: bool = false;\n",
+                wgsl!("shared/rows.wgsl"), wgsl!("shared/long_runs.wgsl"), wgsl!("embedding_update.wgsl"),
+            ],
+            workgroups: |p| spread_rows(p.positions as usize, p.units as usize),
+        },
+        "software": {
+            source: &["alias Item = f32;\n", wgsl!("shared/index.wgsl"), wgsl!("software/embedding_update.wgsl")],
+            workgroups: |p| spread(p.positions as usize * p.units.div_ceil(4) as usize),
+        },
+    ],
+    choose: |p, adapter| match (adapter, p.units % 4) {
+        (Adapter::Software { .. }, _) => "software",
+        (Adapter::Hardware, 0) => "vec4",
+        (Adapter::Hardware, _) => "scalar",
+    },
     reference: reference,
     case: case,
     benches: [("36864 ids of 20000 x 100", [36_864, 20_000, 100, 12])],

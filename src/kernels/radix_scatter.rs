@@ -47,7 +47,10 @@ kernel! {
     },
     reference: reference,
     case: case,
-    benches: [("32768 keys, whole pass", [32_768, 1, 1, 1])],
+    benches: [
+        ("32768 keys, whole pass", [32_768, 1, 1, 1]),
+        ("2097152 keys, whole pass", [2_097_152, 1, 1, 1]),
+    ],
 }
 
 fn reference(
