@@ -5,7 +5,7 @@
 use super::case::*;
 use super::real::PARALLEL;
 use super::state::{BATCH_SLOT, advance};
-use super::{Real, add_scaled, dots, sum, team, vectorised};
+use super::{Adapter, Real, add_scaled, dots, sum, team, vectorised};
 
 kernel! {
     name: "negative_sampling",
@@ -35,23 +35,50 @@ kernel! {
         /// The counters.
         state: write u32,
         /// `[samples, units]`
-        hidden: read f32,
+        hidden: read f32 as Item,
         /// `[samples, targets]`; 0 counts nothing.
         ids: read u32,
         /// `[rows, units]`: vectors of words as targets.
-        table: read f32,
+        table: read f32 as Item,
         /// `[samples, targets]`: derivative by the product of `hidden` and the target's vector.
         factors: write f32,
         /// `[samples, units]`: derivative by `hidden`.
-        d_hidden: write f32,
+        d_hidden: write f32 as Item,
         /// `[slots, groups, 2]`: sum of losses, samples that count
         history: write f32,
     },
-    source: &[
-        wgsl!("shared/math.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("shared/advance.wgsl"),
-        wgsl!("shared/history.wgsl"), wgsl!("shared/reduce.wgsl"), wgsl!("negative_sampling.wgsl"),
+    variants: [
+        "vec4": {
+            source: &[
+                "alias Item = vec4f;\nconst WIDE: u32 = 4u;\n", wgsl!("shared/sum_vec4.wgsl"),
+                wgsl!("shared/math.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("shared/advance.wgsl"),
+                wgsl!("shared/history.wgsl"), wgsl!("shared/reduce.wgsl"), wgsl!("negative_sampling.wgsl"),
+            ],
+            workgroups: |p| [p.groups, 1, 1],
+            computes: |p| p.units.is_multiple_of(4),
+        },
+        "scalar": {
+            source: &[
+                "alias Item = f32;\nconst WIDE: u32 = 1u;\n", wgsl!("shared/sum_f32.wgsl"),
+                wgsl!("shared/math.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("shared/advance.wgsl"),
+                wgsl!("shared/history.wgsl"), wgsl!("shared/reduce.wgsl"), wgsl!("negative_sampling.wgsl"),
+            ],
+            workgroups: |p| [p.groups, 1, 1],
+        },
+        "software": {
+            source: &[
+                "alias Item = f32;\n",
+                wgsl!("shared/math.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("shared/advance.wgsl"),
+                wgsl!("shared/history.wgsl"), wgsl!("shared/reduce.wgsl"), wgsl!("software/negative_sampling.wgsl"),
+            ],
+            workgroups: |p| [p.groups, 1, 1],
+        },
     ],
-    workgroups: |p| [p.groups, 1, 1],
+    choose: |p, adapter| match (adapter, p.units % 4) {
+        (Adapter::Software { .. }, _) => "software",
+        (Adapter::Hardware, 0) => "vec4",
+        (Adapter::Hardware, _) => "scalar",
+    },
     loop_iterations: |p| (2 * p.targets as u64 + 2) * (p.units as u64 + 2) + p.positives as u64,
     reference: reference,
     case: case,
