@@ -4,13 +4,6 @@
 // target. Workgroup g sums its rows into history[slot, g] = (sum of losses, count right); the
 // host adds the groups and divides. One invocation a row at a time.
 
-fn target_of(row: u32, column: u32) -> f32 {
-    if params.sparse == 1u {
-        return select(0.0, 1.0, u32(targets[row]) == column);
-    }
-    return targets[row * params.outputs + column];
-}
-
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,

@@ -107,7 +107,8 @@ fn forms_of_a_product_give_the_same_bits() {
             };
             let forms = kernel.variants.iter().filter(can);
             let first = case.bits(kernel.variants[0].name);
-            let in_order = |form: &&Variant| !form.name.starts_with("column") && form.name != "split";
+            let in_order =
+                |form: &&Variant| !form.name.starts_with("column") && form.name != "split";
             for form in forms.filter(in_order) {
                 assert!(first == case.bits(form.name), "{} ({})", kernel.name, form.name);
             }

@@ -9,13 +9,6 @@ var<workgroup> row_largest: array<f32, 2>;
 var<workgroup> row_places: array<u32, 2>;
 var<workgroup> row_sums: vec2f;
 
-fn target_of(row: u32, column: u32) -> f32 {
-    if params.sparse == 1u {
-        return select(0.0, 1.0, u32(targets[row]) == column);
-    }
-    return targets[row * params.outputs + column];
-}
-
 // Whether an invocation's value comes before another's: it is larger, or as large at a lower place.
 fn is_before(i: u32, other: u32) -> bool {
     return largest_values[i] > largest_values[other]

@@ -36,8 +36,16 @@ kernel! {
         "rows": {
             source: &[
                 wgsl!("shared/math.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("shared/advance.wgsl"),
-                wgsl!("shared/history.wgsl"), wgsl!("shared/reduce.wgsl"),
+                wgsl!("shared/history.wgsl"), wgsl!("shared/reduce.wgsl"), wgsl!("shared/target_of.wgsl"),
                 wgsl!("categorical_crossentropy.wgsl"),
+            ],
+            workgroups: |p| [p.groups, 1, 1],
+        },
+        "eights": {
+            source: &[
+                wgsl!("shared/math.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("shared/advance.wgsl"),
+                wgsl!("shared/history.wgsl"), wgsl!("shared/reduce.wgsl"), wgsl!("shared/target_of.wgsl"),
+                wgsl!("eights/categorical_crossentropy.wgsl"),
             ],
             workgroups: |p| [p.groups, 1, 1],
         },
@@ -45,7 +53,7 @@ kernel! {
             source: &[
                 "const STRIDED: bool = false;\n",
                 wgsl!("shared/math.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("shared/advance.wgsl"),
-                wgsl!("shared/history.wgsl"), wgsl!("shared/reduce.wgsl"),
+                wgsl!("shared/history.wgsl"), wgsl!("shared/reduce.wgsl"), wgsl!("shared/target_of.wgsl"),
                 wgsl!("wide/categorical_crossentropy.wgsl"),
             ],
             workgroups: |p| [p.groups, 1, 1],
@@ -54,14 +62,15 @@ kernel! {
             source: &[
                 "const STRIDED: bool = true;\n",
                 wgsl!("shared/math.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("shared/advance.wgsl"),
-                wgsl!("shared/history.wgsl"), wgsl!("shared/reduce.wgsl"),
+                wgsl!("shared/history.wgsl"), wgsl!("shared/reduce.wgsl"), wgsl!("shared/target_of.wgsl"),
                 wgsl!("wide/categorical_crossentropy.wgsl"),
             ],
             workgroups: |p| [p.groups, 1, 1],
         },
     ],
     choose: |p, adapter| match adapter {
-        Adapter::Hardware if p.outputs >= WIDE_ON_HARDWARE => "wide_strided",
+        Adapter::Hardware if p.outputs as usize >= WIDE => "wide_strided",
+        Adapter::Hardware if p.outputs >= EIGHTS => "eights",
         _ if p.outputs as usize >= WIDE => "wide",
         _ => "rows",
     },
@@ -77,8 +86,8 @@ kernel! {
 /// Outputs from which on the invocations of a workgroup share a row.
 pub(super) const WIDE: usize = 1024;
 
-/// The same of hardware, whose lanes are slow alone and load together what lies together.
-pub(super) const WIDE_ON_HARDWARE: u32 = 32;
+/// The same of hardware, eight invocations a row: lanes are slow alone and load together what lies together.
+const EIGHTS: u32 = 4;
 
 /// Workgroups among which rows are shared: at most 64, with 64 rows or more each; where rows are wide at
 /// most 256, with one or more.

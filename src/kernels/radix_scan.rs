@@ -42,7 +42,8 @@ kernel! {
 }
 
 fn reference(p: &Params, counts: &mut [u32], totals: &mut [u32]) {
-    for (row, total) in counts.chunks_exact_mut(runs(p.count as usize, p.run as usize)).zip(totals) {
+    for (row, total) in counts.chunks_exact_mut(runs(p.count as usize, p.run as usize)).zip(totals)
+    {
         *total = 0;
         for count in row {
             *total += std::mem::replace(count, *total);

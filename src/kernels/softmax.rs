@@ -2,7 +2,7 @@
 
 #[cfg(feature = "unstable")]
 use super::case::*;
-use super::categorical_crossentropy::{WIDE, WIDE_ON_HARDWARE};
+use super::categorical_crossentropy::WIDE;
 use super::{Adapter, Real, for_rows, spread, spread_by};
 
 kernel! {
@@ -51,6 +51,10 @@ fn reference<T: Real>(p: &Params, logits: &[T], output: &mut [T]) {
         }
     });
 }
+
+/// Outputs from which on the invocations of a real GPU's workgroup share a row: lanes are slow alone, and load together
+/// what lies together.
+const WIDE_ON_HARDWARE: u32 = 32;
 
 /// Tests and benches: see `case.rs`.
 #[cfg(feature = "unstable")]

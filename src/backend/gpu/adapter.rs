@@ -452,8 +452,8 @@ fn card_memory(_: &wgpu::Adapter) -> Option<u64> {
     None
 }
 
-/// Whether `WGSLEARN_CHECKED` is set, as in the tests' second pass: every check in every shader,
-/// and parameters as uniforms on software adapters too, the way that real GPUs take.
+/// Whether `WGSLEARN_CHECKED` is set, as in the tests' second pass: every check in every shader, and the way that real GPUs
+/// take on software adapters too, with parameters as uniforms and each kernel's form for hardware.
 pub fn is_checked() -> bool {
     std::env::var_os("WGSLEARN_CHECKED").is_some()
 }

@@ -743,10 +743,9 @@ fn integer_math(fun: M, words: [Word; 3], signed: bool) -> Word {
         M::Abs => x,
         M::CountOneBits => Word { bits: x.bits.count_ones(), mark: 0 },
         // Of zero it is all ones, by the language.
-        M::FirstTrailingBit => Word {
-            bits: if x.bits == 0 { u32::MAX } else { x.bits.trailing_zeros() },
-            mark: 0,
-        },
+        M::FirstTrailingBit => {
+            Word { bits: if x.bits == 0 { u32::MAX } else { x.bits.trailing_zeros() }, mark: 0 }
+        }
         _ => unreachable!("refused when compiled"),
     }
 }
