@@ -2,7 +2,7 @@
 
 mod common;
 
-use wgslearn::{Activation, Device, Input, Layer, Loss, Model, Predictor, Rows};
+use wgslearn::{Activation, Device, Input, Inputs, Layer, Loss, Model, Predictor, Rows};
 
 const ROWS: usize = 300;
 
@@ -94,5 +94,36 @@ fn an_adapter_answers_as_the_cpu_does() {
         let differs = (0..wanted.len())
             .find(|&i| (wanted[i] - found[i]).abs() > 2e-5 * (1.0 + wanted[i].abs()));
         assert_eq!(differs, None);
+    }
+}
+
+/// A model of many outputs gives those of some rows at a time, in order, and the same as all at once.
+#[test]
+fn outputs_come_in_blocks() {
+    let layers = vec![
+        Layer::embedding(90, 6),
+        Layer::mean_pool(),
+        Layer::dense(270_001, Activation::Softmax),
+    ];
+    let input = Input::Ids { length: 5 };
+    let model = Model::new(input, layers, Loss::CategoricalCrossentropy, 7).expect("a model");
+    let values: Vec<u32> = (0..ROWS * 5).map(|i| (i * 7919 / 3 % 89 + 1) as u32).collect();
+    let ends: Vec<usize> = (1..=ROWS).map(|row| row * 5).collect();
+    let padded = Inputs::Ids { values: values.clone(), length: 5 };
+    let ragged = Inputs::Ragged { values, ends, length: 5 };
+    for inputs in [padded, ragged] {
+        let whole = model.predict(&inputs, &Device::cpu()).expect("answered");
+        let (mut next, mut blocks) = (0, 0);
+        model
+            .predict_in_blocks(&inputs, &Device::cpu(), &mut |first, outputs| {
+                assert_eq!(first, next);
+                assert_eq!(outputs, &whole[first * 270_001..][..outputs.len()]);
+                next += outputs.len() / 270_001;
+                blocks += 1;
+                Ok(())
+            })
+            .expect("answered");
+        assert_eq!(next, ROWS);
+        assert!(blocks > 1, "{blocks} blocks");
     }
 }

@@ -522,8 +522,9 @@ fn tables_with_decimal_commas_are_the_same_tables() {
     let run = |data: &str, more: &[&str]| {
         let train = ["train", "table", data, "--target", "y", "--device", "cpu", "-o", "m.st"];
         said(&folder, &[&train[..], &["--epochs", "3", "--task", "regression"], more].concat());
-        folder.ok(&["evaluate", "m.st", "points.csv", "--device", "cpu", "--json"])
+        folder.ok(&["evaluate", "m.st", "same.csv", "--device", "cpu", "--json"])
     };
+    folder.write("same.csv", &points);
     let wanted = run("points.csv", &[]);
     assert_eq!(run("commas.csv", &[]), wanted);
     assert_eq!(run("commas.csv", &["--memory", "1GB"]), wanted);
@@ -672,4 +673,96 @@ fn texts_are_trained_on_once_more_with_the_rows_that_were_set_apart() {
     let said =
         text(&folder.run(&["train", "text", "r.csv", "--device", "cpu", "-o", "said"]).stderr);
     assert!(said.contains("once more, on all 2100 rows"), "{said}");
+}
+
+#[test]
+fn rows_that_stand_there_twice_are_said() {
+    let folder = Folder::new();
+    let text = |i: usize| format!("{},{} film a{i} b{}\n", i % 2, ["bad", "good"][i % 2], i * 7);
+    let once = rows(300, text);
+    folder.write("once.csv", &format!("label,text\n{once}"));
+    folder.write("twice.csv", &format!("label,text\n{once}{once}"));
+    // The same texts, of which every third has the other label.
+    let other = rows(300, |i| text(i).replacen(['0', '1'], if i % 3 == 0 { "2" } else { "3" }, 1));
+    folder.write("other.csv", &format!("label,text\n{once}{other}"));
+    let train = |file: &str, split: &str| {
+        let options = ["--validation-split", split, "--epochs", "1", "--device", "cpu", "-o", "m"];
+        said(&folder, &[&["train", "text", file], &options[..]].concat())
+    };
+    let found = train("twice.csv", "0.2");
+    assert!(found.contains("of 120 validation rows are training rows too"), "{found}");
+    assert!(!train("once.csv", "0.2").contains("warning"));
+    let found = train("other.csv", "0");
+    assert!(found.contains("it must answer 300 of them wrongly"), "{found}");
+    // A table has the same few rows again and again, or is copied.
+    let number = |i: usize| format!("{}.25,{},{}\n", i * 37 % 1009, i % 5, i % 2);
+    let half = rows(200, number);
+    folder.write("twice_table.csv", &format!("a,b,label\n{half}{half}"));
+    folder.write(
+        "few.csv",
+        &format!("a,b,label\n{}", rows(400, |i| format!("{},{},{}\n", i % 3, i % 5, i % 2))),
+    );
+    for (file, is_said) in [("twice_table.csv", true), ("few.csv", false)] {
+        let options =
+            ["--target", "label", "--validation-split", "0.2", "--epochs", "1", "-o", "m"];
+        let found =
+            said(&folder, &[&["train", "table", file, "--device", "cpu"], &options[..]].concat());
+        assert_eq!(
+            found.contains("validation rows are training rows too"),
+            is_said,
+            "{file}: {found}"
+        );
+    }
+    let found = said(&folder, &["evaluate", "m", "few.csv", "--device", "cpu"]);
+    assert!(found.contains("was trained on rows of this file"), "{found}");
+}
+
+#[test]
+fn a_column_that_tells_rows_apart_is_said() {
+    let folder = Folder::new();
+    let table = |name: &str, id: &dyn Fn(usize) -> usize| {
+        let row = |i: usize| format!("{},{}.5,{}\n", id(i), i % 7, i % 2);
+        format!("{name},x,label\n{}", rows(60, row))
+    };
+    folder.write("counts.csv", &table("number", &|i| i + 100));
+    folder.write("named.csv", &table("user_id", &|i| i * 7919 % 997));
+    folder.write("pandas.csv", &table("Unnamed: 0", &|i| i));
+    folder.write("fine.csv", &table("age", &|i| i * 31 % 60));
+    for (file, expected) in [
+        ("counts.csv", "column \"number\" counts the rows from 100 on"),
+        ("named.csv", "column \"user_id\" is called as what tells rows apart"),
+        ("pandas.csv", "column 1 has no name and counts the rows: it is left out"),
+        ("fine.csv", ""),
+    ] {
+        let options = ["--target", "label", "--epochs", "1", "--device", "cpu", "-o", "m"];
+        let found = said(&folder, &[&["train", "table", file], &options[..]].concat());
+        assert!(
+            found.contains(expected) && found.contains("warning") != expected.is_empty(),
+            "{found}"
+        );
+    }
+}
+
+#[test]
+fn rows_of_labels_that_a_model_does_not_know_can_be_left_out() {
+    let folder = Folder::new();
+    folder.write(
+        "t.csv",
+        &format!("label,text\n{}", rows(40, |i| format!("l{},w{} of v{}\n", i % 3, i % 3, i % 5))),
+    );
+    folder.write("test.csv", "label,text\nl1,w1 of v2\nl9,w2 of v1\nl2,w2 of v1\nl8,w2 of v1\n");
+    folder.ok(&["train", "text", "t.csv", "--device", "cpu", "-o", "m"]);
+    folder.write("t.tsv", &format!("x\ty\n{}", rows(40, |i| format!("{}.5\tl{}\n", i % 3, i % 3))));
+    folder.write("test.tsv", "x\ty\n1.5\tl1\n0.5\tl9\n2.5\tl2\n2.5\tl8\n");
+    folder.ok(&["train", "table", "t.tsv", "--target", "y", "--device", "cpu", "-o", "n"]);
+    for (model, file) in [("m", "test.csv"), ("n", "test.tsv")] {
+        for command in ["evaluate", "errors"] {
+            let says =
+                ["line 3: the label \"l9\" is none of the model's: l0, l1, l2", "2 of 4 rows"];
+            folder.fails(1, &[command, model, file, "--device", "cpu"], &says);
+            let found = said(&folder, &[command, model, file, "--device", "cpu", "--skip-unknown"]);
+            let expected = "(2 left out: a label that the model does not know, lines 3, 5)";
+            assert!(found.contains(expected), "{found}");
+        }
+    }
 }

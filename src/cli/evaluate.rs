@@ -35,7 +35,7 @@ pub(super) struct Options {
     label_separator: Option<String>,
     #[command(flatten)]
     rows: RowsOptions,
-    /// Leave out texts without a known word
+    /// Leave out texts without a known word, and rows whose label the model does not know
     #[arg(long)]
     skip_unknown: bool,
     /// Where to draw the pictures of the most confident mistakes, for a classifier of pictures: a .png file

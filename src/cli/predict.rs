@@ -55,9 +55,6 @@ pub(super) struct Options {
 /// Bytes of answers that are printed at once.
 const PRINTED_AT: usize = 1 << 16;
 
-/// Lines that are answered at once when they are there.
-const CHUNK: usize = 16_384;
-
 pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let format = match (&options.output, options.json) {
         (Some(output), _) => {
@@ -101,7 +98,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
         let mut input = BufReader::with_capacity(1 << 20, std::io::stdin().lock());
         let mut first = 1;
         loop {
-            let lines = read_chunk(&mut input, first)?;
+            let lines = read_chunk(&mut input, predictor.rows_at_once(), first)?;
             if lines.is_empty() {
                 break;
             }
@@ -148,14 +145,15 @@ fn is_utf8_text(start: &[u8]) -> bool {
     !crate::data::is_packed(start) && !matches!(start, [0xff, 0xfe, ..] | [0xfe, 0xff, ..])
 }
 
-/// Reads the lines that are there: at least one, and more only as far as they need no waiting.
+/// Reads the lines that are there: at least one, and up to `most` as far as they need no waiting.
 fn read_chunk(
     input: &mut BufReader<impl std::io::Read>,
+    most: usize,
     first: u64,
 ) -> anyhow::Result<Vec<String>> {
     let mut lines = Vec::new();
     let mut bytes = Vec::new();
-    while lines.len() < CHUNK && (lines.is_empty() || input.buffer().contains(&b'\n')) {
+    while lines.len() < most && (lines.is_empty() || input.buffer().contains(&b'\n')) {
         bytes.clear();
         if input.read_until(b'\n', &mut bytes)? == 0 {
             break;

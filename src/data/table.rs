@@ -447,6 +447,46 @@ struct Seen {
     first: Option<(u64, String)>,
     /// Distinct fields, up to one more than categories may be, by first appearance.
     distinct: HashMap<String, usize>,
+    counter: Counter,
+}
+
+/// Whether a column's fields are whole numbers, and count the rows.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Counter {
+    /// No row was seen.
+    #[default]
+    Fresh,
+    /// They count, from this number on.
+    From(i64),
+    /// They are whole numbers, and do not count.
+    Whole,
+    /// Some are no whole numbers.
+    No,
+}
+
+impl Counter {
+    /// Takes the field of a row, from 0.
+    fn take(&mut self, row: usize, field: &str) {
+        *self = match (*self, field.parse::<i64>()) {
+            (Counter::No, _) | (_, Err(_)) => Counter::No,
+            (Counter::Fresh, Ok(number)) => Counter::From(number.wrapping_sub(row as i64)),
+            (Counter::From(first), Ok(number)) if first.wrapping_add(row as i64) == number => *self,
+            _ => Counter::Whole,
+        };
+    }
+}
+
+/// Rows from which on a column that counts them is no coincidence.
+const MANY_ROWS: usize = 8;
+
+/// Whether a column's name says that it tells rows or things apart: "id", "user_id", "userId", "index".
+fn names_an_identifier(name: &str) -> bool {
+    let name = name.trim();
+    let lower = name.to_lowercase();
+    matches!(&lower[..], "id" | "index" | "uid" | "uuid" | "key" | "rowid" | "row_number")
+        || ["_id", "-id", " id", ".id", "_key"].iter().any(|end| lower.ends_with(end))
+        || name.ends_with("Id")
+        || name.len() > 2 && name.ends_with("ID")
 }
 
 /// What the columns of a file hold, seen over its blocks.
@@ -458,10 +498,8 @@ pub(crate) struct KindsFit {
     /// Missing values: how many, and the first.
     missing: Option<(usize, u64, usize, String)>,
     rows: usize,
-    /// A first column without a name that may count the rows, as pandas' to_csv writes its index.
+    /// The first column without a name, which may count the rows, as pandas' to_csv writes its index.
     unnamed: Option<usize>,
-    counts_from_0: bool,
-    counts_from_1: bool,
     decimals: Decimals,
 }
 
@@ -470,12 +508,14 @@ impl KindsFit {
         KindsFit {
             path: file.path().to_owned(),
             names: file.names.clone(),
-            unnamed: columns.iter().copied().find(|&i| file.names[i].is_empty() && file.has_header),
+            unnamed: columns.iter().copied().find(|&i| {
+                // Its read_csv gives such a column a name, which a second to_csv writes.
+                let is_unnamed = file.names[i].is_empty() || file.names[i].starts_with("Unnamed: ");
+                is_unnamed && file.has_header
+            }),
             columns: columns.into_iter().map(|i| (i, Seen::default())).collect(),
             missing: None,
             rows: 0,
-            counts_from_0: true,
-            counts_from_1: true,
             decimals: Decimals::between(file.separator()),
         }
     }
@@ -499,16 +539,13 @@ impl KindsFit {
     }
 
     fn add(&mut self, file: &mut Separated) -> Result<()> {
-        let KindsFit { path, names, columns, missing, rows, unnamed, decimals, .. } = self;
+        let KindsFit { path, names, columns, missing, rows, decimals, .. } = self;
         while let Some((line, fields)) = file.next_row()? {
             for (i, seen) in columns.iter_mut() {
                 let i = *i;
                 let field = decimals.field(path, line, fields, i)?;
                 let field = &*field;
-                if *unnamed == Some(i) {
-                    self.counts_from_0 &= field == rows.to_string();
-                    self.counts_from_1 &= field == (*rows + 1).to_string();
-                }
+                seen.counter.take(*rows, field);
                 if is_missing(field) {
                     seen.missing += 1;
                     missing.get_or_insert_with(|| (0, line, i, field.to_owned())).0 += 1;
@@ -561,7 +598,8 @@ impl KindsFit {
         let mut kept = (Vec::new(), Vec::new());
         for (i, seen) in self.columns {
             let name = &names[i];
-            if unnamed == Some(i) && rows > 1 && (self.counts_from_0 || self.counts_from_1) {
+            let counter = seen.counter;
+            if unnamed == Some(i) && rows > 1 && matches!(counter, Counter::From(0 | 1)) {
                 account.warn(format!(
                     "column {} has no name and counts the rows: it is left out",
                     i + 1
@@ -569,6 +607,16 @@ impl KindsFit {
                 continue;
             }
             let kind = kind_of(&path, name, seen, rows, wanted)?;
+            let is_number = kind == ColumnKind::Number;
+            match counter {
+                Counter::From(first) if is_number && rows >= MANY_ROWS => account.warn(format!(
+                    "column \"{name}\" counts the rows from {first} on: a model learns from it in which order they stand; leave it out with drop unless that is meant"
+                )),
+                Counter::From(_) | Counter::Whole if is_number && names_an_identifier(name) => account.warn(format!(
+                    "column \"{name}\" is called as what tells rows apart, and its numbers are taken as quantities; leave it out with drop, or name it among categories, unless that is meant"
+                )),
+                _ => {}
+            }
             if let ColumnKind::Category(values) = &kind {
                 account.warn(format!(
                     "column \"{name}\" holds {} categories ({}): each becomes a feature",
@@ -786,6 +834,24 @@ impl Table {
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.lines.len()
+    }
+
+    /// Leaves out the rows that are marked.
+    pub(crate) fn leave_out(&mut self, marked: &[bool]) {
+        fn keep<T>(values: &mut Vec<T>, width: usize, marked: &[bool]) {
+            let mut place = 0..;
+            let row = |place: Option<usize>| place.unwrap_or_default() / width.max(1);
+            values.retain(|_| !marked.get(row(place.next())).copied().unwrap_or_default());
+        }
+        keep(&mut self.values, self.columns.len(), marked);
+        keep(&mut self.targets, self.target_names.len(), marked);
+        keep(&mut self.lines, 1, marked);
+        keep(&mut self.weights, 1, marked);
+        keep(&mut self.rows_as_read, 1, marked);
+        let mut is_unknown = vec![false; marked.len()];
+        self.unknown.iter().for_each(|&row| is_unknown[row] = true);
+        keep(&mut is_unknown, 1, marked);
+        self.unknown = (0..is_unknown.len()).filter(|&row| is_unknown[row]).collect();
     }
 
     /// What the targets ask for: a number, unless they are texts or at most 20 whole numbers.

@@ -6,6 +6,8 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::evaluate::class_of;
+use crate::backend::Device;
+use crate::data::Inputs;
 use crate::error::{Error, Result};
 use crate::model::{Kind, Model, Preprocessor};
 use crate::printable::printable_field;
@@ -139,6 +141,48 @@ pub(super) fn probabilities_of(model: &Model, outputs: &[f32]) -> Vec<f32> {
         [one] if model.labels.len() == 2 => vec![1.0 - one, *one],
         several => several.to_vec(),
     }
+}
+
+/// A classifier's answer to a row, of which the truth may be known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ClassAnswer {
+    /// The class that is most probable.
+    pub class: usize,
+    /// Its probability.
+    pub probability: f32,
+    /// That of the true class; 0 where none is given.
+    pub truth_probability: f32,
+}
+
+/// A classifier's answers to rows, of whose outputs only some are in memory at a time; `truth` has the rows' classes.
+///
+/// # Errors
+/// As [`Model::predict`].
+pub(super) fn answers_to(
+    model: &Model,
+    inputs: &Inputs,
+    truth: Option<&[usize]>,
+    device: &Device,
+) -> Result<Vec<ClassAnswer>> {
+    let mut answers = Vec::with_capacity(inputs.rows());
+    model.predict_in_blocks(inputs, device, &mut |first, outputs| {
+        for (row, outputs) in (first..).zip(outputs.chunks_exact(model.outputs())) {
+            let class = class_of(outputs);
+            let probability = |class: usize| match outputs {
+                [one] if class == 0 => 1.0 - one,
+                [one] => *one,
+                several => several.get(class).copied().unwrap_or_default(),
+            };
+            let truth = truth.and_then(|truth| truth.get(row));
+            answers.push(ClassAnswer {
+                class,
+                probability: probability(class),
+                truth_probability: truth.map_or(0.0, |&class| probability(class)),
+            });
+        }
+        Ok(())
+    })?;
+    Ok(answers)
 }
 
 impl Answer {

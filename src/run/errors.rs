@@ -6,8 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::answers::probabilities_of;
-use super::evaluate::class_of;
+use super::answers::answers_to;
 use super::load::{Labelled, load_for};
 use crate::backend::Device;
 use crate::data::{Account, TextColumns};
@@ -92,17 +91,19 @@ pub fn mistakes(
     }
     let Labelled { model, dataset, account, lines, mut texts } =
         load_for(model, path, targets, columns, skip_unknown, true)?;
-    let outputs = model.predict(dataset.inputs(), device)?;
-    let rows: Vec<&[f32]> = outputs.chunks_exact(model.outputs()).collect();
     if model.kind() == Kind::MultiLabel {
+        let outputs = model.predict(dataset.inputs(), device)?;
+        let rows: Vec<&[f32]> = outputs.chunks_exact(model.outputs()).collect();
         let truth = dataset.target_values();
         return Ok(mistakes_of_sets(&model, &rows, truth, count, &lines, &mut texts, account));
     }
-    let answers: Vec<usize> = rows.iter().map(|row| class_of(row)).collect();
     let truth: Vec<usize> = dataset.target_values().iter().map(|&class| class as usize).collect();
+    let found = answers_to(&model, dataset.inputs(), Some(&truth), device)?;
+    let answers: Vec<usize> = found.iter().map(|answer| answer.class).collect();
     let report = ClassificationReport::new(&truth, &answers, &model.labels)?;
-    let sureness = |row: usize| probabilities_of(&model, rows[row])[answers[row]];
-    let mut wrong: Vec<usize> = (0..rows.len()).filter(|&row| truth[row] != answers[row]).collect();
+    let sureness = |row: usize| found[row].probability;
+    let mut wrong: Vec<usize> =
+        (0..found.len()).filter(|&row| truth[row] != answers[row]).collect();
     wrong.sort_by(|&a, &b| sureness(b).total_cmp(&sureness(a)));
     let mistake = |&row: &usize| Mistake {
         line: lines.get(row).copied().unwrap_or(row as u64 + 1),
@@ -110,10 +111,10 @@ pub fn mistakes(
         truth: Labels::One(model.labels[truth[row]].clone()),
         answer: Labels::One(model.labels[answers[row]].clone()),
         probability: sureness(row),
-        truth_probability: probabilities_of(&model, rows[row])[truth[row]],
+        truth_probability: found[row].truth_probability,
     };
     Ok(Mistakes {
-        rows: rows.len(),
+        rows: found.len(),
         wrong: wrong.len(),
         mistakes: wrong.iter().take(count).map(mistake).collect(),
         confused: report.confused,

@@ -33,12 +33,12 @@ pub struct PictureMistake {
 }
 
 /// The most confident mistakes of a classifier of pictures, worst first; none of another model. `truth` and `answers`
-/// are class numbers.
+/// are class numbers; `probabilities` are of the answers.
 pub(super) fn mistakes(
     model: &Model,
     inputs: &Inputs,
     names: &[String],
-    outputs: &[f32],
+    probabilities: &[f32],
     truth: &[usize],
     answers: &[usize],
 ) -> Vec<PictureMistake> {
@@ -47,12 +47,7 @@ pub(super) fn mistakes(
     else {
         return Vec::new();
     };
-    let width = model.outputs().max(1);
-    let probability = |row: usize| match &outputs[row * width..(row + 1) * width] {
-        [one] if answers[row] == 0 => 1.0 - one,
-        [one] => *one,
-        several => several.get(answers[row]).copied().unwrap_or_default(),
-    };
+    let probability = |row: usize| probabilities[row];
     let mut wrong: Vec<usize> =
         (0..truth.len()).filter(|&row| truth[row] != answers[row]).collect();
     wrong.sort_by(|&a, &b| probability(b).total_cmp(&probability(a)).then(a.cmp(&b)));

@@ -27,6 +27,7 @@ mod outputs;
 mod predict;
 mod pretrained;
 mod quantize;
+mod repeats;
 mod room;
 mod setting;
 mod settings;

@@ -83,6 +83,11 @@ impl LinePredictor {
         })
     }
 
+    /// Rows to answer at once: so few that their outputs, of which a model may have many thousands, take some 64 MB.
+    pub fn rows_at_once(&self) -> usize {
+        ((1 << 23) / self.model.outputs().max(1)).clamp(1, 16_384)
+    }
+
     /// [`LinePredictor::warnings`], which begin anew then.
     fn take_warnings(&mut self) -> Vec<String> {
         let warnings = self.warnings();
@@ -448,7 +453,8 @@ fn answer_file(
         let columns = TextColumns { label: None, keep_blank: true, ..columns.clone() };
         let examples = read_examples(path, &columns)?;
         let mut account = examples.account.clone();
-        for (texts, lines) in examples.texts.chunks(4096).zip(examples.lines.chunks(4096)) {
+        let most = predictor.rows_at_once().min(4096);
+        for (texts, lines) in examples.texts.chunks(most).zip(examples.lines.chunks(most)) {
             let mut answers = predictor.answer_texts(texts, &source)?;
             predictor.count(&answers, lines);
             predictor.put_texts(&mut answers, texts);
@@ -478,13 +484,29 @@ fn answer_rows(
             "{source}: the rows of an array have no text that could stand beside their answers"
         )));
     }
-    let mut answers = predictor.answers(&rows.inputs, source)?;
-    mark_unknown(&mut answers, rows.unknown.iter().copied());
-    match answers_pictures(model) {
-        true => answers.iter_mut().zip(texts).for_each(|(answer, name)| {
-            answer.name = Some(name.clone());
-        }),
-        false => predictor.put_texts(&mut answers, texts),
+    let mut is_unknown = vec![false; rows.inputs.rows()];
+    mark(&mut is_unknown, &rows.unknown);
+    let are_pictures = answers_pictures(model);
+    let LinePredictor { predictor, .. } = predictor;
+    predictor.predict_in_blocks(&rows.inputs, source, &mut |first, outputs| {
+        for (row, outputs) in (first..).zip(outputs.chunks_exact(model.outputs())) {
+            let text = texts.get(row).cloned();
+            let (name, text) = match are_pictures {
+                true => (text, None),
+                false => (None, text.filter(|_| options.with_text)),
+            };
+            let unknown = is_unknown[row];
+            each(&Answer { name, text, unknown, ..Answer::new(model, outputs, options) })?;
+        }
+        Ok(())
+    })
+}
+
+/// Marks rows, by number.
+fn mark(marks: &mut [bool], rows: &[usize]) {
+    for &row in rows {
+        if let Some(mark) = marks.get_mut(row) {
+            *mark = true;
+        }
     }
-    answers.iter().try_for_each(each)
 }

@@ -13,10 +13,11 @@ use super::lock::take_outputs;
 use super::networks::{self, Network};
 use super::observer::{Closures, RunObserver};
 use super::pretrained::Pretrained;
+use super::repeats;
 use super::room::{check_files, check_room};
 use super::setting::RunKind;
 use crate::backend::Device;
-use crate::data::{Account, Data, Dataset, ImageEncoder, Inputs, Rows, TrainingRows};
+use crate::data::{Account, Data, Dataset, ImageEncoder, Inputs, Rows};
 use crate::error::{Error, Result};
 use crate::files::write_whole;
 use crate::model::{
@@ -92,23 +93,23 @@ pub fn train_observed(
     if let Some(folds) = config.data.folds {
         return super::folds::train_folds(config, folds, device, observer);
     }
-    let (loaded, model, frozen_layers) = match &config.model.from {
+    let (mut loaded, model, frozen_layers, found) = match &config.model.from {
         Some(path) => {
             let (loaded, model) = load_for_model(config, path)?;
-            (loaded, model, 0)
+            (loaded, model, 0, None)
         }
         None => {
             let pretrained = config.model.encoder_from.as_deref().map(Model::load).transpose()?;
             let given = pretrained.as_ref().map_or(Given::Nothing, Given::Encoder);
-            let mut loaded = load_given(config, given)?;
+            let loaded = load_given(config, given)?;
             let (model, frozen_layers, found) = build(config, &loaded, pretrained, device)?;
-            if let Some(account) = loaded.accounts.first_mut() {
-                let found = found.into_iter().chain(all_alike(&loaded.training));
-                found.for_each(|said| account.warn(said));
-            }
-            (loaded, model, frozen_layers)
+            (loaded, model, frozen_layers, found)
         }
     };
+    let said: Vec<String> = found.into_iter().chain(repeats::said_of(&loaded)).collect();
+    if let Some(account) = loaded.accounts.first_mut() {
+        said.into_iter().for_each(|sentence| account.warn(sentence));
+    }
     let outcome = train_loaded(config, loaded, model, frozen_layers, device, observer)?;
     match refits(config, &outcome) {
         true => refit(config, outcome, device, observer),
@@ -678,19 +679,6 @@ fn noise_for(config: &RunConfig, loaded: &Loaded) -> Result<Option<Noise>> {
         (false, NoiseKind::Gaussian) => Noise { low: f32::MIN, high: f32::MAX, ..noise },
         (false, _) => Noise { low, high, ..noise },
     }))
-}
-
-/// That nothing tells one training row from another, where that is so.
-fn all_alike(training: &TrainingRows) -> Option<String> {
-    let inputs = training.sample().inputs();
-    let are_alike = |row: usize| match inputs.as_rows() {
-        Rows::Ids(ids) => ids[inputs.span(row)] == ids[inputs.span(0)],
-        Rows::Matrix(values) => values[inputs.span(row)] == values[inputs.span(0)],
-    };
-    let rows = training.rows();
-    // What lies in a file, in blocks, is large: it is not looked through.
-    (rows > 1 && rows == inputs.rows() && (1..rows).all(are_alike))
-        .then(|| format!("all {rows} training rows are alike: nothing is there to be told apart"))
 }
 
 /// Sets the embedding's rows to zero whose ids no training row has. No gradient reaches them,

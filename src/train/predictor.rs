@@ -17,8 +17,9 @@ use crate::program::Run;
 /// Rows that go to the device at once.
 const CHUNK: usize = 4096;
 
-/// Rows of different lengths that a model is recorded for at once.
+/// Rows of different lengths that a model is recorded for at once, at most, and the outputs that they have then.
 const RAGGED_CHUNK: usize = 1 << 16;
+const RAGGED_OUTPUTS: usize = 1 << 26;
 
 /// A model ready to answer on a device. It can be sent to another thread; each thread that answers has its own, and
 /// [`Predictor::another`] gives one that shares the weights.
@@ -89,6 +90,25 @@ impl Predictor {
     /// [`Error::Model`] when the inputs are not what the model reads, [`Error::Data`] when an id
     /// is outside the embedding or a feature is no finite number, [`Error::Device`] when the device fails.
     pub fn predict(&mut self, inputs: &Inputs, source: &str) -> Result<Vec<f32>> {
+        let mut all = Vec::with_capacity(inputs.rows() * self.model.outputs());
+        self.predict_in_blocks(inputs, source, &mut |_, outputs| {
+            all.extend_from_slice(outputs);
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    /// As [`Predictor::predict`], some rows at a time, so that no more than these rows' outputs are in memory: `each`
+    /// is called with the number of the first row, from 0, and the outputs `[rows, outputs]`.
+    ///
+    /// # Errors
+    /// As [`Predictor::predict`]; what `each` returns.
+    pub fn predict_in_blocks(
+        &mut self,
+        inputs: &Inputs,
+        source: &str,
+        each: &mut dyn FnMut(usize, &[f32]) -> Result<()>,
+    ) -> Result<()> {
         let width = self.model.input().width();
         if inputs.is_ragged() {
             return Err(Error::Model(format!(
@@ -96,7 +116,7 @@ impl Predictor {
             )));
         }
         if inputs.as_rows().is_empty() {
-            return Ok(Vec::new());
+            return Ok(());
         }
         if inputs.width() != width {
             return Err(Error::Model(format!(
@@ -104,9 +124,17 @@ impl Predictor {
                 inputs.width()
             )));
         }
-        let mut outputs = vec![0.0; inputs.rows() * self.model.outputs()];
-        self.predict_rows(inputs.as_rows(), &mut outputs, source)?;
-        Ok(outputs)
+        check_rows(&self.model, inputs.as_rows(), source)?;
+        let (rows, units) = (inputs.rows(), self.model.outputs());
+        let most = self.recording.feeds[0].resident.min(rows);
+        let mut outputs = vec![0.0; most * units];
+        for first in (0..rows).step_by(most) {
+            let count = most.min(rows - first);
+            let part = inputs.as_rows().part(first * width..(first + count) * width);
+            self.run_rows(part, &mut outputs[..count * units])?;
+            each(first, &outputs[..count * units])?;
+        }
+        Ok(())
     }
 
     /// As [`Predictor::predict`], of borrowed rows into a buffer of `[rows, outputs]`.
@@ -114,11 +142,12 @@ impl Predictor {
     /// # Errors
     /// As [`Predictor::predict`]; [`Error::Usage`] when `outputs` has another length.
     pub fn predict_into(&mut self, rows: Rows<'_>, outputs: &mut [f32]) -> Result<()> {
-        self.predict_rows(rows, outputs, "the inputs")
+        check_rows(&self.model, rows, "the inputs")?;
+        self.run_rows(rows, outputs)
     }
 
-    fn predict_rows(&mut self, rows: Rows<'_>, outputs: &mut [f32], source: &str) -> Result<()> {
-        check_rows(&self.model, rows, source)?;
+    /// Answers rows that were checked.
+    fn run_rows(&mut self, rows: Rows<'_>, outputs: &mut [f32]) -> Result<()> {
         let (width, units) = (self.model.input().width(), self.model.outputs());
         let count = rows.len() / width;
         if outputs.len() != count * units {
@@ -160,12 +189,16 @@ impl Predictor {
 }
 
 /// The outputs for rows of different lengths, in chunks.
-fn predict_ragged(model: &Model, inputs: &Inputs, device: &Device) -> Result<Vec<f32>> {
+fn predict_ragged(
+    model: &Model,
+    inputs: &Inputs,
+    device: &Device,
+    each: &mut dyn FnMut(usize, &[f32]) -> Result<()>,
+) -> Result<()> {
     check_ragged(model, inputs, "the inputs")?;
     let (count, units) = (inputs.rows(), model.outputs());
-    let mut outputs = Vec::with_capacity(count * units);
     let rows: Vec<usize> = (0..count).collect();
-    for rows in rows.chunks(RAGGED_CHUNK) {
+    for rows in rows.chunks((RAGGED_OUTPUTS / units.max(1)).clamp(256, RAGGED_CHUNK)) {
         let part = inputs.take(rows);
         let batch = ((1 << 20) / units.max(1)).clamp(1, 256).min(rows.len());
         let feeds = [FeedSpec {
@@ -192,11 +225,11 @@ fn predict_ragged(model: &Model, inputs: &Inputs, device: &Device) -> Result<Vec
             executor.write_u32(feed.order, &order)?;
             reset_counters(&recording, 0, executor.as_mut())?;
             executor.run(&feed.ragged_runs(ragged, &resident, &order, 1)?)?;
-            outputs.extend(executor.read_f32(store.part(0, count * units))?);
+            each(rows[first], &executor.read_f32(store.part(0, count * units))?)?;
             first += count;
         }
     }
-    Ok(outputs)
+    Ok(())
 }
 
 impl Model {
@@ -205,9 +238,28 @@ impl Model {
     /// # Errors
     /// As [`Predictor::predict`].
     pub fn predict(&self, inputs: &Inputs, device: &Device) -> Result<Vec<f32>> {
+        let mut all = Vec::with_capacity(inputs.rows() * self.outputs());
+        self.predict_in_blocks(inputs, device, &mut |_, outputs| {
+            all.extend_from_slice(outputs);
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    /// As [`Model::predict`], some rows at a time, so that no more than these rows' outputs are in memory: `each` is
+    /// called with the number of the first row, from 0, and the outputs `[rows, outputs]`.
+    ///
+    /// # Errors
+    /// As [`Predictor::predict`]; what `each` returns.
+    pub fn predict_in_blocks(
+        &self,
+        inputs: &Inputs,
+        device: &Device,
+        each: &mut dyn FnMut(usize, &[f32]) -> Result<()>,
+    ) -> Result<()> {
         match inputs.is_ragged() {
-            true => predict_ragged(self, inputs, device),
-            false => Predictor::new(self, device)?.predict(inputs, "the inputs"),
+            true => predict_ragged(self, inputs, device, each),
+            false => Predictor::new(self, device)?.predict_in_blocks(inputs, "the inputs", each),
         }
     }
 

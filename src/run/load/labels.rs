@@ -1,6 +1,6 @@
 //! Labels to class numbers. Two spellings of one number (1 and 1.0) are one label.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use super::Task;
@@ -283,24 +283,54 @@ pub(super) fn class_targets(
     let numbers: HashMap<&str, f32> =
         known.iter().enumerate().map(|(class, label)| (key(label), class as f32)).collect();
     let number = |(row, label): (usize, &String)| {
-        numbers.get(&key(label)).copied().ok_or_else(|| {
-            const SHOWN: usize = 20;
-            let others = match known.len() {
-                0..=SHOWN => String::new(),
-                many => format!(" and {} more", many - SHOWN),
-            };
-            let shown = known[..known.len().min(SHOWN)].join(", ");
-            places.error(
-                path,
-                row,
-                format!(
-                    "the label \"{label}\" is none of the model's: {shown}{others}{}",
-                    did_you_mean(label, known.iter().map(String::as_str))
-                ),
-            )
-        })
+        let number = numbers.get(&key(label)).copied();
+        number.ok_or_else(|| places.error(path, row, not_known(label, known)))
     };
     labels.iter().enumerate().map(number).collect()
+}
+
+fn not_known(label: &str, known: &[String]) -> String {
+    const SHOWN: usize = 20;
+    let others = match known.len() {
+        0..=SHOWN => String::new(),
+        many => format!(" and {} more", many - SHOWN),
+    };
+    let shown = known[..known.len().min(SHOWN)].join(", ");
+    format!(
+        "the label \"{label}\" is none of the model's: {shown}{others}{}",
+        did_you_mean(label, known.iter().map(String::as_str))
+    )
+}
+
+/// Marks the rows of a file, to evaluate a model by, whose label it does not know, and counts them as left out.
+///
+/// # Errors
+/// That there are such rows, unless they are to be left out; and that there are no others.
+pub(super) fn unknown_labels(
+    path: &Path,
+    labels: &[String],
+    lines: &[u64],
+    known: &[String],
+    leave_out: bool,
+    account: &mut Account,
+) -> Result<Vec<bool>> {
+    let keys: HashSet<&str> = known.iter().map(|label| key(label)).collect();
+    let marks: Vec<bool> = labels.iter().map(|label| !keys.contains(&key(label))).collect();
+    let rows: Vec<usize> = (0..marks.len()).filter(|&row| marks[row]).collect();
+    if let Some(&first) = rows.first().filter(|_| !leave_out || rows.len() == labels.len()) {
+        let (count, all) = (rows.len(), labels.len());
+        let message = not_known(&labels[first], known);
+        let way_out = match leave_out {
+            true => "no row has a label that it knows",
+            false => "correct them, or set skip_unknown to leave such rows out",
+        };
+        let message = format!("{message}; {count} of {all} rows have such labels: {way_out}");
+        return Err(Places::Lines(lines).error(path, first, message));
+    }
+    for row in rows {
+        account.without("a label that the model does not know", lines[row]);
+    }
+    Ok(marks)
 }
 
 /// The labels of a file whose texts may have any number of them.

@@ -21,6 +21,7 @@ use self::array_blocks::load_array_blocks;
 use self::arrays::{array_dataset, array_inputs, load_arrays, reads_ids};
 use self::blocks::InBlocks;
 pub(super) use self::blocks::each_block;
+use self::labels::unknown_labels;
 use self::matrices::{
     Reading, Rows, autoencoder_dataset, check_image, check_width, load_rows_and_targets,
 };
@@ -494,11 +495,17 @@ pub(super) fn load_for<'m>(
                 label_separator: columns.label_separator.clone().or(separator),
                 ..columns.clone()
             };
-            let examples = read_examples(path, &columns)?;
+            let mut examples = read_examples(path, &columns)?;
+            let mut account = examples.account.clone();
             if !several {
                 texts::refuse_several(path, &examples)?;
             }
-            let mut account = examples.account.clone();
+            if !several && !model.labels.is_empty() {
+                let Examples { labels, lines, .. } = &examples;
+                let known = &model.labels;
+                let marks = unknown_labels(path, labels, lines, known, skip_unknown, &mut account)?;
+                texts::leave_out_rows(&mut examples, &marks);
+            }
             let model = model.for_texts(&examples.texts);
             let Preprocessor::Text(encoder) = &model.preprocessor else {
                 return Err(Error::Model("the model reads no texts".into()));
@@ -513,9 +520,17 @@ pub(super) fn load_for<'m>(
         Preprocessor::Table(encoder) => {
             let target = Some(encoder.target.as_str()).filter(|name| !name.is_empty());
             let wanted = columns_for(encoder, target, columns);
-            let table = read_columns(path, &TableColumns { keep_rows, ..wanted })?;
+            let mut table = read_columns(path, &TableColumns { keep_rows, ..wanted })?;
+            let mut account = std::mem::take(&mut table.account);
+            if !model.labels.is_empty() {
+                let Table { targets, lines, .. } = &table;
+                let known = &model.labels;
+                let marks =
+                    unknown_labels(path, targets, lines, known, skip_unknown, &mut account)?;
+                table.leave_out(&marks);
+            }
             let dataset = encode_table(encoder, &model.labels, &table, path)?;
-            let Table { account, lines, rows_as_read: texts, .. } = table;
+            let Table { lines, rows_as_read: texts, .. } = table;
             Ok(Labelled { model: Cow::Borrowed(model), dataset, account, lines, texts })
         }
         Preprocessor::Image(encoder) => {
