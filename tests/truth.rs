@@ -692,6 +692,9 @@ fn rows_that_stand_there_twice_are_said() {
     let found = train("twice.csv", "0.2");
     assert!(found.contains("of 120 validation rows are training rows too"), "{found}");
     assert!(!train("once.csv", "0.2").contains("warning"));
+    let folds = ["--folds", "3", "--epochs", "1", "--device", "cpu", "-o", "m"];
+    let found = said(&folder, &[&["train", "text", "twice.csv"], &folds[..]].concat());
+    assert!(found.contains("of 200 held-out rows are training rows too"), "{found}");
     let found = train("other.csv", "0");
     assert!(found.contains("it must answer 300 of them wrongly"), "{found}");
     // A table has the same few rows again and again, or is copied.

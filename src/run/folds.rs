@@ -11,6 +11,7 @@ use super::config::RunConfig;
 use super::evaluate::evaluate_rows;
 use super::load::{Fold, Given, Loaded, load_source};
 use super::observer::RunObserver;
+use super::repeats;
 use super::train::{Outcome, train_fresh};
 use crate::backend::Device;
 use crate::data::{Account, ByteSource};
@@ -136,6 +137,9 @@ pub(super) fn train_folds(
     for index in 0..count {
         let fold = Fold { index, of: count };
         let mut loaded = load_source(&part, &source, Given::Nothing, Some(fold))?;
+        // What the first fold shows, all do.
+        let said = if index == 0 { repeats::said_of(&loaded) } else { Vec::new() };
+        said.iter().for_each(|sentence| observer.warn(sentence));
         let held_out = loaded.held_out.take();
         let mut within = Within::new(observer);
         let outcome = train_fresh(&part, loaded, device, &mut within)?;

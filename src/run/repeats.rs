@@ -23,7 +23,9 @@ pub(super) fn said_of(loaded: &Loaded) -> Vec<String> {
     let is_table = matches!(loaded.preprocessor, Preprocessor::Table(_));
     let has_classes = matches!(loaded.task, Task::Binary | Task::Classes);
     let test = loaded.test.as_ref().map(|test| &test.dataset);
-    let apart = [("validation", loaded.validation.as_ref()), ("test", test)];
+    let held_out = loaded.held_out.as_ref();
+    let apart =
+        [("validation", loaded.validation.as_ref()), ("held-out", held_out), ("test", test)];
     if apart.iter().all(|(_, rows)| rows.is_none()) && (is_table || !has_classes) {
         return said;
     }
