@@ -680,11 +680,11 @@ fn rows_that_stand_there_twice_are_said() {
     let folder = Folder::new();
     let text = |i: usize| format!("{},{} film a{i} b{}\n", i % 2, ["bad", "good"][i % 2], i * 7);
     let once = rows(300, text);
-    folder.write("once.csv", &format!("label,text\n{once}"));
-    folder.write("twice.csv", &format!("label,text\n{once}{once}"));
+    folder.write("once.csv", format!("label,text\n{once}"));
+    folder.write("twice.csv", format!("label,text\n{once}{once}"));
     // The same texts, of which every third has the other label.
     let other = rows(300, |i| text(i).replacen(['0', '1'], if i % 3 == 0 { "2" } else { "3" }, 1));
-    folder.write("other.csv", &format!("label,text\n{once}{other}"));
+    folder.write("other.csv", format!("label,text\n{once}{other}"));
     let train = |file: &str, split: &str| {
         let options = ["--validation-split", split, "--epochs", "1", "--device", "cpu", "-o", "m"];
         said(&folder, &[&["train", "text", file], &options[..]].concat())
@@ -700,10 +700,10 @@ fn rows_that_stand_there_twice_are_said() {
     // A table has the same few rows again and again, or is copied.
     let number = |i: usize| format!("{}.25,{},{}\n", i * 37 % 1009, i % 5, i % 2);
     let half = rows(200, number);
-    folder.write("twice_table.csv", &format!("a,b,label\n{half}{half}"));
+    folder.write("twice_table.csv", format!("a,b,label\n{half}{half}"));
     folder.write(
         "few.csv",
-        &format!("a,b,label\n{}", rows(400, |i| format!("{},{},{}\n", i % 3, i % 5, i % 2))),
+        format!("a,b,label\n{}", rows(400, |i| format!("{},{},{}\n", i % 3, i % 5, i % 2))),
     );
     for (file, is_said) in [("twice_table.csv", true), ("few.csv", false)] {
         let options =
@@ -727,10 +727,10 @@ fn a_column_that_tells_rows_apart_is_said() {
         let row = |i: usize| format!("{},{}.5,{}\n", id(i), i % 7, i % 2);
         format!("{name},x,label\n{}", rows(60, row))
     };
-    folder.write("counts.csv", &table("number", &|i| i + 100));
-    folder.write("named.csv", &table("user_id", &|i| i * 7919 % 997));
-    folder.write("pandas.csv", &table("Unnamed: 0", &|i| i));
-    folder.write("fine.csv", &table("age", &|i| i * 31 % 60));
+    folder.write("counts.csv", table("number", &|i| i + 100));
+    folder.write("named.csv", table("user_id", &|i| i * 7919 % 997));
+    folder.write("pandas.csv", table("Unnamed: 0", &|i| i));
+    folder.write("fine.csv", table("age", &|i| i * 31 % 60));
     for (file, expected) in [
         ("counts.csv", "column \"number\" counts the rows from 100 on"),
         ("named.csv", "column \"user_id\" is called as what tells rows apart"),
@@ -751,11 +751,11 @@ fn rows_of_labels_that_a_model_does_not_know_can_be_left_out() {
     let folder = Folder::new();
     folder.write(
         "t.csv",
-        &format!("label,text\n{}", rows(40, |i| format!("l{},w{} of v{}\n", i % 3, i % 3, i % 5))),
+        format!("label,text\n{}", rows(40, |i| format!("l{},w{} of v{}\n", i % 3, i % 3, i % 5))),
     );
     folder.write("test.csv", "label,text\nl1,w1 of v2\nl9,w2 of v1\nl2,w2 of v1\nl8,w2 of v1\n");
     folder.ok(&["train", "text", "t.csv", "--device", "cpu", "-o", "m"]);
-    folder.write("t.tsv", &format!("x\ty\n{}", rows(40, |i| format!("{}.5\tl{}\n", i % 3, i % 3))));
+    folder.write("t.tsv", format!("x\ty\n{}", rows(40, |i| format!("{}.5\tl{}\n", i % 3, i % 3))));
     folder.write("test.tsv", "x\ty\n1.5\tl1\n0.5\tl9\n2.5\tl2\n2.5\tl8\n");
     folder.ok(&["train", "table", "t.tsv", "--target", "y", "--device", "cpu", "-o", "n"]);
     for (model, file) in [("m", "test.csv"), ("n", "test.tsv")] {
