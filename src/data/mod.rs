@@ -19,6 +19,7 @@ mod source;
 mod table;
 mod table_encoder;
 mod vectors;
+mod whole_numbers;
 
 pub(crate) use account::NAMED;
 pub use account::{Account, LeftOut, lines_as_words, numbers_as_words};

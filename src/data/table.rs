@@ -15,6 +15,7 @@ use super::format::Format;
 use super::separated::{Separated, listed, separator_of};
 use super::source::ByteSource;
 use super::table_encoder::{Cell, ColumnKind, Missing, TableEncoder};
+use super::whole_numbers::WholeNumbers;
 use crate::error::{Error, Result};
 
 /// A table as it was read.
@@ -447,46 +448,8 @@ struct Seen {
     first: Option<(u64, String)>,
     /// Distinct fields, up to one more than categories may be, by first appearance.
     distinct: HashMap<String, usize>,
-    counter: Counter,
-}
-
-/// Whether a column's fields are whole numbers, and count the rows.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Counter {
-    /// No row was seen.
-    #[default]
-    Fresh,
-    /// They count, from this number on.
-    From(i64),
-    /// They are whole numbers, and do not count.
-    Whole,
-    /// Some are no whole numbers.
-    No,
-}
-
-impl Counter {
-    /// Takes the field of a row, from 0.
-    fn take(&mut self, row: usize, field: &str) {
-        *self = match (*self, field.parse::<i64>()) {
-            (Counter::No, _) | (_, Err(_)) => Counter::No,
-            (Counter::Fresh, Ok(number)) => Counter::From(number.wrapping_sub(row as i64)),
-            (Counter::From(first), Ok(number)) if first.wrapping_add(row as i64) == number => *self,
-            _ => Counter::Whole,
-        };
-    }
-}
-
-/// Rows from which on a column that counts them is no coincidence.
-const MANY_ROWS: usize = 8;
-
-/// Whether a column's name says that it tells rows or things apart: "id", "user_id", "userId", "index".
-fn names_an_identifier(name: &str) -> bool {
-    let name = name.trim();
-    let lower = name.to_lowercase();
-    matches!(&lower[..], "id" | "index" | "uid" | "uuid" | "key" | "rowid" | "row_number")
-        || ["_id", "-id", " id", ".id", "_key"].iter().any(|end| lower.ends_with(end))
-        || name.ends_with("Id")
-        || name.len() > 2 && name.ends_with("ID")
+    /// Whether its numbers are quantities.
+    whole: WholeNumbers,
 }
 
 /// What the columns of a file hold, seen over its blocks.
@@ -545,7 +508,7 @@ impl KindsFit {
                 let i = *i;
                 let field = decimals.field(path, line, fields, i)?;
                 let field = &*field;
-                seen.counter.take(*rows, field);
+                seen.whole.take(*rows, field);
                 if is_missing(field) {
                     seen.missing += 1;
                     missing.get_or_insert_with(|| (0, line, i, field.to_owned())).0 += 1;
@@ -596,10 +559,10 @@ impl KindsFit {
     ) -> Result<(Vec<usize>, Vec<ColumnKind>)> {
         let KindsFit { path, names, rows, unnamed, .. } = self;
         let mut kept = (Vec::new(), Vec::new());
-        for (i, seen) in self.columns {
+        for (i, mut seen) in self.columns {
             let name = &names[i];
-            let counter = seen.counter;
-            if unnamed == Some(i) && rows > 1 && matches!(counter, Counter::From(0 | 1)) {
+            let whole = std::mem::take(&mut seen.whole);
+            if unnamed == Some(i) && rows > 1 && matches!(whole.counts_from(), Some(0 | 1)) {
                 account.warn(format!(
                     "column {} has no name and counts the rows: it is left out",
                     i + 1
@@ -607,15 +570,10 @@ impl KindsFit {
                 continue;
             }
             let kind = kind_of(&path, name, seen, rows, wanted)?;
-            let is_number = kind == ColumnKind::Number;
-            match counter {
-                Counter::From(first) if is_number && rows >= MANY_ROWS => account.warn(format!(
-                    "column \"{name}\" counts the rows from {first} on: a model learns from it in which order they stand; leave it out with drop unless that is meant"
-                )),
-                Counter::From(_) | Counter::Whole if is_number && names_an_identifier(name) => account.warn(format!(
-                    "column \"{name}\" is called as what tells rows apart, and its numbers are taken as quantities; leave it out with drop, or name it among categories, unless that is meant"
-                )),
-                _ => {}
+            if kind == ColumnKind::Number
+                && let Some(doubt) = whole.doubt(name, rows)
+            {
+                account.warn(doubt);
             }
             if let ColumnKind::Category(values) = &kind {
                 account.warn(format!(
