@@ -769,3 +769,43 @@ fn rows_of_labels_that_a_model_does_not_know_can_be_left_out() {
         }
     }
 }
+
+#[test]
+fn a_model_that_tells_no_more_than_one_answer_is_said() {
+    let folder = Folder::new();
+    // Hashes of the row: nothing to learn from.
+    let noise = |i: usize, n: usize| {
+        let mixed = ((i * 100 + n) as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        ((mixed ^ (mixed >> 27)) >> 33) as usize % 1009
+    };
+    let words =
+        |i: usize| (0..6).map(|n| format!("w{}", noise(i, n) % 300)).collect::<Vec<_>>().join(" ");
+    let rare = |i: usize| if noise(i, 99) % 10 == 0 { "rare" } else { "usual" };
+    folder.write(
+        "noise.csv",
+        format!("label,text\n{}", rows(2000, |i| format!("{},{}\n", rare(i), words(i)))),
+    );
+    let told = |i: usize| {
+        format!("{},{} {}\n", rare(i), words(i), if rare(i) == "rare" { "bad" } else { "good" })
+    };
+    folder.write("told.csv", format!("label,text\n{}", rows(2000, told)));
+    let number = |i: usize| format!("{},{},{}\n", noise(i, 1), noise(i, 2), noise(i, 3));
+    folder.write("noise_numbers.csv", format!("a,b,y\n{}", rows(600, number)));
+    let sum = |i: usize| format!("{},{},{}\n", noise(i, 1), noise(i, 2), noise(i, 1) + noise(i, 2));
+    folder.write("sum.csv", format!("a,b,y\n{}", rows(600, sum)));
+    let text = |file: &str| said(&folder, &["train", "text", file, "--device", "cpu", "-o", "m"]);
+    let found = text("noise.csv");
+    assert!(
+        found.contains("of them are \"usual\": always to answer that would be about as good"),
+        "{found}"
+    );
+    assert!(!text("told.csv").contains("always to answer"));
+    let table = |file: &str| {
+        let options = ["--target", "y", "--validation-split", "0.2", "--device", "cpu", "-o", "m"];
+        said(&folder, &[&["train", "table", file], &options[..]].concat())
+    };
+    let found = table("noise_numbers.csv");
+    assert!(found.contains("their mean is about as good an answer"), "{found}");
+    assert!(!table("sum.csv").contains("their mean"));
+}

@@ -5,6 +5,7 @@
 //! makes a model of them, `evaluate` and `predict` use one.
 
 mod answers;
+mod baseline;
 mod checkpoint;
 mod codes;
 mod config;

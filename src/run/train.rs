@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use super::baseline;
 use super::checkpoint::{CheckpointObserver, Identity};
 use super::config::{ModelConfig, Pool, RunConfig, TuneThreshold};
 use super::evaluate::{Evaluation, evaluate_rows};
@@ -52,6 +53,8 @@ pub struct Outcome {
     pub folds: Option<Folds>,
     /// Rows of the run that the model is of, where that is a second one on all rows; the rest tells of the first.
     pub refit_rows: Option<usize>,
+    /// That the model tells hardly more than the same answer to every row, where it is so: a sentence.
+    pub doubt: Option<String>,
 }
 
 /// Runs a training run on `device`: reads the data, trains, writes the files that it names.
@@ -111,6 +114,7 @@ pub fn train_observed(
         said.into_iter().for_each(|sentence| account.warn(sentence));
     }
     let outcome = train_loaded(config, loaded, model, frozen_layers, device, observer)?;
+    outcome.doubt.iter().for_each(|doubt| observer.warn(doubt));
     match refits(config, &outcome) {
         true => refit(config, outcome, device, observer),
         false => Ok(outcome),
@@ -214,7 +218,9 @@ fn train_loaded(
         (1.., RunKind::Images) => evaluated(config, &loaded, &model, device, observer)?,
         _ => None,
     };
+    let doubt = baseline::doubt(&loaded, &model, &history, epoch).filter(|_| step > 0);
     Ok(Outcome {
+        doubt,
         training_rows: loaded.training.rows(),
         validation_rows: validation.map_or(0, |dataset| dataset.rows()),
         model,
