@@ -640,6 +640,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
             "training_rows": outcome.training_rows,
             "validation_rows": outcome.validation_rows,
             "refit_rows": outcome.refit_rows,
+            "doubt": outcome.doubt,
             "data": shown.accounts,
             "epochs": history.loss.len(),
             "history": history,
@@ -684,6 +685,20 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     if history.best_epoch == Some(epochs) {
         note(format_args!(
             "The best epoch is the last of {epochs}: it has not converged. More epochs, or a higher learning rate, may learn more."
+        ));
+    }
+    let answers = matches!(config.kind, RunKind::Text | RunKind::Table | RunKind::Images);
+    if answers
+        && outcome.validation_rows == 0
+        && outcome.evaluation.is_none()
+        && outcome.folds.is_none()
+    {
+        note(format_args!(
+            "These figures are of the rows that it was trained on: {} tells how it does on new ones.",
+            match config.kind {
+                RunKind::Images => "--validation-split 0.2",
+                _ => "--folds 5, or --validation-split 0.2,",
+            }
         ));
     }
     if let Some(path) = &config.output.model {
