@@ -1,15 +1,16 @@
-//! Whether a trained model tells more than the same answer to every row: the most frequent class, or the mean of the
-//! targets. An accuracy of 0.9 is nothing where nine rows of ten are of one class.
+//! Whether a trained model tells more than the same answer to every row: the most frequent class, the mean of the
+//! targets, or the mean row, for one that gives its rows back. An accuracy of 0.9 is nothing where nine rows of ten are of one
+//! class, and an error of 0.01 nothing where the rows differ by no more.
 
 use super::load::{Loaded, Task};
-use crate::data::Dataset;
+use crate::data::{Dataset, Inputs, Targets};
 use crate::model::{Loss, Model};
 use crate::train::History;
 
 /// Epochs from which on what a model answers to its training rows says something.
 const EPOCHS: usize = 3;
 
-/// The share of the targets' variance that a regression should explain at least.
+/// The share of the targets' variance that a model should explain at least.
 const LEAST_R2: f64 = 0.02;
 
 /// That a model of `epoch`, from 1, tells hardly more than the same answer to every row, where it is so.
@@ -36,8 +37,33 @@ pub(super) fn doubt(
                 )
             })
         }
+        Task::Given if *rows.targets() == Targets::Inputs && model.loss() == Loss::Mse => {
+            let explained = 1.0 - loss? / variance_of(rows.inputs())?;
+            (explained < LEAST_R2).then(|| {
+                format!(
+                    "of the variance of the {name} rows the model gives {:.1} % back: the mean row is about as good an answer; more epochs, more numbers a row in the middle (latent), or another scale of the data may help",
+                    100.0 * explained
+                )
+            })
+        }
         _ => None,
     }
+}
+
+/// Mean over the features of their variances; none of texts, and where nothing varies.
+fn variance_of(inputs: &Inputs) -> Option<f64> {
+    let Inputs::Matrix { values, features } = inputs else { return None };
+    let rows = inputs.rows() as f64;
+    let (mut sums, mut squares) = (vec![0.0f64; *features], vec![0.0f64; *features]);
+    for row in values.chunks_exact(*features) {
+        sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value as f64);
+    }
+    for row in values.chunks_exact(*features) {
+        let of_row = squares.iter_mut().zip(&sums).zip(row);
+        of_row.for_each(|((square, sum), &value)| *square += (value as f64 - sum / rows).powi(2));
+    }
+    let variance = squares.iter().sum::<f64>() / (rows * *features as f64);
+    (variance > 0.0).then_some(variance)
 }
 
 fn doubt_of_classes(model: &Model, rows: &Dataset, name: &str, accuracy: f64) -> Option<String> {
