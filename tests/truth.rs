@@ -770,18 +770,20 @@ fn rows_of_labels_that_a_model_does_not_know_can_be_left_out() {
     }
 }
 
+/// A number below 1009 without a pattern, for the n-th of a row's.
+fn noise(i: usize, n: usize) -> usize {
+    let mixed = ((i * 100 + n) as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    ((mixed ^ (mixed >> 27)) >> 33) as usize % 1009
+}
+
 #[test]
 fn a_model_that_tells_no_more_than_one_answer_is_said() {
     let folder = Folder::new();
     // Hashes of the row: nothing to learn from.
-    let noise = |i: usize, n: usize| {
-        let mixed = ((i * 100 + n) as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        ((mixed ^ (mixed >> 27)) >> 33) as usize % 1009
-    };
     let words =
         |i: usize| (0..6).map(|n| format!("w{}", noise(i, n) % 300)).collect::<Vec<_>>().join(" ");
-    let rare = |i: usize| if noise(i, 99) % 10 == 0 { "rare" } else { "usual" };
+    let rare = |i: usize| if noise(i, 99).is_multiple_of(10) { "rare" } else { "usual" };
     folder.write(
         "noise.csv",
         format!("label,text\n{}", rows(2000, |i| format!("{},{}\n", rare(i), words(i)))),
@@ -808,4 +810,65 @@ fn a_model_that_tells_no_more_than_one_answer_is_said() {
     let found = table("noise_numbers.csv");
     assert!(found.contains("their mean is about as good an answer"), "{found}");
     assert!(!table("sum.csv").contains("their mean"));
+}
+
+#[test]
+fn numbers_in_another_unit_are_said() {
+    let folder = Folder::new();
+    let people = |scale: usize| {
+        let row = |i: usize| {
+            format!("{},{},{}\n", (60 + i * 7 % 11 + i % 2 * 20) * scale, 160 + i * 5 % 13, i % 2)
+        };
+        format!("weight,height,label\n{}", rows(80, row))
+    };
+    folder.write("kg.csv", people(1));
+    folder.write("same.csv", people(1));
+    folder.write("g.csv", people(1000));
+    let train = |kind: &str, more: &[&str]| {
+        let options = ["train", kind, "kg.csv", "--epochs", "3", "--device", "cpu", "-o"];
+        said(&folder, &[&options[..], more].concat())
+    };
+    train("table", &["m", "--target", "label"]);
+    train("autoencoder", &["a", "--drop", "label"]);
+    let expected =
+        "column \"weight\": 80 of 80 rows are more than 10 standard deviations from the mean";
+    for (command, model) in
+        [("evaluate", "m"), ("predict", "m"), ("reconstruct", "a"), ("encode", "a")]
+    {
+        let output = if command == "encode" { &["-o", "c.csv"][..] } else { &[] };
+        for (file, is_said) in [("g.csv", true), ("same.csv", false)] {
+            let found =
+                said(&folder, &[&[command, model, file, "--device", "cpu"], output].concat());
+            assert_eq!(found.contains(expected), is_said, "{command} {file}: {found}");
+        }
+    }
+    for (file, is_said) in [("g.csv", true), ("same.csv", false)] {
+        let lines = std::fs::read_to_string(folder.path(file)).expect("a table");
+        let found = folder.run_with(&["predict", "m", "-", "--device", "cpu"], &lines);
+        assert_eq!(text(&found.stderr).contains(expected), is_said, "lines of {file}");
+    }
+    let found = train("table", &["m", "--target", "label", "--validation-file", "g.csv"]);
+    assert!(found.contains(expected), "{found}");
+}
+
+#[test]
+fn an_autoencoder_that_gives_the_mean_row_back_is_said() {
+    let folder = Folder::new();
+    let row =
+        |i: usize| (0..64).map(|n| (noise(i, n)).to_string()).collect::<Vec<_>>().join(",") + "\n";
+    let names: Vec<String> = (0..64).map(|n| format!("x{n}")).collect();
+    folder.write("noise.csv", names.join(",") + "\n" + &rows(300, row));
+    let alike = |i: usize| {
+        (0..64).map(|n| (i % 17 * (n + 1)).to_string()).collect::<Vec<_>>().join(",") + "\n"
+    };
+    folder.write("line.csv", names.join(",") + "\n" + &rows(300, alike));
+    for (file, is_said) in [("noise.csv", true), ("line.csv", false)] {
+        let options = ["--latent", "1", "--validation-split", "0.2", "--device", "cpu", "-o", "m"];
+        let found = said(&folder, &[&["train", "autoencoder", file], &options[..]].concat());
+        assert_eq!(
+            found.contains("the mean row is about as good an answer"),
+            is_said,
+            "{file}: {found}"
+        );
+    }
 }

@@ -8,6 +8,7 @@ mod format;
 mod images;
 mod npy;
 mod order;
+mod other_scale;
 #[cfg(not(feature = "pictures"))]
 #[path = "no_pictures.rs"]
 mod pictures;
@@ -37,6 +38,7 @@ pub(crate) use images::{holds_picture_files, is_idx, list_pictures, other_colour
 pub(crate) use npy::ArrayFile;
 pub use npy::{Array, array_names, npy_bytes, read_array, read_npy};
 pub(crate) use order::{BlockSizes, Order};
+pub(crate) use other_scale::ScaleWatch;
 #[cfg(feature = "pictures")]
 pub use pictures::image_thumbnail;
 pub(crate) use pictures::reshape;

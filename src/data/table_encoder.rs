@@ -385,6 +385,20 @@ impl TableEncoder {
         self.kinds.get(column).unwrap_or(&ColumnKind::Number)
     }
 
+    /// The columns of numbers, each with its place among the features.
+    pub(super) fn numbers(&self) -> Vec<[usize; 2]> {
+        let mut numbers = Vec::new();
+        let mut feature = 0;
+        for column in 0..self.columns.len() {
+            let kind = self.kind(column);
+            if *kind == ColumnKind::Number {
+                numbers.push([column, feature]);
+            }
+            feature += kind.width();
+        }
+        numbers
+    }
+
     /// Number of features: inputs of the model.
     pub fn features(&self) -> usize {
         (0..self.columns.len()).map(|column| self.kind(column).width()).sum::<usize>()

@@ -7,7 +7,7 @@ use super::load::texts::{cut_texts, unknown_rows};
 use super::load::{NamedRows, read_named_pictures, read_rows_as};
 use crate::backend::Device;
 use crate::data::{
-    Account, Decimals, Inputs, NAMED, TextColumns, holds_picture_files, list_pictures,
+    Account, Decimals, Inputs, NAMED, ScaleWatch, TextColumns, holds_picture_files, list_pictures,
     read_examples, unknown_categories,
 };
 use crate::error::{Error, Result};
@@ -49,6 +49,8 @@ pub struct LinePredictor {
     unknown: Counted,
     /// Texts answered so far that were cut.
     cut: Counted,
+    /// How far a table's rows are from those of training.
+    scale: ScaleWatch,
 }
 
 impl LinePredictor {
@@ -80,6 +82,7 @@ impl LinePredictor {
             decimals: Decimals::between(b';'),
             unknown: Counted::default(),
             cut: Counted::default(),
+            scale: ScaleWatch::default(),
         })
     }
 
@@ -91,7 +94,7 @@ impl LinePredictor {
     /// [`LinePredictor::warnings`], which begin anew then.
     fn take_warnings(&mut self) -> Vec<String> {
         let warnings = self.warnings();
-        (self.unknown, self.cut) = Default::default();
+        (self.unknown, self.cut, self.scale) = Default::default();
         warnings
     }
 
@@ -109,6 +112,9 @@ impl LinePredictor {
             && cut.rows > 0
         {
             warnings.push(cut_texts(encoder.length(), &cut.lines, cut.rows));
+        }
+        if let Preprocessor::Table(encoder) = &self.model.preprocessor {
+            warnings.extend(self.scale.said(encoder));
         }
         warnings.extend(self.decimals.warning().map(str::to_owned));
         warnings
@@ -280,8 +286,10 @@ impl LinePredictor {
             }
             is_unknown.push(has_unknown);
         }
-        let inputs =
-            Inputs::Matrix { values: encoder.encode_values(&values), features: encoder.features() };
+        let values = encoder.encode_values(&values);
+        let named = numbers.len() - is_unknown.len();
+        self.scale.add(encoder, &values, &numbers[named..]);
+        let inputs = Inputs::Matrix { values, features: encoder.features() };
         let mut answers = self.answers(&inputs, source)?;
         mark_unknown(&mut answers, (0..is_unknown.len()).filter(|&row| is_unknown[row]));
         Ok(answers)

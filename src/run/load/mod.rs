@@ -39,8 +39,9 @@ use super::setting::RunKind;
 
 use crate::data::{
     Account, ArrayFile, BlockFile, ByteSource, Content, Dataset, Examples, Format, ImageEncoder,
-    Inputs, Table, TableColumns, Targets, TextColumns, TrainingRows, column_names_of, content,
-    read_array, read_columns, read_examples, read_npy, read_picture_files,
+    Inputs, ScaleWatch, Table, TableColumns, TableEncoder, Targets, TextColumns, TrainingRows,
+    column_names_of, content, read_array, read_columns, read_examples, read_npy,
+    read_picture_files,
 };
 use crate::error::{Error, Result};
 use crate::model::{Input, Kind, Model, Preprocessor};
@@ -296,6 +297,15 @@ pub struct NamedRows {
     pub account: Account,
 }
 
+/// Says where most numbers of a column are far from all that a model has learned from.
+fn warn_of_scale(encoder: &TableEncoder, inputs: &Inputs, lines: &[u64], account: &mut Account) {
+    if let Inputs::Matrix { values, .. } = inputs {
+        let mut watch = ScaleWatch::default();
+        watch.add(encoder, values, lines);
+        watch.said(encoder).into_iter().for_each(|sentence| account.warn(sentence));
+    }
+}
+
 /// Reads a file's rows through what a model learned: texts, images, tables, arrays. A blank line of
 /// texts is a row, so that there are as many rows as lines. Longer texts than the model's are cut,
 /// which the account says: [`read_texts`] reads them whole.
@@ -331,13 +341,16 @@ pub(super) fn read_rows_as(
             let rows = Rows::read(path, &Reading::default())?;
             check_width(rows.width, encoder.columns.len(), path)?;
             let dataset = autoencoder_dataset(rows, &model.preprocessor, path)?;
-            named(dataset.into_inputs(), Vec::new())
+            let mut rows = named(dataset.into_inputs(), Vec::new())?;
+            warn_of_scale(encoder, &rows.inputs, &[], &mut rows.account);
+            Ok(rows)
         }
         Preprocessor::Table(encoder) => {
             let wanted = columns_for(encoder, None, columns);
             let table = read_columns(path, &TableColumns { keep_rows: with_text, ..wanted })?;
             let inputs = encoder.inputs(&table);
-            let (account, unknown, texts) = (table.account, table.unknown, table.rows_as_read);
+            let (mut account, unknown, texts) = (table.account, table.unknown, table.rows_as_read);
+            warn_of_scale(encoder, &inputs, &table.lines, &mut account);
             Ok(NamedRows { account, unknown, texts, ..named(inputs, Vec::new())? })
         }
         Preprocessor::None => {
@@ -530,6 +543,7 @@ pub(super) fn load_for<'m>(
                 table.leave_out(&marks);
             }
             let dataset = encode_table(encoder, &model.labels, &table, path)?;
+            warn_of_scale(encoder, dataset.inputs(), &table.lines, &mut account);
             let Table { lines, rows_as_read: texts, .. } = table;
             Ok(Labelled { model: Cow::Borrowed(model), dataset, account, lines, texts })
         }

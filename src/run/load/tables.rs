@@ -5,7 +5,7 @@ use std::path::Path;
 use super::labels::{Places, class_targets, class_task, classes};
 use super::split::{Fold, Split};
 use super::weights::weigh;
-use super::{Given, Loaded, Task};
+use super::{Given, Loaded, Task, warn_of_scale};
 use crate::data::{
     Account, ByteSource, Dataset, Table, TableColumns, TableEncoder, TableTask, Targets,
     TextColumns, read_columns, read_columns_of,
@@ -186,8 +186,10 @@ pub(super) fn validation_table(
         weight: None,
         ..columns
     };
-    let table = read_columns(path, &wanted)?;
-    Ok((encode_table(encoder, labels, &table, path)?, table.account))
+    let mut table = read_columns(path, &wanted)?;
+    let dataset = encode_table(encoder, labels, &table, path)?;
+    warn_of_scale(encoder, dataset.inputs(), &table.lines, &mut table.account);
+    Ok((dataset, table.account))
 }
 
 /// Says which features never change, and refuses a table in which none does, or a target that is
