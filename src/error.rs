@@ -335,4 +335,70 @@ mod tests {
         let of = did_you_mean("columnx", many.iter().map(String::as_str));
         assert_eq!(of, " (did you mean \"column0\", \"column1\" or \"column2\"?)");
     }
+
+    #[test]
+    fn a_device_fault_says_what_happened_and_what_to_do() {
+        let device = || "card".to_owned();
+        let lost = DeviceFault::Lost { device: device(), reason: "reset".into() };
+        let stalled = DeviceFault::Stalled { device: device(), waited: 61 };
+        let what = || "weights".to_owned();
+        let (needed, free) = (Some(2_000_001), Some(1_999_999));
+        let full = DeviceFault::OutOfMemory { device: device(), what: what(), needed, free };
+        let (needed, free) = (None, None);
+        let unknown = DeviceFault::OutOfMemory { device: device(), what: what(), needed, free };
+        let message = "two\nlines".to_owned();
+        let refused = DeviceFault::Validation { device: device(), message: message.clone() };
+        let failed = DeviceFault::Internal { device: device(), message };
+        for (fault, happened, advice) in [
+            (&lost, "card was lost (reset)", "smaller batch"),
+            (&stalled, "card made no progress for 61 seconds", "smaller batch"),
+            (&full, "weights need 3 MB, but card has 1 MB free", "more memory"),
+            (
+                &unknown,
+                "weights need more memory than there is, but card has no room",
+                "more memory",
+            ),
+            (&refused, "card refused a command: two\\nlines", "report it"),
+            (&failed, "card failed: two\\nlines", "run again"),
+        ] {
+            assert!(fault.what().starts_with(happened), "{}", fault.what());
+            let said = fault.to_string();
+            assert!(said.starts_with(happened) && said.contains(advice), "{said}");
+            assert!(Error::Fault(fault.clone()).to_string().contains(advice));
+        }
+        let takes = |fault: &DeviceFault| fault.takes_a_new_device();
+        assert!(takes(&lost) && takes(&stalled) && !takes(&full) && !takes(&refused));
+    }
+
+    #[test]
+    fn a_divergence_says_where() {
+        assert_eq!((not_finite(f64::NAN), not_finite(f64::INFINITY)), ("NaN", "infinite"));
+        let what = "the loss became NaN".to_owned();
+        let parameter = Some("dense.kernel holds NaN at [1, 2]".to_owned());
+        let mut found = Divergence { what, step: 7, epoch: 2, parameter };
+        let expected = "the loss became NaN at step 7 (epoch 2); dense.kernel holds NaN at [1, 2]";
+        assert_eq!(found.to_string(), expected);
+        found.parameter = None;
+        assert_eq!(found.to_string(), "the loss became NaN at step 7 (epoch 2)");
+        assert!(Error::Diverged(found).to_string().contains("smaller learning rate"));
+    }
+
+    #[test]
+    fn near_names_are_few_and_the_nearest_come_first() {
+        let known = ["abcdeg", "abcdefg", "abcdex", "abxxef", "abcdef "];
+        let expected = " (did you mean \"abcdef \", \"abcdeg\" or \"abcdefg\"?)";
+        assert_eq!(did_you_mean("abcdef", known), expected);
+        // Two letters of six are near, three are not.
+        assert_eq!(did_you_mean("abcdef", ["abcxyz"]), "");
+        assert_eq!(did_you_mean("abcdef", ["abcdxy"]), " (did you mean \"abcdxy\"?)");
+        // Of two letters one may differ, and of one letter none.
+        assert_eq!(did_you_mean("ab", ["ax", "xy"]), " (did you mean \"ax\"?)");
+        assert_eq!(did_you_mean("a", ["b", "A"]), " (did you mean \"A\"?)");
+        // Too long or too short to be near.
+        assert_eq!(did_you_mean("abc", ["a", "abcdefgh"]), "");
+        assert_eq!(
+            did_you_mean("abcdef", ["abcd", "abcdefgh"]),
+            " (did you mean \"abcd\" or \"abcdefgh\"?)"
+        );
+    }
 }
