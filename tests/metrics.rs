@@ -262,3 +262,25 @@ fn the_classification_report_has_scikit_learns_figures() {
         }
     }
 }
+
+/// Equal targets whose mean is rounded have a variance above 0, which explains nothing all the same.
+#[test]
+fn r2_of_equal_targets_is_0_whatever_their_mean_is_rounded_to() {
+    let (targets, outputs) = ([0.1, 0.1, 0.1], [0.1, 0.2, 0.3]);
+    let mean: f64 = targets.iter().sum::<f64>() / 3.0;
+    assert_ne!(mean, 0.1);
+    let predictions = Predictions::from_f64(&outputs, 1, &targets, 1).expect("predictions");
+    let found = metrics::by_name("r2").expect("a metric").compute(&predictions).expect("a figure");
+    assert_eq!(found, 0.0);
+}
+
+#[test]
+fn roc_auc_of_one_class_says_which_rows_are_missing() {
+    for (truth, says) in [(0.0, "no row of 3 is of class"), (1.0, "every row of 3 is of class")] {
+        let predictions =
+            Predictions::new(&[0.2, 0.5, 0.7], 1, &[truth; 3], 1).expect("predictions");
+        let refused = metrics::by_name("roc_auc").expect("a metric").compute(&predictions);
+        let sentence = refused.expect_err("of one class").to_string();
+        assert!(sentence.contains(says), "{sentence}");
+    }
+}
