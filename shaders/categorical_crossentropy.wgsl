@@ -9,11 +9,10 @@ fn main(
     @builtin(workgroup_id) workgroup: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let stretch = (params.rows + params.groups - 1u) / params.groups;
-    let end = min((workgroup.x + 1u) * stretch, params.rows);
+    let rows = rows_of(workgroup.x);
     let scale = 1.0 / f32(params.rows);
     var totals = vec2f(0.0);
-    for (var row = workgroup.x * stretch + local; row < end; row += 256u) {
+    for (var row = rows.x + local; row < rows.y; row += 256u) {
         let start = row * params.outputs;
         var answer = 0u;
         var truth = 0u;

@@ -28,7 +28,7 @@ fn main(
     let row = place / GROUPS;
     let group = place % GROUPS;
     let columns = params.units / WIDE;
-    let column = workgroup.x * ROW_LANES + local.x;
+    let column = own_column(workgroup, local);
     let is_inside = row < params.rows && column < columns;
     var total: Item;
     var count = 0u;

@@ -16,22 +16,6 @@ fn begins_with(tile: u32, id: u32) -> bool {
     return tile * TILE < params.positions && sorted_ids[min(tile * TILE, params.positions - 1u)] == id;
 }
 
-// Tiles from `first` on that begin with an id, of ids that ascend.
-fn count_heads(first: u32, id: u32) -> u32 {
-    // Those behind the last that does: between `low` and `high`.
-    var low = first;
-    var high = (params.positions + TILE - 1u) / TILE;
-    while low < high {
-        let middle = low + (high - low) / 2u;
-        if begins_with(middle, id) {
-            low = middle + 1u;
-        } else {
-            high = middle;
-        }
-    }
-    return low - first;
-}
-
 // Notes the run that begins in a tile and goes on; returns how many heads it has, none where there is no such run.
 fn note_run(tile: u32, group: u32) -> u32 {
     let start = tile * TILE;
@@ -46,10 +30,7 @@ fn note_run(tile: u32, group: u32) -> u32 {
     }
     var at = id - params.first;
     if params.compact == 1u {
-        at = end - 1u;
-        while at > start && sorted_ids[at - 1u] == id {
-            at -= 1u;
-        }
+        at = end_of(start, end, 1u, id, false);
     }
     if at >= params.rows {
         return 0u;
@@ -59,7 +40,8 @@ fn note_run(tile: u32, group: u32) -> u32 {
         heads_here += select(0u, 1u, begins_with(tile + i, id));
     }
     if heads_here > SHORT {
-        heads_here = count_heads(tile + 1u, id);
+        let tiles = (params.positions + TILE - 1u) / TILE;
+        heads_here = end_of(tile + 1u, tiles, TILE, id, true) - (tile + 1u);
         note_long_run(group);
     }
     run_rows[group] = at;
@@ -75,7 +57,7 @@ fn main(
     let tile = row_index(workgroup, workgroups, local);
     let first_tile = tile - local.y;
     let columns = params.units / WIDE;
-    let c = workgroup.x * ROW_LANES + local.x;
+    let c = own_column(workgroup, local);
     clear_long_runs(local);
     if local.x == 0u {
         run_heads[local.y] = note_run(tile, local.y);

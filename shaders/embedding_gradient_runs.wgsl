@@ -45,7 +45,7 @@ fn main(
     let tile = row_index(workgroup, workgroups, local);
     let start = tile * TILE;
     let columns = params.units / WIDE;
-    let c = workgroup.x * ROW_LANES + local.x;
+    let c = own_column(workgroup, local);
     if start >= params.positions || c >= columns {
         return;
     }

@@ -19,21 +19,6 @@ fn is_of(pair: u32, id: u32) -> bool {
     return pair < params.positions && sorted_ids[min(pair, params.positions - 1u)] == id;
 }
 
-// The pair behind the last of an id, of which `first` is one.
-fn run_end(first: u32, id: u32) -> u32 {
-    var low = first + 1u;
-    var high = params.positions;
-    while low < high {
-        let middle = low + (high - low) / 2u;
-        if is_of(middle, id) {
-            low = middle + 1u;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
-
 // `sum` and what AHEAD pairs from `first` on add to it, of those before `end` that are an id's.
 fn add_pairs(sum: Item, first: u32, end: u32, id: u32, columns: u32, c: u32) -> Item {
     var factor: array<f32, AHEAD>;
@@ -71,7 +56,7 @@ fn main(
     let first = row_index(workgroup, workgroups, local);
     let first_of_all = first - local.y;
     let columns = params.units / WIDE;
-    let c = workgroup.x * ROW_LANES + local.x;
+    let c = own_column(workgroup, local);
     let id = sorted_ids[min(first, params.positions - 1u)];
     // Below `first` it wraps to a number that no table reaches.
     let is_held = id != 0u && id - params.first < params.rows;
@@ -80,7 +65,7 @@ fn main(
     clear_long_runs(local);
     if is_long && local.x == 0u {
         note_long_run(local.y);
-        run_ends[local.y] = run_end(first + SHORT, id);
+        run_ends[local.y] = end_of(first + SHORT, params.positions, 1u, id, true);
     }
     var rest = all_long_runs(local);
     if begins && !is_long && c < columns {

@@ -49,17 +49,16 @@ fn main(
     @builtin(workgroup_id) workgroup: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let stretch = (params.rows + params.groups - 1u) / params.groups;
-    let end = min((workgroup.x + 1u) * stretch, params.rows);
+    let rows = rows_of(workgroup.x);
     let scale = 1.0 / f32(params.rows);
     let lane = local % LANES;
     // No logit is below this.
     let lowest = -3.4e38;
     var totals = vec2f(0.0);
-    for (var first = workgroup.x * stretch; first < end; first += 256u / LANES) {
+    for (var first = rows.x; first < rows.y; first += 256u / LANES) {
         let row = first + local / LANES;
         // Of rows behind the last no outputs are read.
-        let outputs = select(0u, params.outputs, row < end);
+        let outputs = select(0u, params.outputs, row < rows.y);
         let start = row * params.outputs;
         var answer = Best(lowest, lane);
         var truth = Best(lowest, lane);
@@ -87,7 +86,7 @@ fn main(
             totals.x += y * (log_normalizer - z);
             d_logits[start + j] = (exp_f32(z) / sums.x * sums.y - y) * scale;
         }
-        totals.y += select(0.0, 1.0, lane == 0u && row < end && answer.place == truth.place);
+        totals.y += select(0.0, 1.0, lane == 0u && row < rows.y && answer.place == truth.place);
     }
     totals = reduce(local, totals);
     if local == 0u {

@@ -6,6 +6,22 @@ var<workgroup> long_bits: atomic<u32>;
 var<workgroup> long_runs: u32;
 var<workgroup> group_sums: array<Item, 256>;
 
+// Of the places from `low` up to `high`, each `step` sorted pairs behind the one before, the first that is not `id`'s or, where
+// `is_id` is false, the first that is; `high` where there is none. Ids ascend: those before it are alike.
+fn end_of(low: u32, high: u32, step: u32, id: u32, is_id: bool) -> u32 {
+    var begin = low;
+    var end = high;
+    while begin < end {
+        let middle = begin + (end - begin) / 2u;
+        if (sorted_ids[middle * step] == id) == is_id {
+            begin = middle + 1u;
+        } else {
+            end = middle;
+        }
+    }
+    return begin;
+}
+
 // Before any run is noted; all invocations call it.
 fn clear_long_runs(local: vec3u) {
     if local.x == 0u && local.y == 0u {

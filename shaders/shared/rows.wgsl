@@ -18,6 +18,11 @@ fn column_at(workgroup: vec3u, local: vec3u, item: u32) -> u32 {
     return (workgroup.x * ROW_ITEMS + item) * ROW_LANES + local.x;
 }
 
+// The column of an invocation that takes one item.
+fn own_column(workgroup: vec3u, local: vec3u) -> u32 {
+    return workgroup.x * ROW_LANES + local.x;
+}
+
 // For kernels that walk along rows: a row's columns from walk_begin to walk_end, ROW_LANES apart. Where
 // SOFTWARE the eight invocations take all, so that one walk serves them.
 fn walk_begin(workgroup: vec3u, local: vec3u) -> u32 {

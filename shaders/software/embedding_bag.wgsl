@@ -41,16 +41,11 @@ fn main(
     @builtin(local_invocation_id) local: vec3u,
 ) {
     let row = row_index(workgroup, workgroups, local);
-    if row >= params.rows {
+    let columns = params.units / WIDE;
+    let c = own_column(workgroup, local);
+    if row >= params.rows || c >= columns {
         return;
     }
-    let columns = params.units / WIDE;
-    for (var i = 0u; i < ROW_ITEMS; i++) {
-        let c = column_at(workgroup, local, i);
-        if c >= columns {
-            return;
-        }
-        let sum = sum_row(row, c, columns);
-        finish(row, c, sum.total, sum.count);
-    }
+    let sum = sum_row(row, c, columns);
+    finish(row, c, sum.total, sum.count);
 }

@@ -29,15 +29,13 @@ fn main(
         return;
     }
     let columns = params.units / WIDE;
-    for (var i = 0u; i < ROW_ITEMS; i++) {
-        let c = column_at(workgroup, local, i);
-        if c >= columns {
-            return;
-        }
-        var total = tails[tile * columns + c];
-        for (var next = end; next < params.positions && sorted_ids[next] == id; next += TILE) {
-            total += heads[(next / TILE) * columns + c];
-        }
-        gradient[at * columns + c] = total;
+    let c = own_column(workgroup, local);
+    if c >= columns {
+        return;
     }
+    var total = tails[tile * columns + c];
+    for (var next = end; next < params.positions && sorted_ids[next] == id; next += TILE) {
+        total += heads[(next / TILE) * columns + c];
+    }
+    gradient[at * columns + c] = total;
 }

@@ -36,35 +36,33 @@ fn main(
     let columns = params.units / WIDE;
     let before = sorted_ids[max(start, 1u) - 1u];
     let behind = sorted_ids[min(end, params.positions - 1u)];
-    for (var i = 0u; i < ROW_ITEMS; i++) {
-        let c = column_at(workgroup, local, i);
-        if c >= columns {
-            return;
+    let c = own_column(workgroup, local);
+    if c >= columns {
+        return;
+    }
+    var p = start;
+    var id = sorted_ids[p];
+    if start > 0u && before == id {
+        let sum = sum_run(p, end, id, columns, c);
+        // Below `first` it wraps to a number that no table reaches.
+        if params.compact == 1u || id - params.first < params.rows {
+            heads[tile * columns + c] = sum.total;
         }
-        var p = start;
-        var id = sorted_ids[p];
-        if start > 0u && before == id {
-            let sum = sum_run(p, end, id, columns, c);
-            // Below `first` it wraps to a number that no table reaches.
-            if params.compact == 1u || id - params.first < params.rows {
-                heads[tile * columns + c] = sum.total;
-            }
-            p = sum.next;
-        }
-        while p < end {
-            id = sorted_ids[p];
-            let sum = sum_run(p, end, id, columns, c);
-            let at = select(id - params.first, p, params.compact == 1u);
-            p = sum.next;
-            if p == end && end < params.positions && behind == id {
-                if at < params.rows {
-                    tails[tile * columns + c] = sum.total;
-                }
-                break;
-            }
+        p = sum.next;
+    }
+    while p < end {
+        id = sorted_ids[p];
+        let sum = sum_run(p, end, id, columns, c);
+        let at = select(id - params.first, p, params.compact == 1u);
+        p = sum.next;
+        if p == end && end < params.positions && behind == id {
             if at < params.rows {
-                gradient[at * columns + c] = sum.total;
+                tails[tile * columns + c] = sum.total;
             }
+            break;
+        }
+        if at < params.rows {
+            gradient[at * columns + c] = sum.total;
         }
     }
 }

@@ -50,8 +50,7 @@ fn main(
     @builtin(workgroup_id) workgroup: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let stretch = (params.rows + params.groups - 1u) / params.groups;
-    let end = min((workgroup.x + 1u) * stretch, params.rows);
+    let rows = rows_of(workgroup.x);
     let scale = 1.0 / f32(params.rows);
     let width = (params.outputs + 255u) / 256u;
     let from_column = select(min(local * width, params.outputs), local, STRIDED);
@@ -60,7 +59,7 @@ fn main(
     // No logit is below this.
     let lowest = -3.4e38;
     var totals = vec2f(0.0);
-    for (var row = workgroup.x * stretch; row < end; row++) {
+    for (var row = rows.x; row < rows.y; row++) {
         let start = row * params.outputs;
         var largest = lowest;
         var answer = from_column;

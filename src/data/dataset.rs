@@ -489,6 +489,15 @@ fn take<T: Copy>(values: &[T], width: usize, rows: &[usize]) -> Vec<T> {
     rows.iter().flat_map(|&row| &values[row * width..(row + 1) * width]).copied().collect()
 }
 
+/// Leaves out the marked rows of `[rows, width]` values.
+pub(super) fn leave_out<T>(values: &mut Vec<T>, width: usize, marked: &[bool]) {
+    let mut places = 0..;
+    values.retain(|_| {
+        let row = places.next().unwrap_or(0) / width.max(1);
+        !marked.get(row).copied().unwrap_or_default()
+    });
+}
+
 /// The numbers 0..rows in an order drawn by (seed, stream): Fisher and Yates' shuffle with a
 /// fixed generator, so that a seed means the same order everywhere. Streams are epochs.
 pub fn permutation(rows: usize, seed: u64, stream: u64) -> Vec<u32> {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::account::{Account, lines_as_words};
 use super::blocks::BlockFile;
+use super::dataset::leave_out;
 use super::format::Format;
 use super::separated::{Separated, separator_of};
 use super::source::ByteSource;
@@ -203,6 +204,15 @@ enum RowLabels<'l> {
 }
 
 impl Examples {
+    /// Leaves out the texts that are marked.
+    pub(crate) fn leave_out(&mut self, marked: &[bool]) {
+        leave_out(&mut self.texts, 1, marked);
+        leave_out(&mut self.labels, 1, marked);
+        leave_out(&mut self.label_sets, 1, marked);
+        leave_out(&mut self.weights, 1, marked);
+        leave_out(&mut self.lines, 1, marked);
+    }
+
     fn push(
         &mut self,
         source: &ByteSource,

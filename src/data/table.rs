@@ -10,6 +10,7 @@ use csv::ByteRecord;
 use serde::{Deserialize, Serialize};
 
 use super::account::{Account, lines_as_words};
+use super::dataset::leave_out;
 use super::examples::{utf8, weight_of};
 use super::format::Format;
 use super::separated::{Separated, listed, separator_of};
@@ -796,19 +797,14 @@ impl Table {
 
     /// Leaves out the rows that are marked.
     pub(crate) fn leave_out(&mut self, marked: &[bool]) {
-        fn keep<T>(values: &mut Vec<T>, width: usize, marked: &[bool]) {
-            let mut place = 0..;
-            let row = |place: Option<usize>| place.unwrap_or_default() / width.max(1);
-            values.retain(|_| !marked.get(row(place.next())).copied().unwrap_or_default());
-        }
-        keep(&mut self.values, self.columns.len(), marked);
-        keep(&mut self.targets, self.target_names.len(), marked);
-        keep(&mut self.lines, 1, marked);
-        keep(&mut self.weights, 1, marked);
-        keep(&mut self.rows_as_read, 1, marked);
+        leave_out(&mut self.values, self.columns.len(), marked);
+        leave_out(&mut self.targets, self.target_names.len(), marked);
+        leave_out(&mut self.lines, 1, marked);
+        leave_out(&mut self.weights, 1, marked);
+        leave_out(&mut self.rows_as_read, 1, marked);
         let mut is_unknown = vec![false; marked.len()];
         self.unknown.iter().for_each(|&row| is_unknown[row] = true);
-        keep(&mut is_unknown, 1, marked);
+        leave_out(&mut is_unknown, 1, marked);
         self.unknown = (0..is_unknown.len()).filter(|&row| is_unknown[row]).collect();
     }
 

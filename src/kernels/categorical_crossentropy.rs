@@ -36,7 +36,7 @@ kernel! {
         "rows": {
             source: &[
                 wgsl!("shared/math.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("shared/advance.wgsl"),
-                wgsl!("shared/history.wgsl"), wgsl!("shared/reduce.wgsl"), wgsl!("shared/target_of.wgsl"),
+                wgsl!("shared/history.wgsl"), wgsl!("shared/reduce.wgsl"), wgsl!("shared/crossentropy_rows.wgsl"),
                 wgsl!("categorical_crossentropy.wgsl"),
             ],
             workgroups: |p| [p.groups, 1, 1],
@@ -44,7 +44,7 @@ kernel! {
         "eights": {
             source: &[
                 wgsl!("shared/math.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("shared/advance.wgsl"),
-                wgsl!("shared/history.wgsl"), wgsl!("shared/reduce.wgsl"), wgsl!("shared/target_of.wgsl"),
+                wgsl!("shared/history.wgsl"), wgsl!("shared/reduce.wgsl"), wgsl!("shared/crossentropy_rows.wgsl"),
                 wgsl!("eights/categorical_crossentropy.wgsl"),
             ],
             workgroups: |p| [p.groups, 1, 1],
@@ -53,7 +53,7 @@ kernel! {
             source: &[
                 "const STRIDED: bool = false;\n",
                 wgsl!("shared/math.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("shared/advance.wgsl"),
-                wgsl!("shared/history.wgsl"), wgsl!("shared/reduce.wgsl"), wgsl!("shared/target_of.wgsl"),
+                wgsl!("shared/history.wgsl"), wgsl!("shared/reduce.wgsl"), wgsl!("shared/crossentropy_rows.wgsl"),
                 wgsl!("wide/categorical_crossentropy.wgsl"),
             ],
             workgroups: |p| [p.groups, 1, 1],
@@ -62,7 +62,7 @@ kernel! {
             source: &[
                 "const STRIDED: bool = true;\n",
                 wgsl!("shared/math.wgsl"), wgsl!("shared/state.wgsl"), wgsl!("shared/advance.wgsl"),
-                wgsl!("shared/history.wgsl"), wgsl!("shared/reduce.wgsl"), wgsl!("shared/target_of.wgsl"),
+                wgsl!("shared/history.wgsl"), wgsl!("shared/reduce.wgsl"), wgsl!("shared/crossentropy_rows.wgsl"),
                 wgsl!("wide/categorical_crossentropy.wgsl"),
             ],
             workgroups: |p| [p.groups, 1, 1],

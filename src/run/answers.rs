@@ -7,10 +7,11 @@ use serde::Serialize;
 
 use super::evaluate::class_of;
 use crate::backend::Device;
-use crate::data::Inputs;
+use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::model::{Kind, Model, Preprocessor};
 use crate::printable::printable_field;
+use crate::report::ClassificationReport;
 
 /// A label and how probable it is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -138,51 +139,73 @@ fn is_zero(count: &usize) -> bool {
 /// The probability of each class, of one output or of one a class.
 pub(super) fn probabilities_of(model: &Model, outputs: &[f32]) -> Vec<f32> {
     match outputs {
-        [one] if model.labels.len() == 2 => vec![1.0 - one, *one],
+        [_] if model.labels.len() == 2 => [0, 1].map(|class| probability_of(outputs, class)).into(),
         several => several.to_vec(),
     }
 }
 
-/// A classifier's answer to a row, of which the truth may be known.
+/// The probability of a class by a row of outputs, one of which is that of the second of two.
+fn probability_of(outputs: &[f32], class: usize) -> f32 {
+    match outputs {
+        [one] if class == 0 => 1.0 - one,
+        [one] => *one,
+        several => several.get(class).copied().unwrap_or_default(),
+    }
+}
+
+/// A classifier's answer to a row of known class.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ClassAnswer {
+    /// The class that it is of.
+    pub truth: usize,
     /// The class that is most probable.
-    pub class: usize,
-    /// Its probability.
+    pub answer: usize,
+    /// The probability of the answer.
     pub probability: f32,
-    /// That of the true class; 0 where none is given.
+    /// The probability of the truth.
     pub truth_probability: f32,
 }
 
-/// A classifier's answers to rows, of whose outputs only some are in memory at a time; `truth` has the rows' classes.
+/// A classifier's answers to rows, of whose outputs only some are in memory at a time.
 ///
 /// # Errors
 /// As [`Model::predict`].
 pub(super) fn answers_to(
     model: &Model,
-    inputs: &Inputs,
-    truth: Option<&[usize]>,
+    rows: &Dataset,
     device: &Device,
 ) -> Result<Vec<ClassAnswer>> {
-    let mut answers = Vec::with_capacity(inputs.rows());
-    model.predict_in_blocks(inputs, device, &mut |first, outputs| {
-        for (row, outputs) in (first..).zip(outputs.chunks_exact(model.outputs())) {
-            let class = class_of(outputs);
-            let probability = |class: usize| match outputs {
-                [one] if class == 0 => 1.0 - one,
-                [one] => *one,
-                several => several.get(class).copied().unwrap_or_default(),
-            };
-            let truth = truth.and_then(|truth| truth.get(row));
-            answers.push(ClassAnswer {
-                class,
-                probability: probability(class),
-                truth_probability: truth.map_or(0.0, |&class| probability(class)),
-            });
+    let classes = rows.target_values();
+    let mut answers = Vec::with_capacity(rows.rows());
+    model.predict_in_blocks(rows.inputs(), device, &mut |first, outputs| {
+        for (&class, outputs) in classes[first..].iter().zip(outputs.chunks_exact(model.outputs()))
+        {
+            let (truth, answer) = (class as usize, class_of(outputs));
+            let [probability, truth_probability] =
+                [answer, truth].map(|class| probability_of(outputs, class));
+            answers.push(ClassAnswer { truth, answer, probability, truth_probability });
         }
         Ok(())
     })?;
     Ok(answers)
+}
+
+/// The report of a classifier's answers.
+///
+/// # Errors
+/// As [`ClassificationReport::new`].
+pub(super) fn report_of(model: &Model, found: &[ClassAnswer]) -> Result<ClassificationReport> {
+    let truth: Vec<usize> = found.iter().map(|found| found.truth).collect();
+    let answers: Vec<usize> = found.iter().map(|found| found.answer).collect();
+    ClassificationReport::new(&truth, &answers, &model.labels)
+}
+
+/// The rows that were answered wrongly, the surest first.
+pub(super) fn wrong_rows(found: &[ClassAnswer]) -> Vec<usize> {
+    let is_wrong = |&row: &usize| found[row].truth != found[row].answer;
+    let mut wrong: Vec<usize> = (0..found.len()).filter(is_wrong).collect();
+    wrong.sort_by(|&a, &b| found[b].probability.total_cmp(&found[a].probability));
+    wrong
 }
 
 impl Answer {

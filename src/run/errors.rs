@@ -6,13 +6,13 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::answers::answers_to;
+use super::answers::{answers_to, report_of, wrong_rows};
 use super::load::{Labelled, load_for};
 use crate::backend::Device;
 use crate::data::{Account, TextColumns};
 use crate::error::{Error, Result};
 use crate::model::{Kind, Model};
-use crate::report::{ClassificationReport, Confused};
+use crate::report::Confused;
 
 /// One label, or several of a text.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -97,27 +97,21 @@ pub fn mistakes(
         let truth = dataset.target_values();
         return Ok(mistakes_of_sets(&model, &rows, truth, count, &lines, &mut texts, account));
     }
-    let truth: Vec<usize> = dataset.target_values().iter().map(|&class| class as usize).collect();
-    let found = answers_to(&model, dataset.inputs(), Some(&truth), device)?;
-    let answers: Vec<usize> = found.iter().map(|answer| answer.class).collect();
-    let report = ClassificationReport::new(&truth, &answers, &model.labels)?;
-    let sureness = |row: usize| found[row].probability;
-    let mut wrong: Vec<usize> =
-        (0..found.len()).filter(|&row| truth[row] != answers[row]).collect();
-    wrong.sort_by(|&a, &b| sureness(b).total_cmp(&sureness(a)));
+    let found = answers_to(&model, &dataset, device)?;
+    let wrong = wrong_rows(&found);
     let mistake = |&row: &usize| Mistake {
         line: lines.get(row).copied().unwrap_or(row as u64 + 1),
         text: texts.get_mut(row).map(std::mem::take).unwrap_or_default(),
-        truth: Labels::One(model.labels[truth[row]].clone()),
-        answer: Labels::One(model.labels[answers[row]].clone()),
-        probability: sureness(row),
+        truth: Labels::One(model.labels[found[row].truth].clone()),
+        answer: Labels::One(model.labels[found[row].answer].clone()),
+        probability: found[row].probability,
         truth_probability: found[row].truth_probability,
     };
     Ok(Mistakes {
         rows: found.len(),
         wrong: wrong.len(),
         mistakes: wrong.iter().take(count).map(mistake).collect(),
-        confused: report.confused,
+        confused: report_of(&model, &found)?.confused,
         account,
     })
 }

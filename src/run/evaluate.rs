@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use super::answers::answers_to;
+use super::answers::{answers_to, report_of};
 use super::load::{Labelled, load_for};
 use super::mistakes::{PictureMistake, mistakes as mistakes_of, mistakes_png};
+use super::outputs::is_same_file;
 use crate::backend::Device;
 use crate::data::{Account, Dataset, TextColumns};
 use crate::error::Result;
-use crate::model::{Kind, Model, Preprocessor};
+use crate::model::{Kind, Model, Preprocessor, Source};
 use crate::report::{ClassificationReport, LabelReport, RegressionReport};
 use crate::train::Metrics;
 
@@ -84,18 +85,13 @@ pub fn evaluate(
 ) -> Result<Evaluation> {
     let Labelled { model, dataset, mut account, texts, .. } =
         load_for(model, path, targets, columns, skip_unknown, false)?;
-    if model.source.as_ref().is_some_and(|source| are_one_file(&source.path, path)) {
+    let is_source = |source: &Source| path.is_file() && is_same_file(&source.path, path);
+    if model.source.as_ref().is_some_and(is_source) {
         account.warn(
             "the model was trained on rows of this file: on new ones it does worse than on these",
         );
     }
     evaluate_rows(&model, &dataset, &texts, account, device)
-}
-
-/// Whether two names are of one file that is there.
-fn are_one_file(a: &Path, b: &Path) -> bool {
-    let place = |path: &Path| path.canonicalize().ok().filter(|path| path.is_file());
-    place(a).is_some_and(|a| place(b) == Some(a))
 }
 
 /// Evaluates a model on rows that it reads as they are; `names` are those of pictures' files.
@@ -109,27 +105,19 @@ pub(super) fn evaluate_rows(
     let metrics = model.evaluate(dataset, device)?;
     let truth = dataset.target_values();
     let several = model.kind() == Kind::MultiLabel;
-    let is_classifier = !several && !model.labels.is_empty();
     // Of a classifier's outputs, which may be many a row, no more is kept than each row's answer.
-    let outputs = match is_classifier {
-        true => Vec::new(),
-        false => model.predict(dataset.inputs(), device)?,
-    };
-    let found = match is_classifier {
-        true => answers_to(model, dataset.inputs(), None, device)?,
-        false => Vec::new(),
+    let (found, outputs) = match !several && !model.labels.is_empty() {
+        true => (Some(answers_to(model, dataset, device)?), Vec::new()),
+        false => (None, model.predict(dataset.inputs(), device)?),
     };
     let labels = several.then(|| {
         LabelReport::new(&outputs, truth, &model.labels, |label, p| model.answers(label, p))
     });
     let labels = labels.transpose()?;
     let mut mistakes = Vec::new();
-    let classification = is_classifier.then(|| {
-        let answers: Vec<usize> = found.iter().map(|answer| answer.class).collect();
-        let probabilities: Vec<f32> = found.iter().map(|answer| answer.probability).collect();
-        let truth: Vec<usize> = truth.iter().map(|&class| class as usize).collect();
-        mistakes = mistakes_of(model, dataset.inputs(), names, &probabilities, &truth, &answers);
-        ClassificationReport::new(&truth, &answers, &model.labels)
+    let classification = found.map(|found| {
+        mistakes = mistakes_of(model, dataset.inputs(), names, &found);
+        report_of(model, &found)
     });
     let classification = classification.transpose()?;
     let is_of_errors = model.loss().objective().is_of_errors();

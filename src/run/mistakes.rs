@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::answers::{ClassAnswer, wrong_rows};
 use crate::data::{ImageShape, Inputs};
 use crate::error::{Error, Result};
 use crate::model::{Model, Preprocessor};
@@ -32,35 +33,28 @@ pub struct PictureMistake {
     pub pixels: Vec<f32>,
 }
 
-/// The most confident mistakes of a classifier of pictures, worst first; none of another model. `truth` and `answers`
-/// are class numbers; `probabilities` are of the answers.
+/// The most confident mistakes of a classifier of pictures, worst first; none of another model.
 pub(super) fn mistakes(
     model: &Model,
     inputs: &Inputs,
     names: &[String],
-    probabilities: &[f32],
-    truth: &[usize],
-    answers: &[usize],
+    found: &[ClassAnswer],
 ) -> Vec<PictureMistake> {
     let (Preprocessor::Image(_), Inputs::Matrix { values, features }) =
         (&model.preprocessor, inputs)
     else {
         return Vec::new();
     };
-    let probability = |row: usize| probabilities[row];
-    let mut wrong: Vec<usize> =
-        (0..truth.len()).filter(|&row| truth[row] != answers[row]).collect();
-    wrong.sort_by(|&a, &b| probability(b).total_cmp(&probability(a)).then(a.cmp(&b)));
     let label = |class: usize| model.labels.get(class).cloned().unwrap_or_default();
     let mistake = |&row: &usize| PictureMistake {
         row,
         name: names.get(row).cloned(),
-        truth: label(truth[row]),
-        answer: label(answers[row]),
-        probability: probability(row),
+        truth: label(found[row].truth),
+        answer: label(found[row].answer),
+        probability: found[row].probability,
         pixels: values[row * features..(row + 1) * features].to_vec(),
     };
-    wrong.iter().take(MOST).map(mistake).collect()
+    wrong_rows(found).iter().take(MOST).map(mistake).collect()
 }
 
 /// Draws mistakes in rows of eight, worst first, each with its answer, its truth and its name or number beneath, as the

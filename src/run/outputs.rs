@@ -21,7 +21,7 @@ pub(super) fn resolved(path: &Path) -> PathBuf {
 }
 
 /// Whether two paths lead to one file: by name, by links, or by hard links.
-fn is_same_file(a: &Path, b: &Path) -> bool {
+pub(super) fn is_same_file(a: &Path, b: &Path) -> bool {
     if resolved(a) == resolved(b) {
         return true;
     }

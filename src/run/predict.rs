@@ -291,7 +291,7 @@ impl LinePredictor {
         self.scale.add(encoder, &values, &numbers[named..]);
         let inputs = Inputs::Matrix { values, features: encoder.features() };
         let mut answers = self.answers(&inputs, source)?;
-        mark_unknown(&mut answers, (0..is_unknown.len()).filter(|&row| is_unknown[row]));
+        answers.iter_mut().zip(is_unknown).for_each(|(answer, is)| answer.unknown = is);
         Ok(answers)
     }
 
@@ -299,15 +299,6 @@ impl LinePredictor {
         let outputs = self.predictor.predict(inputs, source)?;
         let rows = outputs.chunks_exact(self.model.outputs());
         Ok(rows.map(|row| Answer::new(&self.model, row, &self.options)).collect())
-    }
-}
-
-/// Marks the answers to rows, by number, that hold something unknown.
-fn mark_unknown(answers: &mut [Answer], rows: impl Iterator<Item = usize>) {
-    for row in rows {
-        if let Some(answer) = answers.get_mut(row) {
-            answer.unknown = true;
-        }
     }
 }
 
@@ -492,29 +483,17 @@ fn answer_rows(
             "{source}: the rows of an array have no text that could stand beside their answers"
         )));
     }
-    let mut is_unknown = vec![false; rows.inputs.rows()];
-    mark(&mut is_unknown, &rows.unknown);
     let are_pictures = answers_pictures(model);
-    let LinePredictor { predictor, .. } = predictor;
-    predictor.predict_in_blocks(&rows.inputs, source, &mut |first, outputs| {
+    predictor.predictor.predict_in_blocks(&rows.inputs, source, &mut |first, outputs| {
         for (row, outputs) in (first..).zip(outputs.chunks_exact(model.outputs())) {
             let text = texts.get(row).cloned();
             let (name, text) = match are_pictures {
                 true => (text, None),
                 false => (None, text.filter(|_| options.with_text)),
             };
-            let unknown = is_unknown[row];
+            let unknown = rows.unknown.binary_search(&row).is_ok();
             each(&Answer { name, text, unknown, ..Answer::new(model, outputs, options) })?;
         }
         Ok(())
     })
-}
-
-/// Marks rows, by number.
-fn mark(marks: &mut [bool], rows: &[usize]) {
-    for &row in rows {
-        if let Some(mark) = marks.get_mut(row) {
-            *mark = true;
-        }
-    }
 }

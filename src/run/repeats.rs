@@ -4,8 +4,7 @@
 //! different classes are rows of which it must answer one wrongly. Rows are compared by what a model reads of them: a
 //! text's ids, a picture's numbers.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 
@@ -58,7 +57,7 @@ fn all_alike(training: &TrainingRows) -> Option<String> {
     let rows = training.rows();
     // What lies in a file, in blocks, is large: it is not looked through.
     let sample = training.sample();
-    let is_alike = |row: usize| bytes_of(sample, row) == bytes_of(sample, 0);
+    let is_alike = |pair: usize| bytes_of(sample, pair) == bytes_of(sample, pair - 1);
     (rows > 1 && rows == sample.rows() && (1..rows).all(is_alike))
         .then(|| format!("all {rows} training rows are alike: nothing is there to be told apart"))
 }
@@ -78,26 +77,19 @@ impl Known<'_> {
     fn of(rows: &Dataset) -> Known<'_> {
         let (targets, width) = (rows.target_values(), rows.target_width());
         let mut places = Places::default();
-        // Rows behind a first that is the same.
-        let mut others = Vec::new();
+        // Each row's first that is the same, and its class.
+        let mut classes: Vec<(usize, &[u8])> = Vec::with_capacity(rows.rows());
         for row in 0..rows.rows() {
             let Some(bytes) = bytes_of(rows, row) else { continue };
-            match places.entry(bytes) {
-                Entry::Vacant(entry) => _ = entry.insert(row),
-                Entry::Occupied(first) => others.push((*first.get(), row)),
-            }
-        }
-        let firsts: BTreeSet<usize> = others.iter().map(|&(first, _)| first).collect();
-        others.extend(firsts.into_iter().map(|first| (first, first)));
-        let mut counts: BTreeMap<usize, HashMap<&[u8], usize, FixedState>> = BTreeMap::new();
-        for (first, row) in others {
             let class = targets.get(row * width..(row + 1) * width).unwrap_or_default();
-            *counts.entry(first).or_default().entry(bytemuck::cast_slice(class)).or_default() += 1;
+            classes.push((*places.entry(bytes).or_insert(row), bytemuck::cast_slice(class)));
         }
-        let rest = |counts: &HashMap<&[u8], usize, FixedState>| {
-            counts.values().sum::<usize>() - counts.values().max().copied().unwrap_or_default()
-        };
-        Known { contrary: counts.values().map(rest).sum(), places }
+        classes.sort_unstable();
+        let contrary = classes.chunk_by(|a, b| a.0 == b.0).map(|same| {
+            let most = same.chunk_by(|a, b| a.1 == b.1).map(<[_]>::len).max();
+            same.len() - most.unwrap_or_default()
+        });
+        Known { contrary: contrary.sum(), places }
     }
 }
 

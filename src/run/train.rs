@@ -220,7 +220,6 @@ fn train_loaded(
     };
     let doubt = baseline::doubt(&loaded, &model, &history, epoch).filter(|_| step > 0);
     Ok(Outcome {
-        doubt,
         training_rows: loaded.training.rows(),
         validation_rows: validation.map_or(0, |dataset| dataset.rows()),
         model,
@@ -231,6 +230,7 @@ fn train_loaded(
         evaluation,
         folds: None,
         refit_rows: None,
+        doubt,
     })
 }
 

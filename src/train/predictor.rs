@@ -42,6 +42,22 @@ pub struct Predictor {
     executor: Box<dyn Executor>,
 }
 
+/// What takes a block of outputs: the number of its first row, and the values.
+type EachBlock<'a> = dyn FnMut(usize, &[f32]) -> Result<()> + 'a;
+
+/// All outputs that come in blocks, `count` numbers.
+fn collected(
+    count: usize,
+    predict: impl FnOnce(&mut EachBlock<'_>) -> Result<()>,
+) -> Result<Vec<f32>> {
+    let mut all = Vec::with_capacity(count);
+    predict(&mut |_, outputs| {
+        all.extend_from_slice(outputs);
+        Ok(())
+    })?;
+    Ok(all)
+}
+
 impl std::fmt::Debug for Predictor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Predictor({} outputs)", self.model.outputs())
@@ -90,12 +106,8 @@ impl Predictor {
     /// [`Error::Model`] when the inputs are not what the model reads, [`Error::Data`] when an id
     /// is outside the embedding or a feature is no finite number, [`Error::Device`] when the device fails.
     pub fn predict(&mut self, inputs: &Inputs, source: &str) -> Result<Vec<f32>> {
-        let mut all = Vec::with_capacity(inputs.rows() * self.model.outputs());
-        self.predict_in_blocks(inputs, source, &mut |_, outputs| {
-            all.extend_from_slice(outputs);
-            Ok(())
-        })?;
-        Ok(all)
+        let count = inputs.rows() * self.model.outputs();
+        collected(count, |each| self.predict_in_blocks(inputs, source, each))
     }
 
     /// As [`Predictor::predict`], some rows at a time, so that no more than these rows' outputs are in memory: `each`
@@ -193,7 +205,7 @@ fn predict_ragged(
     model: &Model,
     inputs: &Inputs,
     device: &Device,
-    each: &mut dyn FnMut(usize, &[f32]) -> Result<()>,
+    each: &mut EachBlock<'_>,
 ) -> Result<()> {
     check_ragged(model, inputs, "the inputs")?;
     let (count, units) = (inputs.rows(), model.outputs());
@@ -238,12 +250,8 @@ impl Model {
     /// # Errors
     /// As [`Predictor::predict`].
     pub fn predict(&self, inputs: &Inputs, device: &Device) -> Result<Vec<f32>> {
-        let mut all = Vec::with_capacity(inputs.rows() * self.outputs());
-        self.predict_in_blocks(inputs, device, &mut |_, outputs| {
-            all.extend_from_slice(outputs);
-            Ok(())
-        })?;
-        Ok(all)
+        let count = inputs.rows() * self.outputs();
+        collected(count, |each| self.predict_in_blocks(inputs, device, each))
     }
 
     /// As [`Model::predict`], some rows at a time, so that no more than these rows' outputs are in memory: `each` is

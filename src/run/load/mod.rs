@@ -289,7 +289,7 @@ pub struct NamedRows {
     pub names: Vec<String>,
     /// A table's rows as they stand in the file, where they are asked for.
     pub texts: Vec<String>,
-    /// Rows, from 0, of texts of which no word is known, or of a table with a category that is not.
+    /// Rows, from 0 and ascending, of texts of which no word is known, or of a table with a category that is not.
     pub unknown: Vec<usize>,
     /// What an array's values were divided by, to be undone in answers; none for what is no array of images.
     pub divisor: Option<f64>,
@@ -517,7 +517,7 @@ pub(super) fn load_for<'m>(
                 let Examples { labels, lines, .. } = &examples;
                 let known = &model.labels;
                 let marks = unknown_labels(path, labels, lines, known, skip_unknown, &mut account)?;
-                texts::leave_out_rows(&mut examples, &marks);
+                examples.leave_out(&marks);
             }
             let model = model.for_texts(&examples.texts);
             let Preprocessor::Text(encoder) = &model.preprocessor else {

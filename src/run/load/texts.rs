@@ -298,7 +298,7 @@ impl Coded {
             let kept: Vec<usize> = (0..is_unknown.len()).filter(|&row| !is_unknown[row]).collect();
             inputs = inputs.take(&kept);
             lines.iter().for_each(|&line| account.without("no known word", line));
-            leave_out_rows(&mut examples, &is_unknown);
+            examples.leave_out(&is_unknown);
         }
         Coded { inputs, examples, unknown: UnknownTexts { lines, first }, cut }
     }
@@ -441,19 +441,4 @@ pub(crate) fn unknown_rows(lines: &[u64], rows: usize) -> String {
         "{having} no known word ({}): what the model answers there rests on the bias alone. Texts without spaces are parted into words by tokens = unicode, in training",
         lines_as_words(lines, rows)
     )
-}
-
-/// Removes the texts that are marked.
-pub(super) fn leave_out_rows(examples: &mut Examples, marked: &[bool]) {
-    keep(&mut examples.labels, marked);
-    keep(&mut examples.label_sets, marked);
-    keep(&mut examples.lines, marked);
-    keep(&mut examples.weights, marked);
-    keep(&mut examples.texts, marked);
-}
-
-/// Removes the items that are marked.
-fn keep<T>(items: &mut Vec<T>, marked: &[bool]) {
-    let mut marks = marked.iter();
-    items.retain(|_| !marks.next().copied().unwrap_or_default());
 }
