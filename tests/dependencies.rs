@@ -1,5 +1,5 @@
-//! What the crate depends on, and where it is unsafe: no crate that reaches a network, and no `unsafe` that
-//! docs/reliability.md does not list.
+//! What the crate depends on, and where it is unsafe: so many crates at most, none that reaches a network, and no
+//! `unsafe` that docs/reliability.md does not list.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -108,6 +108,31 @@ fn packages() -> BTreeSet<Package> {
         }
     }
     seen.iter().map(|id| named[id].clone()).collect()
+}
+
+/// Every crate, this one too, that is compiled into the library or the binary on Linux.
+#[cfg(target_os = "linux")]
+#[test]
+fn crates_are_so_many_at_most() {
+    let crates = |features: &[&str]| -> BTreeSet<String> {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let output = std::process::Command::new(cargo)
+            .args(["tree", "--edges", "normal", "--prefix", "none", "--offline", "--locked"])
+            .args(features)
+            .current_dir(root())
+            .output()
+            .expect("cargo runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let tree = String::from_utf8(output.stdout).expect("UTF-8");
+        // A name and a version; what is behind them says that it was there before.
+        let named = tree.lines().map(|line| line.split(' ').take(2).collect::<Vec<_>>().join(" "));
+        named.collect()
+    };
+    for (features, most) in [(&[][..], 150), (&["--no-default-features"], 90)] {
+        let found = crates(features);
+        assert!(found.len() > 50, "the tree is not read: {found:?}");
+        assert!(found.len() <= most, "{} crates, {most} at most: {found:?}", found.len());
+    }
 }
 
 #[test]

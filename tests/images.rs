@@ -81,15 +81,16 @@ fn values(loaded: &Loaded) -> &[f32] {
 
 /// A `.npz` file: an archive of `.npy` files.
 fn npz(path: &Path, arrays: &[(&str, &Path)]) {
-    let file = std::fs::File::create(path).expect("created");
-    let mut archive = zip::ZipWriter::new(file);
+    let mut archive = rawzip::ZipArchiveWriter::new(Vec::new());
     for (name, from) in arrays {
-        let options = zip::write::SimpleFileOptions::default()
-            .compression_method(zip::CompressionMethod::Stored);
-        archive.start_file(format!("{name}.npy"), options).expect("a member");
-        archive.write_all(&std::fs::read(from).expect("an array")).expect("written");
+        let name = format!("{name}.npy");
+        let (mut entry, config) = archive.new_file(&name).start().expect("a member");
+        let mut member = config.wrap(&mut entry);
+        member.write_all(&std::fs::read(from).expect("an array")).expect("written");
+        let (_, descriptor) = member.finish().expect("written");
+        entry.finish(descriptor).expect("written");
     }
-    archive.finish().expect("written");
+    std::fs::write(path, archive.finish().expect("an archive")).expect("written");
 }
 
 #[test]

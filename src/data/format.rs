@@ -1,12 +1,12 @@
 //! The one place that tells what a file is: by its content where that says so, else by its
 //! extension in any case of letters, else by how its first line looks.
 
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::source::{ByteSource, extension, is_packed};
+use super::source::{ByteSource, extension, is_packed, packing};
 use crate::error::{Error, Result};
 
 /// How rows are written in a file of texts or a table.
@@ -55,15 +55,15 @@ pub fn content(path: &Path) -> Content {
 /// The first bytes that a file holds, unpacked.
 pub(super) fn first_bytes(path: &Path) -> Option<Vec<u8>> {
     const ENOUGH: u64 = 512;
+    let mut file = std::io::BufReader::new(std::fs::File::open(path).ok()?);
     let mut start = Vec::new();
-    std::fs::File::open(path).ok()?.take(ENOUGH).read_to_end(&mut start).ok()?;
-    if start.starts_with(&[0x1f, 0x8b]) {
-        let mut plain = Vec::new();
-        // Cut short, and so an error at its end: what came before is what is looked at.
-        let _ = flate2::read::MultiGzDecoder::new(&start[..]).read_to_end(&mut plain);
-        return Some(plain);
-    }
-    Some(start)
+    file.by_ref().take(ENOUGH).read_to_end(&mut start).ok()?;
+    let Some(packing) = packing(&start) else { return Some(start) };
+    file.rewind().ok()?;
+    let mut plain = Vec::new();
+    // What is broken behind them is told by who reads it.
+    let _ = packing.unpacking(file).ok()?.take(ENOUGH).read_to_end(&mut plain);
+    Some(plain)
 }
 
 fn content_of(start: &[u8], extension: &str) -> Content {

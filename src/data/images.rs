@@ -356,7 +356,7 @@ pub struct Idx {
     pub bytes: Vec<u8>,
 }
 
-/// Reads an IDX file (LeCun's format for MNIST), plain or gzip.
+/// Reads an IDX file (LeCun's format for MNIST), plain or packed.
 ///
 /// # Errors
 /// [`Error::File`], and [`Error::Data`] when it is no IDX file of bytes, or cut short.

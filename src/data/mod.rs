@@ -7,6 +7,11 @@ mod examples;
 mod format;
 mod images;
 mod npy;
+#[cfg(not(feature = "compression"))]
+#[path = "no_npz.rs"]
+mod npz;
+#[cfg(feature = "compression")]
+mod npz;
 mod order;
 mod other_scale;
 #[cfg(not(feature = "pictures"))]

@@ -10,13 +10,12 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use super::npz;
 use super::source::ByteSource;
-#[cfg(feature = "compression")]
-use crate::error::did_you_mean;
 use crate::error::{Error, Result};
 
 /// What a part of a file says, or what is wrong with it.
-type Parsed<T> = std::result::Result<T, String>;
+pub(super) type Parsed<T> = std::result::Result<T, String>;
 
 /// An array of a `.npy` file as a matrix: its first axis are rows, the others one row's elements.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,9 +67,8 @@ pub fn read_npy(path: &Path) -> Result<Array> {
 pub fn read_array(path: &Path, name: Option<&str>) -> Result<Array> {
     let source = ByteSource::read(path)?;
     let bytes = match source.bytes.starts_with(b"PK") {
-        true => {
-            member(&source.bytes, name).map_err(|message| Error::data(source.path(), message))?
-        }
+        true => npz::member(&source.bytes, name)
+            .map_err(|message| Error::data(source.path(), message))?,
         false => source.bytes,
     };
     parse(&bytes).map_err(|message| Error::data(&source.path, message))
@@ -83,71 +81,9 @@ pub fn read_array(path: &Path, name: Option<&str>) -> Result<Array> {
 pub fn array_names(path: &Path) -> Result<Vec<String>> {
     let source = ByteSource::read(path)?;
     match source.bytes.starts_with(b"PK") {
-        true => names_of(&source.bytes).map_err(|message| Error::data(source.path(), message)),
+        true => npz::names(&source.bytes).map_err(|message| Error::data(source.path(), message)),
         false => Ok(Vec::new()),
     }
-}
-
-#[cfg(not(feature = "compression"))]
-fn names_of(bytes: &[u8]) -> Parsed<Vec<String>> {
-    member(bytes, None).map(|_| Vec::new())
-}
-
-#[cfg(feature = "compression")]
-fn names_of(bytes: &[u8]) -> Parsed<Vec<String>> {
-    let archive = archive(bytes)?;
-    let files = archive.file_names().filter_map(|name| Some(name.ok()?.into_owned()));
-    Ok(files.filter_map(|file| Some(file.strip_suffix(".npy")?.to_owned())).collect())
-}
-
-#[cfg(feature = "compression")]
-fn archive(bytes: &[u8]) -> Parsed<zip::ZipArchive<std::io::Cursor<&[u8]>>> {
-    zip::ZipArchive::new(std::io::Cursor::new(bytes)).map_err(|e| broken(&e))
-}
-
-#[cfg(feature = "compression")]
-fn broken(e: &dyn std::fmt::Display) -> String {
-    format!("this is not a complete .npz file ({e}); write it again with numpy.savez")
-}
-
-/// The bytes of one array of a `.npz` file: a zip archive of files `NAME.npy`.
-#[cfg(feature = "compression")]
-fn member(bytes: &[u8], name: Option<&str>) -> Parsed<Vec<u8>> {
-    use std::io::Read;
-    /// What one packed byte may become.
-    const MOST_UNPACKED: u64 = 200;
-    let mut archive = archive(bytes)?;
-    let names = names_of(bytes)?;
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let shown = names.join(", ");
-    let wanted = match (name, &names[..]) {
-        (_, []) => return Err("this archive holds no .npy array".into()),
-        (None, [only]) => only,
-        (None, _) => {
-            return Err(format!(
-                "this file holds several arrays ({shown}); name one with the setting array"
-            ));
-        }
-        (Some(name), _) => *names.iter().find(|known| **known == name).ok_or_else(|| {
-            let near = did_you_mean(name, names.iter().copied());
-            format!("there is no array \"{name}\"{near}; the file holds {shown}")
-        })?,
-    };
-    let file = archive.by_name(&format!("{wanted}.npy")).map_err(|e| broken(&e))?;
-    let most = (bytes.len() as u64).saturating_mul(MOST_UNPACKED).max(16 << 20);
-    let mut plain = Vec::new();
-    file.take(most + 1).read_to_end(&mut plain).map_err(|e| broken(&e))?;
-    match plain.len() as u64 > most {
-        true => {
-            Err(format!("the array {wanted} unpacks to more than {most} bytes; save it as .npy"))
-        }
-        false => Ok(plain),
-    }
-}
-
-#[cfg(not(feature = "compression"))]
-fn member(_: &[u8], _: Option<&str>) -> Parsed<Vec<u8>> {
-    Err("this build cannot read .npz files; save the array as .npy".into())
 }
 
 /// What a header says of the numbers behind it.
@@ -543,29 +479,6 @@ impl Array {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[cfg(feature = "compression")]
-    #[test]
-    fn arrays_of_an_archive_are_read_by_name() {
-        use std::io::Write;
-        let archive = |names: &[&str]| {
-            let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-            for (i, name) in names.iter().enumerate() {
-                let options = zip::write::SimpleFileOptions::default();
-                writer.start_file(format!("{name}.npy"), options).expect("a member");
-                let bytes = npy_bytes(&[i as f32, 7.0], &[2, 1]).expect("an array");
-                writer.write_all(&bytes).expect("written");
-            }
-            writer.finish().expect("an archive").into_inner()
-        };
-        let two = archive(&["x", "y"]);
-        let bytes = member(&two, Some("y")).expect("y");
-        assert_eq!(parse(&bytes).expect("an array").values, [1.0, 7.0]);
-        assert!(member(&two, None).expect_err("several").contains("x, y"));
-        assert!(member(&two, Some("z")).expect_err("none").contains("\"z\""));
-        assert!(member(&archive(&["x"]), None).is_ok());
-        assert!(member(&two[..two.len() / 2], Some("x")).is_err());
-    }
 
     /// The bytes of a file with this header.
     fn file(version: u8, header: &str, data: &[u8]) -> Vec<u8> {

@@ -2,7 +2,6 @@
 //! needed to use them, with a checksum of both. Written to a temporary file beside and renamed, so that a file is whole
 //! or not there.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use safetensors::SafeTensors;
@@ -128,7 +127,8 @@ impl Model {
             let view = TensorView::new(array.kind, array.shape.clone(), &array.bytes);
             tensors.push((array.name.as_str(), view.map_err(|e| broken(e.to_string()))?));
         }
-        let metadata = HashMap::from([(KEY.to_owned(), json)]);
+        // Which map it is depends on the features that the whole program's crates ask of safetensors.
+        let metadata = std::iter::once((KEY.to_owned(), json)).collect();
         let bytes =
             safetensors::serialize(tensors, Some(metadata)).map_err(|e| broken(e.to_string()))?;
         write_whole(path, &bytes)

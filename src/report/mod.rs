@@ -1,10 +1,12 @@
 //! Results as people read them: reports, curves, grids of images, clouds of latents.
 //!
 //! Tables and figures (`classification`, `regression`, `pca`, `linear`) draw nothing; what draws
-//! is in `plot`, `grid`, `scaling` and `scatter`, on what `canvas` and `axis` give.
+//! is in `plot`, `grid`, `scaling` and `scatter`, on what `canvas`, `braille` and `axis` give.
 
 #[cfg(feature = "pictures")]
 mod axis;
+#[cfg(feature = "pictures")]
+mod braille;
 #[cfg(feature = "pictures")]
 mod canvas;
 mod classification;

@@ -5,9 +5,9 @@ use std::ops::Range;
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::Ranged;
 use plotters::prelude::*;
-use textplots::{Chart, Plot, Shape};
 
 use super::axis::Axis;
+use super::braille;
 use super::canvas::{COLOURS, Drawing, LEGEND, Mark, Scale, draw_legend, render};
 use super::drawing::PlotFormat;
 use crate::error::{Error, Result};
@@ -144,19 +144,11 @@ pub fn history_text(history: &History) -> String {
     let mut drawing = String::new();
     for (title, curves) in panels(history) {
         let range = Axis::of_values(curves.iter().flat_map(|(_, values)| values.iter().copied()));
-        let Range { start: low, end: high } = range.range();
-        let epochs = curves[0].1.len().max(2) as f32;
-        let points: Vec<Vec<(f32, f32)>> = curves
-            .iter()
-            .map(|(_, values)| {
-                values.iter().zip(1..).map(|(&value, epoch)| (epoch as f32, value as f32)).collect()
-            })
-            .collect();
-        let mut chart = Chart::new_with_y_range(100, 36, 1.0, epochs, low as f32, high as f32);
-        let shapes: Vec<Shape<'_>> = points.iter().map(|points| Shape::Lines(points)).collect();
-        let chart = shapes.iter().fold(&mut chart, |chart, shape| chart.lineplot(shape));
-        chart.axis();
-        chart.figures();
+        let epochs = curves.iter().map(|(_, values)| values.len()).max().unwrap_or(1);
+        let numbered = |values: &[f64]| (1..).map(f64::from).zip(values.iter().copied()).collect();
+        let points: Vec<Vec<(f64, f64)>> =
+            curves.iter().map(|(_, values)| numbered(values)).collect();
+        let chart = braille::chart(&points, &Axis::of_epochs(epochs), &range);
         drawing += &format!("{title} by epoch\n{chart}");
         for (name, values) in &curves {
             if let (Some(first), Some(last)) = (values.first(), values.last()) {

@@ -3,7 +3,6 @@
 //! `NAME.previous`, and `.NAME.lock` is locked as long as a run uses them. A thread writes the file while the run goes
 //! on; the last is waited for.
 
-use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
@@ -599,7 +598,8 @@ fn write(
         let view = TensorView::new(Dtype::F32, parameter.shape.clone(), bytes);
         tensors.push((name, view.map_err(|e| broken(e.to_string()))?));
     }
-    let metadata = HashMap::from([(KEY.to_owned(), json)]);
+    // Which map it is depends on the features that the whole program's crates ask of safetensors.
+    let metadata = std::iter::once((KEY.to_owned(), json)).collect();
     let bytes =
         safetensors::serialize(tensors, Some(metadata)).map_err(|e| broken(e.to_string()))?;
     // A run that is killed between the two finds the one before.

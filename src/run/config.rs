@@ -49,6 +49,7 @@ impl Settings {
     /// # Errors
     /// [`Error::File`] when it cannot be read, [`Error::Data`] when it is no TOML or holds an
     /// unknown key or a wrong value, with the line.
+    #[cfg(feature = "toml")]
     pub fn read(path: &Path) -> Result<Settings> {
         let text = std::fs::read_to_string(path).map_err(|e| Error::file("read", path, e))?;
         let mut settings: Settings = toml::from_str(&text).map_err(|error| {
@@ -208,6 +209,7 @@ impl RunConfig {
     ///
     /// # Errors
     /// As [`Settings::read`] and [`Settings::resolve`].
+    #[cfg(feature = "toml")]
     pub fn read(path: &Path) -> Result<RunConfig> {
         Settings::read(path)?.resolve()
     }

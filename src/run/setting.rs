@@ -751,7 +751,8 @@ macro_rules! settings {
                 $(self.$group.overlay(over.$group);)+
             }
 
-            pub(super) fn join(&mut self, folder: &std::path::Path) {
+            /// Takes relative paths to be in this folder, as those of a file of settings are in the file's.
+            pub fn join(&mut self, folder: &std::path::Path) {
                 $(self.$group.join(folder);)+
             }
 

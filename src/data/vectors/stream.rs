@@ -1,11 +1,12 @@
 //! Word vectors in one stream: word2vec's text format (fastText's `.vec`), GloVe's, which has no first line, and word2vec's
-//! binary format; packed by gzip too.
+//! binary format; packed files too.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use super::WordVectorTable;
+use crate::data::source::packing;
 use crate::error::{Error, Result};
 
 /// Elements of a vector at most.
@@ -24,12 +25,10 @@ pub(crate) fn read_word_vectors(
     wanted: &mut dyn FnMut(&str) -> bool,
 ) -> Result<WordVectorTable> {
     let failed = |e| Error::file("read", path, e);
-    let mut start = Vec::new();
-    File::open(path).and_then(|file| file.take(2).read_to_end(&mut start)).map_err(failed)?;
-    let file = File::open(path).map_err(failed)?;
-    let reader: Box<dyn Read> = match start == [0x1f, 0x8b] {
-        true => Box::new(flate2::read::MultiGzDecoder::new(file)),
-        false => Box::new(file),
+    let mut file = BufReader::new(File::open(path).map_err(failed)?);
+    let reader: Box<dyn Read> = match packing(file.fill_buf().map_err(failed)?) {
+        Some(packing) => packing.unpacking(file).map_err(|e| packing.refusal(path, &e))?,
+        None => Box::new(file),
     };
     let mut stream = Stream { path, reader: BufReader::with_capacity(1 << 20, reader), line: 0 };
     stream.read(wanted)
