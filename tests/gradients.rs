@@ -23,10 +23,14 @@ fn loss(model: &Model, trainer: &Trainer, dataset: &Dataset) -> f64 {
 }
 
 fn check(name: &str, model: &Model, dataset: &Dataset, tolerance: f64) {
+    check_as(name, model, dataset, tolerance, Trainer::default());
+}
+
+fn check_as(name: &str, model: &Model, dataset: &Dataset, tolerance: f64, trainer: Trainer) {
     // Lazy tables keep no gradient of the whole table.
     let (batch_size, shuffle) = (dataset.rows(), false);
     let fusions = Fusions::ALL.with_lazy_rows(false);
-    let trainer = Trainer { batch_size, shuffle, fusions, ..Trainer::default() };
+    let trainer = Trainer { batch_size, shuffle, fusions, ..trainer };
     let rows: Vec<u32> = (0..dataset.rows() as u32).collect();
     let mut first = session(model, &trainer, dataset);
     first.train_rows(&rows).expect("a step");
@@ -103,6 +107,31 @@ fn text_models_have_the_gradient_of_their_loss() {
             Targets::Values { values: (0..9).map(|i| (i % 2) as f32).collect(), width: 1 };
         let dataset = Dataset::new(ids(9, 6, 13), targets, "ids").expect("rows");
         check("text", &model, &dataset, 1e-3);
+    }
+}
+
+/// A sampled softmax has the gradient of the loss that it draws; a class that no row has and that is not drawn has none.
+#[test]
+fn sampled_softmaxes_have_the_gradient_of_their_loss() {
+    for use_bias in [true, false] {
+        let last = Dense::new(40, Activation::Softmax);
+        let last = if use_bias { last } else { last.without_bias() };
+        let layers = vec![
+            Layer::embedding(13, 5),
+            Layer::mean_pool(),
+            dense(6, Activation::Tanh),
+            last.into(),
+        ];
+        let input = Input::Ids { length: 6 };
+        let mut model =
+            Model::new(input, layers, Loss::CategoricalCrossentropy, 3).expect("a model");
+        let table = Parameter { values: wave(13 * 5), ..model.parameters()[0].clone() };
+        model.set_parameters(vec![table]).expect("the same shape");
+        let classes = (0..9).map(|i| (i * i % 30) as f32).collect();
+        let targets = Targets::Values { values: classes, width: 1 };
+        let dataset = Dataset::new(ids(9, 6, 13), targets, "ids").expect("rows");
+        let trainer = Trainer { sampled_classes: Some(11), ..Trainer::default() };
+        check_as("sampled softmax", &model, &dataset, 1e-3, trainer);
     }
 }
 

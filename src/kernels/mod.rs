@@ -26,6 +26,10 @@ pub mod average_pool;
 pub mod average_pool_gradient;
 pub mod bag_targets;
 pub mod binary_crossentropy;
+pub mod candidate_draw;
+pub mod candidate_gather;
+pub mod candidate_scatter;
+pub mod candidate_slots;
 pub mod categorical_crossentropy;
 pub mod clip_scale;
 pub mod clip_value;
@@ -135,6 +139,10 @@ pub static ALL: &[&Kernel] = &[
     &average_pool_gradient::KERNEL,
     &bag_targets::KERNEL,
     &binary_crossentropy::KERNEL,
+    &candidate_draw::KERNEL,
+    &candidate_gather::KERNEL,
+    &candidate_scatter::KERNEL,
+    &candidate_slots::KERNEL,
     &categorical_crossentropy::KERNEL,
     &clip_scale::KERNEL,
     &clip_value::KERNEL,

@@ -190,24 +190,9 @@ impl Affine {
         d_input: Span,
         step: &mut Step<'_>,
     ) {
-        let units = self.units as u32;
         for piece in step.pieces(layer).iter().filter(|piece| piece.rows > 0) {
-            for first_unit in (0..units).step_by(product::MOST_TERMS as usize) {
-                let params = dense_gradient_input::Params {
-                    rows: step.rows as u32,
-                    inputs: piece.rows as u32,
-                    units,
-                    activation: input.activation.code(),
-                    stride: input.shape.width() as u32,
-                    first: piece.first as u32,
-                    first_unit,
-                    terms: product::MOST_TERMS.min(units - first_unit),
-                };
-                let (input, weights) = (input.span, step.weights(piece));
-                let bindings =
-                    dense_gradient_input::Bindings { input, weights, d_output, d_input };
-                step.push(dense_gradient_input::dispatch(params, bindings));
-            }
+            let spans = [step.weights(piece), d_output, d_input];
+            gradient_of_columns(piece, self.units, input, spans, step);
         }
     }
 
@@ -228,8 +213,34 @@ impl Affine {
     }
 }
 
-/// Records the gradient of some rows of a kernel and of the bias behind them; `stride` elements are a row of
-/// `input`. Where a bag's bias is alone, `input` is not read.
+/// Records the gradient of those columns of the input that a piece of the weights reads, from `[weights, d_output, d_input]`.
+pub(super) fn gradient_of_columns(
+    piece: &Piece,
+    units: usize,
+    input: Seen,
+    [weights, d_output, d_input]: [Span; 3],
+    step: &mut Step<'_>,
+) {
+    let units = units as u32;
+    for first_unit in (0..units).step_by(product::MOST_TERMS as usize) {
+        let params = dense_gradient_input::Params {
+            rows: step.rows as u32,
+            inputs: piece.rows as u32,
+            units,
+            activation: input.activation.code(),
+            stride: input.shape.width() as u32,
+            first: piece.first as u32,
+            first_unit,
+            terms: product::MOST_TERMS.min(units - first_unit),
+        };
+        let bindings =
+            dense_gradient_input::Bindings { input: input.span, weights, d_output, d_input };
+        step.push(dense_gradient_input::dispatch(params, bindings));
+    }
+}
+
+/// Records the gradient of some rows of a kernel and of the bias behind them, and where a piece is updated at once, its
+/// update; `stride` elements are a row of `input`. Where a bag's bias is alone, `input` is not read.
 pub(super) fn gradient_of_piece(
     piece: &Piece,
     units: usize,
@@ -238,9 +249,21 @@ pub(super) fn gradient_of_piece(
     d_output: Span,
     step: &mut Step<'_>,
 ) {
-    let params = gradient_params(step.rows, stride, units, piece);
     let gradient = step.weight_gradient(piece);
     let input = if piece.rows > 0 { input } else { step.space.nothing };
+    gradient_to(piece, units, stride, [input, d_output, gradient], step);
+    step.update_piece(piece);
+}
+
+/// As [`gradient_of_piece`], from and to `[input, d_output, gradient]`, without an update.
+pub(super) fn gradient_to(
+    piece: &Piece,
+    units: usize,
+    stride: usize,
+    [input, d_output, gradient]: [Span; 3],
+    step: &mut Step<'_>,
+) {
+    let params = gradient_params(step.rows, stride, units, piece);
     let parts = params.parts();
     let to = match parts {
         1 => gradient,
@@ -253,7 +276,6 @@ pub(super) fn gradient_of_piece(
         let bindings = sum_parts::Bindings { parts: to, sums: gradient };
         step.push(sum_parts::dispatch(params, bindings));
     }
-    step.update_piece(piece);
 }
 
 /// Elements of the parts of a piece's gradient, over up to `rows` rows.

@@ -1,6 +1,7 @@
 //! Layers, one file each: configuration, shapes, parameters with their initialisers, and what each records
 //! forward and backward. `plan.rs` has the contract between neighbours, `reach.rs` what of a picture a layer's pixel depends on,
-//! `record.rs` what a layer sees as it records, `table.rs` the gradients of tables that embeddings share.
+//! `record.rs` what a layer sees as it records, `table.rs` the gradients of tables that embeddings share, `candidates.rs` how a
+//! dense layer of very many classes learns from some of them.
 //!
 //! A new layer is a file like `dense.rs` and a line in the list below; nobody else knows its name.
 
@@ -8,6 +9,7 @@ mod activation;
 mod shape;
 mod window;
 
+pub(crate) mod candidates;
 pub(crate) mod plan;
 pub(crate) mod reach;
 pub(crate) mod record;

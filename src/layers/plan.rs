@@ -141,6 +141,9 @@ pub(crate) struct Plan {
     pub values: Vec<Value>,
     /// What the loss or the store reads.
     pub output: ValueId,
+    /// Elements of a row of the output in training, where these are not those of its shape: the candidates' logits, where
+    /// classes are sampled.
+    pub training_width: Option<usize>,
 }
 
 /// The model's input.
@@ -150,7 +153,8 @@ impl Plan {
     /// The plan of `layers` over rows of `input`; `names` are the layers'. The layers were checked.
     pub fn lower(input: Shape, layers: &[Layer], names: &[String]) -> Plan {
         let first = Value { shape: input, view_of: None };
-        let mut plan = Plan { nodes: Vec::new(), values: vec![first], output: INPUT };
+        let (nodes, values) = (Vec::new(), vec![first]);
+        let mut plan = Plan { nodes, values, output: INPUT, training_width: None };
         let mut given: Vec<ValueId> = Vec::new();
         for (i, layer) in layers.iter().enumerate() {
             let mut inputs = vec![plan.output];
@@ -175,6 +179,12 @@ impl Plan {
 
     pub fn shape(&self, value: ValueId) -> Shape {
         self.values[value.0].shape
+    }
+
+    /// Elements of a row of a value, in training or in steps for other purposes.
+    pub fn width(&self, value: ValueId, trains: bool) -> usize {
+        let own = self.training_width.filter(|_| trains && value == self.root(self.output));
+        own.unwrap_or(self.shape(value).width())
     }
 
     /// Nodes that read a value or a view of it, once for each time that they do.

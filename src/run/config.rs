@@ -17,7 +17,7 @@ use super::settings::{OPTIMIZER, hyperparameters};
 use crate::data::{ImageEncoder, ImageOptions, ImageShape, TextColumns};
 use crate::error::{Error, Result};
 use crate::losses::{Loss, Ssim};
-use crate::model::{Input, Noise};
+use crate::model::{Input, Model, Noise};
 use crate::optimizers::{Clip, Optimizer};
 use crate::train::{Augment, EarlyStopping, Fusions, Monitor, Trainer, WordTrainer};
 
@@ -204,6 +204,9 @@ impl RunConfig {
     const TEXT_BATCH: usize = 64;
     /// The same where these are very many.
     const MOST_TEXT_BATCH: usize = 2048;
+    /// Classes above which a step compares its rows' with some of them, and with how many.
+    const VERY_MANY_CLASSES: usize = 10_000;
+    const SAMPLED_CLASSES: usize = 1024;
 
     /// Reads a TOML file; paths in it are relative to its folder.
     ///
@@ -419,7 +422,7 @@ impl RunConfig {
         }
         let width = match self.kind {
             RunKind::Text | RunKind::Arrays => {
-                Some(("embedding_units", model.embedding_units, 1 << 16))
+                model.embedding_units.map(|units| ("embedding_units", units, 1 << 16))
             }
             RunKind::Words => Some(("units", self.words.units, 4096)),
             _ => None,
@@ -747,6 +750,7 @@ impl RunConfig {
                 (None, value) => value.map(Clip::Value),
             },
             label_smoothing: training.label_smoothing,
+            sampled_classes: None,
             augment: None,
             early_stopping: (patience > 0).then_some(EarlyStopping { patience }),
             // Checked before any file was read.
@@ -755,6 +759,17 @@ impl RunConfig {
             fusions: Fusions::ALL,
             on_nan: training.on_nan,
         }
+    }
+
+    /// How many classes a step draws, where these are not all: as many as are given or, of very many, of which it is worth
+    /// while.
+    pub(super) fn sampled_classes(&self, model: &Model) -> Option<usize> {
+        let can = self.kind != RunKind::Autoencoder
+            && model.loss() == Loss::CategoricalCrossentropy
+            && model.outputs() > RunConfig::VERY_MANY_CLASSES
+            && self.training.label_smoothing == 0.0;
+        let usual = can.then_some(RunConfig::SAMPLED_CLASSES);
+        self.training.sampled_classes.or(usual).filter(|&drawn| drawn > 0)
     }
 
     /// The same run on all rows: none are set apart, so that none are watched.

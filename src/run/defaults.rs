@@ -32,7 +32,6 @@ pub(super) struct Defaults {
     pub ngram_buckets: usize,
     pub skip_unknown: bool,
     /// 0: that of pretrained vectors.
-    pub embedding_units: usize,
     pub word_units: usize,
     pub encoder: Vec<usize>,
     pub targets: Option<PathBuf>,
@@ -59,7 +58,6 @@ impl Defaults {
             min_count: 1,
             ngram_buckets: TextOptions::default().ngram_buckets,
             skip_unknown: false,
-            embedding_units: 16,
             word_units: WordTrainer::default().units,
             encoder: Vec::new(),
             targets: None,
@@ -118,7 +116,7 @@ impl Defaults {
             None => Defaults::of_kind(kind),
         };
         if model.pretrained.is_some() {
-            (defaults.embedding_units, defaults.word_units) = (0, 0);
+            defaults.word_units = 0;
         }
         if given.text.subwords.is_some() {
             // As many as fastText has.

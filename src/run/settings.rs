@@ -336,8 +336,9 @@ settings! {
         /// The network of a classifier of pictures, by their size unless given: cnn-small (two blocks of convolution,
         /// normalisation and pooling), cnn (deeper, for larger pictures), or mlp (dense layers alone, for pictures of a few pixels).
         network: Option<Network> = |_| None, model(&[Images], "network");
-        /// Width of the embedding; 16 unless given, that of pretrained vectors where there are any.
-        embedding_units: usize = |of| of.embedding_units,
+        /// Width of the embedding. Not given, that of pretrained vectors where there are any, else 16, and where there are
+        /// more labels about as many as these, 64 at most.
+        embedding_units: Option<usize> = |_| None,
             whole(0, 1 << 16, called("UNITS", model(&[Text, Arrays], "dim")));
         /// Vectors of words to begin with: a file of word2vec's, GloVe's or fastText's (.vec, .txt, .bin), or a model.
         pretrained: Option<PathBuf> = |_| None, called("FILE", model(&[Text, Words], "pretrained"));
@@ -413,6 +414,10 @@ settings! {
         /// Part of each label that is spread evenly over the classes in training, where the loss is a cross-entropy.
         label_smoothing: f64 = |_| 0.0,
             range(Range::Below(0.0, 1.0), called("PART", training(MODELS, "label-smoothing")));
+        /// Classes that a step compares its rows' with, drawn anew for each step, where labels are very many (sampled softmax);
+        /// 0 for all. Not given, 1,024 of more than 10,000, and all of fewer. An evaluation is of all classes.
+        sampled_classes: Option<usize> = |_| None,
+            whole(0, MANY, called("CLASSES", training(&[Text, Table, Images, Arrays], "sampled-classes")));
         /// Weights of classes: balanced (rows / (classes x rows of the class)), or by label, such as spam=3,ham=1; labels
         /// that are not named weigh 1. What a row's loss is multiplied by in training; an evaluation does not weigh.
         class_weight: Option<String> = |_| None, called("WEIGHTS", training(&[Text, Table], "class-weight"));

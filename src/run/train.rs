@@ -191,7 +191,8 @@ fn train_loaded(
         }
     };
     let trainer = config.trainer(model.input(), rows, validates);
-    let trainer = Trainer { frozen_layers, augment, ..trainer };
+    let sampled_classes = config.sampled_classes(&model);
+    let trainer = Trainer { frozen_layers, augment, sampled_classes, ..trainer };
     check_thresholds(config, &model, &loaded)?;
     observer.begin(&model, &loaded, &trainer)?;
     let validation = loaded.validation.as_ref();
@@ -739,6 +740,14 @@ fn take_pretrained(model: &mut Model, from: &Pretrained, path: &Path, freeze: bo
     model.set_parameters(vec![table])
 }
 
+/// Width of an embedding for so many labels, where none is given: a classifier by the mean of its words can tell no more
+/// labels apart by themselves than its embedding has numbers.
+fn units_for(labels: usize) -> usize {
+    const LEAST: usize = 16;
+    const MOST: usize = 64;
+    labels.next_multiple_of(8).clamp(LEAST, MOST)
+}
+
 /// Hidden layers of a table's model where none are given.
 const TABLE_HIDDEN: [usize; 1] = [32];
 
@@ -754,10 +763,9 @@ fn default_layers(
     let mut layers = Vec::new();
     if let Input::Ids { .. } = loaded.input() {
         let rows = loaded.embedding_rows;
-        let units = match (config.embedding_units, pretrained_units) {
-            (0, Some(units)) => units,
-            (units, _) => units,
-        };
+        let given = config.embedding_units.filter(|&units| units > 0);
+        let by_labels = || units_for(loaded.labels.len());
+        let units = given.or(pretrained_units).unwrap_or_else(by_labels);
         layers.push(Layer::embedding(rows, units));
         layers.push(match config.pool {
             Pool::Mean => Layer::mean_pool(),

@@ -18,6 +18,7 @@ use super::setting::RunKind;
 use super::train::{Outcome, train_observed};
 use crate::backend::Device;
 use crate::error::{Error, Result};
+use crate::layers::Layer;
 use crate::train::End;
 
 /// How long a search may be.
@@ -54,7 +55,7 @@ pub struct Trial {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Choice {
-    /// Width of the embedding.
+    /// Width of the embedding; 0 for what the run takes by itself, until it is trained.
     pub embedding_units: usize,
     /// Step size.
     pub learning_rate: f64,
@@ -216,7 +217,7 @@ fn better(a: &Trial, b: &Trial) -> std::cmp::Ordering {
 /// What candidate `number` tries; what is given stays as it is. The first is the run as it was given.
 fn choice(given: &Settings, first: &RunConfig, number: usize) -> Choice {
     let mut choice = Choice {
-        embedding_units: first.model.embedding_units,
+        embedding_units: first.model.embedding_units.unwrap_or(0),
         learning_rate: first.training.optimizer.learning_rate(),
         word_ngrams: first.text.word_ngrams,
         ngram_buckets: first.text.ngram_buckets,
@@ -261,7 +262,7 @@ fn choice(given: &Settings, first: &RunConfig, number: usize) -> Choice {
 fn with(given: &Settings, choice: &Choice) -> Settings {
     let mut settings = given.clone();
     settings.kind = Some(RunKind::Text);
-    settings.model.embedding_units = Some(choice.embedding_units);
+    settings.model.embedding_units = Some(choice.embedding_units).filter(|&units| units > 0);
     settings.model.dropout = Some(choice.dropout);
     settings.text.word_ngrams = Some(choice.word_ngrams);
     settings.text.ngram_buckets = Some(choice.ngram_buckets);
@@ -389,7 +390,10 @@ impl Search<'_> {
             _ => (0.0, f64::MAX),
         };
         let best_epoch = best.map_or(1, |best| best + 1);
-        Ok(Trial { candidate, round, epochs, best_epoch, score, loss, choice: *choice })
+        let units = outcome.model.layers().first().and_then(Layer::units);
+        let embedding_units = units.unwrap_or(choice.embedding_units);
+        let choice = Choice { embedding_units, ..*choice };
+        Ok(Trial { candidate, round, epochs, best_epoch, score, loss, choice })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Fusions: rewrites of a plan, each of which gives the same result (to rounding) by fewer or cheaper
 //! dispatches. They are decided here, once; a recorder walks what is left.
 
+use crate::layers::candidates::{Candidates, SampledAffine};
 use crate::layers::plan::{INPUT, Plan};
 use crate::layers::{Affine, Apply, Bag, BagMode, Gather, MeanOverIds, OuterTable};
 use crate::model::{Input, Model};
@@ -148,6 +149,24 @@ pub(super) fn outer_table(plan: &mut Plan) {
     plan.nodes[dense].operation = Box::new(fused);
     plan.nodes[dense].inputs = plan.nodes[table].inputs.clone();
     plan.nodes.remove(table);
+}
+
+/// The dense layer that ends a plan, as [`sampled`] replaces it: its width and that of what it reads; none where another
+/// operation ends it.
+pub(super) fn last_dense(plan: &Plan) -> Option<[usize; 2]> {
+    let node = plan.nodes.len().checked_sub(1)?;
+    let affine: &Affine = plan.operation(node)?;
+    let ends = plan.nodes[node].output == plan.root(plan.output);
+    ends.then(|| [affine.units, plan.shape(plan.nodes[node].inputs[0]).width()])
+}
+
+/// The dense layer that ends a plan learns from candidates.
+pub(super) fn sampled(plan: &mut Plan, candidates: Candidates) {
+    let Some(node) = plan.nodes.len().checked_sub(1) else { return };
+    if let Some(&dense) = plan.operation::<Affine>(node) {
+        plan.training_width = Some(candidates.count());
+        plan.nodes[node].operation = Box::new(SampledAffine { dense, candidates });
+    }
 }
 
 #[cfg(test)]

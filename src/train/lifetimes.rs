@@ -151,7 +151,7 @@ fn lifetimes(
     }
     for (i, node) in plan.nodes.iter().enumerate() {
         let value = node.output.0;
-        let len = batch * plan.shape(ValueId(value)).width();
+        let len = batch * plan.width(ValueId(value), trains);
         if !passes(i).0 {
             let to = match again[value] {
                 Some(from) => {

@@ -54,6 +54,7 @@ impl Memory {
                 micro_batch: trainer.micro_batch.filter(|_| trains),
                 recompute: trainer.recompute && trains,
                 label_smoothing: if trains { trainer.label_smoothing } else { 0.0 },
+                sampled_classes: trainer.sampled_classes(model).filter(|_| trains),
                 augment: trainer.augment,
                 seed: trainer.seed,
                 keep_best: trains && trainer.early_stopping.is_some(),

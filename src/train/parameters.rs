@@ -102,6 +102,7 @@ pub(super) fn build_inference(
         micro_batch: None,
         recompute: false,
         label_smoothing: 0.0,
+        sampled_classes: None,
         augment: None,
         seed,
         keep_best: false,

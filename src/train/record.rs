@@ -15,6 +15,7 @@ use crate::data::ImageShape;
 use crate::error::{Error, Result};
 use crate::kernels::{self, *};
 use crate::layers::Activation;
+use crate::layers::candidates::Candidates;
 use crate::layers::plan::{INPUT, Plan, Purpose, ValueId};
 use crate::layers::record::{At, Places, Ragged, Seen, Step, Workspace};
 use crate::layers::table::{Lazy, TableBuffers, replay_batch};
@@ -45,6 +46,8 @@ pub(super) struct Recording {
     pub store: Option<Span>,
     /// Bytes of the buffers that values between layers and their gradients lie in.
     pub value_bytes: u64,
+    /// Where the offset of each class's logit belongs, where classes are sampled.
+    pub class_offsets: Option<Span>,
 }
 
 impl Recording {
@@ -90,6 +93,8 @@ pub(super) struct Request<'a> {
     pub recompute: bool,
     /// From 0 to below 1: see [`super::Trainer::label_smoothing`].
     pub label_smoothing: f64,
+    /// See [`super::Trainer::sampled_classes`].
+    pub sampled_classes: Option<usize>,
     /// How a batch's pictures are moved in training.
     pub augment: Option<Augment>,
     pub seed: u64,
@@ -200,6 +205,8 @@ struct Recorder<'a> {
     /// Where values lie in training, and in steps for other purposes.
     held: [Held; 2],
     small: Option<Small>,
+    /// The classes that a training step learns from, where these are not all.
+    candidates: Option<Candidates>,
 }
 
 impl<'a> Recorder<'a> {
@@ -236,7 +243,13 @@ impl<'a> Recorder<'a> {
         let state = program.buffer("state", Element::U32, words);
         let schedule = program.buffer("schedule", Element::F32, MAX_SLOTS);
         let rates = program.buffer("rates", Element::F32, MAX_SLOTS);
-        let groups = |feed: &FeedSpec| model.loss().objective().groups(request.part(feed), outputs);
+        let sampling = training.and_then(|feed| {
+            let [classes, inputs] = fuse::last_dense(&plan)?;
+            let drawn = request.sampled_classes?.min(classes);
+            Some(([classes, inputs], [request.part(feed), drawn]))
+        });
+        let candidates = sampling.map(|(_, [places, drawn])| places + drawn);
+        let groups = |feed: &FeedSpec| groups_of(request, feed, candidates);
         let widest = request.feeds.iter().map(groups).max().unwrap_or(1);
         let history = program.buffer("history", Element::F32, MAX_SLOTS * widest * 2);
         let beside_loss = match request.feeds.iter().any(|feed| feed.purpose != Purpose::Prediction)
@@ -292,6 +305,13 @@ impl<'a> Recorder<'a> {
         };
         let target_width = request.feeds.iter().map(target_width).max().unwrap_or(0);
         let batch_targets = program.buffer("batch targets", Element::F32, batch * target_width);
+        let candidates = sampling.map(|(shape, sizes)| {
+            let targets = (batch_targets, training.and_then(FeedSpec::gathered).unwrap_or(1));
+            Candidates::new(&mut program, shape, sizes, targets)
+        });
+        if let Some(candidates) = candidates {
+            fuse::sampled(&mut plan, candidates);
+        }
         let augment = request.augment.filter(|_| trains);
         let mut moved = |name: &str, shape: Option<ImageShape>| {
             let shape = shape?;
@@ -359,7 +379,9 @@ impl<'a> Recorder<'a> {
                 |name: &str, width: usize| program.buffer(name, Element::F32, batch * width);
             let products = match model.loss().objective().weighting() {
                 Weighting::Kernel => nothing,
-                Weighting::Targets => buffer("weighted targets", outputs),
+                Weighting::Targets => {
+                    buffer("weighted targets", plan.training_width.unwrap_or(outputs))
+                }
             };
             Weighted {
                 targets: buffer("targets without weights", width),
@@ -392,6 +414,7 @@ impl<'a> Recorder<'a> {
             feeds: Vec::new(),
             store: None,
             value_bytes,
+            class_offsets: candidates.map(|candidates| candidates.offsets),
         };
         Ok(Recorder {
             request,
@@ -406,6 +429,7 @@ impl<'a> Recorder<'a> {
             noisy_inputs,
             held,
             small,
+            candidates,
         })
     }
 
@@ -462,7 +486,7 @@ impl<'a> Recorder<'a> {
             tail: None,
             fewer: Vec::new(),
             whole: None,
-            groups: model.loss().objective().groups(self.request.part(&spec), outputs),
+            groups: groups_of(self.request, &spec, self.plan.training_width),
             ragged,
         };
         let small = self.small.take_if(|_| spec.purpose == Purpose::Training);
@@ -773,7 +797,10 @@ impl<'a> Recorder<'a> {
         At {
             layer: self.plan.nodes[node].layer,
             inputs,
-            output: output.map_or(nothing, |output| output.part(0, step.rows * shape.width())),
+            output: output.map_or(nothing, |output| {
+                let width = self.plan.width(value, step.purpose == Purpose::Training);
+                output.part(0, step.rows * width)
+            }),
             shape,
             scratch: held.scratch[node].unwrap_or(nothing),
             gives_logits: is_last && step.purpose != Purpose::Prediction,
@@ -790,8 +817,9 @@ impl<'a> Recorder<'a> {
         step: &mut Step<'_>,
     ) -> Result<Span> {
         let model = self.request.model;
-        let (rows, outputs) = (step.rows, model.outputs());
         let last = self.plan.root(self.plan.output);
+        let outputs = self.plan.width(last, step.purpose == Purpose::Training);
+        let rows = step.rows;
         let d_logits = self.held(step.purpose).gradients[last.0];
         let d_logits = d_logits.unwrap_or(step.space.nothing).part(0, rows * outputs);
         let objective = model.loss();
@@ -823,6 +851,9 @@ impl<'a> Recorder<'a> {
             targets = self.part_weights(weighted, width, step);
         }
         let mut sparse = objective.takes_classes() && spec.target_width == Some(1);
+        if let (Some(candidates), Purpose::Training) = (&self.candidates, step.purpose) {
+            targets = candidates.slots_of(targets.part(0, rows), step);
+        }
         if let (Some(smoothed), Purpose::Training) = (self.smoothed_targets, step.purpose) {
             let smoothed = smoothed.part(0, rows * outputs);
             let params = smooth_targets::Params {
@@ -924,6 +955,13 @@ impl<'a> Recorder<'a> {
         let bindings = store_rows::Bindings { state, outputs, store };
         step.push(store_rows::dispatch(store_rows::Params { rows, width }, bindings));
     }
+}
+
+/// Groups of a slot of the history, of a feed's batches; with so many candidates in training where classes are sampled.
+fn groups_of(request: &Request<'_>, feed: &FeedSpec, candidates: Option<usize>) -> usize {
+    let outputs = candidates.filter(|_| feed.purpose == Purpose::Training);
+    let outputs = outputs.unwrap_or(request.model.outputs());
+    request.model.loss().objective().groups(request.part(feed), outputs)
 }
 
 /// Type of a model's inputs on a device.

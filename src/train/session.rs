@@ -19,6 +19,7 @@ use crate::data::{BlockSizes, Data, Dataset, Order, Targets};
 use crate::error::{Divergence, Error, Result, not_finite};
 use crate::kernels::embedding_replay::RATES;
 use crate::kernels::state::{BASE, BATCH_STEP, CURSOR, LAST_SLOT};
+use crate::layers::candidates;
 use crate::layers::plan::Purpose;
 use crate::model::{Input, Model, Parameter};
 use crate::program::{Program, Run};
@@ -152,7 +153,11 @@ impl<'a> Session<'a> {
             )));
         }
         if let Some(dataset) = validation {
-            let batch = trainer.batch_size.max(evaluation_batch(model));
+            let batch = match trainer.sampled_classes(model) {
+                // A training step has not so many outputs.
+                Some(_) => evaluation_batch(model),
+                None => trainer.batch_size.max(evaluation_batch(model)),
+            };
             let batch = trainer.micro_batch.map_or(batch, |rows| rows.min(batch));
             feeds.push(FeedSpec::new(model, dataset, batch, Purpose::Evaluation)?);
             if trainer.monitor.is_some() {
@@ -191,6 +196,7 @@ impl<'a> Session<'a> {
             micro_batch: trainer.micro_batch,
             recompute: trainer.recompute,
             label_smoothing: trainer.label_smoothing,
+            sampled_classes: trainer.sampled_classes(model),
             augment: trainer.augment,
             seed: trainer.seed,
             keep_best: validation.is_some() && trainer.early_stopping.is_some(),
@@ -199,7 +205,21 @@ impl<'a> Session<'a> {
             max_binding,
             fewer_rows: &[],
         };
-        let (recording, executor) = build(&request, |program, _| prepare(program))?;
+        if request.sampled_classes.is_some() && feeds[0].target_width != Some(1) {
+            return Err(Error::usage(
+                "sampled_classes goes with targets that are the number of a class, one for a row",
+            ));
+        }
+        let (recording, mut executor) = build(&request, |program, _| prepare(program))?;
+        if let (Some(span), Some(drawn)) = (recording.class_offsets, request.sampled_classes) {
+            let mut counts = vec![0; model.outputs()];
+            training.for_each_block(|block| {
+                block.target_values().iter().for_each(|&class| counts[class as usize] += 1);
+                Ok(())
+            })?;
+            let places = recording.feeds[0].part;
+            executor.write_f32(span, &candidates::offsets(&counts, places, drawn))?;
+        }
         let per_epoch = training.rows().div_ceil(feeds[0].batch) as u64;
         Ok(Session {
             model: model.skeleton(),
@@ -281,7 +301,10 @@ impl<'a> Session<'a> {
             let end = epochs.end.min(start + at_once);
             let order: Vec<u32> = (start..end).flat_map(|epoch| self.order(epoch)).collect();
             let sums = self.window(Purpose::Training, &order, end - start, Sums::default())?;
-            metrics.extend(sums.into_iter().map(|sums| self.metrics(sums, self.training.rows)));
+            metrics.extend(
+                sums.into_iter()
+                    .map(|sums| self.metrics(Purpose::Training, sums, self.training.rows)),
+            );
             start = end;
         }
         Ok(metrics)
@@ -318,7 +341,7 @@ impl<'a> Session<'a> {
                 return Ok(None);
             }
         }
-        Ok(Some(self.metrics(*done, self.training.rows)))
+        Ok(Some(self.metrics(Purpose::Training, *done, self.training.rows)))
     }
 
     /// Trains the batches of these rows, in this order, and returns their mean loss.
@@ -327,7 +350,7 @@ impl<'a> Session<'a> {
     /// As [`Session::train`].
     pub fn train_rows(&mut self, rows: &[u32]) -> Result<Metrics> {
         let sums = self.windows(Purpose::Training, rows)?;
-        Ok(self.metrics(sums, self.training.rows))
+        Ok(self.metrics(Purpose::Training, sums, self.training.rows))
     }
 
     /// Trains on a batch, or several, that the data of the session do not hold: for a loop over batches that come from
@@ -370,7 +393,7 @@ impl<'a> Session<'a> {
         let order = self.put(batch, &feed)?;
         let sums = self.steps_of(purpose, batch, &order, 1, Sums::default())?;
         let sums = sums.first().copied().unwrap_or_default();
-        Ok(self.metrics(sums, Data::Held(batch)))
+        Ok(self.metrics(Purpose::Training, sums, Data::Held(batch)))
     }
 
     /// Mean loss and accuracy over the validation rows, with the weights as they are.
@@ -384,7 +407,7 @@ impl<'a> Session<'a> {
         self.flush()?;
         let rows: Vec<u32> = (0..dataset.rows() as u32).collect();
         let sums = self.windows(Purpose::Evaluation, &rows)?;
-        Ok(Some(self.metrics(sums, dataset)))
+        Ok(Some(self.metrics(Purpose::Evaluation, sums, dataset)))
     }
 
     /// The metric that is watched, over the validation rows with the weights as they are: its name and its value.
@@ -660,11 +683,14 @@ impl<'a> Session<'a> {
         self.training.rows.order(self.sizes, shuffle, seed, epoch as u64)
     }
 
-    fn metrics(&self, sums: Sums, rows: Data<'_>) -> Metrics {
+    fn metrics(&self, purpose: Purpose, sums: Sums, rows: Data<'_>) -> Metrics {
         let elements = self.model.loss().objective().elements(self.model.outputs());
         // Of an autoencoder's outputs nearly all are right from the start.
         let has_accuracy =
             self.model.loss().has_accuracy() && *rows.sample().targets() != Targets::Inputs;
+        // An answer is right among the candidates more easily than among all classes.
+        let samples = purpose == Purpose::Training && self.recording.class_offsets.is_some();
+        let has_accuracy = has_accuracy && !samples;
         let count = (sums.rows * elements) as f64;
         Metrics { loss: sums.loss / count, accuracy: has_accuracy.then(|| sums.right / count) }
     }

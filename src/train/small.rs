@@ -36,6 +36,7 @@ impl Small {
             || request.frozen > 0
             || request.needs_gradients()
             || request.label_smoothing > 0.0
+            || request.sampled_classes.is_some()
             || model.noise.is_some()
             || request.augment.is_some()
             || feed.weighted

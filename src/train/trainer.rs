@@ -12,6 +12,7 @@ use super::{
 use crate::backend::Device;
 use crate::data::{Data, Dataset};
 use crate::error::{DeviceFault, Divergence, Error, Result};
+use crate::layers::Layer;
 use crate::model::{Model, Parameter};
 use crate::optimizers::{Clip, Optimizer, Schedule};
 
@@ -52,6 +53,10 @@ pub struct Trainer {
     /// Part of each target that is spread evenly (Szegedy et al. 2016), from 0 to below 1: over the classes of a
     /// softmax, over 0 and 1 of a sigmoid. In training only: a validation loss is that of the targets.
     pub label_smoothing: f64,
+    /// For a softmax over very many classes: how many of them a step compares its rows' with, drawn anew for each step, in
+    /// place of all (sampled softmax). The training loss is then an estimate, and no training accuracy is told; an evaluation
+    /// is of all classes. None, or as many as there are: all.
+    pub sampled_classes: Option<usize>,
     /// How the pictures of a batch are moved in training, for models of pictures.
     pub augment: Option<Augment>,
     /// Whether to stop when validation does not get better.
@@ -85,6 +90,7 @@ impl Default for Trainer {
             schedule: Schedule::default(),
             clip: None,
             label_smoothing: 0.0,
+            sampled_classes: None,
             augment: None,
             early_stopping: None,
             monitor: None,
@@ -367,6 +373,11 @@ impl Trainer {
                 self.label_smoothing
             )));
         }
+        if self.sampled_classes == Some(0) {
+            return Err(Error::usage(
+                "sampled_classes is 0, but rows are compared with at least one class; leave it out for all",
+            ));
+        }
         if self.micro_batch == Some(0) {
             return Err(Error::usage(
                 "micro_batch is 0, but a part of a step needs at least one row",
@@ -394,7 +405,24 @@ impl Trainer {
                 loss.name()
             )));
         }
+        let ends_in_dense = matches!(model.layers().last(), Some(Layer::Dense(_)));
+        if self.sampled_classes.is_some() && !(loss.objective().takes_classes() && ends_in_dense) {
+            return Err(Error::usage(format!(
+                "sampled_classes goes with a dense layer with softmax at the end and the loss categorical_crossentropy, but the loss is {}",
+                loss.name()
+            )));
+        }
+        if self.sampled_classes(model).is_some() && self.label_smoothing > 0.0 {
+            return Err(Error::usage(
+                "label_smoothing spreads a label over all classes, but sampled_classes takes some of them in a step; give one of both",
+            ));
+        }
         Ok(())
+    }
+
+    /// How many classes are drawn in a step, where these are not all.
+    pub(super) fn sampled_classes(&self, model: &Model) -> Option<usize> {
+        self.sampled_classes.filter(|&drawn| drawn < model.outputs())
     }
 
     /// Trains `model` on `training`; its weights are replaced at the end.
