@@ -56,6 +56,90 @@ fn a_search_by_trials_repeats_and_its_file_trains_the_same_model() {
     folder.ok(&["train", "--config", "out/a.toml", "--device", "cpu", "--quiet"]);
 }
 
+/// By folds, every row is tested once: a trial's score is a mean over them, the same when it is asked for again, and the
+/// best is trained on all rows.
+#[test]
+fn a_search_by_folds_compares_on_all_rows() {
+    let folder = Folder::new();
+    folder.reviews();
+    let tune = |model: &str, trials: &str| {
+        let arguments = [
+            "tune",
+            "text",
+            "reviews.csv",
+            "--trials",
+            trials,
+            "--folds",
+            "4",
+            "-o",
+            model,
+            "--device",
+            "cpu",
+            "--json",
+            "--quiet",
+            "--batch-size",
+            "16",
+        ];
+        json(&folder.ok(&arguments))
+    };
+    let found = tune("a.safetensors", "4");
+    assert_eq!(found["training_rows"], 200);
+    assert!(found["best"]["score"].as_f64() > Some(0.9), "{found}");
+    let rounds = found["trials"].as_array().expect("trials").iter();
+    let rounds: Vec<u64> = rounds.filter_map(|trial| trial["round"].as_u64()).collect();
+    assert_eq!(rounds, [1, 1, 1, 1, 2, 2], "{found}");
+    // Fold by fold it is what `train --folds` tells: of one candidate, the run as it was given.
+    let one = tune("b.safetensors", "1");
+    assert_eq!(one, {
+        let mut again = tune("c.safetensors", "1");
+        for name in ["model", "toml"] {
+            again[name] = one[name].clone();
+        }
+        again
+    });
+    let score = one["best"]["score"].as_f64().expect("a number");
+    let rows = score * 200.0;
+    assert!((rows - rows.round()).abs() < 1e-9, "50 rows a fold, so a mean of whole rows: {score}");
+    folder.ok(&["train", "--config", "b.toml", "--device", "cpu", "--quiet"]);
+}
+
+/// Character n-grams are searched, too, but where the run cannot have them or says what it has.
+#[test]
+fn subwords_are_searched() {
+    let folder = Folder::new();
+    folder.reviews();
+    let subwords = |more: &[&str]| -> Vec<String> {
+        let mut arguments = vec![
+            "tune",
+            "text",
+            "reviews.csv",
+            "--trials",
+            "8",
+            "--device",
+            "cpu",
+            "--json",
+            "--quiet",
+            "--dim",
+            "4",
+            "--ngram-buckets",
+            "5000",
+            "-o",
+            "m.safetensors",
+        ];
+        arguments.extend(more);
+        let found = json(&folder.ok(&arguments));
+        let trials = found["trials"].as_array().expect("trials").iter();
+        trials.map(|trial| trial["choice"]["subwords"].to_string()).collect()
+    };
+    let found = subwords(&[]);
+    assert_eq!(found[0], "null", "the run as it was given");
+    assert!(found.contains(&"\"3-5\"".into()) && found.contains(&"\"3-6\"".into()), "{found:?}");
+    assert!(subwords(&["--subwords", "2-3"]).iter().all(|subwords| subwords == "\"2-3\""));
+    for cannot in [["--hash-size", "500"], ["--pool", "flatten"]] {
+        assert!(subwords(&cannot).iter().all(|subwords| subwords == "null"), "{cannot:?}");
+    }
+}
+
 #[test]
 fn a_search_by_time_ends() {
     let folder = Folder::new();
@@ -95,5 +179,11 @@ fn what_a_search_cannot_do_is_refused() {
     fails(&["--trials", "3", "--toml", "reviews.csv"], &[".csv"]);
     fails(&["--trials", "3", "--toml", "x.toml", "-o", "x.toml"], &["is read"]);
     fails(&[], &["--trials"]);
+    fails(&["--trials", "2", "--folds", "3", "--validation-split", "0.2"], &["folds", "all rows"]);
+    folder.fails(
+        2,
+        &["tune", "text", "reviews.csv", "--trials", "2", "--folds", "201"],
+        &["200 rows"],
+    );
     folder.fails(2, &["tune", "text", "-", "--trials", "2"], &["standard input"]);
 }

@@ -56,7 +56,7 @@ const ABOUT: &str = "Search the settings of a text classifier, and train the bes
 impl Args for Options {
     fn augment_args(command: Command) -> Command {
         let text = Command::new("text").about(ABOUT).long_about(
-            "Search width, learning rate, word n-grams, buckets and dropout of a text classifier by successive halving: many candidates train for a few epochs, the best third anew for three times as many, and so on. All are held against the same validation rows; the best is then trained on all rows of the file. What is given by a flag or a file is not searched.",
+            "Search width, learning rate, word n-grams, buckets, dropout and subwords of a text classifier by successive halving: many candidates train for a few epochs, the best third anew for three times as many, and so on. All are held against the same validation rows, or by --folds K each against all rows; the best is then trained on all rows of the file. What is given by a flag or a file is not searched.",
         ).after_help(
             "Examples:
   wgslearn tune text reviews.csv --trials 27 -o best.safetensors
@@ -100,12 +100,12 @@ impl TuneObserver for Table {
         }
         if !std::mem::replace(&mut self.is_begun, true) {
             note(format_args!(
-                "round  candidate  epochs  {metric:>9}  val_loss  width     rate  ngrams  buckets  dropout"
+                "round  candidate  epochs  {metric:>9}  val_loss  width     rate  ngrams  buckets  dropout  subwords"
             ));
         }
         let choice = &trial.choice;
         note(format_args!(
-            "{:>5}  {:>9}  {:>6}  {:>9.4}  {:>8.4}  {:>5}  {:>7}  {:>6}  {:>7}  {:>7}",
+            "{:>5}  {:>9}  {:>6}  {:>9.4}  {:>8.4}  {:>5}  {:>7}  {:>6}  {:>7}  {:>7}  {:>8}",
             trial.round,
             trial.candidate,
             trial.epochs,
@@ -115,7 +115,8 @@ impl TuneObserver for Table {
             choice.learning_rate,
             choice.word_ngrams,
             choice.ngram_buckets,
-            choice.dropout
+            choice.dropout,
+            choice.subwords.map_or("-".into(), String::from)
         ));
     }
 

@@ -167,7 +167,7 @@ pub(super) fn train_folds(
 }
 
 /// Holds the rows against the number of folds, and says which class is too small to stand in each.
-fn check(count: usize, whole: &mut Loaded) -> Result<()> {
+pub(super) fn check(count: usize, whole: &mut Loaded) -> Result<()> {
     let rows = whole.training.rows();
     if count > rows {
         return Err(Error::usage(format!(

@@ -2,7 +2,8 @@
 //! train for a few epochs, the best third of them anew for three times as many, and so on. The best is trained on all rows.
 //!
 //! Candidates are drawn by a seed, the first is the run as it was given; what is given stays. All are held against the same
-//! validation rows. With a number of trials the same search gives the same model, to the bit.
+//! validation rows, or each against all rows by the same folds. With a number of trials the same search gives the same
+//! model, to the bit.
 
 use std::time::{Duration, Instant};
 
@@ -10,15 +11,18 @@ use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
 use serde::Serialize;
 
-use super::config::{RunConfig, Settings, TuneThreshold};
-use super::load::Task;
+use super::config::{Pool, RunConfig, Settings, TuneThreshold};
+use super::folds::{self, Within};
+use super::load::{Fold, Given, Task, load_source};
 use super::observer::RunObserver;
 use super::setting::GivenOptimizer;
 use super::setting::RunKind;
-use super::train::{Outcome, train_observed};
+use super::train::{Outcome, train_fresh, train_observed};
 use crate::backend::Device;
+use crate::data::ByteSource;
 use crate::error::{Error, Result};
 use crate::layers::Layer;
+use crate::text::Subwords;
 use crate::train::End;
 
 /// How long a search may be.
@@ -41,7 +45,7 @@ pub struct Trial {
     pub round: usize,
     /// Epochs at most.
     pub epochs: usize,
-    /// The epoch that was best on the validation rows.
+    /// The epoch that was best on the validation rows, or in the mean over the folds.
     pub best_epoch: usize,
     /// The metric there.
     pub score: f64,
@@ -65,6 +69,8 @@ pub struct Choice {
     pub ngram_buckets: usize,
     /// Rate of dropout.
     pub dropout: f64,
+    /// Lengths of character n-grams, where there are any.
+    pub subwords: Option<Subwords>,
 }
 
 /// What a search found.
@@ -121,7 +127,7 @@ pub fn tune(
     observer: &mut dyn TuneObserver,
 ) -> Result<Tuned> {
     let first = given.resolve()?;
-    check(&first, effort)?;
+    check(given, &first, effort)?;
     let mut search = Search { given, device, observer, trials: Vec::new(), seen: None };
     let started = Instant::now();
     let (mut finalists, mut drawn) = (Vec::new(), 0);
@@ -156,6 +162,7 @@ pub fn tune(
     let mut settings = with(given, &best.choice);
     settings.data.validation = None;
     settings.data.validation_split = Some(0.0);
+    settings.data.folds = None;
     settings.training.epochs = Some(best.best_epoch);
     settings.training.patience = Some(0);
     settings.training.monitor = None;
@@ -167,7 +174,7 @@ pub fn tune(
     Ok(Tuned { metric, trials, best, config, outcome })
 }
 
-fn check(first: &RunConfig, effort: Effort) -> Result<()> {
+fn check(given: &Settings, first: &RunConfig, effort: Effort) -> Result<()> {
     let refuse = |message: &str| Err(Error::usage(message));
     if first.kind != RunKind::Text || first.model.layers.is_some() || first.model.from.is_some() {
         return refuse(
@@ -184,9 +191,10 @@ fn check(first: &RunConfig, effort: Effort) -> Result<()> {
             "tune_threshold needs validation rows, and the best candidate is trained on all rows; give a threshold, or tune it by a run of its own",
         );
     }
-    if first.data.folds.is_some() {
+    let sets_apart = first.data.validation.is_some() || given.data.validation_split.is_some();
+    if first.data.folds.is_some() && sets_apart {
         return refuse(
-            "folds are given, but candidates are compared on one part of the rows; leave them out",
+            "folds are given, by which candidates are compared on all rows; leave the rows to validate on out",
         );
     }
     if first.data.memory.is_some() {
@@ -222,6 +230,7 @@ fn choice(given: &Settings, first: &RunConfig, number: usize) -> Choice {
         word_ngrams: first.text.word_ngrams,
         ngram_buckets: first.text.ngram_buckets,
         dropout: first.model.dropout,
+        subwords: first.text.subwords,
     };
     if number == 0 {
         return choice;
@@ -237,6 +246,8 @@ fn choice(given: &Settings, first: &RunConfig, number: usize) -> Choice {
     let buckets = one_of(&[50_000.0, 200_000.0, 500_000.0]);
     let dropout = one_of(&[0.0, 0.2, 0.35, 0.5, 0.65]);
     let rate = one_of(&[1e-3, 2e-3, 3e-3, 5e-3, 8e-3, 1.2e-2, 2e-2]);
+    // The longest of n-grams of characters, from 3 on; 0 for none.
+    let longest = one_of(&[0.0, 0.0, 0.0, 5.0, 6.0]) as usize;
     let gives_rate = given.training.optimizer.as_ref().is_some_and(|optimizer| {
         optimizer.numbers.contains_key("learning_rate") || optimizer.name.as_deref() == Some("sgd")
     });
@@ -255,6 +266,11 @@ fn choice(given: &Settings, first: &RunConfig, number: usize) -> Choice {
     if !gives_rate {
         choice.learning_rate = rate;
     }
+    // They are of words that the model knows by name, and for the mean of their vectors.
+    let takes_subwords = first.text.hash_size == 0 && first.model.pool == Pool::Mean;
+    if given.text.subwords.is_none() && takes_subwords && longest > 0 {
+        choice.subwords = Some(Subwords { min: 3, max: longest });
+    }
     choice
 }
 
@@ -266,6 +282,7 @@ fn with(given: &Settings, choice: &Choice) -> Settings {
     settings.model.dropout = Some(choice.dropout);
     settings.text.word_ngrams = Some(choice.word_ngrams);
     settings.text.ngram_buckets = Some(choice.ngram_buckets);
+    settings.text.subwords = choice.subwords;
     let optimizer: &mut GivenOptimizer = settings.training.optimizer.get_or_insert_default();
     optimizer.numbers.insert("learning_rate".into(), choice.learning_rate);
     settings
@@ -334,8 +351,10 @@ impl Search<'_> {
     /// Rows and kind of the data, without training.
     fn look(&mut self) -> Result<Seen> {
         let config = self.config(&choice(self.given, &self.given.resolve()?, 0), 1, "accuracy")?;
-        let loaded = super::load::load(&config)?;
-        if loaded.validation.is_none() {
+        let mut loaded = super::load::load(&config)?;
+        if let Some(folds) = self.given.data.folds {
+            folds::check(folds, &mut loaded)?;
+        } else if loaded.validation.is_none() {
             return Err(Error::usage(
                 "there are too few rows to set some apart that candidates are compared on; give a validation file",
             ));
@@ -348,18 +367,43 @@ impl Search<'_> {
 
     fn config(&self, choice: &Choice, epochs: usize, metric: &str) -> Result<RunConfig> {
         let mut settings = with(self.given, choice);
+        let part = if settings.data.folds.take().is_some() { 0.0 } else { PART };
         if settings.data.validation.is_none() && settings.data.validation_split.is_none() {
-            settings.data.validation_split = Some(PART);
+            settings.data.validation_split = Some(part);
         }
         settings.training.epochs = Some(epochs);
-        settings.training.patience = Some((epochs / PATIENT).max(LEAST_PATIENCE));
-        settings.training.monitor = Some(metric.to_owned());
-        let mut config = settings.resolve()?;
-        config.output.model = None;
-        config.output.history = None;
-        config.output.plot = None;
+        settings.training.patience = Some(match self.given.data.folds {
+            // All folds have the same epochs, whose means are compared.
+            Some(_) => 0,
+            None => (epochs / PATIENT).max(LEAST_PATIENCE),
+        });
+        let mut config = settings.resolve()?.without_files();
         config.check()?;
+        // Behind the check: of folds, that which is held out is validated on.
+        config.training.monitor = Some(metric.to_owned());
         Ok(config)
+    }
+
+    /// A run on the rows that are set apart, or one for each fold, validated on what it holds out.
+    fn outcomes(&mut self, config: &RunConfig) -> Result<Vec<Outcome>> {
+        let Some(folds) = self.given.data.folds else {
+            return Ok(vec![train_observed(config, self.device, &mut Quiet(self.observer))?]);
+        };
+        let source = ByteSource::read(&config.data.train)?;
+        let mut outcomes = Vec::with_capacity(folds);
+        for index in 0..folds {
+            let fold = Fold { index, of: folds };
+            let mut loaded = load_source(config, &source, Given::Nothing, Some(fold))?;
+            loaded.validation = loaded.held_out.take();
+            let mut quiet = Quiet(self.observer);
+            let outcome = train_fresh(config, loaded, self.device, &mut Within::new(&mut quiet))?;
+            let goes_on = outcome.end == End::Done;
+            outcomes.push(outcome);
+            if !goes_on {
+                break;
+            }
+        }
+        Ok(outcomes)
     }
 
     fn train(
@@ -371,30 +415,43 @@ impl Search<'_> {
         seen: Seen,
     ) -> Result<Trial> {
         let config = self.config(choice, epochs, seen.metric)?;
-        let outcome = train_observed(&config, self.device, &mut Quiet(self.observer))?;
-        if matches!(outcome.end, End::Interrupted) {
+        let outcomes = self.outcomes(&config)?;
+        if outcomes.iter().any(|outcome| matches!(outcome.end, End::Interrupted)) {
             return Err(Error::Training("the search was interrupted; no model was written".into()));
         }
-        let history = &outcome.history;
-        let scores = history.val_metrics.get(seen.metric).map_or(&[][..], Vec::as_slice);
+        let epochs_done = epochs_of(&outcomes, seen.metric);
         // A candidate whose numbers became NaN is the worst there is.
         // Of equal scores the one of the lowest loss, the first of these.
-        let loss_of = |i: usize| history.val_loss.get(i).copied().unwrap_or(f64::MAX);
-        let is_better = |i: usize, than: usize| {
-            scores[i] > scores[than] || scores[i] == scores[than] && loss_of(i) < loss_of(than)
+        let is_better = |(score, loss): (f64, f64), than: (f64, f64)| {
+            score > than.0 || score == than.0 && loss < than.1
         };
-        let best = (0..scores.len()).reduce(|best, i| if is_better(i, best) { i } else { best });
-        let diverged = matches!(outcome.end, End::Diverged(_));
+        let best = (0..epochs_done.len())
+            .reduce(|best, i| if is_better(epochs_done[i], epochs_done[best]) { i } else { best });
+        let diverged = outcomes.iter().any(|outcome| matches!(outcome.end, End::Diverged(_)));
         let (score, loss) = match best {
-            Some(best) if !diverged => (scores[best], loss_of(best)),
+            Some(best) if !diverged => epochs_done[best],
             _ => (0.0, f64::MAX),
         };
         let best_epoch = best.map_or(1, |best| best + 1);
-        let units = outcome.model.layers().first().and_then(Layer::units);
+        let units = outcomes[0].model.layers().first().and_then(Layer::units);
         let embedding_units = units.unwrap_or(choice.embedding_units);
         let choice = Choice { embedding_units, ..*choice };
         Ok(Trial { candidate, round, epochs, best_epoch, score, loss, choice })
     }
+}
+
+/// Score and loss of the validation rows by epoch, in the mean over a trial's runs.
+fn epochs_of(outcomes: &[Outcome], metric: &str) -> Vec<(f64, f64)> {
+    let mean = |values: &dyn Fn(&Outcome) -> Option<f64>| -> Option<f64> {
+        let values: Option<Vec<f64>> = outcomes.iter().map(values).collect();
+        values.map(|values| values.iter().sum::<f64>() / values.len() as f64)
+    };
+    let epoch = |i: usize| {
+        let score = mean(&|outcome| outcome.history.val_metrics.get(metric)?.get(i).copied())?;
+        let loss = mean(&|outcome| outcome.history.val_loss.get(i).copied());
+        Some((score, loss.unwrap_or(f64::MAX)))
+    };
+    (0..).map_while(epoch).collect()
 }
 
 /// Passes on only that a run shall end.
