@@ -188,8 +188,12 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
             "training_rows": found.outcome.training_rows,
         }));
     }
+    let compared = match settings.data.folds {
+        Some(folds) => format!("in the mean of {folds} folds"),
+        None => "on the validation rows".into(),
+    };
     print(format_args!(
-        "best: candidate {}, {} {:.4} on the validation rows; trained on all {} rows for {} epochs",
+        "best: candidate {}, {} {:.4} {compared}; trained on all {} rows for {} epochs",
         best.candidate, found.metric, best.score, found.outcome.training_rows, best.best_epoch
     ))?;
     if let (Some(model), Some(toml)) = (&found.config.output.model, &toml) {
