@@ -329,6 +329,20 @@ fn small_models_are_small_and_answer_the_same() {
             assert!(size("s.safetensors") < size("m.safetensors"), "{found}");
         }
     }
+    // Rows of labels that it does not know are refused, and left out where that is said.
+    folder.write(
+        "other.csv",
+        "label,text\nodd,a good film\ngood,a good film\nbad,a bad film\n",
+    );
+    let mut other = vec!["quantize", "m.safetensors", "-o", "s.safetensors", "--data", "other.csv"];
+    folder.fails(1, &other, &["\"odd\"", "skip_unknown"]);
+    other.extend(["--skip-unknown", "--json"]);
+    let found = json(folder.ok(&other).trim());
+    assert_eq!(
+        (found["rows"].as_u64(), found["data"]["read"].as_u64()),
+        (Some(2), Some(3)),
+        "{found}"
+    );
     // A changed bit of a small model is found, and a model without a table has nothing to make small.
     let mut bytes = std::fs::read(folder.path("s.safetensors")).expect("read");
     let middle = bytes.len() - 20_000;

@@ -32,8 +32,14 @@ pub(super) struct Options {
     /// Column or key of the label
     #[arg(long, default_value = "label")]
     label_column: String,
+    /// What stands between several labels of a text; that of the training unless given
+    #[arg(long, value_name = "TEXT")]
+    label_separator: Option<String>,
     #[command(flatten)]
     rows: RowsOptions,
+    /// Leave out texts without a known word, and rows whose label the model does not know
+    #[arg(long)]
+    skip_unknown: bool,
     #[command(flatten)]
     device: DeviceOption,
     /// Print one JSON object
@@ -56,10 +62,12 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
         label: Some(options.label_column.clone()),
         format: options.rows.format,
         no_header: options.rows.no_header,
+        label_separator: options.label_separator.clone(),
         ..TextColumns::default()
     };
     let data = options.data.as_deref().map(|path| (path, &columns));
-    let found = quantize(&options.model, &options.output, options.to, data, &device)?;
+    let (model, output, skip) = (&options.model, &options.output, options.skip_unknown);
+    let found = quantize(model, output, options.to, data, skip, &device)?;
     if let Some(account) = &found.account {
         tell(account, false);
     }

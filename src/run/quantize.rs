@@ -49,7 +49,7 @@ pub struct Quantized {
 }
 
 /// Writes the model `from` to `to` with its table in `storage`, and compares both on `data` where they are given: the new
-/// one as it is read from its file.
+/// one as it is read from its file. `skip_unknown` leaves rows out as [`evaluate`] does.
 ///
 /// # Errors
 /// [`Error::Model`] when the model has no table; whatever reading, writing or running meets.
@@ -58,6 +58,7 @@ pub fn quantize(
     to: &Path,
     storage: Storage,
     data: Option<(&Path, &TextColumns)>,
+    skip_unknown: bool,
     device: &Device,
 ) -> Result<Quantized> {
     check_extension(to, "a model", &["safetensors"])?;
@@ -71,7 +72,8 @@ pub fn quantize(
     }
     // What is wrong with the data is found before a file is written.
     let test = |model: &Model| {
-        data.map(|(path, columns)| evaluate(model, path, None, columns, false, device)).transpose()
+        let of = |(path, columns)| evaluate(model, path, None, columns, skip_unknown, device);
+        data.map(of).transpose()
     };
     let before = test(&model)?;
     model.save_as(to, storage)?;
