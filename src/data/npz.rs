@@ -54,7 +54,7 @@ pub(super) fn member(bytes: &[u8], name: Option<&str>) -> Parsed<Vec<u8>> {
         (None, [only]) => only,
         (None, _) => {
             return Err(format!(
-                "this file holds several arrays ({shown}); name one with the setting array"
+                "this file holds several arrays ({shown}); a run names one with the setting array, other commands read one that is saved by itself as .npy"
             ));
         }
         (Some(name), _) => members.iter().find(|(known, ..)| known == name).ok_or_else(|| {
