@@ -330,10 +330,7 @@ fn small_models_are_small_and_answer_the_same() {
         }
     }
     // Rows of labels that it does not know are refused, and left out where that is said.
-    folder.write(
-        "other.csv",
-        "label,text\nodd,a good film\ngood,a good film\nbad,a bad film\n",
-    );
+    folder.write("other.csv", "label,text\nodd,a good film\ngood,a good film\nbad,a bad film\n");
     let mut other = vec!["quantize", "m.safetensors", "-o", "s.safetensors", "--data", "other.csv"];
     folder.fails(1, &other, &["\"odd\"", "skip_unknown"]);
     other.extend(["--skip-unknown", "--json"]);
