@@ -6,7 +6,7 @@
 #[cfg(feature = "unstable")]
 use super::case::*;
 use super::state::{BATCH_SLOT, advance};
-use super::{Adapter, Real, sum, team};
+use super::{Adapter, Real, first_largest, sum, team};
 
 kernel! {
     name: "categorical_crossentropy",
@@ -113,7 +113,10 @@ fn reference<T: Real>(
     let mut losses = vec![(T::ZERO, false); rows];
     let row = |row: usize, d: &mut [T]| -> (T, bool) {
         let z = &logits[row * outputs..][..outputs];
-        let answer = first_largest(z);
+        let answer = super::vectorised(
+            #[inline(always)]
+            || first_largest(z),
+        );
         let largest = z[answer];
         super::vectorised(
             #[inline(always)]
@@ -161,11 +164,6 @@ fn reference<T: Real>(
         totals[1] = T::from_usize(losses.iter().filter(|(_, right)| *right).count());
     }
     advance(state, p.rows);
-}
-
-/// Where the largest value stands, the first of equals.
-fn first_largest<T: Real>(values: &[T]) -> usize {
-    (1..values.len()).fold(0, |best, j| if values[j] > values[best] { j } else { best })
 }
 
 /// Tests and benches: see `case.rs`.

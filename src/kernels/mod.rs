@@ -124,8 +124,8 @@ pub use define::{
 pub use gemm::{Begin, Finish, Gathered, Panels, Product};
 pub use pooling::Axis;
 pub use real::{
-    Real, add_scaled, dot, dots, for_costly_pairs, for_costly_rows, for_rows, for_stretches, sum,
-    sum_rows,
+    Real, add_scaled, dot, dots, first_largest, for_costly_pairs, for_costly_rows, for_rows,
+    for_stretches, sum, sum_rows,
 };
 pub use simd::vectorised;
 

@@ -477,6 +477,30 @@ pub fn sum<T: Real>(a: &[T], b: &[T], term: impl Fn(T, T) -> T) -> T {
     total
 }
 
+/// Where the largest of `values` stands, the first of equals; 0 where the first is NaN, and others are passed over. The
+/// loops vectorise; call it within [`vectorised`].
+#[inline(always)]
+pub fn first_largest<T: Real>(values: &[T]) -> usize {
+    const LANES: usize = 64;
+    let Some(&first) = values.first() else { return 0 };
+    let mut lanes = [first; LANES];
+    let blocks = values.chunks_exact(LANES);
+    let rest = blocks.remainder();
+    for block in blocks {
+        for i in 0..LANES {
+            lanes[i] = if block[i] > lanes[i] { block[i] } else { lanes[i] };
+        }
+    }
+    for (lane, &value) in lanes.iter_mut().zip(rest) {
+        *lane = if value > *lane { value } else { *lane };
+    }
+    let largest = lanes.iter().fold(first, |best, &lane| if lane > best { lane } else { best });
+    // The first block that holds it, and where in it.
+    let holds = |block: &[T]| block.iter().fold(false, |found, &value| found | (value == largest));
+    let at = values.chunks(LANES).position(holds).unwrap_or(0) * LANES;
+    at + values[at..].iter().position(|&value| value == largest).unwrap_or(0)
+}
+
 /// a . b in sixteen lanes, so that the loop vectorises; call it within [`vectorised`].
 #[inline(always)]
 pub fn dot<T: Real>(a: &[T], b: &[T]) -> T {
@@ -556,7 +580,41 @@ pub fn dots<'a, T: Real>(x: &[T], out: &mut [T], vector: impl Fn(usize) -> &'a [
 
 #[cfg(test)]
 mod tests {
-    use super::Real;
+    use super::{Real, first_largest};
+
+    #[test]
+    fn the_first_of_the_largest_is_found() {
+        let naive = |values: &[f32]| {
+            (1..values.len()).fold(0, |best, j| if values[j] > values[best] { j } else { best })
+        };
+        let mut bits = 0;
+        for count in [1, 2, 63, 64, 65, 127, 128, 129, 1000] {
+            for kind in 0..40 {
+                // Few values, so that many are equal; none and infinities among them.
+                let values: Vec<f32> = (0..count)
+                    .map(|i| {
+                        bits = crate::kernels::random::random_bits(kind, bits, 1, i);
+                        match bits % 97 {
+                            0 => f32::NAN,
+                            1 if kind % 2 == 0 => f32::INFINITY,
+                            2 => f32::NEG_INFINITY,
+                            n => (n / 9) as f32 - 4.0,
+                        }
+                    })
+                    .collect();
+                let doubles: Vec<f64> = values.iter().map(|&value| value.into()).collect();
+                let expected = naive(&values);
+                let found = crate::kernels::vectorised(
+                    #[inline(always)]
+                    || first_largest(&values),
+                );
+                assert_eq!((found, first_largest(&doubles)), (expected, expected), "{values:?}");
+            }
+        }
+        for values in [[f32::NAN; 70], [f32::NEG_INFINITY; 70], [-0.0; 70]] {
+            assert_eq!(first_largest(&values), 0);
+        }
+    }
 
     /// Steps between the f32 result and the f64 truth, in units in the last place of the truth.
     fn ulps(got: f32, truth: f64) -> f64 {

@@ -3,7 +3,7 @@
 #[cfg(feature = "unstable")]
 use super::case::*;
 use super::categorical_crossentropy::WIDE;
-use super::{Adapter, Real, for_rows, spread, spread_by};
+use super::{Adapter, Real, first_largest, for_rows, spread, spread_by, sum, vectorised};
 
 kernel! {
     name: "softmax",
@@ -44,10 +44,15 @@ fn reference<T: Real>(p: &Params, logits: &[T], output: &mut [T]) {
     for_rows(&mut output[..rows * outputs], outputs, |first, rows| {
         for (row, output) in rows.chunks_exact_mut(outputs).enumerate() {
             let z = &logits[(first + row) * outputs..][..outputs];
-            let largest = z.iter().copied().fold(z[0], T::max);
-            output.iter_mut().zip(z).for_each(|(output, &z)| *output = (z - largest).exp());
-            let normalizer: T = output.iter().copied().sum();
-            output.iter_mut().for_each(|output| *output = *output / normalizer);
+            vectorised(
+                #[inline(always)]
+                || {
+                    let largest = z[first_largest(z)];
+                    output.iter_mut().zip(z).for_each(|(output, &z)| *output = (z - largest).exp());
+                    let normalizer = sum(output, output, |value, _| value);
+                    output.iter_mut().for_each(|output| *output = *output / normalizer);
+                },
+            );
         }
     });
 }
