@@ -55,7 +55,7 @@ pub struct Trainer {
     pub label_smoothing: f64,
     /// For a softmax over very many classes: how many of them a step compares its rows' with, drawn anew for each step, in
     /// place of all (sampled softmax). The training loss is then an estimate, and no training accuracy is told; an evaluation
-    /// is of all classes. None, or as many as there are: all.
+    /// is of all classes. Where a step is taken in parts, each part draws its own. None, or as many as there are: all.
     pub sampled_classes: Option<usize>,
     /// How the pictures of a batch are moved in training, for models of pictures.
     pub augment: Option<Augment>,
