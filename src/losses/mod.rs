@@ -302,3 +302,43 @@ impl Loss {
         )))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_loss_says_what_goes_with_it() {
+        for loss in Loss::all() {
+            let (own, name) = (loss.objective(), loss.name());
+            let of_errors = ["mae", "mse", "huber", "edges", "ssim"].contains(&name);
+            assert_eq!(own.is_of_errors(), of_errors, "{name}");
+            assert_eq!(own.has_accuracy(), name.ends_with("crossentropy"), "{name}");
+            assert_eq!(own.takes_classes(), name == "categorical_crossentropy", "{name}");
+            assert_eq!(own.smoothing().is_some(), name.ends_with("crossentropy"), "{name}");
+            let elements = if name == "categorical_crossentropy" { 1 } else { 7 };
+            assert!(name == "negative_sampling" || own.elements(7) == elements, "{name}");
+            assert_eq!(own.beside() > 0, name == "ssim", "{name}");
+        }
+    }
+
+    #[test]
+    fn terms_of_pictures_are_held_to_their_ranges() {
+        let wide = 1 << 15;
+        for loss in [Loss::edges, Loss::ssim] {
+            let check = |weight, width, channels| loss(weight, width, channels).objective().check();
+            assert!(check(0.0, 11, 1).is_ok() && check(2.5, wide, wide).is_ok());
+            for (weight, width, channels) in [
+                (-0.1, 11, 1),
+                (f32::NAN, 11, 1),
+                (f32::INFINITY, 11, 1),
+                (1.0, 0, 1),
+                (1.0, wide + 1, 1),
+                (1.0, 11, 0),
+                (1.0, 11, wide + 1),
+            ] {
+                assert!(check(weight, width, channels).is_err(), "{weight} {width} {channels}");
+            }
+        }
+    }
+}
