@@ -9,7 +9,7 @@ use super::adam::Rule;
 #[cfg(feature = "unstable")]
 use super::case::*;
 use super::state::{CURSOR, EPOCH_ROWS, LAST_SLOT, LAYERS, SLOT, STEP, TABLE_ROWS};
-use super::{Activation, Adapter, MAX_LOOP_ITERATIONS, Real};
+use super::{Activation, Adapter, MAX_LOOP_ITERATIONS, Real, first_largest};
 
 /// Numbers that fit a workgroup's memory: four times the weights and twice the batch's values.
 pub const ROOM: usize = 3840;
@@ -416,9 +416,7 @@ impl<T: Real> Steps<T> {
                 width => self.targets[row * width..][..width].to_vec(),
             };
             if self.loss == Loss::CategoricalCrossentropy as u32 {
-                let largest_of =
-                    |v: &[T]| (1..v.len()).fold(0, |best, j| if v[j] > v[best] { j } else { best });
-                let (answer, truth) = (largest_of(z), largest_of(&y));
+                let (answer, truth) = (first_largest(z), first_largest(&y));
                 let largest = z[answer];
                 let normalizer: T = z.iter().map(|&z| (z - largest).exp()).sum();
                 let weight: T = y.iter().copied().sum();

@@ -34,7 +34,7 @@ pub(crate) struct Candidates {
     /// `[rows, stride]`: the batch's targets, the class first.
     targets: Span,
     stride: usize,
-    /// `[classes]`: [`offsets`], which the host writes.
+    /// `[classes]`: what [`Candidates::offsets_of`] says, which the host writes.
     pub offsets: Span,
     /// `[count]`
     ids: Span,
@@ -90,6 +90,12 @@ impl Candidates {
         slots
     }
 
+    /// What is added to the logit of each class: -ln q, q the probability that the candidates of a step hold it, for
+    /// classes of which the rows have these counts.
+    pub fn offsets_of(&self, counts: &[u64]) -> Vec<f32> {
+        offsets(counts, self.places, self.drawn)
+    }
+
     /// The candidates' weights as a layer's whole weights: they have a bias, whether the layer has one or not.
     fn piece(&self) -> Piece {
         Piece {
@@ -105,9 +111,8 @@ impl Candidates {
     }
 }
 
-/// What is added to the logit of each class: -ln q, q the probability that the candidates of a step hold it, for classes
-/// of which the rows have these counts, `places` rows a step and `drawn` draws.
-pub(crate) fn offsets(counts: &[u64], places: usize, drawn: usize) -> Vec<f32> {
+/// As [`Candidates::offsets_of`], for `places` rows a step and `drawn` draws.
+fn offsets(counts: &[u64], places: usize, drawn: usize) -> Vec<f32> {
     let rows = counts.iter().sum::<u64>().max(1) as f64;
     let mut offsets = Vec::with_capacity(counts.len());
     for range in 0..drawn {

@@ -31,7 +31,7 @@ pub(super) struct Defaults {
     pub min_count: usize,
     pub ngram_buckets: usize,
     pub skip_unknown: bool,
-    /// 0: that of pretrained vectors.
+    /// 0: as wide as pretrained vectors.
     pub word_units: usize,
     pub encoder: Vec<usize>,
     pub targets: Option<PathBuf>,

@@ -9,6 +9,7 @@ use super::outputs::is_same_file;
 use crate::backend::Device;
 use crate::data::{Account, Dataset, TextColumns};
 use crate::error::Result;
+use crate::kernels::{first_largest, vectorised};
 use crate::model::{Kind, Model, Preprocessor, Source};
 use crate::report::{ClassificationReport, LabelReport, RegressionReport};
 use crate::train::Metrics;
@@ -139,5 +140,8 @@ pub(super) fn class_of(outputs: &[f32]) -> usize {
     if let [probability] = outputs {
         return (*probability > 0.5) as usize;
     }
-    (1..outputs.len()).fold(0, |best, j| if outputs[j] > outputs[best] { j } else { best })
+    vectorised(
+        #[inline(always)]
+        || first_largest(outputs),
+    )
 }

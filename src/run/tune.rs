@@ -12,7 +12,7 @@ use rand::{Rng, SeedableRng};
 use serde::Serialize;
 
 use super::config::{Pool, RunConfig, Settings, TuneThreshold};
-use super::folds::{self, Within};
+use super::folds;
 use super::load::{Fold, Given, Task, load_source};
 use super::observer::RunObserver;
 use super::setting::GivenOptimizer;
@@ -395,8 +395,7 @@ impl Search<'_> {
             let fold = Fold { index, of: folds };
             let mut loaded = load_source(config, &source, Given::Nothing, Some(fold))?;
             loaded.validation = loaded.held_out.take();
-            let mut quiet = Quiet(self.observer);
-            let outcome = train_fresh(config, loaded, self.device, &mut Within::new(&mut quiet))?;
+            let outcome = train_fresh(config, loaded, self.device, &mut Quiet(self.observer))?;
             let goes_on = outcome.end == End::Done;
             outcomes.push(outcome);
             if !goes_on {

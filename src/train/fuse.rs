@@ -151,6 +151,12 @@ pub(super) fn outer_table(plan: &mut Plan) {
     plan.nodes.remove(table);
 }
 
+/// Whether a model ends in a dense layer, so that it can learn from some of its classes.
+pub(super) fn ends_in_dense(model: &Model) -> bool {
+    let plan = Plan::lower(model.layer_shapes()[0], model.layers(), &model.layer_names());
+    last_dense(&plan).is_some()
+}
+
 /// The dense layer that ends a plan, as [`sampled`] replaces it: its width and that of what it reads; none where another
 /// operation ends it.
 pub(super) fn last_dense(plan: &Plan) -> Option<[usize; 2]> {

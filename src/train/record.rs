@@ -46,8 +46,8 @@ pub(super) struct Recording {
     pub store: Option<Span>,
     /// Bytes of the buffers that values between layers and their gradients lie in.
     pub value_bytes: u64,
-    /// Where the offset of each class's logit belongs, where classes are sampled.
-    pub class_offsets: Option<Span>,
+    /// The classes that a training step learns from, where these are not all.
+    pub candidates: Option<Candidates>,
 }
 
 impl Recording {
@@ -205,8 +205,6 @@ struct Recorder<'a> {
     /// Where values lie in training, and in steps for other purposes.
     held: [Held; 2],
     small: Option<Small>,
-    /// The classes that a training step learns from, where these are not all.
-    candidates: Option<Candidates>,
 }
 
 impl<'a> Recorder<'a> {
@@ -243,15 +241,6 @@ impl<'a> Recorder<'a> {
         let state = program.buffer("state", Element::U32, words);
         let schedule = program.buffer("schedule", Element::F32, MAX_SLOTS);
         let rates = program.buffer("rates", Element::F32, MAX_SLOTS);
-        let sampling = training.and_then(|feed| {
-            let [classes, inputs] = fuse::last_dense(&plan)?;
-            let drawn = request.sampled_classes?.min(classes);
-            Some(([classes, inputs], [request.part(feed), drawn]))
-        });
-        let candidates = sampling.map(|(_, [places, drawn])| places + drawn);
-        let groups = |feed: &FeedSpec| groups_of(request, feed, candidates);
-        let widest = request.feeds.iter().map(groups).max().unwrap_or(1);
-        let history = program.buffer("history", Element::F32, MAX_SLOTS * widest * 2);
         let beside_loss = match request.feeds.iter().any(|feed| feed.purpose != Purpose::Prediction)
         {
             true => batch * outputs * model.loss().objective().beside(),
@@ -305,13 +294,17 @@ impl<'a> Recorder<'a> {
         };
         let target_width = request.feeds.iter().map(target_width).max().unwrap_or(0);
         let batch_targets = program.buffer("batch targets", Element::F32, batch * target_width);
-        let candidates = sampling.map(|(shape, sizes)| {
-            let targets = (batch_targets, training.and_then(FeedSpec::gathered).unwrap_or(1));
-            Candidates::new(&mut program, shape, sizes, targets)
+        let candidates = training.zip(request.sampled_classes).and_then(|(feed, drawn)| {
+            let sizes = [request.part(feed), drawn];
+            let targets = (batch_targets, feed.gathered().unwrap_or(1));
+            Some(Candidates::new(&mut program, fuse::last_dense(&plan)?, sizes, targets))
         });
         if let Some(candidates) = candidates {
             fuse::sampled(&mut plan, candidates);
         }
+        let groups = |feed: &FeedSpec| groups_of(request, feed, &plan);
+        let widest = request.feeds.iter().map(groups).max().unwrap_or(1);
+        let history = program.buffer("history", Element::F32, MAX_SLOTS * widest * 2);
         let augment = request.augment.filter(|_| trains);
         let mut moved = |name: &str, shape: Option<ImageShape>| {
             let shape = shape?;
@@ -414,7 +407,7 @@ impl<'a> Recorder<'a> {
             feeds: Vec::new(),
             store: None,
             value_bytes,
-            class_offsets: candidates.map(|candidates| candidates.offsets),
+            candidates,
         };
         Ok(Recorder {
             request,
@@ -429,7 +422,6 @@ impl<'a> Recorder<'a> {
             noisy_inputs,
             held,
             small,
-            candidates,
         })
     }
 
@@ -486,7 +478,7 @@ impl<'a> Recorder<'a> {
             tail: None,
             fewer: Vec::new(),
             whole: None,
-            groups: groups_of(self.request, &spec, self.plan.training_width),
+            groups: groups_of(self.request, &spec, &self.plan),
             ragged,
         };
         let small = self.small.take_if(|_| spec.purpose == Purpose::Training);
@@ -851,7 +843,7 @@ impl<'a> Recorder<'a> {
             targets = self.part_weights(weighted, width, step);
         }
         let mut sparse = objective.takes_classes() && spec.target_width == Some(1);
-        if let (Some(candidates), Purpose::Training) = (&self.candidates, step.purpose) {
+        if let (Some(candidates), Purpose::Training) = (&self.recording.candidates, step.purpose) {
             targets = candidates.slots_of(targets.part(0, rows), step);
         }
         if let (Some(smoothed), Purpose::Training) = (self.smoothed_targets, step.purpose) {
@@ -957,10 +949,9 @@ impl<'a> Recorder<'a> {
     }
 }
 
-/// Groups of a slot of the history, of a feed's batches; with so many candidates in training where classes are sampled.
-fn groups_of(request: &Request<'_>, feed: &FeedSpec, candidates: Option<usize>) -> usize {
-    let outputs = candidates.filter(|_| feed.purpose == Purpose::Training);
-    let outputs = outputs.unwrap_or(request.model.outputs());
+/// Groups of a slot of the history, of a feed's batches.
+fn groups_of(request: &Request<'_>, feed: &FeedSpec, plan: &Plan) -> usize {
+    let outputs = plan.width(plan.root(plan.output), feed.purpose == Purpose::Training);
     request.model.loss().objective().groups(request.part(feed), outputs)
 }
 

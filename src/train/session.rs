@@ -19,7 +19,6 @@ use crate::data::{BlockSizes, Data, Dataset, Order, Targets};
 use crate::error::{Divergence, Error, Result, not_finite};
 use crate::kernels::embedding_replay::RATES;
 use crate::kernels::state::{BASE, BATCH_STEP, CURSOR, LAST_SLOT};
-use crate::layers::candidates;
 use crate::layers::plan::Purpose;
 use crate::model::{Input, Model, Parameter};
 use crate::program::{Program, Run};
@@ -211,14 +210,13 @@ impl<'a> Session<'a> {
             ));
         }
         let (recording, mut executor) = build(&request, |program, _| prepare(program))?;
-        if let (Some(span), Some(drawn)) = (recording.class_offsets, request.sampled_classes) {
+        if let Some(candidates) = &recording.candidates {
             let mut counts = vec![0; model.outputs()];
             training.for_each_block(|block| {
                 block.target_values().iter().for_each(|&class| counts[class as usize] += 1);
                 Ok(())
             })?;
-            let places = recording.feeds[0].part;
-            executor.write_f32(span, &candidates::offsets(&counts, places, drawn))?;
+            executor.write_f32(candidates.offsets, &candidates.offsets_of(&counts))?;
         }
         let per_epoch = training.rows().div_ceil(feeds[0].batch) as u64;
         Ok(Session {
@@ -301,10 +299,8 @@ impl<'a> Session<'a> {
             let end = epochs.end.min(start + at_once);
             let order: Vec<u32> = (start..end).flat_map(|epoch| self.order(epoch)).collect();
             let sums = self.window(Purpose::Training, &order, end - start, Sums::default())?;
-            metrics.extend(
-                sums.into_iter()
-                    .map(|sums| self.metrics(Purpose::Training, sums, self.training.rows)),
-            );
+            let of = |sums| self.metrics(Purpose::Training, sums, self.training.rows);
+            metrics.extend(sums.into_iter().map(of));
             start = end;
         }
         Ok(metrics)
@@ -689,7 +685,7 @@ impl<'a> Session<'a> {
         let has_accuracy =
             self.model.loss().has_accuracy() && *rows.sample().targets() != Targets::Inputs;
         // An answer is right among the candidates more easily than among all classes.
-        let samples = purpose == Purpose::Training && self.recording.class_offsets.is_some();
+        let samples = purpose == Purpose::Training && self.recording.candidates.is_some();
         let has_accuracy = has_accuracy && !samples;
         let count = (sums.rows * elements) as f64;
         Metrics { loss: sums.loss / count, accuracy: has_accuracy.then(|| sums.right / count) }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::fuse::ends_in_dense;
 use super::recovery::Recovery;
 use super::{
     Augment, BatchReport, EpochReport, Fusions, History, Metrics, Monitor, Recovered, Role,
@@ -12,7 +13,6 @@ use super::{
 use crate::backend::Device;
 use crate::data::{Data, Dataset};
 use crate::error::{DeviceFault, Divergence, Error, Result};
-use crate::layers::Layer;
 use crate::model::{Model, Parameter};
 use crate::optimizers::{Clip, Optimizer, Schedule};
 
@@ -405,8 +405,8 @@ impl Trainer {
                 loss.name()
             )));
         }
-        let ends_in_dense = matches!(model.layers().last(), Some(Layer::Dense(_)));
-        if self.sampled_classes.is_some() && !(loss.objective().takes_classes() && ends_in_dense) {
+        let can_sample = || loss.objective().takes_classes() && ends_in_dense(model);
+        if self.sampled_classes.is_some() && !can_sample() {
             return Err(Error::usage(format!(
                 "sampled_classes goes with a dense layer with softmax at the end and the loss categorical_crossentropy, but the loss is {}",
                 loss.name()
