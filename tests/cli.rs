@@ -529,6 +529,10 @@ fn bad_arrays_and_configs_exit_with_1_and_say_where() {
     npy(&folder.path("x.npy"), "<i8", "(2, 2)", ids(&[1, 2, 3, 4]));
     config("{dense = {unit = 1}}", "");
     folder.fails(1, &run, &["run.toml, line", "unit"]);
+    for layer in ["{kind = \"dense\", units = 1}", "{}"] {
+        config(layer, "");
+        folder.fails(1, &run, &["run.toml, line 6", "one name with its settings behind it"]);
+    }
     config("{embedding = {rows = 50, units = 4}}, {dense = {units = 1}}", "");
     folder.fails(1, &run, &["layer 2", "flatten or mean_pool"]);
     config(layers, "colour = 3");

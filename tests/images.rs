@@ -555,6 +555,74 @@ fn several_files_and_folders_are_answered() {
     assert_eq!(text(&output.stdout), a + &b);
 }
 
+#[test]
+fn an_array_of_an_archive_is_named_as_a_file_of_a_folder() {
+    let folder = Folder::new();
+    let write = |name: &str, each: usize| {
+        let (pixels, labels) = stripes(each);
+        let rows = labels.len();
+        let shape = format!("({rows}, {SIDE}, {SIDE})");
+        npy(&folder.path(&format!("x_{name}.npy")), "|u1", &shape, pixels);
+        npy(&folder.path(&format!("y_{name}.npy")), "|u1", &format!("({rows},)"), labels);
+    };
+    write("train", 12);
+    write("test", 5);
+    let names = ["x_train", "y_train", "x_test", "y_test"];
+    let files = names.map(|name| folder.path(&format!("{name}.npy")));
+    let arrays: Vec<_> = names.into_iter().zip(files.iter().map(PathBuf::as_path)).collect();
+    npz(&folder.path("d.npz"), &arrays);
+    let split = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<String>>();
+    let ok = |line: &str| {
+        let words = split(line);
+        folder.ok(&words.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let said = |line: &str| {
+        let words = split(line);
+        text(&folder.run(&words.iter().map(String::as_str).collect::<Vec<_>>()).stderr)
+    };
+
+    // What an archive is by itself: training and test rows of one file are not the same.
+    ok("train images d.npz --network mlp --epochs 2 --device cpu --quiet -o m");
+    assert_eq!(ok("predict m d.npz/x_test"), ok("predict m x_test.npy"));
+    assert_eq!(
+        ok("evaluate m d.npz/x_test --labels d.npz/y_test"),
+        ok("evaluate m x_test.npy --labels y_test.npy")
+    );
+    assert_eq!(ok("evaluate m d.npz"), ok("evaluate m d.npz/x_test --labels d.npz/y_test"));
+    let is_source = "was trained on rows of this file";
+    assert!(!said("evaluate m d.npz").contains(is_source));
+    assert!(said("evaluate m d.npz/x_train --labels d.npz/y_train").contains(is_source));
+
+    // In place of any file, one behind the other too.
+    let train = "train autoencoder d.npz/x_train --layers 4 --epochs 2 --device cpu --quiet";
+    ok(&format!("{train} --validation-file d.npz/x_test -o a"));
+    let plain = train.replace("d.npz/x_train", "x_train.npy");
+    ok(&format!("{plain} --validation-file x_test.npy -o b"));
+    ok(&format!("{} --array x_train -o c", train.replace("/x_train", "")));
+    for model in ["a", "b"] {
+        ok(&format!("encode {model} d.npz/x_test -o {model}.csv"));
+    }
+    let codes = |name: &str| std::fs::read_to_string(folder.path(name)).expect("codes");
+    assert_eq!(codes("a.csv"), codes("b.csv"));
+    // Where they were trained: an array of a file.
+    for model in ["a", "c"] {
+        assert!(ok(&format!("compare-pca {model} d.npz/x_test")).contains("15 rows"));
+    }
+    let both = ok("predict m d.npz/x_test d.npz/x_train");
+    assert_eq!(both, ok("predict m x_test.npy") + &ok("predict m x_train.npy"));
+
+    for (code, line, says) in [
+        (1, "predict m d.npz", "x_train, y_train, x_test, y_test"),
+        (1, "predict m d.npz/x_tset", "did you mean \"x_test\""),
+        (2, "encode a d.npz/x_test -o d.npz", "replaced"),
+        (2, "train autoencoder d.npz/x_train -o d.npz", "the file of train"),
+        (1, "predict m x_test.npy/x_test", "x_test.npy"),
+    ] {
+        let words = split(line);
+        folder.fails(code, &words.iter().map(String::as_str).collect::<Vec<_>>(), &[says]);
+    }
+}
+
 /// What lies behind the first frame or page is passed over, and said.
 #[test]
 fn frames_and_pages_behind_the_first_are_told() {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::source::{ByteSource, extension, is_packed, packing};
+use super::source::{ByteSource, extension, file_and_array, is_packed, packing};
 use crate::error::{Error, Result};
 
 /// How rows are written in a file of texts or a table.
@@ -31,7 +31,7 @@ pub enum Format {
 pub enum Content {
     /// Rows of texts or of a table.
     Rows,
-    /// A `.npy` array, or several in a `.npz` file.
+    /// A `.npy` array, several in a `.npz` file, or one of these (`mnist.npz/x_train`).
     Array,
     /// A picture, a folder of pictures, or an IDX file of images.
     Images,
@@ -42,6 +42,9 @@ pub enum Content {
 pub fn content(path: &Path) -> Content {
     if path.is_dir() {
         return Content::Images;
+    }
+    if file_and_array(path).1.is_some() {
+        return Content::Array;
     }
     let is_file = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
     match (is_file.then(|| first_bytes(path)).flatten(), extension(path).as_str()) {

@@ -53,7 +53,7 @@ pub use row_file::{RowFile, TrainingRows};
 pub(crate) use separated::listed;
 #[cfg(feature = "cli")]
 pub(crate) use source::is_packed;
-pub(crate) use source::{ByteSource, extension};
+pub(crate) use source::{ByteSource, array_path, extension, file_and_array};
 pub(crate) use table::{
     Decimals, KindsFit, TargetsFit, column_names_of, read_columns_of, unknown_categories,
 };

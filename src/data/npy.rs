@@ -60,7 +60,7 @@ pub fn read_npy(path: &Path) -> Result<Array> {
 }
 
 /// Reads a `.npy` file, or the array of that name of a `.npz` file: its only one without a name. `-` is standard
-/// input, and packed files are unpacked.
+/// input, packed files are unpacked, and a path may name an array itself: `mnist.npz/x_train`.
 ///
 /// # Errors
 /// As [`read_npy`]; [`Error::Data`] names the arrays where the name is none of theirs.

@@ -54,7 +54,8 @@ pub(super) fn member(bytes: &[u8], name: Option<&str>) -> Parsed<Vec<u8>> {
         (None, [only]) => only,
         (None, _) => {
             return Err(format!(
-                "this file holds several arrays ({shown}); a run names one with the setting array, other commands read one that is saved by itself as .npy"
+                "this file holds several arrays ({shown}); name one behind the file: FILE/{}",
+                names[0]
             ));
         }
         (Some(name), _) => members.iter().find(|(known, ..)| known == name).ok_or_else(|| {

@@ -4,6 +4,7 @@
 use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 
+use super::npz;
 use crate::error::{Error, Result};
 
 /// What a file holds, and what its name says.
@@ -49,12 +50,17 @@ const MOST_UNPACKED: u64 = 200;
 const ALWAYS_UNPACKED: u64 = 16 << 20;
 
 impl ByteSource {
-    /// Reads `path`, or standard input for `-`.
+    /// Reads `path`, or standard input for `-`, or an array of a `.npz` file (`mnist.npz/x_train`).
     ///
     /// # Errors
     /// [`Error::File`] when it cannot be read, [`Error::Data`] when it is packed and cut short, or
     /// unpacks to more than any data do.
     pub fn read(path: &Path) -> Result<ByteSource> {
+        if let (file, Some(array)) = file_and_array(path) {
+            let bytes = npz::member(&ByteSource::read(file)?.bytes, Some(&array))
+                .map_err(|message| Error::data(file, message))?;
+            return Ok(ByteSource { extension: "npy".into(), ..ByteSource::of(path, bytes)? });
+        }
         let mut bytes = Vec::new();
         if path == Path::new("-") {
             std::io::stdin()
@@ -94,6 +100,26 @@ impl ByteSource {
     /// The path, for messages.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// The file that holds what `path` names and, where this is an array of a `.npz` file, the array's name: `mnist.npz` and
+/// `x_train` of `mnist.npz/x_train`.
+pub(crate) fn file_and_array(path: &Path) -> (&Path, Option<String>) {
+    let is_archive = |file: &&Path| extension(file) == "npz" && file.is_file();
+    let Some(file) = path.ancestors().skip(1).find(is_archive) else { return (path, None) };
+    let name = path.strip_prefix(file).map(|name| {
+        let parts: Vec<_> = name.iter().map(|part| part.to_string_lossy()).collect();
+        parts.join("/")
+    });
+    (file, name.ok())
+}
+
+/// The path of the array of that name, where `path` is a `.npz` file and names none itself.
+pub(crate) fn array_path(path: &Path, name: Option<&str>) -> PathBuf {
+    match name {
+        Some(name) if extension(path) == "npz" && path.is_file() => path.join(name),
+        _ => path.to_owned(),
     }
 }
 

@@ -8,8 +8,8 @@ use super::outputs::{check_output, picture_files, write_picture};
 use crate::backend::Device;
 use crate::data::{
     Account, ByteSource, Content, ImageEncoder, ImageShape, Inputs, TableColumns, TableEncoder,
-    column_names_of, content, extension, npy_bytes, numbers_as_words, read_columns_of, read_idx,
-    read_npy,
+    column_names_of, content, extension, file_and_array, npy_bytes, numbers_as_words,
+    read_columns_of, read_idx, read_npy,
 };
 use crate::error::{Error, Result};
 use crate::files::write_whole;
@@ -565,7 +565,7 @@ pub fn compare_pca(
     let Some(training) = training.or(known) else {
         return Err(Error::usage("name the rows that the model was trained on as train"));
     };
-    if !training.exists() {
+    if !file_and_array(training).0.exists() {
         return Err(Error::usage(format!(
             "the model was trained on {}, which is not there; name its training rows as train",
             training.display()
@@ -629,7 +629,7 @@ fn plane(codes: &[f32], width: usize) -> Result<Vec<[f64; 2]>> {
 fn read_labels(path: &Path, labels: Option<&Path>, rows: usize) -> Result<Vec<String>> {
     let beside = labels_beside(path);
     let Some(path) = labels.or(beside.as_deref()) else { return Ok(Vec::new()) };
-    let found: Vec<String> = if extension(path) == "npy" {
+    let found: Vec<String> = if content(path) == Content::Array {
         read_npy(path)?.values.iter().map(f64::to_string).collect()
     } else if content(path) == Content::Images {
         read_idx(path)?.bytes.iter().map(u8::to_string).collect()

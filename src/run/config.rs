@@ -14,7 +14,7 @@ pub use super::settings::{
     TrainingConfig, TuneThreshold, WordsConfig,
 };
 use super::settings::{OPTIMIZER, hyperparameters};
-use crate::data::{ImageEncoder, ImageOptions, ImageShape, TextColumns};
+use crate::data::{ImageEncoder, ImageOptions, ImageShape, TextColumns, extension, file_and_array};
 use crate::error::{Error, Result};
 use crate::losses::{Loss, Ssim};
 use crate::model::{Input, Model, Noise};
@@ -54,7 +54,16 @@ impl Settings {
         let text = std::fs::read_to_string(path).map_err(|e| Error::file("read", path, e))?;
         let mut settings: Settings = toml::from_str(&text).map_err(|error| {
             let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
-            Error::line(path, line as u64, error.message().to_owned())
+            let message = error.message();
+            // What is said of a layer that is not a name with its settings behind it.
+            Error::line(
+                path,
+                line as u64,
+                match message.starts_with("wanted exactly 1 element") {
+                    true => "a layer is one name with its settings behind it, as in layers = [{ dense = { units = 16 } }]".into(),
+                    false => message.to_owned(),
+                },
+            )
         })?;
         settings.join(path.parent().unwrap_or(Path::new("")));
         Ok(settings)
@@ -63,7 +72,9 @@ impl Settings {
     /// The kind of run: as given, or as the data's settings tell.
     pub fn run_kind(&self) -> RunKind {
         let data = &self.data;
-        let is_array = |path: &PathBuf| path.extension().is_some_and(|name| name == "npy");
+        let is_array = |path: &PathBuf| {
+            matches!(extension(path).as_str(), "npy" | "npz") || file_and_array(path).1.is_some()
+        };
         let has_units = self.model.encoder.as_ref().is_some_and(|units| !units.is_empty());
         let codes = has_units || self.model.encoder_from.is_some();
         match (self.kind, &data.train, &data.targets) {
@@ -610,7 +621,7 @@ impl RunConfig {
 
     fn check_outputs(&self) -> Result<()> {
         let mut known: Vec<(&str, PathBuf)> =
-            self.inputs().map(|(name, path)| (name, resolved(path))).collect();
+            self.inputs().map(|(name, path)| (name, resolved(file_and_array(path).0))).collect();
         for (name, path) in self.outputs() {
             let shown = path.display();
             let refuse = |why: String| {

@@ -7,7 +7,7 @@ use super::load::{Labelled, load_for};
 use super::mistakes::{PictureMistake, mistakes as mistakes_of, mistakes_png};
 use super::outputs::is_same_file;
 use crate::backend::Device;
-use crate::data::{Account, Dataset, TextColumns};
+use crate::data::{Account, Dataset, TextColumns, file_and_array};
 use crate::error::Result;
 use crate::kernels::{first_largest, vectorised};
 use crate::model::{Kind, Model, Preprocessor, Source};
@@ -86,7 +86,10 @@ pub fn evaluate(
 ) -> Result<Evaluation> {
     let Labelled { model, dataset, mut account, texts, .. } =
         load_for(model, path, targets, columns, skip_unknown, false)?;
-    let is_source = |source: &Source| path.is_file() && is_same_file(&source.path, path);
+    // What was read: the file, or an array of it.
+    let read = Path::new(&account.source);
+    let is_source =
+        |source: &Source| file_and_array(read).0.is_file() && is_same_file(&source.path, read);
     if model.source.as_ref().is_some_and(is_source) {
         account.warn(
             "the model was trained on rows of this file: on new ones it does worse than on these",

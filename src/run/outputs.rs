@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use crate::data::{ImageShape, image_png};
+use crate::data::{ImageShape, file_and_array, image_png};
 use crate::error::{Error, Result};
 use crate::files;
 
@@ -20,7 +20,7 @@ pub(super) fn resolved(path: &Path) -> PathBuf {
     path.canonicalize().ok().or_else(|| of_folder(path)).unwrap_or_else(|| path.clone())
 }
 
-/// Whether two paths lead to one file: by name, by links, or by hard links.
+/// Whether two paths lead to one file: by name, by links, or by hard links. Each array of a `.npz` file is one.
 pub(super) fn is_same_file(a: &Path, b: &Path) -> bool {
     if resolved(a) == resolved(b) {
         return true;
@@ -44,7 +44,7 @@ pub fn check_output(output: &Path, inputs: &[&Path]) -> Result<()> {
         let shown = output.display();
         return Err(Error::usage(format!("the output is {shown}, but {error}; name another file")));
     }
-    match inputs.iter().find(|input| is_same_file(output, input)) {
+    match inputs.iter().find(|input| is_same_file(output, file_and_array(input).0)) {
         None => Ok(()),
         Some(input) => Err(Error::usage(format!(
             "the output {} is {}, which is read: it would be replaced; name another",

@@ -18,7 +18,7 @@ use super::repeats;
 use super::room::{check_files, check_room};
 use super::setting::RunKind;
 use crate::backend::Device;
-use crate::data::{Account, Data, Dataset, ImageEncoder, Inputs, Rows};
+use crate::data::{Account, Data, Dataset, ImageEncoder, Inputs, Rows, file_and_array};
 use crate::error::{Error, Result};
 use crate::files::write_whole;
 use crate::model::{
@@ -134,7 +134,7 @@ fn refits(config: &RunConfig, outcome: &Outcome) -> bool {
         && outcome.validation_rows > 0
         && data.validation.is_none()
         && rows <= MOST_REFITTED
-        && data.train.is_file()
+        && file_and_array(&data.train).0.is_file()
 }
 
 /// Trains a model as `first` says on all rows, for as many epochs as its best weights had, and writes it.
@@ -472,7 +472,7 @@ pub(super) fn build(
     model.latent_layer = latent_layer;
     model.noise = noise_for(config, loaded)?;
     model.source = Some(Source {
-        path: config.data.train.clone(),
+        path: loaded.place(&config.data.train),
         targets: config.data.targets.clone().filter(|path| *path != config.data.train),
         text_column: config.data.text_column.clone(),
         label_separator: config.data.label_separator.clone(),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Loaded;
-use crate::data::{Array, Dataset, Inputs, Targets, read_array};
+use crate::data::{Array, Dataset, Inputs, Targets, array_path, read_array};
 use crate::error::{Error, Result};
 use crate::model::Preprocessor;
 use crate::run::config::RunConfig;
@@ -72,6 +72,7 @@ pub(super) fn array_dataset(
     reads_ids: Option<bool>,
     name: Option<&str>,
 ) -> Result<Dataset> {
+    let [path, targets] = [&array_path(path, name), &array_path(targets, name)];
     let array = read_array(path, name)?;
     if array.width == 0 || array.rows == 0 {
         return Err(Error::data(path, "the array is empty; give rows of at least one element"));

@@ -10,7 +10,8 @@ use super::tables::check_scales;
 use super::{Given, Loaded, NamedRows};
 use crate::data::{
     Account, Array, Content, Dataset, ImageEncoder, ImageOptions, ImageShape, Images, Inputs,
-    Table, TableEncoder, Targets, content, other_colours, read_array, read_images_with, reshape,
+    Table, TableEncoder, Targets, array_path, content, other_colours, read_array, read_images_with,
+    reshape,
 };
 use crate::error::{Error, Result};
 use crate::model::{Model, Preprocessor};
@@ -104,6 +105,7 @@ impl Rows {
         if content(path) != Content::Array {
             return Ok(read_images_with(path, &reading.options, reading.channels)?.into());
         }
+        let path = &array_path(path, reading.array);
         let array = read_array(path, reading.array)?;
         if array.width == 0 || array.rows == 0 {
             return Err(Error::data(path, "the array is empty; give rows of at least one element"));

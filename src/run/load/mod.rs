@@ -40,8 +40,8 @@ use super::setting::RunKind;
 use crate::data::{
     Account, ArrayFile, BlockFile, ByteSource, Content, Dataset, Examples, Format, ImageEncoder,
     Inputs, ScaleWatch, Table, TableColumns, TableEncoder, Targets, TextColumns, TrainingRows,
-    column_names_of, content, read_array, read_columns, read_examples, read_npy,
-    read_picture_files,
+    array_path, column_names_of, content, file_and_array, read_array, read_columns, read_examples,
+    read_npy, read_picture_files,
 };
 use crate::error::{Error, Result};
 use crate::model::{Input, Kind, Model, Preprocessor};
@@ -105,6 +105,15 @@ pub struct Tested {
 }
 
 impl Loaded {
+    /// Where the rows to train on are: in this file, or in an array of it.
+    pub(super) fn place(&self, train: &Path) -> PathBuf {
+        let read = self.accounts.first().map(|account| Path::new(&account.source));
+        match read.filter(|read| file_and_array(read).1.is_some()) {
+            Some(array) => array.to_owned(),
+            None => train.to_owned(),
+        }
+    }
+
     /// Rows whose targets speak for themselves.
     fn given(training: Dataset, validation: Option<Dataset>, encoder: Preprocessor) -> Loaded {
         let training = training.into();
@@ -265,7 +274,8 @@ fn is_table(config: &RunConfig, source: &ByteSource) -> Result<bool> {
 
 /// Sets rows apart to validate on, of data from which nothing was learned.
 fn set_apart(config: &RunConfig, mut loaded: Loaded) -> Result<Loaded> {
-    let (path, rows) = (&config.data.train, loaded.training.rows());
+    let path = &array_path(&config.data.train, config.data.array.as_deref());
+    let rows = loaded.training.rows();
     if loaded.accounts.is_empty() {
         loaded.accounts.push(Account::of_rows(path, rows));
     }
