@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::super::faults::{Fault, Faults};
 use super::super::memory_info;
-use super::waiter::{Failed, Waiter, poll};
+use super::waiter::{Failed, Waiter, poll, wait};
 use crate::error::{DeviceFault, Error, Result};
 use crate::kernels::Adapter;
 
@@ -84,6 +84,8 @@ pub struct Gpu {
     pub health: Arc<Health>,
     /// Faults that tests asked for.
     pub faults: Arc<Faults>,
+    /// Held by whoever uses a device of OpenGL.
+    turn: parking_lot::Mutex<()>,
 }
 
 /// The shortest time without progress after which a device is given up. Other processes may keep it busy.
@@ -139,11 +141,25 @@ impl Gpu {
         let listener = health.clone();
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| listener.fail(error)));
         let waits_on = device.clone();
-        let waiter = Waiter::new(health.clone(), move |submission_index| {
-            poll(&waits_on, wgpu::PollType::Wait { submission_index, timeout: None })
-        })
-        .map_err(|error| Error::Device(format!("{} cannot be waited for: {error}", info.name)))?;
-        Ok(Gpu { device, queue, waiter, info, limits, card_memory, health, faults })
+        let waiter =
+            Waiter::new(health.clone(), move |submission_index| wait(&waits_on, submission_index))
+                .map_err(|error| {
+                    Error::Device(format!("{} cannot be waited for: {error}", info.name))
+                })?;
+        let turn = parking_lot::Mutex::default();
+        Ok(Gpu { device, queue, waiter, info, limits, card_memory, health, faults, turn })
+    }
+
+    /// Waits until no other thread uses a device of OpenGL, and keeps others from it. wgpu lets one thread at a time use its
+    /// context, for as long as a step of a slow one takes, and panics where another has waited for some seconds
+    /// (`AdapterContext::lock` in wgpu-hal 30). Other devices take any number of threads.
+    pub fn turn(&self) -> Option<parking_lot::MutexGuard<'_, ()>> {
+        self.takes_turns().then(|| self.turn.lock())
+    }
+
+    /// Whether one thread at a time uses it.
+    pub fn takes_turns(&self) -> bool {
+        self.info.backend == wgpu::Backend::Gl
     }
 
     pub fn name(&self) -> String {
@@ -195,7 +211,7 @@ impl Gpu {
     /// that other runs still wait for, and by whichever thread sees it first, once that has freed all that the device held.
     fn look_until(&self, looks: usize, is_told: impl Fn() -> bool) {
         for look in 0..looks {
-            let _ = poll(&self.device, wgpu::PollType::Poll);
+            let _ = poll(&self.device);
             if is_told() {
                 break;
             }

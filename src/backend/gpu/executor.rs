@@ -61,7 +61,9 @@ impl GpuExecutor {
         shared: &[BufferId],
     ) -> Result<Self> {
         program.check_unwritten(shared)?;
-        Ok(Self { shared: shared.to_vec(), ..Self::new(pipelines, program, None)? })
+        let mut executor = Self::new(pipelines, program, None)?;
+        executor.shared = shared.to_vec();
+        Ok(executor)
     }
 
     /// With these buffers of another, where they are given.
@@ -86,6 +88,8 @@ impl GpuExecutor {
                 )));
             }
         }
+        let opened = pipelines.clone();
+        let _turn = opened.gpu.turn();
         gpu.check()?;
         let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let buffers: Vec<wgpu::Buffer> = program
@@ -172,6 +176,7 @@ impl GpuExecutor {
 
     fn write(&mut self, span: Span, bytes: &[u8]) -> Result<()> {
         let gpu = &self.pipelines.gpu;
+        let _turn = gpu.turn();
         let started = Instant::now();
         for (i, piece) in bytes.chunks(WRITE).enumerate() {
             let offset = span.offset as u64 * 4 + (i * WRITE) as u64;
@@ -190,6 +195,7 @@ impl GpuExecutor {
 
     fn read<T: bytemuck::Pod>(&mut self, span: Span) -> Result<Vec<T>> {
         let gpu = &self.pipelines.gpu;
+        let _turn = gpu.turn();
         let started = Instant::now();
         let buffer = self.buffers[span.buffer.0].clone();
         let elements = self.staging.read(gpu, &buffer, span.offset as u64 * 4, span.len);
@@ -200,7 +206,7 @@ impl GpuExecutor {
     /// Runs the routines in order, to the end; returns the device's seconds where `clock` is given.
     ///
     /// While the device runs one submission, the next is recorded: two are under way at most. One is waited for at once
-    /// where the clock's only times lie in it, or where it tells how long a step takes at all.
+    /// where the clock's only times lie in it, where it tells how long a step takes at all, and where threads take turns.
     fn submit(&mut self, runs: &[Run], clock: Option<&Clock>) -> Result<f64> {
         runs.iter().try_for_each(|run| self.program.check_run(run.routine))?;
         let pipelines = self.pipelines.clone();
@@ -210,6 +216,7 @@ impl GpuExecutor {
         let mut under_way: VecDeque<UnderWay> = VecDeque::new();
         let mut last_done = None;
         while !queue.is_empty() {
+            let _turn = gpu.turn();
             let started = Instant::now();
             let packed = pack(&mut queue, &self.seconds, &self.dispatches);
             let mut encoder = gpu.device.create_command_encoder(&Default::default());
@@ -239,7 +246,8 @@ impl GpuExecutor {
             let index = gpu.submit(Some(encoder.finish()));
             self.host_time.recording += started.elapsed().as_secs_f64();
             under_way.push_back(UnderWay { index, started, packed, expected });
-            let most = if is_new || clock.is_some() || queue.is_empty() { 0 } else { 1 };
+            let ends = is_new || clock.is_some() || queue.is_empty() || gpu.takes_turns();
+            let most = if ends { 0 } else { 1 };
             while under_way.len() > most {
                 let Some(oldest) = under_way.pop_front() else { break };
                 self.finish(gpu, oldest, &mut last_done)?;
@@ -272,6 +280,16 @@ impl GpuExecutor {
             *known = if *known == 0.0 { seconds } else { 0.5 * (*known + seconds) };
         }
         Ok(())
+    }
+}
+
+impl Drop for GpuExecutor {
+    /// What it made is freed in its turn.
+    fn drop(&mut self) {
+        let _turn = self.pipelines.gpu.turn();
+        self.routines.clear();
+        self.buffers.clear();
+        self.staging = Staging::default();
     }
 }
 
@@ -315,6 +333,7 @@ impl Executor for GpuExecutor {
     fn copy(&mut self, from: Span, to: Span) -> Result<()> {
         self.program.check_copy(from, to)?;
         let gpu = &self.pipelines.gpu;
+        let _turn = gpu.turn();
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         encoder.copy_buffer_to_buffer(
             &self.buffers[from.buffer.0],
@@ -334,7 +353,10 @@ impl Executor for GpuExecutor {
 
     fn time(&mut self, routine: RoutineId, times: usize) -> Result<f64> {
         let runs = [Run { routine, times }];
-        match Clock::new(&self.pipelines.gpu) {
+        let turn = self.pipelines.gpu.turn();
+        let clock = Clock::new(&self.pipelines.gpu);
+        drop(turn);
+        match clock {
             Some(clock) => self.submit(&runs, Some(&clock)),
             None => {
                 let started = Instant::now();
@@ -349,6 +371,7 @@ impl Executor for GpuExecutor {
         let count = self.routines[routine.0].len();
         let mut seconds = vec![Vec::with_capacity(times); count];
         let gpu = &self.pipelines.gpu;
+        let _turn = gpu.turn();
         let clock = Clock::new(gpu);
         let all: Vec<usize> = (0..count).collect();
         for _ in 0..times {

@@ -83,6 +83,9 @@ impl Pipelines {
             }
         }
         drop(known);
+        if self.gpu.takes_turns() {
+            return missing.into_iter().try_for_each(|(k, v)| self.pipeline(k, v).map(drop));
+        }
         use rayon::prelude::*;
         missing
             .into_par_iter()

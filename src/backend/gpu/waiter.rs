@@ -73,12 +73,26 @@ impl Drop for Waiter {
     }
 }
 
-/// Asks wgpu for a device's state, and waits where that is asked for.
-pub fn poll(device: &wgpu::Device, how: wgpu::PollType) -> Outcome {
-    contained(|| match device.poll(how) {
-        Ok(_) => Ok(()),
+/// Asks wgpu for a device's state.
+pub fn poll(device: &wgpu::Device) -> Outcome {
+    contained(|| match device.poll(wgpu::PollType::Poll) {
         Err(wgpu::PollError::WrongSubmissionIndex(..)) => Err(Failed::NeverBegan),
-        Err(error @ wgpu::PollError::Timeout) => Err(Failed::Panicked(error.to_string())),
+        _ => Ok(()),
+    })
+}
+
+/// Waits for a submission and all before it, or for all where none is named, without a bound.
+pub fn wait(device: &wgpu::Device, submission_index: Option<wgpu::SubmissionIndex>) -> Outcome {
+    let how = || wgpu::PollType::Wait { submission_index: submission_index.clone(), timeout: None };
+    contained(|| {
+        loop {
+            match device.poll(how()) {
+                Ok(_) => return Ok(()),
+                Err(wgpu::PollError::WrongSubmissionIndex(..)) => return Err(Failed::NeverBegan),
+                // OpenGL waits for two seconds at most (`Fence::wait` in wgpu-hal 30).
+                Err(wgpu::PollError::Timeout) => {}
+            }
+        }
     })
 }
 
