@@ -153,8 +153,19 @@ impl Gpu {
     /// Waits until no other thread uses a device of OpenGL, and keeps others from it. wgpu lets one thread at a time use its
     /// context, for as long as a step of a slow one takes, and panics where another has waited for some seconds
     /// (`AdapterContext::lock` in wgpu-hal 30). Other devices take any number of threads.
-    pub fn turn(&self) -> Option<parking_lot::MutexGuard<'_, ()>> {
-        self.takes_turns().then(|| self.turn.lock())
+    ///
+    /// # Errors
+    /// Where the device is given up by whoever has its turn.
+    pub fn turn(&self) -> Result<Option<parking_lot::MutexGuard<'_, ()>>> {
+        while self.takes_turns() {
+            if let Some(turn) = self.turn.try_lock_for(LOOK) {
+                return Ok(Some(turn));
+            }
+            if self.health.is_gone() {
+                return Err(Error::Fault(self.health.fault(&self.info.name)));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether one thread at a time uses it.

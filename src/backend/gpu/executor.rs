@@ -1,6 +1,7 @@
 //! A prepared program: its buffers, pipelines and bind groups on a device. A run records dispatches only.
 
 use std::collections::VecDeque;
+use std::mem::take;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -89,7 +90,7 @@ impl GpuExecutor {
             }
         }
         let opened = pipelines.clone();
-        let _turn = opened.gpu.turn();
+        let _turn = opened.gpu.turn()?;
         gpu.check()?;
         let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let buffers: Vec<wgpu::Buffer> = program
@@ -176,7 +177,7 @@ impl GpuExecutor {
 
     fn write(&mut self, span: Span, bytes: &[u8]) -> Result<()> {
         let gpu = &self.pipelines.gpu;
-        let _turn = gpu.turn();
+        let _turn = gpu.turn()?;
         let started = Instant::now();
         for (i, piece) in bytes.chunks(WRITE).enumerate() {
             let offset = span.offset as u64 * 4 + (i * WRITE) as u64;
@@ -195,7 +196,7 @@ impl GpuExecutor {
 
     fn read<T: bytemuck::Pod>(&mut self, span: Span) -> Result<Vec<T>> {
         let gpu = &self.pipelines.gpu;
-        let _turn = gpu.turn();
+        let _turn = gpu.turn()?;
         let started = Instant::now();
         let buffer = self.buffers[span.buffer.0].clone();
         let elements = self.staging.read(gpu, &buffer, span.offset as u64 * 4, span.len);
@@ -216,7 +217,7 @@ impl GpuExecutor {
         let mut under_way: VecDeque<UnderWay> = VecDeque::new();
         let mut last_done = None;
         while !queue.is_empty() {
-            let _turn = gpu.turn();
+            let _turn = gpu.turn()?;
             let started = Instant::now();
             let packed = pack(&mut queue, &self.seconds, &self.dispatches);
             let mut encoder = gpu.device.create_command_encoder(&Default::default());
@@ -286,10 +287,13 @@ impl GpuExecutor {
 impl Drop for GpuExecutor {
     /// What it made is freed in its turn.
     fn drop(&mut self) {
-        let _turn = self.pipelines.gpu.turn();
-        self.routines.clear();
-        self.buffers.clear();
-        self.staging = Staging::default();
+        let (routines, buffers) = (take(&mut self.routines), take(&mut self.buffers));
+        let held = (routines, buffers, take(&mut self.staging));
+        match self.pipelines.gpu.turn() {
+            Ok(_turn) => drop(held),
+            // Whoever has its turn will not give it back.
+            Err(_) => std::mem::forget(held),
+        }
     }
 }
 
@@ -333,7 +337,7 @@ impl Executor for GpuExecutor {
     fn copy(&mut self, from: Span, to: Span) -> Result<()> {
         self.program.check_copy(from, to)?;
         let gpu = &self.pipelines.gpu;
-        let _turn = gpu.turn();
+        let _turn = gpu.turn()?;
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         encoder.copy_buffer_to_buffer(
             &self.buffers[from.buffer.0],
@@ -353,7 +357,7 @@ impl Executor for GpuExecutor {
 
     fn time(&mut self, routine: RoutineId, times: usize) -> Result<f64> {
         let runs = [Run { routine, times }];
-        let turn = self.pipelines.gpu.turn();
+        let turn = self.pipelines.gpu.turn()?;
         let clock = Clock::new(&self.pipelines.gpu);
         drop(turn);
         match clock {
@@ -371,7 +375,7 @@ impl Executor for GpuExecutor {
         let count = self.routines[routine.0].len();
         let mut seconds = vec![Vec::with_capacity(times); count];
         let gpu = &self.pipelines.gpu;
-        let _turn = gpu.turn();
+        let _turn = gpu.turn()?;
         let clock = Clock::new(gpu);
         let all: Vec<usize> = (0..count).collect();
         for _ in 0..times {
