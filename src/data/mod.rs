@@ -12,6 +12,8 @@ mod npy;
 mod npz;
 #[cfg(feature = "compression")]
 mod npz;
+#[cfg(test)]
+mod oracle;
 mod order;
 mod other_scale;
 #[cfg(not(feature = "pictures"))]
