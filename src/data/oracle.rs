@@ -240,17 +240,13 @@ fn blocks_hold_what_the_file_holds() {
         }
         std::fs::write(&path, bytes).expect("written");
         let has_labels = format != Format::Lines;
+        let is_weighed = r.random() && !matches!(format, Format::Labels | Format::Lines);
         let columns = TextColumns {
             label: has_labels.then(|| "label".to_owned()),
-            weight: (r.random() && !matches!(format, Format::Labels | Format::Lines))
-                .then(|| "weight".to_owned()),
-            keep_blank: r.random(),
-            ..TextColumns::default()
-        };
-        let columns = match has_labels {
+            weight: is_weighed.then(|| "weight".to_owned()),
             // A blank line has no label.
-            true => TextColumns { keep_blank: false, ..columns },
-            false => columns,
+            keep_blank: !has_labels && r.random(),
+            ..TextColumns::default()
         };
         let whole = read_examples(&path, &columns).expect("a file");
         let (found, blocks) = in_blocks(&path, &columns, r.random_range(1..200));
@@ -444,4 +440,130 @@ fn accounts_are_joined_by_reason() {
         [("blank line", 12, &[0, 1, 2, 10, 11]), ("even", 2, &[5, 25]), ("odd", 2, &[15, 35])];
     assert_eq!(found, expected);
     assert_eq!(all.warnings, ["once"]);
+}
+
+#[test]
+fn rows_on_a_disk_are_those_that_were_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut filed = 0;
+    for seed in 0..200 {
+        let r = &mut SmallRng::seed_from_u64(seed);
+        let (plain, kind, length) = rows(r);
+        let sizes = BlockSizes {
+            whole: r.random_range(0..200),
+            block: r.random_range(1..120),
+            group: r.random_range(1..4),
+            read: 64,
+        };
+        let mut writer = RowWriter::new(folder.path(), 0, sizes);
+        let mut rest = &plain[..];
+        while !rest.is_empty() {
+            let (part, behind) = rest.split_at(r.random_range(1..=rest.len()));
+            writer.push(dataset(part, kind, length)).expect("written");
+            rest = behind;
+        }
+        let found = writer.finish().expect("rows");
+        let context = format!("seed {seed}, {kind:?}, {sizes:?}");
+        let whole = dataset(&plain, kind, length);
+        let elements = whole.inputs().as_rows().len();
+        assert_eq!(found.held().is_some(), 4 * elements <= sizes.whole, "{context}");
+        assert_eq!(found.are_given_back(), plain[0].targets.is_empty(), "{context}");
+        let data = found.as_data();
+        assert_eq!((data.rows(), found.rows()), (plain.len(), plain.len()), "{context}");
+        let chosen: Vec<u32> =
+            (0..r.random_range(1..40)).map(|_| r.random_range(0..plain.len() as u32)).collect();
+        let some: Vec<Row> = chosen.iter().map(|&row| plain[row as usize].clone()).collect();
+        assert_eq!(data.take(&chosen).expect("rows"), dataset(&some, kind, length), "{context}");
+        let mut all: Option<Dataset> = None;
+        data.for_each_block(|block| {
+            match &mut all {
+                None => all = Some(block.clone()),
+                Some(all) => all.append(block.clone()),
+            }
+            Ok(())
+        })
+        .expect("blocks");
+        assert_eq!(all.as_ref(), Some(&whole), "{context}");
+        let order = data.order(sizes, true, seed, 1);
+        let TrainingRows::Filed(file) = &found else { continue };
+        filed += 1;
+        assert_eq!(file.rows(), plain.len());
+        assert_eq!(*file.lengths(), whole.inputs().lengths(), "{context}");
+        let beside = plain[0].targets.len() + !whole.weights().is_empty() as usize;
+        let ragged = (kind == Kind::Ragged) as usize;
+        let bytes = 4 * (elements + plain.len() * (beside + ragged));
+        assert_eq!(file.bytes(), bytes as u64, "{context}");
+        // An epoch in its order, with what comes next read ahead.
+        for (at, row) in order.rows.iter().enumerate() {
+            file.expect(order.next_blocks(at));
+            let expected = dataset(&plain[*row as usize..][..1], kind, length);
+            assert_eq!(data.take(&[*row]).expect("a row"), expected, "{context}");
+        }
+    }
+    assert!(filed > 100, "{filed}");
+    assert!(std::fs::read_dir(folder.path()).expect("a folder").next().is_none(), "all are gone");
+    assert!(RowWriter::new(folder.path(), 0, BlockSizes::default()).finish().is_err());
+}
+
+#[test]
+fn tables_are_read_at_their_edges() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let read = |name: &str, text: &str, target: Option<&str>| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        read_table(&path, target, None).map_err(|error| error.to_string())
+    };
+    // One target whose name holds a comma, several with commas between, and none of that name.
+    let text = "a,\"b,c\",b,c\n1,2,3,4\n5,6,7,8\n";
+    let targets = |target: &str| read("t.csv", text, Some(target)).map(|table| table.targets);
+    assert_eq!(targets("b,c").expect("a column"), ["2", "6"]);
+    assert_eq!(targets("b, a").expect("columns"), ["3", "1", "7", "5"]);
+    assert!(targets("d").expect_err("no column").contains("target_column"));
+    let path = folder.path().join("t.csv");
+    assert_eq!(column_names(&path).expect("names"), ["a", "b,c", "b", "c"]);
+
+    // Decimal commas are said where there are any.
+    let table = read("d.csv", "a;y\n1,5;2\n2;3\n", Some("y")).expect("a table");
+    assert_eq!(table.values, [1.5, 2.0]);
+    assert!(table.account.warnings.iter().any(|said| said.contains("1,5 is read as 1.5")));
+    let table = read("d.csv", "a;y\n1.5;2\n2;3\n", Some("y")).expect("a table");
+    assert!(!table.account.warnings.iter().any(|said| said.contains("decimal comma")));
+
+    // More than ten texts are categories where half as many as rows, or fewer.
+    let column = |distinct: usize, rows: usize| {
+        let row = |i: usize| format!("w{},{}\n", i % distinct, i % 2);
+        let text = format!("a,y\n{}", (0..rows).map(row).collect::<String>());
+        read("c.csv", &text, Some("y")).map(|table| table.kinds)
+    };
+    assert!(column(11, 22).is_ok() && column(10, 12).is_ok());
+    assert!(column(11, 21).expect_err("texts").contains("11 different ones in 21 rows"));
+    assert!(column(100, 200).is_ok());
+    assert!(column(101, 300).expect_err("texts").contains("more than 100 different ones"));
+    for kind in column(4, 12).expect("categories") {
+        assert!(kind.is_ordered());
+    }
+    let twice = ["a", "b", "b"].map(str::to_owned).to_vec();
+    assert!(!ColumnKind::Category(twice).is_ordered());
+
+    let names = |count: usize| (0..count).map(|i| i.to_string()).collect::<Vec<_>>();
+    assert!(listed(&names(20)).ends_with(", 19"));
+    assert!(listed(&names(21)).ends_with(", 19 and 1 more"));
+    assert!(unknown_categories(&[7], 1).starts_with("1 row holds a category"));
+    assert!(unknown_categories(&[7, 9], 2).contains("2 rows hold") && listed(&[]).is_empty());
+}
+
+#[test]
+fn another_unit_is_said_where_more_than_half_of_the_rows_are_far() {
+    let encoder = TableEncoder::of_numbers(&["a".to_owned(), "b".to_owned()]);
+    let said = |values: &[f32], lines: &[u64]| {
+        let mut watch = ScaleWatch::default();
+        values.chunks(2).for_each(|row| watch.add(&encoder, row, lines));
+        watch.said(&encoder)
+    };
+    assert_eq!(said(&[10.0, 0.0, -10.0, 0.0], &[]), None, "not beyond ten");
+    assert_eq!(said(&[11.0, 0.0, 0.0, 0.0], &[]), None, "half of the rows");
+    let text = said(&[11.0, 0.0, -11.5, 0.0, 0.0, 0.0], &[]).expect("two of three");
+    assert!(text.contains("\"a\": 2 of 3 rows") && text.contains("of line 1, is 11"), "{text}");
+    let text = said(&[0.0, 99.0], &[40]).expect("one of one");
+    assert!(text.contains("\"b\": 1 of 1 rows") && text.contains("of line 40, is 99"), "{text}");
 }

@@ -166,6 +166,9 @@ mod tests {
         let inputs = Inputs::Matrix { values: vec![0.0; 16], features: 2 };
         assert_eq!(SIZES.blocks(&inputs), [8]);
         assert_eq!(SIZES.order(&[8], true, 3, 5).rows, permutation(8, 3, 5));
+        // Rows that fill a block to its last byte lie in it.
+        let inputs = Inputs::Matrix { values: vec![0.0; 35], features: 5 };
+        assert_eq!(SIZES.blocks(&inputs), [2, 2, 2, 1]);
         // A row that is larger than a block is one.
         let inputs = Inputs::Matrix { values: vec![0.0; 60], features: 20 };
         assert_eq!(SIZES.blocks(&inputs), [1, 1, 1]);
