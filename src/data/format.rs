@@ -187,6 +187,7 @@ mod tests {
             (b"PAR1", "Parquet"),
             (b"\x40\0\0\0\0\0\0\0{\"a\":", "model"),
             (b"%PDF-1.4", "PDF"),
+            (b"\xfd7zXZ\0", "xz"),
         ] {
             let source = ByteSource::of(Path::new("x.csv"), bytes.to_vec()).expect("a source");
             let error = Format::of(&source, None, &[]).expect_err("no rows").to_string();

@@ -536,6 +536,9 @@ mod tests {
         let is_integer = |descr| array(descr, false, "(0,)", &[]).expect("no number").is_integer;
         assert!(is_integer("<i8") && is_integer("|u1"));
         assert!(!is_integer("<f4") && !is_integer("|b1"));
+        let is_byte =
+            |descr: &str, data: &[u8]| array(descr, false, "(1,)", data).expect("an array").is_byte;
+        assert!(is_byte("|u1", &[1]) && !is_byte("|i1", &[1]) && !is_byte("<u2", &[1, 0]));
     }
 
     #[test]

@@ -83,6 +83,11 @@ fn data_sets_are_lists_of_rows() {
         let found = dataset(&plain, kind, length);
         let context = format!("seed {seed}, {kind:?}");
         assert_eq!((found.rows(), found.inputs().width()), (plain.len(), length), "{context}");
+        let weights: Vec<f32> = plain.iter().map(|row| row.weight).collect();
+        match weights.iter().all(|&weight| weight == 1.0) {
+            true => assert!(found.weights().is_empty(), "{context}"),
+            false => assert_eq!(found.weights(), weights, "{context}"),
+        }
         assert_eq!(found.inputs().is_ragged(), kind == Kind::Ragged);
         let mut elements = 0;
         for (row, Row { inputs, .. }) in plain.iter().enumerate() {
@@ -273,6 +278,13 @@ fn blocks_hold_what_the_file_holds() {
     for path in [Path::new("-"), folder.path()] {
         assert!(BlockFile::of_texts(path, &columns, 1).is_err());
     }
+    let path = folder.path().join("array.jsonl");
+    std::fs::write(&path, "[{\"text\": \"a\"}]").expect("written");
+    let told = BlockFile::of_texts(&path, &columns, 1).expect_err("an array").to_string();
+    assert!(told.contains("one object a line"), "{told}");
+    assert_eq!(columns, TextColumns { label: None, ..TextColumns::default() });
+    assert_eq!(TextColumns::of_texts("a").names(), ["a"]);
+    assert_eq!(TextColumns::default().names(), ["text", "label"]);
 }
 
 #[test]
@@ -350,6 +362,7 @@ fn an_array_of_an_archive_has_a_path() {
         assert_eq!(content(&path.join(named)), Content::Array);
     }
     assert_eq!(array_path(&path, None), path);
+    assert_eq!(ByteSource::read(&path.join("x")).expect("an array").extension, "npy");
     assert_eq!(array_path(&path.join("x"), Some("deep/y")), path.join("x"));
     let told = |result: crate::error::Result<Array>| result.expect_err("no array").to_string();
     assert!(told(read_npy(&path)).contains("x, deep/y"));
@@ -416,6 +429,26 @@ fn pictures_lie_on_white_and_grey_is_what_the_eye_sees() {
     assert!(holds_picture_files(folder.path()) && holds_picture_files(&path));
     assert!(!holds_picture_files(&folder.path().join("notes.txt")));
     assert_eq!(read(&ImageOptions { grey: false, size }, None).count(), 2);
+    let pixels = [&[0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2][..], &[0, 0, 255, 255]];
+    let idx = folder.path().join("in/pixels.idx");
+    std::fs::write(&idx, pixels.concat()).expect("written");
+    let size = Some((4, 2));
+    let large = read_images(&idx, &ImageOptions { grey: false, size }).expect("an IDX file");
+    assert_eq!(large.shape, ImageShape { width: 4, height: 2, channels: 1 });
+    assert_eq!(large.values, [[0.0; 8], [1.0; 8]].concat());
+    // A hidden folder is nobody's class.
+    std::fs::remove_file(&idx).expect("removed");
+    for other in [".git", "empty"] {
+        std::fs::create_dir(folder.path().join(other)).expect("a folder");
+    }
+    let (_, classes) = read_class_folder(folder.path(), &ImageOptions::default(), None)
+        .map(|(images, classes)| (images.account.warnings.join("; "), classes))
+        .inspect(|(said, _)| {
+            assert!(said.contains("folder empty") && !said.contains(".git"), "{said}");
+            assert!(said.contains("1 picture is left out"), "{said}");
+        })
+        .expect("a class");
+    assert_eq!(classes, ["in"]);
     // Colours where a model reads grey are said, and the other way round.
     let told = read(&ImageOptions::default(), Some(1)).account.warnings.join("; ");
     assert!(told.contains("2 of 2 pictures") && told.contains("are in colour"), "{told}");
