@@ -527,6 +527,8 @@ mod tests {
         assert_eq!(a, permutation(1000, 7, 0));
         assert_ne!(a, permutation(1000, 7, 1));
         assert_ne!(a, permutation(1000, 8, 0));
+        // A seed means the same in every version.
+        assert_eq!(permutation(8, 7, 3), [6, 2, 3, 4, 7, 5, 0, 1]);
     }
 
     #[test]
