@@ -604,6 +604,17 @@ fn an_array_of_an_archive_is_named_as_a_file_of_a_folder() {
     }
     let codes = |name: &str| std::fs::read_to_string(folder.path(name)).expect("codes");
     assert_eq!(codes("a.csv"), codes("b.csv"));
+    // Rows with targets, by a file.
+    for (model, x, y) in
+        [("rows", "d.npz/x_train", "d.npz/y_train"), ("plain", "x_train.npy", "y_train.npy")]
+    {
+        let layers = "layers = [{ dense = { units = 1, activation = \"linear\" } }]";
+        let data = format!("train = \"{x}\"\ntargets = \"{y}\"\nvalidation_split = 0.0");
+        let text = format!("[data]\n{data}\n[model]\n{layers}\n[training]\nepochs = 2\n");
+        folder.write("run.toml", text);
+        ok(&format!("train --config run.toml --device cpu --quiet -o {model}"));
+    }
+    assert_eq!(ok("predict rows d.npz/x_test"), ok("predict plain x_test.npy"));
     // Where they were trained: an array of a file.
     for model in ["a", "c"] {
         assert!(ok(&format!("compare-pca {model} d.npz/x_test")).contains("15 rows"));

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::source::file_and_array;
 use crate::printable::printable_field;
 
 /// The account of one file: rows read = rows kept + rows left out.
@@ -48,6 +49,12 @@ impl Account {
     /// An account of `rows` rows that were all kept.
     pub fn of_rows(path: &Path, rows: usize) -> Account {
         Account { read: rows, ..Account::new(path) }
+    }
+
+    /// Where the rows are that it tells of: in the file at `path`, or in an array of it.
+    pub(crate) fn place<'p>(&'p self, path: &'p Path) -> &'p Path {
+        let read = Path::new(&self.source);
+        if file_and_array(read).1.is_some() { read } else { path }
     }
 
     /// Counts a row that was read and left out.

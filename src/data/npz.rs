@@ -90,6 +90,11 @@ pub(super) fn member(bytes: &[u8], name: Option<&str>) -> Parsed<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::{
+        Array, ByteSource, Content, array_names, array_path, content, file_and_array, npy_bytes,
+        read_array, read_npy,
+    };
+    use crate::error::{Error, Result};
     use rawzip::CompressionMethod;
     use std::io::Write;
 
@@ -161,5 +166,36 @@ mod tests {
         let bomb = packed(&[("x.npy", &zeros)], CompressionMethod::DEFLATE);
         assert!((bomb.len() as u64) < ALWAYS_UNPACKED / MOST_UNPACKED);
         assert!(member(&bomb, None).expect_err("a bomb").contains("save it as .npy"));
+    }
+
+    #[test]
+    fn an_array_of_an_archive_has_a_path() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.npz");
+        let [x, y] =
+            [[1.0, 2.0], [3.0, 4.0]].map(|values| npy_bytes(&values, &[2]).expect("bytes"));
+        let archive = packed(&[("x.npy", &x), ("deep/y.npy", &y)], CompressionMethod::STORE);
+        std::fs::write(&path, archive).expect("written");
+        let of = |name: &str| file_and_array(&path.join(name)).1;
+        assert_eq!((of("x"), of("deep/y")), (Some("x".into()), Some("deep/y".into())));
+        assert_eq!(file_and_array(&path.join("x")).0, path);
+        assert_eq!(file_and_array(&path), (&*path, None));
+        let other = folder.path().join("no.npz/x");
+        assert_eq!(file_and_array(&other), (&*other, None));
+        assert_eq!(array_names(&path).expect("an archive"), ["x", "deep/y"]);
+        for (named, expected) in [("x", [1.0, 2.0]), ("deep/y", [3.0, 4.0])] {
+            assert_eq!(read_npy(&path.join(named)).expect("an array").into_reals(), expected);
+            assert_eq!(read_array(&path, Some(named)).expect("an array").into_reals(), expected);
+            assert_eq!(array_path(&path, Some(named)), path.join(named));
+            assert_eq!(content(&path.join(named)), Content::Array);
+        }
+        assert_eq!(array_path(&path, None), path);
+        assert_eq!(ByteSource::read(&path.join("x")).expect("an array").extension, "npy");
+        assert_eq!(array_path(&path.join("x"), Some("deep/y")), path.join("x"));
+        let told = |result: Result<Array>| result.expect_err("no array").to_string();
+        assert!(told(read_npy(&path)).contains("x, deep/y"));
+        assert!(matches!(read_npy(&path.join("z")), Err(Error::Data { .. })));
+        std::fs::write(&path, "no archive").expect("written");
+        assert!(told(read_npy(&path.join("x"))).contains("a.npz"));
     }
 }

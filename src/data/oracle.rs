@@ -10,7 +10,6 @@ use rand::{RngExt, SeedableRng};
 use super::dataset::leave_out;
 use super::examples::read_block;
 use super::*;
-use crate::error::Error;
 
 /// What a row is: ids or numbers, its targets, its weight.
 #[derive(Clone, Debug, PartialEq)]
@@ -331,44 +330,6 @@ fn arrays_are_read_as_a_whole_and_row_by_row() {
     assert!(ArrayFile::open(&path).is_err_and(|e| e.to_string().contains("bytes follow")));
     std::fs::write(&path, "text").expect("written");
     assert!(ArrayFile::open(&path).is_err_and(|e| e.to_string().contains("numpy.save")));
-}
-
-#[cfg(feature = "compression")]
-#[test]
-fn an_array_of_an_archive_has_a_path() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("a.npz");
-    let mut archive = rawzip::ZipArchiveWriter::new(Vec::new());
-    for (name, values) in [("x", [1.0f32, 2.0]), ("deep/y", [3.0, 4.0])] {
-        let name = format!("{name}.npy");
-        let (mut entry, config) = archive.new_file(&name).start().expect("a member");
-        let mut member = config.wrap(&mut entry);
-        member.write_all(&npy_bytes(&values, &[2]).expect("an array")).expect("written");
-        let (_, descriptor) = member.finish().expect("written");
-        entry.finish(descriptor).expect("written");
-    }
-    std::fs::write(&path, archive.finish().expect("an archive")).expect("written");
-    let of = |name: &str| file_and_array(&path.join(name)).1;
-    assert_eq!((of("x"), of("deep/y")), (Some("x".into()), Some("deep/y".into())));
-    assert_eq!(file_and_array(&path.join("x")).0, path);
-    assert_eq!(file_and_array(&path), (&*path, None));
-    let other = folder.path().join("no.npz/x");
-    assert_eq!(file_and_array(&other), (&*other, None));
-    assert_eq!(array_names(&path).expect("an archive"), ["x", "deep/y"]);
-    for (named, expected) in [("x", [1.0, 2.0]), ("deep/y", [3.0, 4.0])] {
-        assert_eq!(read_npy(&path.join(named)).expect("an array").into_reals(), expected);
-        assert_eq!(read_array(&path, Some(named)).expect("an array").into_reals(), expected);
-        assert_eq!(array_path(&path, Some(named)), path.join(named));
-        assert_eq!(content(&path.join(named)), Content::Array);
-    }
-    assert_eq!(array_path(&path, None), path);
-    assert_eq!(ByteSource::read(&path.join("x")).expect("an array").extension, "npy");
-    assert_eq!(array_path(&path.join("x"), Some("deep/y")), path.join("x"));
-    let told = |result: crate::error::Result<Array>| result.expect_err("no array").to_string();
-    assert!(told(read_npy(&path)).contains("x, deep/y"));
-    assert!(matches!(read_npy(&path.join("z")), Err(Error::Data { .. })));
-    std::fs::write(&path, "no archive").expect("written");
-    assert!(told(read_npy(&path.join("x"))).contains("a.npz"));
 }
 
 #[cfg(feature = "pictures")]

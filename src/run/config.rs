@@ -54,16 +54,14 @@ impl Settings {
         let text = std::fs::read_to_string(path).map_err(|e| Error::file("read", path, e))?;
         let mut settings: Settings = toml::from_str(&text).map_err(|error| {
             let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
-            let message = error.message();
-            // What is said of a layer that is not a name with its settings behind it.
-            Error::line(
-                path,
-                line as u64,
-                match message.starts_with("wanted exactly 1 element") {
-                    true => "a layer is one name with its settings behind it, as in layers = [{ dense = { units = 16 } }]".into(),
-                    false => message.to_owned(),
-                },
-            )
+            let message = match error.message() {
+                // So a layer is told of that is no name with its settings behind it.
+                message if message.starts_with("wanted exactly 1 element") => {
+                    "a layer is one name with its settings behind it, as in layers = [{ dense = { units = 16 } }]"
+                }
+                message => message,
+            };
+            Error::line(path, line as u64, message)
         })?;
         settings.join(path.parent().unwrap_or(Path::new("")));
         Ok(settings)

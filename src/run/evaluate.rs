@@ -86,8 +86,7 @@ pub fn evaluate(
 ) -> Result<Evaluation> {
     let Labelled { model, dataset, mut account, texts, .. } =
         load_for(model, path, targets, columns, skip_unknown, false)?;
-    // What was read: the file, or an array of it.
-    let read = Path::new(&account.source);
+    let read = account.place(path);
     let is_source =
         |source: &Source| file_and_array(read).0.is_file() && is_same_file(&source.path, read);
     if model.source.as_ref().is_some_and(is_source) {

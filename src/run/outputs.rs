@@ -20,7 +20,7 @@ pub(super) fn resolved(path: &Path) -> PathBuf {
     path.canonicalize().ok().or_else(|| of_folder(path)).unwrap_or_else(|| path.clone())
 }
 
-/// Whether two paths lead to one file: by name, by links, or by hard links. Each array of a `.npz` file is one.
+/// Whether two paths lead to one file: by name, by links, or by hard links. Arrays of a `.npz` file count as files.
 pub(super) fn is_same_file(a: &Path, b: &Path) -> bool {
     if resolved(a) == resolved(b) {
         return true;

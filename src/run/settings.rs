@@ -251,7 +251,7 @@ settings! {
         multi_label: bool = |_| false, data(&[Text], "multi-label");
         /// Column or key of a row's weight, from 0 on: what its loss is multiplied by in training.
         weight_column: Option<String> = |_| None, called("COLUMN", data(&[Text, Table], "weight-column"));
-        /// The array of a .npz file that holds several; or its path, as `mnist.npz/x_train`, in place of any file.
+        /// The array of a .npz file that holds several. A path names one too, in place of any file: mnist.npz/x_train.
         array: Option<String> = |_| None,
             called("NAME", data(&[Images, Autoencoder, Translate, Arrays], "array"));
         /// The array of the labels, where a .npz file holds several; that which goes with `array` unless given.

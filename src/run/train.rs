@@ -471,8 +471,9 @@ pub(super) fn build(
     }
     model.latent_layer = latent_layer;
     model.noise = noise_for(config, loaded)?;
+    let train = config.data.train.as_path();
     model.source = Some(Source {
-        path: loaded.place(&config.data.train),
+        path: loaded.accounts.first().map_or(train, |account| account.place(train)).to_owned(),
         targets: config.data.targets.clone().filter(|path| *path != config.data.train),
         text_column: config.data.text_column.clone(),
         label_separator: config.data.label_separator.clone(),

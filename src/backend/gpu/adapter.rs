@@ -222,7 +222,7 @@ impl Gpu {
     /// that other runs still wait for, and by whichever thread sees it first, once that has freed all that the device held.
     fn look_until(&self, looks: usize, is_told: impl Fn() -> bool) {
         for look in 0..looks {
-            let _ = poll(&self.device);
+            poll(&self.device);
             if is_told() {
                 break;
             }

@@ -89,8 +89,8 @@ impl GpuExecutor {
                 )));
             }
         }
-        let opened = pipelines.clone();
-        let _turn = opened.gpu.turn()?;
+        let of_turn = pipelines.clone();
+        let _turn = of_turn.gpu.turn()?;
         gpu.check()?;
         let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let buffers: Vec<wgpu::Buffer> = program
@@ -357,9 +357,10 @@ impl Executor for GpuExecutor {
 
     fn time(&mut self, routine: RoutineId, times: usize) -> Result<f64> {
         let runs = [Run { routine, times }];
-        let turn = self.pipelines.gpu.turn()?;
-        let clock = Clock::new(&self.pipelines.gpu);
-        drop(turn);
+        let clock = {
+            let _turn = self.pipelines.gpu.turn()?;
+            Clock::new(&self.pipelines.gpu)
+        };
         match clock {
             Some(clock) => self.submit(&runs, Some(&clock)),
             None => {

@@ -83,13 +83,12 @@ impl Pipelines {
             }
         }
         drop(known);
-        if self.gpu.takes_turns() {
-            return missing.into_iter().try_for_each(|(k, v)| self.pipeline(k, v).map(drop));
-        }
         use rayon::prelude::*;
-        missing
-            .into_par_iter()
-            .try_for_each(|(kernel, variant)| self.pipeline(kernel, variant).map(drop))
+        let make = |(kernel, variant)| self.pipeline(kernel, variant).map(drop);
+        match self.gpu.takes_turns() {
+            true => missing.into_iter().try_for_each(make),
+            false => missing.into_par_iter().try_for_each(make),
+        }
     }
 
     fn make(&self, kernel: &'static Kernel, variant: usize) -> Result<wgpu::ComputePipeline> {

@@ -73,27 +73,25 @@ impl Drop for Waiter {
     }
 }
 
-/// Asks wgpu for a device's state.
-pub fn poll(device: &wgpu::Device) -> Outcome {
-    contained(|| match device.poll(wgpu::PollType::Poll) {
-        Err(wgpu::PollError::WrongSubmissionIndex(..)) => Err(Failed::NeverBegan),
-        _ => Ok(()),
-    })
+/// Lets wgpu tell what it knows of a device, by its callbacks.
+pub fn poll(device: &wgpu::Device) {
+    let _ = contained(|| {
+        let _ = device.poll(wgpu::PollType::Poll);
+        Ok(())
+    });
 }
 
 /// Waits for a submission and all before it, or for all where none is named, without a bound.
 pub fn wait(device: &wgpu::Device, submission_index: Option<wgpu::SubmissionIndex>) -> Outcome {
-    let how = || wgpu::PollType::Wait { submission_index: submission_index.clone(), timeout: None };
-    contained(|| {
-        loop {
-            match device.poll(how()) {
-                Ok(_) => return Ok(()),
-                Err(wgpu::PollError::WrongSubmissionIndex(..)) => return Err(Failed::NeverBegan),
-                // OpenGL waits for two seconds at most (`Fence::wait` in wgpu-hal 30).
-                Err(wgpu::PollError::Timeout) => {}
-            }
+    loop {
+        let submission_index = submission_index.clone();
+        match device.poll(wgpu::PollType::Wait { submission_index, timeout: None }) {
+            Ok(_) => return Ok(()),
+            Err(wgpu::PollError::WrongSubmissionIndex(..)) => return Err(Failed::NeverBegan),
+            // OpenGL waits for two seconds at most (`Fence::wait` in wgpu-hal 30).
+            Err(wgpu::PollError::Timeout) => {}
         }
-    })
+    }
 }
 
 /// What `act` answers; its panic is an answer too.

@@ -40,8 +40,8 @@ use super::setting::RunKind;
 use crate::data::{
     Account, ArrayFile, BlockFile, ByteSource, Content, Dataset, Examples, Format, ImageEncoder,
     Inputs, ScaleWatch, Table, TableColumns, TableEncoder, Targets, TextColumns, TrainingRows,
-    array_path, column_names_of, content, file_and_array, read_array, read_columns, read_examples,
-    read_npy, read_picture_files,
+    array_path, column_names_of, content, read_array, read_columns, read_examples, read_npy,
+    read_picture_files,
 };
 use crate::error::{Error, Result};
 use crate::model::{Input, Kind, Model, Preprocessor};
@@ -105,15 +105,6 @@ pub struct Tested {
 }
 
 impl Loaded {
-    /// Where the rows to train on are: in this file, or in an array of it.
-    pub(super) fn place(&self, train: &Path) -> PathBuf {
-        let read = self.accounts.first().map(|account| Path::new(&account.source));
-        match read.filter(|read| file_and_array(read).1.is_some()) {
-            Some(array) => array.to_owned(),
-            None => train.to_owned(),
-        }
-    }
-
     /// Rows whose targets speak for themselves.
     fn given(training: Dataset, validation: Option<Dataset>, encoder: Preprocessor) -> Loaded {
         let training = training.into();
