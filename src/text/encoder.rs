@@ -353,23 +353,32 @@ impl TextEncoder {
         if let Some(ngrams) = &mut self.stored.ngrams {
             ngrams.width = ngrams.width.max(width);
             ngrams.used = Some(match &ngrams.used {
-                Some(before) => Buckets::of(before.iter().chain(used.iter()).collect()),
+                Some(before) => before.joined(&used),
                 None => used,
             });
         }
     }
 
-    /// With rows for those buckets of word n-grams alone that `texts` fill, where n-grams are by themselves: what has an
-    /// output for each row has none for those that no text has.
+    /// With rows for those buckets of word n-grams alone that `texts` fill, where n-grams are by themselves.
     pub(crate) fn with_filled_buckets<T: AsRef<str> + Sync>(mut self, texts: &[T]) -> TextEncoder {
         if self.has_own_ngrams() {
             let whole = self.without_limit();
-            let encode = |text: &str, scratch: &mut Scratch| {
-                whole.encode_row(text, false, scratch, &mut Vec::new())
-            };
-            self.stored.filled = Some(self.filled_by(texts, encode).1);
+            self.fill_buckets(&whole, texts);
         }
         self
+    }
+
+    /// Gives rows to the buckets of word n-grams that `texts` fill, beside those of texts before, and to no others.
+    /// `whole` is the same encoder before the first, without a limit.
+    pub(crate) fn fill_buckets<T: AsRef<str> + Sync>(&mut self, whole: &TextEncoder, texts: &[T]) {
+        let encode = |text: &str, scratch: &mut Scratch| {
+            whole.encode_row(text, false, scratch, &mut Vec::new())
+        };
+        let filled = whole.filled_by(texts, encode).1;
+        self.stored.filled = Some(match &self.stored.filled {
+            Some(before) => before.joined(&filled),
+            None => filled,
+        });
     }
 
     /// The most ids that `encode` says of a text, 1 at least, and the buckets of all that it leaves in its room.

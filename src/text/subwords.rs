@@ -135,6 +135,11 @@ impl Buckets {
         Buckets { bits, before, len }
     }
 
+    /// Those of both.
+    pub fn joined(&self, other: &Buckets) -> Buckets {
+        Buckets::of(self.iter().chain(other.iter()).collect())
+    }
+
     pub fn len(&self) -> usize {
         self.len
     }

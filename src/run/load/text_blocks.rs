@@ -67,7 +67,14 @@ pub(super) fn load_text_blocks(
     let (encoder, measured) = match known {
         Some(encoder) => (encoder.clone(), None),
         None => {
-            let (encoder, measured) = texts.learn_words()?;
+            let (mut encoder, measured) = texts.learn_words()?;
+            if encoder.has_own_ngrams() && reads_any_length(config, given) {
+                let whole = encoder.without_limit();
+                texts.pass(|examples, _| {
+                    encoder.fill_buckets(&whole, &examples.texts);
+                    Ok(())
+                })?;
+            }
             // N-grams of characters are known now.
             let measured = Some(measured).filter(|_| !encoder.learns_ngrams());
             (encoder, measured)

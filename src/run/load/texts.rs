@@ -148,8 +148,9 @@ pub(super) fn load_texts(
         Some(encoder) => encoder.clone(),
         None => {
             let encoder = TextEncoder::fit(&training_texts, &config.text)?;
-            match config.is_autoencoder() {
-                // An output for each of half a million buckets would be most of the model, with nothing to learn.
+            // A bucket that no text fills has nothing to learn, and n-grams that training never met nothing to say.
+            // Where places count they stay, so that none of those behind them moves.
+            match reads_any_length(config, given) {
                 true => encoder.with_filled_buckets(&training_texts),
                 false => encoder,
             }
