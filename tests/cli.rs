@@ -717,7 +717,7 @@ fn what_can_be_checked_is_checked_before_a_file_is_read() {
     }
     text("--optimizer sgd --momentum 1", &["momentum is 1", "from 0 to below 1"]);
     text("--optimizer sgd --momentum nan", &["momentum is NaN"]);
-    text("--momentum 0.5", &["momentum", "adam", "another optimizer"]);
+    text("--momentum 0.5", &["momentum", "adagrad", "another optimizer"]);
     text("--optimizer adam --momentum 0.5", &["momentum", "adam"]);
     for rate in ["nan", "inf", "-1", "1e6"] {
         text(&format!("--learning-rate={rate}"), &["learning_rate is", "from 0 to below 1000"]);

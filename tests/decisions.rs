@@ -28,12 +28,20 @@ fn step(optimizer: Optimizer, weight: f32) -> f64 {
 #[test]
 fn defaults_of_optimizers_are_keras() {
     let parse = |toml: &str| -> Optimizer { toml::from_str(toml).expect("an optimizer") };
-    for (toml, rate) in [("[sgd]", 1e-2), ("[adam]", 1e-3), ("[adamw]", 1e-3), ("[rmsprop]", 1e-3)]
-    {
+    for (toml, rate) in [
+        ("[sgd]", 1e-2),
+        ("[adagrad]", 1e-3),
+        ("[adam]", 1e-3),
+        ("[adamw]", 1e-3),
+        ("[rmsprop]", 1e-3),
+    ] {
         assert_eq!(parse(toml).learning_rate(), rate, "{toml}");
     }
     // A step of plain descent is the rate times the gradient.
     assert!((step(parse("[sgd]"), 0.5) - 1e-2).abs() < 1e-7);
+    // Adagrad's sum of squares begins at 0.1.
+    let first = 1e-3 / (1.0 + 0.1 + 1e-7f64).sqrt();
+    assert!((step(parse("[adagrad]"), 0.5) - first).abs() < 1e-7);
     // Adam's first step is its rate, whatever the gradient, but for epsilon.
     assert!((step(parse("[adam]"), 0.5) - 1e-3).abs() < 1e-7);
     let epsilon = 1e-3;
@@ -53,6 +61,7 @@ fn every_optimizer_takes_another_learning_rate() {
     for optimizer in [
         Optimizer::adam(0.1),
         Optimizer::sgd(0.1, 0.5),
+        Optimizer::adagrad(0.1, 0.1),
         Optimizer::adamw(0.1, 0.0),
         Optimizer::rmsprop(0.1, 0.5),
     ] {

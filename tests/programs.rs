@@ -12,6 +12,7 @@ use wgslearn::*;
 
 /// Runs, by the name of their fixture. A new layer, loss or optimizer adds one, and its run to make.py.
 const NAMES: &[&str] = &[
+    "adagrad",
     "adamw",
     "add",
     "batch_norm",

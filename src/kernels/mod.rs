@@ -20,6 +20,7 @@ pub mod team;
 pub mod accumulate;
 pub mod activate;
 pub mod activation;
+pub mod adagrad;
 pub mod adam;
 pub mod augment;
 pub mod average_pool;
@@ -44,6 +45,7 @@ pub mod dense_gradient_weights;
 pub mod dropout;
 pub mod dropout_gradient;
 pub mod edges;
+pub mod embedding_adagrad;
 pub mod embedding_adam;
 pub mod embedding_bag;
 pub mod embedding_gather;
@@ -133,6 +135,7 @@ pub use simd::vectorised;
 pub static ALL: &[&Kernel] = &[
     &accumulate::KERNEL,
     &activate::KERNEL,
+    &adagrad::KERNEL,
     &adam::KERNEL,
     &augment::KERNEL,
     &average_pool::KERNEL,
@@ -155,6 +158,7 @@ pub static ALL: &[&Kernel] = &[
     &dense_gradient_weights::KERNEL,
     &dropout::KERNEL,
     &dropout_gradient::KERNEL,
+    &embedding_adagrad::KERNEL,
     &embedding_adam::KERNEL,
     &embedding_bag::KERNEL,
     &embedding_gather::KERNEL,

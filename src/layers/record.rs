@@ -1,7 +1,7 @@
 //! What operations see as they are recorded: the batch, the weights' places, the step.
 
 use super::plan::Purpose;
-use super::table::{Lazy, TableBuffers};
+use super::table::{Lazy, Replay, TableBuffers};
 use super::{Group, Shape};
 use crate::kernels::{Activation, Dispatch, Span, accumulate};
 use crate::optimizers::{Clipping, Decayed, Optimizer, Update};
@@ -96,6 +96,13 @@ pub(crate) struct Workspace {
     pub optimizer: Option<Optimizer>,
     pub clipping: Option<Clipping>,
     pub seed: u64,
+}
+
+impl Workspace {
+    /// How rows of a lazy table catch up, where they miss anything.
+    pub fn replay(&self) -> Option<Replay> {
+        self.lazy?.replay
+    }
 }
 
 /// A batch of rows of ids of different lengths, one behind the other in `batch_inputs`.

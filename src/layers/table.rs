@@ -2,15 +2,15 @@
 //!
 //! A small table's gradient is computed directly; a large one's by sorting the batch's ids, summing the runs
 //! of equal ones, and carrying what a run leaves in the tiles that it crosses. Where it is exact, a large
-//! table is lazy: only the rows that a batch names are updated, and replay the steps that they missed when
+//! table is lazy: only the rows that a batch names are updated. By Adam the others miss a step, and replay it when
 //! they come up (`kernels/embedding_replay.rs`); `flush` brings all of them up to date before anybody reads
-//! the weights.
+//! the weights. By Adagrad they miss nothing.
 
 use super::record::{Piece, Places, Step, Workspace};
 use super::sort::Sort;
 use crate::error::Result;
 use crate::kernels::*;
-use crate::optimizers::ExactAdam;
+use crate::optimizers::{ExactAdam, Optimizer, RowUpdate, Rows};
 use crate::program::{Program, RoutineId};
 
 /// Buffers of a large table's gradient.
@@ -33,20 +33,26 @@ impl TableBuffers {
     }
 }
 
-/// A table whose rows are brought up to date when they come up.
+/// A table of which a step updates only the rows that its batch names.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lazy {
     pub layer: usize,
     /// Rows of the table.
     pub rows: usize,
     pub units: usize,
+    /// `[positions, units]`: gradients of the batch's ids.
+    sums: Span,
+    /// How the others catch up, where they miss anything.
+    pub replay: Option<Replay>,
+}
+
+/// How rows are brought up to date when they come up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Replay {
     /// `[RATES]`: the rate of step t at t % RATES.
     pub rates: Span,
     /// `[rows]`: the step through which each row is up to date.
     pub steps: Span,
-    /// `[positions, units]`: gradients of the batch's ids.
-    sums: Span,
-    /// The optimizer, as the kernels replay it.
     rule: ExactAdam,
     /// Brings every row up to the last step done.
     pub flush: RoutineId,
@@ -58,33 +64,39 @@ impl Lazy {
         program: &mut Program,
         (layer, rows, units): (usize, usize, usize),
         positions: usize,
-        rule: ExactAdam,
+        rule: Rows,
         (table, places, state): (&TableBuffers, &Places, Span),
     ) -> Result<Lazy> {
         let mut lazy = Lazy {
             layer,
             rows,
             units,
+            sums: program.buffer("run sums", Element::F32, positions * units),
+            replay: None,
+        };
+        let Rows::Replayed(rule) = rule else { return Ok(lazy) };
+        let mut replay = Replay {
             rates: program.buffer("lazy rates", Element::F32, embedding_replay::RATES),
             steps: program.buffer("row steps", Element::U32, rows),
-            sums: program.buffer("run sums", Element::F32, positions * units),
             rule,
             flush: RoutineId(0),
         };
+        lazy.replay = Some(replay);
         let ids = table.sort.sorted(rows)[0];
         let pieces = places.pieces[layer].iter().filter(|piece| piece.rows > 0);
         let mut flush: Vec<Dispatch> = pieces
-            .flat_map(|piece| lazy.replay(piece, places, piece.rows, ids, state, true))
+            .flat_map(|piece| lazy.catch_up(piece, places, piece.rows, ids, state, true))
             .collect();
         let params = embedding_stamp::Params { count: rows as u32, all: 1 };
-        let bindings = embedding_stamp::Bindings { state, ids, steps: lazy.steps };
+        let bindings = embedding_stamp::Bindings { state, ids, steps: replay.steps };
         flush.push(embedding_stamp::dispatch(params, bindings));
-        lazy.flush = program.add_routine("flush", flush)?;
+        replay.flush = program.add_routine("flush", flush)?;
+        lazy.replay = Some(replay);
         Ok(lazy)
     }
 
     /// The steps that rows of a piece have missed: those of a batch's sorted ids, or `all` rows.
-    fn replay(
+    fn catch_up(
         &self,
         piece: &Piece,
         places: &Places,
@@ -93,24 +105,25 @@ impl Lazy {
         state: Span,
         all: bool,
     ) -> Option<Dispatch> {
+        let replay = self.replay?;
         let segment = &places.segments[piece.segment];
         let &[first, second] = &segment.moments[..] else { return None };
-        let part = |span: Span| span.part(piece.offset, piece.len);
+        let (part, rule) = (|span: Span| span.part(piece.offset, piece.len), replay.rule);
         let params = embedding_replay::Params {
             positions: positions as u32,
             units: self.units as u32,
             first: piece.first as u32,
             rows: piece.rows as u32,
             all: all as u32,
-            beta_1: self.rule.beta_1 as f32,
-            beta_2: self.rule.beta_2 as f32,
-            epsilon: self.rule.epsilon as f32,
+            beta_1: rule.beta_1 as f32,
+            beta_2: rule.beta_2 as f32,
+            epsilon: rule.epsilon as f32,
         };
         let bindings = embedding_replay::Bindings {
             state,
-            rates: self.rates,
+            rates: replay.rates,
             sorted_ids,
-            steps: self.steps,
+            steps: replay.steps,
             weights: part(segment.weights),
             first_moments: part(first),
             second_moments: part(second),
@@ -118,38 +131,31 @@ impl Lazy {
         Some(embedding_replay::dispatch(params, bindings))
     }
 
-    /// Adam on the rows of a piece that the batch names.
+    /// The optimizer on the rows of a piece that the batch names.
     fn update(
         &self,
+        optimizer: &Optimizer,
         piece: &Piece,
         space: &Workspace,
         positions: u32,
         sorted_ids: Span,
-    ) -> Option<Dispatch> {
+        to: &mut Vec<Dispatch>,
+    ) {
         let segment = &space.places.segments[piece.segment];
-        let &[first, second] = &segment.moments[..] else { return None };
         let part = |span: Span| span.part(piece.offset, piece.len);
-        let params = embedding_adam::Params {
+        let update = RowUpdate {
             positions,
             units: self.units as u32,
             first: piece.first as u32,
             rows: piece.rows as u32,
-            beta_1: self.rule.beta_1 as f32,
-            beta_2: self.rule.beta_2 as f32,
-            complement_1: (1.0 - self.rule.beta_1) as f32,
-            complement_2: (1.0 - self.rule.beta_2) as f32,
-            epsilon: self.rule.epsilon as f32,
-        };
-        let bindings = embedding_adam::Bindings {
             state: space.state,
             schedule: space.schedule,
             sorted_ids,
             gradients: self.sums,
             weights: part(segment.weights),
-            first_moments: part(first),
-            second_moments: part(second),
+            moments: segment.moments.iter().map(|&moment| part(moment)).collect(),
         };
-        Some(embedding_adam::dispatch(params, bindings))
+        optimizer.record_rows(&update, to);
     }
 }
 
@@ -163,8 +169,8 @@ pub(crate) fn replay_batch(length: usize, step: &mut Step<'_>) {
     let (count, to) = (positions as u32, &mut step.dispatches);
     let [sorted_ids, _] = table.sort.record_with(ids, places, count, lazy.rows, to);
     for piece in step.pieces(lazy.layer).iter().filter(|piece| piece.rows > 0) {
-        let replay = lazy.replay(piece, &space.places, positions, sorted_ids, space.state, false);
-        step.dispatches.extend(replay);
+        let missed = lazy.catch_up(piece, &space.places, positions, sorted_ids, space.state, false);
+        step.dispatches.extend(missed);
     }
 }
 
@@ -258,13 +264,20 @@ pub(super) fn table_gradient(
         // The ids were sorted before the forward pass.
         let sorted = table.sort.sorted(rows);
         step.dispatches.extend(runs(sorted, 0, u32::MAX, 1, lazy.sums));
-        for piece in pieces {
-            step.dispatches.extend(lazy.update(piece, space, positions, sorted[0]));
+        if let Some(optimizer) = &space.optimizer {
+            for piece in pieces {
+                let to = &mut step.dispatches;
+                lazy.update(optimizer, piece, space, positions, sorted[0], to);
+            }
         }
-        let params = embedding_stamp::Params { count: positions, all: 0 };
-        let bindings =
-            embedding_stamp::Bindings { state: space.state, ids: sorted[0], steps: lazy.steps };
-        step.push(embedding_stamp::dispatch(params, bindings));
+        if let Some(replay) = lazy.replay {
+            let params = embedding_stamp::Params { count: positions, all: 0 };
+            let (state, ids, steps) = (space.state, sorted[0], replay.steps);
+            step.push(embedding_stamp::dispatch(
+                params,
+                embedding_stamp::Bindings { state, ids, steps },
+            ));
+        }
         return;
     }
     let sorted = table.sort.record_with(ids, row_of_id, positions, rows, &mut step.dispatches);

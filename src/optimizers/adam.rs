@@ -3,9 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ExactAdam, Optimizer, Rule, SmallRule, Update, within};
+use super::{ExactAdam, Optimizer, RowUpdate, Rows, Rule, SmallRule, Update, within};
 use crate::error::Result;
-use crate::kernels::{Dispatch, adam, embedding_replay};
+use crate::kernels::{Dispatch, adam, embedding_adam, embedding_replay};
 
 /// Kingma and Ba 2015, in Keras' form.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,8 +78,36 @@ impl Rule for Adam {
         to.extend(self.numbers().update(update));
     }
 
-    fn as_exact_adam(&self) -> Option<ExactAdam> {
-        embedding_replay::is_exact(self.beta_1, self.beta_2).then(|| self.numbers())
+    fn rows(&self) -> Rows {
+        match embedding_replay::is_exact(self.beta_1, self.beta_2) {
+            true => Rows::Replayed(self.numbers()),
+            false => Rows::All,
+        }
+    }
+
+    fn record_rows(&self, update: &RowUpdate, to: &mut Vec<Dispatch>) {
+        let &[first_moments, second_moments] = &update.moments[..] else { return };
+        let params = embedding_adam::Params {
+            positions: update.positions,
+            units: update.units,
+            first: update.first,
+            rows: update.rows,
+            beta_1: self.beta_1 as f32,
+            beta_2: self.beta_2 as f32,
+            complement_1: (1.0 - self.beta_1) as f32,
+            complement_2: (1.0 - self.beta_2) as f32,
+            epsilon: self.epsilon as f32,
+        };
+        let bindings = embedding_adam::Bindings {
+            state: update.state,
+            schedule: update.schedule,
+            sorted_ids: update.sorted_ids,
+            gradients: update.gradients,
+            weights: update.weights,
+            first_moments,
+            second_moments,
+        };
+        to.push(embedding_adam::dispatch(params, bindings));
     }
 
     fn as_small(&self) -> Option<SmallRule> {

@@ -44,10 +44,13 @@ pub(crate) trait Rule {
     /// Records the update of an arena's weights.
     fn record(&self, update: &Update, to: &mut Vec<Dispatch>);
 
-    /// As Adam, where it is Adam and nothing else: then rows of a table can miss steps and replay them.
-    fn as_exact_adam(&self) -> Option<ExactAdam> {
-        None
+    /// Which rows of a table a step updates: all, unless it can do with those that its batch names.
+    fn rows(&self) -> Rows {
+        Rows::All
     }
+
+    /// Records the update of a table's rows that a batch names; called where [`Rule::rows`] are not all.
+    fn record_rows(&self, _update: &RowUpdate, _to: &mut Vec<Dispatch>) {}
 
     /// As `small_steps` knows it, if that kernel does.
     fn as_small(&self) -> Option<SmallRule> {
@@ -83,6 +86,38 @@ pub(crate) struct ExactAdam {
     pub beta_1: f64,
     pub beta_2: f64,
     pub epsilon: f64,
+}
+
+/// Which rows of a table a step updates.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Rows {
+    /// All of them.
+    All,
+    /// Those that its batch names. The others have missed a step of Adam, which is replayed when they come up.
+    Replayed(ExactAdam),
+    /// Those that its batch names. The others would stay as they are.
+    Named,
+}
+
+/// Some rows of a table with what an update of those reads that a batch names.
+#[derive(Clone, Debug)]
+pub(crate) struct RowUpdate {
+    /// Ids in the batch.
+    pub positions: u32,
+    pub units: u32,
+    /// First row of the table that `weights` and `moments` hold, and how many they hold.
+    pub first: u32,
+    pub rows: u32,
+    pub state: Span,
+    /// `[slots]`: [`Rule::step_size`] of each step.
+    pub schedule: Span,
+    /// `[positions]`, ascending.
+    pub sorted_ids: Span,
+    /// `[positions, units]`: each run's gradient at the place of its first id.
+    pub gradients: Span,
+    /// `[rows, units]`
+    pub weights: Span,
+    pub moments: Vec<Span>,
 }
 
 /// An optimizer of `kernels/small_steps.rs`.
@@ -129,6 +164,7 @@ macro_rules! optimizers {
 }
 
 optimizers! {
+    Adagrad: adagrad,
     Adam: adam,
     AdamW: adamw,
     RmsProp: rmsprop,
@@ -185,8 +221,12 @@ impl Optimizer {
         self.rule().record(update, to);
     }
 
-    pub(crate) fn as_exact_adam(&self) -> Option<ExactAdam> {
-        self.rule().as_exact_adam()
+    pub(crate) fn rows(&self) -> Rows {
+        self.rule().rows()
+    }
+
+    pub(crate) fn record_rows(&self, update: &RowUpdate, to: &mut Vec<Dispatch>) {
+        self.rule().record_rows(update, to);
     }
 
     pub(crate) fn as_small(&self) -> Option<SmallRule> {

@@ -101,7 +101,7 @@ impl Settings {
             let mut settings = settings.clone();
             let optimizer = settings.training.optimizer.unwrap_or_default();
             let number = |optimizer: &str, name: &str| defaults.number(optimizer, name);
-            settings.training.optimizer = Some(optimizer.complete(number)?);
+            settings.training.optimizer = Some(optimizer.complete(defaults.optimizer, number)?);
             settings.with(&defaults)
         };
         let config = complete(self)?;
@@ -231,7 +231,8 @@ impl RunConfig {
         if row.group == OPTIMIZER {
             let defaults = Defaults::of(kind, &Settings::default());
             let complete = GivenOptimizer::default();
-            let complete = complete.complete(|optimizer, name| defaults.number(optimizer, name));
+            let number = |optimizer: &str, name: &str| defaults.number(optimizer, name);
+            let complete = complete.complete(defaults.optimizer, number);
             return Some(toml_value(&Value::from(*complete.ok()?.numbers.get(row.name)?)));
         }
         // What must be given has none, and a run without targets has no default either.
@@ -925,8 +926,8 @@ pub fn documentation() -> String {
             for kind in RunKind::ALL.into_iter().filter(|kind| row.is_for(*kind)) {
                 let given = <Optimizer as SettingType>::parse(optimizer).unwrap_or_default();
                 let defaults_of = Defaults::of(kind, &Settings::default());
-                let complete =
-                    given.complete(|optimizer, name| defaults_of.number(optimizer, name));
+                let number = |optimizer: &str, name: &str| defaults_of.number(optimizer, name);
+                let complete = given.complete(optimizer, number);
                 let number = complete.ok().and_then(|given| given.numbers.get(row.name).copied());
                 defaults.extend(number.map(|number| {
                     (Value::from(number), format!("{optimizer} of {}", kind.name()))

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::setting::RunKind;
-use super::settings::Settings;
+use super::settings::{Pool, Settings};
 use crate::optimizers::Schedule;
 use crate::text::TextOptions;
 use crate::train::WordTrainer;
@@ -17,10 +17,13 @@ pub(super) struct Defaults {
     pub min_steps: usize,
     /// None: by the number of rows.
     pub batch_size: Option<usize>,
-    /// Of every optimizer but sgd, which has its own.
+    pub optimizer: &'static str,
+    /// Of every optimizer but sgd and adagrad, which have their own.
     pub learning_rate: f64,
     /// Of sgd.
     pub momentum: f64,
+    /// Of adagrad: learning rate, initial accumulator, epsilon; none for its own.
+    pub adagrad: Option<[f64; 3]>,
     pub schedule: Schedule,
     pub adapt_learning_rate: bool,
     pub dropout: f64,
@@ -47,8 +50,10 @@ impl Defaults {
             epochs: 10,
             min_steps: 0,
             batch_size: Some(32),
+            optimizer: "adam",
             learning_rate: 1e-3,
             momentum: 0.0,
+            adagrad: None,
             schedule: Schedule::Constant,
             adapt_learning_rate: false,
             dropout: 0.0,
@@ -68,6 +73,8 @@ impl Defaults {
             epochs: 50,
             min_steps: 2000,
             momentum: 0.9,
+            // Gradients of rare words are small: nothing may stand beside their squares.
+            adagrad: Some([0.1, 0.0, 1e-10]),
             validation_split: None,
             patience: 3,
             ..plain.clone()
@@ -80,6 +87,8 @@ impl Defaults {
         };
         match kind {
             RunKind::Text => Defaults {
+                // A word that few texts have learns as fast as others did when they were new.
+                optimizer: "adagrad",
                 learning_rate: 3e-3,
                 // By the rows that there are.
                 batch_size: None,
@@ -118,8 +127,10 @@ impl Defaults {
         if model.pretrained.is_some() {
             defaults.word_units = 0;
         }
-        if given.text.subwords.is_some() {
-            // As many as fastText has.
+        let pools =
+            kind == RunKind::Text && model.layers.is_none() && model.pool != Some(Pool::Flatten);
+        if given.text.subwords.is_some() || pools {
+            // As many as fastText has: only those that training texts fill have a row.
             defaults.ngram_buckets = 2_000_000;
         }
         if given.training.epochs.is_some() {
@@ -129,6 +140,11 @@ impl Defaults {
             defaults.targets = given.data.train.clone();
         }
         let has_units = model.hidden.as_ref().is_some_and(|units| !units.is_empty());
+        if has_units || model.pool == Some(Pool::Flatten) || model.pretrained.is_some() {
+            // The first step of a weight is the rate itself, whatever its gradient: much for more than a linear model.
+            defaults.adagrad =
+                defaults.adagrad.map(|[_, initial, epsilon]| [0.03, initial, epsilon]);
+        }
         if model.encoder_from.is_some() || has_units {
             // The encoder is there already, or none is asked for.
             defaults.encoder = Vec::new();
@@ -149,6 +165,12 @@ impl Defaults {
             defaults.patience = 0;
         }
         let optimizer = given.training.optimizer.as_ref();
+        // Numbers that are Adam's.
+        if optimizer.is_some_and(|optimizer| {
+            ["beta_1", "beta_2"].iter().any(|&name| optimizer.numbers.contains_key(name))
+        }) {
+            defaults.optimizer = "adam";
+        }
         if optimizer.is_some_and(|optimizer| optimizer.numbers.contains_key("learning_rate")) {
             defaults.adapt_learning_rate = false;
         }
@@ -157,7 +179,11 @@ impl Defaults {
 
     /// The default of an optimizer's number, where it is not the optimizer's own.
     pub fn number(&self, optimizer: &str, name: &str) -> Option<f64> {
+        let [rate, initial, epsilon] = self.adagrad.map_or([None; 3], |own| own.map(Some));
         match (optimizer, name) {
+            ("adagrad", "learning_rate") => rate,
+            ("adagrad", "initial_accumulator_value") => initial,
+            ("adagrad", "epsilon") => epsilon,
             ("sgd", "learning_rate") => None,
             (_, "learning_rate") => Some(self.learning_rate),
             ("sgd", "momentum") => Some(self.momentum),

@@ -495,7 +495,7 @@ pub(super) fn variants<'de, T: Deserialize<'de>>() -> &'static [&'static str] {
 /// `{ sgd = { momentum = 0.9 } }`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GivenOptimizer {
-    /// Its name; adam if not given.
+    /// Its name; that of such runs if not given.
     pub name: Option<String>,
     /// Its numbers by name; the others have their defaults.
     pub numbers: BTreeMap<String, f64>,
@@ -522,19 +522,20 @@ impl<'de> Deserialize<'de> for GivenOptimizer {
                 GivenOptimizer { name: Some(name), numbers }
             }
         };
-        given.complete(|_, _| None).map_err(D::Error::custom)?;
+        given.complete("", |_, _| None).map_err(D::Error::custom)?;
         Ok(given)
     }
 }
 
 impl GivenOptimizer {
-    /// The same with every number: those that are not given are `default` of optimizer and name, or the
-    /// optimizer's own.
+    /// The same with a name, `usual` if none is given, and every number: those that are not given are `default` of
+    /// optimizer and name, or the optimizer's own.
     pub(super) fn complete(
         &self,
+        usual: &str,
         default: impl Fn(&str, &str) -> Option<f64>,
     ) -> Result<GivenOptimizer> {
-        let name = self.name.as_deref().unwrap_or("adam");
+        let name = self.name.as_deref().unwrap_or(usual);
         let plain = serde_json::from_value::<Optimizer>(serde_json::json!({ name: {} }));
         let plain = plain.map_err(|_| {
             let known = variants::<Optimizer>().join(", ");
@@ -575,7 +576,7 @@ impl SettingType for Optimizer {
 
     fn resolve(given: Option<GivenOptimizer>, default: impl FnOnce() -> Self) -> Result<Self> {
         let Some(given) = given else { return Ok(default()) };
-        let given = given.complete(|_, _| None)?;
+        let given = given.complete("adam", |_, _| None)?;
         let name = given.name.unwrap_or_default();
         let json = serde_json::json!({ name: given.numbers });
         serde_json::from_value(json).map_err(|e| Error::usage(format!("the optimizer: {e}")))

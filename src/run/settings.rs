@@ -296,7 +296,8 @@ settings! {
         /// Words of the longest n-gram; 1 for words alone.
         word_ngrams: usize = |_| TextOptions::default().word_ngrams,
             whole(1, 100, called("N", text(OF_TEXTS, "word-ngrams")));
-        /// Buckets that n-grams are hashed into; 500,000 unless given, with subwords 2,000,000.
+        /// Buckets that n-grams are hashed into: 2,000,000 where only those that training texts fill have a row (a mean of vectors,
+        /// subwords), 500,000 else.
         ngram_buckets: usize = |of| of.ngram_buckets,
             whole(1, MOST_IDS, called("IDS", text(WITH_WORDS, "ngram-buckets")));
         /// Character n-grams of these lengths that a word is made of beside itself, as fastText has them: words that
@@ -398,7 +399,8 @@ settings! {
         /// 1, times this, is added to the error of the pixels (mse, or mae). None unless given.
         ssim: Option<f64> = |_| None,
             range(Range::Between(0.0, 1e6), called("WEIGHT", training(&[Autoencoder, Translate], "ssim")));
-        /// The optimizer. In a file alone or with its numbers: { adam = { learning_rate = 0.001 } }.
+        /// The optimizer: adam unless given, adagrad for classifiers of texts without layers of their own and without Adam's numbers.
+        /// In a file alone or with its numbers: { adam = { learning_rate = 0.001 } }.
         optimizer: Optimizer = |_| Optimizer::default(), training(MODELS, "optimizer");
         /// Lower the learning rate for rows of more than 784 features, by the root of how many times more. True for
         /// autoencoders and translations whose learning rate is not given.
@@ -544,7 +546,9 @@ const fn number(
 static HYPERPARAMETERS: &[Setting] = &[
     number(
         "learning_rate",
-        &["Step size. 0.001 on tables and 0.003 otherwise; 0.01 for sgd."],
+        &[
+            "Step size. 0.1 for adagrad (0.03 with hidden layers, a flatten or pretrained vectors), 0.01 for sgd; for others 0.001 on tables and 0.003 otherwise.",
+        ],
         Range::Below(0.0, 1e3),
         "learning-rate",
     ),
@@ -568,8 +572,16 @@ static HYPERPARAMETERS: &[Setting] = &[
     ),
     number("rho", &["Decay of the mean of squares, of rmsprop."], Range::Below(0.0, 1.0), "rho"),
     number(
+        "initial_accumulator_value",
+        &["What the sums of squared gradients of adagrad begin at."],
+        Range::Below(0.0, 1e3),
+        "initial-accumulator-value",
+    ),
+    number(
         "epsilon",
-        &["Added to the root that a step is divided by, of adam, adamw and rmsprop."],
+        &[
+            "Added to the root that a step is divided by, of adam and adamw, or under it, of adagrad and rmsprop.",
+        ],
         Range::Below(0.0, 1.0),
         "epsilon",
     ),

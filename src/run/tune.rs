@@ -243,14 +243,15 @@ fn choice(given: &Settings, first: &RunConfig, number: usize) -> Choice {
     // All are drawn, so that what is given changes no other.
     let units = one_of(&[8.0, 16.0, 32.0, 64.0]);
     let ngrams = one_of(&[1.0, 2.0, 2.0, 3.0]);
-    let buckets = one_of(&[50_000.0, 200_000.0, 500_000.0]);
+    let buckets = one_of(&[200_000.0, 500_000.0, 2_000_000.0]);
     let dropout = one_of(&[0.0, 0.2, 0.35, 0.5, 0.65]);
-    let rate = one_of(&[1e-3, 2e-3, 3e-3, 5e-3, 8e-3, 1.2e-2, 2e-2]);
+    // Around what such a run takes, with few digits in a file.
+    let factor = one_of(&[0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0]);
+    let rate = (factor * choice.learning_rate * 1e6).round() / 1e6;
     // The longest of n-grams of characters, from 3 on; 0 for none.
     let longest = one_of(&[0.0, 0.0, 0.0, 5.0, 6.0]) as usize;
-    let gives_rate = given.training.optimizer.as_ref().is_some_and(|optimizer| {
-        optimizer.numbers.contains_key("learning_rate") || optimizer.name.as_deref() == Some("sgd")
-    });
+    let optimizer = given.training.optimizer.as_ref();
+    let gives_rate = optimizer.is_some_and(|of| of.numbers.contains_key("learning_rate"));
     if given.model.embedding_units.is_none() {
         choice.embedding_units = units as usize;
     }

@@ -21,7 +21,7 @@ use crate::layers::record::{At, Places, Ragged, Seen, Step, Workspace};
 use crate::layers::table::{Lazy, TableBuffers, replay_batch};
 use crate::losses::{Loss, LossAt, Smoothing, Weighting};
 use crate::model::{Input, Model};
-use crate::optimizers::{Clip, Clipping, Optimizer};
+use crate::optimizers::{Clip, Clipping, Optimizer, Rows};
 use crate::program::Program;
 
 /// Steps whose losses the history buffer holds.
@@ -135,11 +135,13 @@ impl Request<'_> {
         }
     }
 
-    /// The first layer's table where its rows can be updated only where a batch names them: the optimizer's
-    /// missed steps can be replayed exactly, and the gradient is not cheaper as a whole.
+    /// The first layer's table where its rows can be updated only where a batch names them: the optimizer
+    /// leaves the others as they are, or their missed steps can be replayed exactly, and the gradient is not cheaper as a whole.
     fn lazy_table(&self, table: Option<(usize, usize)>, batch: usize) -> Option<(usize, usize)> {
         let (rows, units) = table?;
-        self.optimizer.as_ref()?.as_exact_adam()?;
+        if self.optimizer.as_ref()?.rows() == Rows::All {
+            return None;
+        }
         let ragged = self.feeds.iter().find_map(|feed| feed.ragged);
         // Those of most batches, and those that there must be room for.
         let (positions, most) = match ragged {
@@ -335,7 +337,7 @@ impl<'a> Recorder<'a> {
         {
             fuse::outer_table(&mut plan);
         }
-        let lazy = match (lazy, &sorted, request.optimizer.and_then(|o| o.as_exact_adam())) {
+        let lazy = match (lazy, &sorted, request.optimizer.map(|o| o.rows())) {
             (Some((rows, units)), Some(table), Some(rule)) => {
                 let shared = (table, &places, state);
                 Some(Lazy::new(&mut program, (0, rows, units), positions, rule, shared)?)

@@ -625,9 +625,9 @@ impl<'a> Session<'a> {
             self.write(*role, parameters)?;
         }
         self.step = state.step;
-        if let Some(lazy) = self.recording.space.lazy {
-            let steps = vec![self.step as u32; lazy.steps.len];
-            self.executor.write_u32(lazy.steps, &steps)?;
+        if let Some(replay) = self.recording.space.replay() {
+            let steps = vec![self.step as u32; replay.steps.len];
+            self.executor.write_u32(replay.steps, &steps)?;
         }
         self.flushed = self.step;
         Ok(())
@@ -635,12 +635,13 @@ impl<'a> Session<'a> {
 
     /// Brings every row of a lazy table up to the last step done.
     fn flush(&mut self) -> Result<()> {
-        let Some(lazy) = self.recording.space.lazy.filter(|_| self.flushed < self.step) else {
+        let Some(replay) = self.recording.space.replay().filter(|_| self.flushed < self.step)
+        else {
             return Ok(());
         };
         // An evaluation may have moved the counters since.
         reset_counters(&self.recording, self.step, self.executor.as_mut())?;
-        self.executor.run(&[Run { routine: lazy.flush, times: 1 }])?;
+        self.executor.run(&[Run { routine: replay.flush, times: 1 }])?;
         self.flushed = self.step;
         Ok(())
     }
@@ -649,16 +650,16 @@ impl<'a> Session<'a> {
     /// row's lag could exceed the rates that are kept.
     fn write_rates(&mut self, rates: &[f32]) -> Result<()> {
         self.executor.write_f32(self.recording.space.schedule, rates)?;
-        let Some(lazy) = self.recording.space.lazy else { return Ok(()) };
+        let Some(replay) = self.recording.space.replay() else { return Ok(()) };
         if self.step - self.flushed + rates.len() as u64 >= RATES as u64 {
             self.flush()?;
         }
         let at = (self.step as usize + 1) % RATES;
         let (to_end, rest) = rates.split_at(rates.len().min(RATES - at));
-        self.executor.write_f32(lazy.rates.part(at, to_end.len()), to_end)?;
+        self.executor.write_f32(replay.rates.part(at, to_end.len()), to_end)?;
         match rest.is_empty() {
             true => Ok(()),
-            false => self.executor.write_f32(lazy.rates, rest),
+            false => self.executor.write_f32(replay.rates, rest),
         }
     }
 
