@@ -13,7 +13,7 @@
 // Rates that are kept; RATES of src/kernels/embedding_replay.rs.
 const RATES: u32 = 1024u;
 
-// As in embedding_adam.wgsl. Software adapters leave an invocation's loops behind after 65,535 turns of all
+// As in shared/named_rows.wgsl. Software adapters leave an invocation's loops behind after 65,535 turns of all
 // of them together, so it may not walk far: each pair's row may have missed nearly RATES steps.
 const WALK: u32 = select(1u, 8u, SOFTWARE);
 

@@ -296,6 +296,23 @@ fn texts_are_coded_and_found_again() {
     assert!(model.outputs() < 2_000, "{} outputs", model.outputs());
     folder.ok(&["encode", "p", "texts.csv", "-o", "codes.npy"]);
     folder.ok(&["similar", "p", "oil crude oil", "--documents", "texts.csv"]);
+    // Whatever layers it is given, too; a classifier's table has as few rows where no place counts.
+    let rows = |kind: &str, behind: &str| {
+        let data = "[data]\ntrain = \"texts.csv\"\n[text]\nword_ngrams = 2\nngram_buckets = 5000";
+        let layers = format!("layers = [{{ embedding = {{ rows = 0, units = 2 }} }}, {behind}]");
+        let training = "[training]\nepochs = 1\nloss = \"categorical_crossentropy\"";
+        let run = format!("kind = \"{kind}\"\n{data}\n[model]\n{layers}\n{training}\n");
+        folder.write("run.toml", run);
+        folder.ok(&["train", "--config", "run.toml", "-o", "t", "--device", "cpu", "--quiet"]);
+        wgslearn::Model::load(folder.path("t")).expect("a model").parameters()[0].shape[0]
+    };
+    let softmax =
+        |units: usize| format!("{{ dense = {{ units = {units}, activation = \"softmax\" }} }}");
+    let few = rows("text", &format!("{{ mean_pool = {{}} }}, {}", softmax(2)));
+    assert!(few < 2_000, "{few}");
+    assert!(rows("text", &format!("{{ flatten = {{}} }}, {}", softmax(2))) > 5_000);
+    // It has an output for each of them.
+    assert_eq!(rows("autoencoder", &format!("{{ flatten = {{}} }}, {}", softmax(few))), few);
     let noisy = ["train", "autoencoder", "texts.csv", "--noise", "mask:0.1"];
     folder.fails(2, &noisy, &["noise"]);
     let hidden = ["train", "autoencoder", "texts.csv", "--hidden", "6"];

@@ -6,8 +6,7 @@
 
 #[cfg(feature = "unstable")]
 use super::case::*;
-use super::embedding_adam::held;
-use super::embedding_update::for_runs;
+use super::embedding_adam::for_named_rows;
 use super::state::BATCH_SLOT;
 use super::{Real, adagrad};
 
@@ -43,7 +42,7 @@ kernel! {
         width: |p| p.units,
         rows: |p| p.positions as usize,
         walk: 64,
-        source: [wgsl!("shared/state.wgsl"), wgsl!("embedding_adagrad.wgsl")],
+        source: [wgsl!("shared/state.wgsl"), wgsl!("embedding_adagrad.wgsl"), wgsl!("shared/named_rows.wgsl")],
     },
     reference: reference,
     case: case,
@@ -62,9 +61,9 @@ fn reference<T: Real>(
     let units = p.units as usize;
     let rate = schedule[state[BATCH_SLOT] as usize];
     let offset = T::from_f32(p.offset);
-    let (before, ids) = held(&sorted_ids[..p.positions as usize], p.first, p.rows);
-    for_runs(ids, units, p.first, [weights, squares], |start, _, rows| {
-        let gradients = &gradients[(before + start) * units..][..units];
+    let ids = &sorted_ids[..p.positions as usize];
+    let tables = [weights, squares];
+    for_named_rows(ids, [p.first, p.rows], units, gradients, tables, |gradients, rows| {
         super::vectorised(
             #[inline(always)]
             || adagrad::steps(rate, offset, gradients, rows),

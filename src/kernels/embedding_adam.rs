@@ -54,7 +54,7 @@ kernel! {
         width: |p| p.units,
         rows: |p| p.positions as usize,
         walk: 64,
-        source: [wgsl!("shared/state.wgsl"), wgsl!("embedding_adam.wgsl")],
+        source: [wgsl!("shared/state.wgsl"), wgsl!("embedding_adam.wgsl"), wgsl!("shared/named_rows.wgsl")],
     },
     reference: reference,
     case: case,
@@ -75,14 +75,29 @@ fn reference<T: Real>(
     let units = p.units as usize;
     let rate = schedule[state[BATCH_SLOT] as usize];
     let rule = Rule::new([p.beta_1, p.beta_2], [p.complement_1, p.complement_2], p.epsilon);
-    let (before, ids) = held(&sorted_ids[..p.positions as usize], p.first, p.rows);
+    let ids = &sorted_ids[..p.positions as usize];
     let tables = [weights, first_moments, second_moments];
-    for_runs(ids, units, p.first, tables, |start, _, tables| {
-        let gradients = &gradients[(before + start) * units..][..units];
+    for_named_rows(ids, [p.first, p.rows], units, gradients, tables, |gradients, rows| {
         super::vectorised(
             #[inline(always)]
-            || rule.steps(rate, gradients, tables),
+            || rule.steps(rate, gradients, rows),
         );
+    });
+}
+
+/// Calls `work` with the gradient of each row that a batch's sorted ids name, of `rows` rows from `first` on, and the row
+/// in each of the tables, which hold those.
+pub(super) fn for_named_rows<T: Real, const N: usize>(
+    sorted_ids: &[u32],
+    [first, rows]: [u32; 2],
+    units: usize,
+    gradients: &[T],
+    tables: [&mut [T]; N],
+    work: impl Fn(&[T], [&mut [T]; N]) + Send + Sync,
+) {
+    let (before, ids) = held(sorted_ids, first, rows);
+    for_runs(ids, units, first, tables, |start, _, rows| {
+        work(&gradients[(before + start) * units..][..units], rows);
     });
 }
 

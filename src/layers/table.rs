@@ -6,11 +6,11 @@
 //! they come up (`kernels/embedding_replay.rs`); `flush` brings all of them up to date before anybody reads
 //! the weights. By Adagrad they miss nothing.
 
-use super::record::{Piece, Places, Step, Workspace};
+use super::record::{Piece, Places, Step};
 use super::sort::Sort;
 use crate::error::Result;
 use crate::kernels::*;
-use crate::optimizers::{ExactAdam, Optimizer, RowUpdate, Rows};
+use crate::optimizers::{ExactAdam, RowUpdate, Rows};
 use crate::program::{Program, RoutineId};
 
 /// Buffers of a large table's gradient.
@@ -49,6 +49,8 @@ pub(crate) struct Lazy {
 /// How rows are brought up to date when they come up.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Replay {
+    /// Of the table.
+    units: usize,
     /// `[RATES]`: the rate of step t at t % RATES.
     pub rates: Span,
     /// `[rows]`: the step through which each row is up to date.
@@ -59,88 +61,26 @@ pub(crate) struct Replay {
 }
 
 impl Lazy {
-    /// Buffers and the routine that flushes.
+    /// Buffers and, where rows miss steps, the routine that brings all of them up to date.
     pub fn new(
         program: &mut Program,
         (layer, rows, units): (usize, usize, usize),
         positions: usize,
         rule: Rows,
-        (table, places, state): (&TableBuffers, &Places, Span),
+        shared: (&TableBuffers, &Places, Span),
     ) -> Result<Lazy> {
-        let mut lazy = Lazy {
-            layer,
-            rows,
-            units,
-            sums: program.buffer("run sums", Element::F32, positions * units),
-            replay: None,
+        let sums = program.buffer("run sums", Element::F32, positions * units);
+        let replay = match rule {
+            Rows::Replayed(rule) => Some(Replay::new(program, (layer, rows, units), rule, shared)?),
+            Rows::Named | Rows::All => None,
         };
-        let Rows::Replayed(rule) = rule else { return Ok(lazy) };
-        let mut replay = Replay {
-            rates: program.buffer("lazy rates", Element::F32, embedding_replay::RATES),
-            steps: program.buffer("row steps", Element::U32, rows),
-            rule,
-            flush: RoutineId(0),
-        };
-        lazy.replay = Some(replay);
-        let ids = table.sort.sorted(rows)[0];
-        let pieces = places.pieces[layer].iter().filter(|piece| piece.rows > 0);
-        let mut flush: Vec<Dispatch> = pieces
-            .flat_map(|piece| lazy.catch_up(piece, places, piece.rows, ids, state, true))
-            .collect();
-        let params = embedding_stamp::Params { count: rows as u32, all: 1 };
-        let bindings = embedding_stamp::Bindings { state, ids, steps: replay.steps };
-        flush.push(embedding_stamp::dispatch(params, bindings));
-        replay.flush = program.add_routine("flush", flush)?;
-        lazy.replay = Some(replay);
-        Ok(lazy)
-    }
-
-    /// The steps that rows of a piece have missed: those of a batch's sorted ids, or `all` rows.
-    fn catch_up(
-        &self,
-        piece: &Piece,
-        places: &Places,
-        positions: usize,
-        sorted_ids: Span,
-        state: Span,
-        all: bool,
-    ) -> Option<Dispatch> {
-        let replay = self.replay?;
-        let segment = &places.segments[piece.segment];
-        let &[first, second] = &segment.moments[..] else { return None };
-        let (part, rule) = (|span: Span| span.part(piece.offset, piece.len), replay.rule);
-        let params = embedding_replay::Params {
-            positions: positions as u32,
-            units: self.units as u32,
-            first: piece.first as u32,
-            rows: piece.rows as u32,
-            all: all as u32,
-            beta_1: rule.beta_1 as f32,
-            beta_2: rule.beta_2 as f32,
-            epsilon: rule.epsilon as f32,
-        };
-        let bindings = embedding_replay::Bindings {
-            state,
-            rates: replay.rates,
-            sorted_ids,
-            steps: replay.steps,
-            weights: part(segment.weights),
-            first_moments: part(first),
-            second_moments: part(second),
-        };
-        Some(embedding_replay::dispatch(params, bindings))
+        Ok(Lazy { layer, rows, units, sums, replay })
     }
 
     /// The optimizer on the rows of a piece that the batch names.
-    fn update(
-        &self,
-        optimizer: &Optimizer,
-        piece: &Piece,
-        space: &Workspace,
-        positions: u32,
-        sorted_ids: Span,
-        to: &mut Vec<Dispatch>,
-    ) {
+    fn update(&self, piece: &Piece, positions: u32, sorted_ids: Span, step: &mut Step<'_>) {
+        let space = step.space;
+        let Some(optimizer) = &space.optimizer else { return };
         let segment = &space.places.segments[piece.segment];
         let part = |span: Span| span.part(piece.offset, piece.len);
         let update = RowUpdate {
@@ -155,7 +95,74 @@ impl Lazy {
             weights: part(segment.weights),
             moments: segment.moments.iter().map(|&moment| part(moment)).collect(),
         };
-        optimizer.record_rows(&update, to);
+        optimizer.record_rows(&update, &mut step.dispatches);
+    }
+}
+
+impl Replay {
+    fn new(
+        program: &mut Program,
+        (layer, rows, units): (usize, usize, usize),
+        rule: ExactAdam,
+        (table, places, state): (&TableBuffers, &Places, Span),
+    ) -> Result<Replay> {
+        let mut replay = Replay {
+            units,
+            rates: program.buffer("lazy rates", Element::F32, embedding_replay::RATES),
+            steps: program.buffer("row steps", Element::U32, rows),
+            rule,
+            flush: RoutineId(0),
+        };
+        let ids = table.sort.sorted(rows)[0];
+        let pieces = places.pieces[layer].iter().filter(|piece| piece.rows > 0);
+        let mut flush: Vec<Dispatch> = pieces
+            .flat_map(|piece| replay.catch_up(piece, places, piece.rows, ids, state, true))
+            .collect();
+        flush.push(replay.stamp(rows as u32, ids, state, true));
+        replay.flush = program.add_routine("flush", flush)?;
+        Ok(replay)
+    }
+
+    /// Marks rows as up to date: those of a batch's sorted ids, or `all` rows.
+    fn stamp(&self, count: u32, ids: Span, state: Span, all: bool) -> Dispatch {
+        let params = embedding_stamp::Params { count, all: all as u32 };
+        let bindings = embedding_stamp::Bindings { state, ids, steps: self.steps };
+        embedding_stamp::dispatch(params, bindings)
+    }
+
+    /// The steps that rows of a piece have missed: those of a batch's sorted ids, or `all` rows.
+    fn catch_up(
+        &self,
+        piece: &Piece,
+        places: &Places,
+        positions: usize,
+        sorted_ids: Span,
+        state: Span,
+        all: bool,
+    ) -> Option<Dispatch> {
+        let segment = &places.segments[piece.segment];
+        let &[first, second] = &segment.moments[..] else { return None };
+        let (part, rule) = (|span: Span| span.part(piece.offset, piece.len), self.rule);
+        let params = embedding_replay::Params {
+            positions: positions as u32,
+            units: self.units as u32,
+            first: piece.first as u32,
+            rows: piece.rows as u32,
+            all: all as u32,
+            beta_1: rule.beta_1 as f32,
+            beta_2: rule.beta_2 as f32,
+            epsilon: rule.epsilon as f32,
+        };
+        let bindings = embedding_replay::Bindings {
+            state,
+            rates: self.rates,
+            sorted_ids,
+            steps: self.steps,
+            weights: part(segment.weights),
+            first_moments: part(first),
+            second_moments: part(second),
+        };
+        Some(embedding_replay::dispatch(params, bindings))
     }
 }
 
@@ -168,9 +175,10 @@ pub(crate) fn replay_batch(length: usize, step: &mut Step<'_>) {
     let places = space.ragged.map(|ragged| ragged.row_of_id);
     let (count, to) = (positions as u32, &mut step.dispatches);
     let [sorted_ids, _] = table.sort.record_with(ids, places, count, lazy.rows, to);
+    let Some(replay) = &lazy.replay else { return };
     for piece in step.pieces(lazy.layer).iter().filter(|piece| piece.rows > 0) {
-        let missed = lazy.catch_up(piece, &space.places, positions, sorted_ids, space.state, false);
-        step.dispatches.extend(missed);
+        let (places, state) = (&space.places, space.state);
+        step.dispatches.extend(replay.catch_up(piece, places, positions, sorted_ids, state, false));
     }
 }
 
@@ -264,19 +272,11 @@ pub(super) fn table_gradient(
         // The ids were sorted before the forward pass.
         let sorted = table.sort.sorted(rows);
         step.dispatches.extend(runs(sorted, 0, u32::MAX, 1, lazy.sums));
-        if let Some(optimizer) = &space.optimizer {
-            for piece in pieces {
-                let to = &mut step.dispatches;
-                lazy.update(optimizer, piece, space, positions, sorted[0], to);
-            }
+        for piece in pieces {
+            lazy.update(piece, positions, sorted[0], step);
         }
-        if let Some(replay) = lazy.replay {
-            let params = embedding_stamp::Params { count: positions, all: 0 };
-            let (state, ids, steps) = (space.state, sorted[0], replay.steps);
-            step.push(embedding_stamp::dispatch(
-                params,
-                embedding_stamp::Bindings { state, ids, steps },
-            ));
+        if let Some(replay) = &lazy.replay {
+            step.push(replay.stamp(positions, sorted[0], space.state, false));
         }
         return;
     }

@@ -100,8 +100,9 @@ impl Settings {
         let complete = |settings: &Settings| -> Result<RunConfig> {
             let mut settings = settings.clone();
             let optimizer = settings.training.optimizer.unwrap_or_default();
+            let optimizer = optimizer.named(defaults.optimizer);
             let number = |optimizer: &str, name: &str| defaults.number(optimizer, name);
-            settings.training.optimizer = Some(optimizer.complete(defaults.optimizer, number)?);
+            settings.training.optimizer = Some(optimizer.complete(number)?);
             settings.with(&defaults)
         };
         let config = complete(self)?;
@@ -230,9 +231,8 @@ impl RunConfig {
     pub fn default_of(row: &Setting, kind: RunKind) -> Option<String> {
         if row.group == OPTIMIZER {
             let defaults = Defaults::of(kind, &Settings::default());
-            let complete = GivenOptimizer::default();
-            let number = |optimizer: &str, name: &str| defaults.number(optimizer, name);
-            let complete = complete.complete(defaults.optimizer, number);
+            let complete = GivenOptimizer::default().named(defaults.optimizer);
+            let complete = complete.complete(|optimizer, name| defaults.number(optimizer, name));
             return Some(toml_value(&Value::from(*complete.ok()?.numbers.get(row.name)?)));
         }
         // What must be given has none, and a run without targets has no default either.
@@ -926,8 +926,8 @@ pub fn documentation() -> String {
             for kind in RunKind::ALL.into_iter().filter(|kind| row.is_for(*kind)) {
                 let given = <Optimizer as SettingType>::parse(optimizer).unwrap_or_default();
                 let defaults_of = Defaults::of(kind, &Settings::default());
-                let number = |optimizer: &str, name: &str| defaults_of.number(optimizer, name);
-                let complete = given.complete(optimizer, number);
+                let complete =
+                    given.complete(|optimizer, name| defaults_of.number(optimizer, name));
                 let number = complete.ok().and_then(|given| given.numbers.get(row.name).copied());
                 defaults.extend(number.map(|number| {
                     (Value::from(number), format!("{optimizer} of {}", kind.name()))

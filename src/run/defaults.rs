@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::setting::RunKind;
 use super::settings::{Pool, Settings};
-use crate::optimizers::Schedule;
+use crate::optimizers::{Adagrad, Schedule};
 use crate::text::TextOptions;
 use crate::train::WordTrainer;
 
@@ -22,8 +22,7 @@ pub(super) struct Defaults {
     pub learning_rate: f64,
     /// Of sgd.
     pub momentum: f64,
-    /// Of adagrad: learning rate, initial accumulator, epsilon; none for its own.
-    pub adagrad: Option<[f64; 3]>,
+    pub adagrad: Adagrad,
     pub schedule: Schedule,
     pub adapt_learning_rate: bool,
     pub dropout: f64,
@@ -53,7 +52,7 @@ impl Defaults {
             optimizer: "adam",
             learning_rate: 1e-3,
             momentum: 0.0,
-            adagrad: None,
+            adagrad: Adagrad::default(),
             schedule: Schedule::Constant,
             adapt_learning_rate: false,
             dropout: 0.0,
@@ -74,7 +73,7 @@ impl Defaults {
             min_steps: 2000,
             momentum: 0.9,
             // Gradients of rare words are small: nothing may stand beside their squares.
-            adagrad: Some([0.1, 0.0, 1e-10]),
+            adagrad: Adagrad { learning_rate: 0.1, initial_accumulator_value: 0.0, epsilon: 1e-10 },
             validation_split: None,
             patience: 3,
             ..plain.clone()
@@ -140,10 +139,11 @@ impl Defaults {
             defaults.targets = given.data.train.clone();
         }
         let has_units = model.hidden.as_ref().is_some_and(|units| !units.is_empty());
-        if has_units || model.pool == Some(Pool::Flatten) || model.pretrained.is_some() {
+        let is_linear =
+            !has_units && model.pool != Some(Pool::Flatten) && model.pretrained.is_none();
+        if model.layers.is_none() && !is_linear {
             // The first step of a weight is the rate itself, whatever its gradient: much for more than a linear model.
-            defaults.adagrad =
-                defaults.adagrad.map(|[_, initial, epsilon]| [0.03, initial, epsilon]);
+            defaults.adagrad.learning_rate = 0.03;
         }
         if model.encoder_from.is_some() || has_units {
             // The encoder is there already, or none is asked for.
@@ -165,13 +165,12 @@ impl Defaults {
             defaults.patience = 0;
         }
         let optimizer = given.training.optimizer.as_ref();
-        // Numbers that are Adam's.
-        if optimizer.is_some_and(|optimizer| {
-            ["beta_1", "beta_2"].iter().any(|&name| optimizer.numbers.contains_key(name))
-        }) {
+        let gives = |name: &str| optimizer.is_some_and(|of| of.numbers.contains_key(name));
+        if gives("beta_1") || gives("beta_2") {
+            // Numbers that are Adam's.
             defaults.optimizer = "adam";
         }
-        if optimizer.is_some_and(|optimizer| optimizer.numbers.contains_key("learning_rate")) {
+        if gives("learning_rate") {
             defaults.adapt_learning_rate = false;
         }
         defaults
@@ -179,11 +178,12 @@ impl Defaults {
 
     /// The default of an optimizer's number, where it is not the optimizer's own.
     pub fn number(&self, optimizer: &str, name: &str) -> Option<f64> {
-        let [rate, initial, epsilon] = self.adagrad.map_or([None; 3], |own| own.map(Some));
         match (optimizer, name) {
-            ("adagrad", "learning_rate") => rate,
-            ("adagrad", "initial_accumulator_value") => initial,
-            ("adagrad", "epsilon") => epsilon,
+            ("adagrad", "learning_rate") => Some(self.adagrad.learning_rate),
+            ("adagrad", "initial_accumulator_value") => {
+                Some(self.adagrad.initial_accumulator_value)
+            }
+            ("adagrad", "epsilon") => Some(self.adagrad.epsilon),
             ("sgd", "learning_rate") => None,
             (_, "learning_rate") => Some(self.learning_rate),
             ("sgd", "momentum") => Some(self.momentum),

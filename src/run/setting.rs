@@ -522,20 +522,24 @@ impl<'de> Deserialize<'de> for GivenOptimizer {
                 GivenOptimizer { name: Some(name), numbers }
             }
         };
-        given.complete("", |_, _| None).map_err(D::Error::custom)?;
+        given.complete(|_, _| None).map_err(D::Error::custom)?;
         Ok(given)
     }
 }
 
 impl GivenOptimizer {
-    /// The same with a name, `usual` if none is given, and every number: those that are not given are `default` of
-    /// optimizer and name, or the optimizer's own.
+    /// The same with a name, `usual` if none is given.
+    pub(super) fn named(self, usual: &str) -> GivenOptimizer {
+        GivenOptimizer { name: self.name.or_else(|| Some(usual.to_owned())), ..self }
+    }
+
+    /// The same with every number: those that are not given are `default` of optimizer and name, or the
+    /// optimizer's own.
     pub(super) fn complete(
         &self,
-        usual: &str,
         default: impl Fn(&str, &str) -> Option<f64>,
     ) -> Result<GivenOptimizer> {
-        let name = self.name.as_deref().unwrap_or(usual);
+        let name = self.name.as_deref().unwrap_or("adam");
         let plain = serde_json::from_value::<Optimizer>(serde_json::json!({ name: {} }));
         let plain = plain.map_err(|_| {
             let known = variants::<Optimizer>().join(", ");
@@ -576,7 +580,7 @@ impl SettingType for Optimizer {
 
     fn resolve(given: Option<GivenOptimizer>, default: impl FnOnce() -> Self) -> Result<Self> {
         let Some(given) = given else { return Ok(default()) };
-        let given = given.complete("adam", |_, _| None)?;
+        let given = given.complete(|_, _| None)?;
         let name = given.name.unwrap_or_default();
         let json = serde_json::json!({ name: given.numbers });
         serde_json::from_value(json).map_err(|e| Error::usage(format!("the optimizer: {e}")))

@@ -296,8 +296,8 @@ settings! {
         /// Words of the longest n-gram; 1 for words alone.
         word_ngrams: usize = |_| TextOptions::default().word_ngrams,
             whole(1, 100, called("N", text(OF_TEXTS, "word-ngrams")));
-        /// Buckets that n-grams are hashed into: 2,000,000 where only those that training texts fill have a row (a mean of vectors,
-        /// subwords), 500,000 else.
+        /// Buckets that n-grams are hashed into: 2,000,000 for a classifier by the mean of vectors and with subwords, 500,000 else.
+        /// Those that no training text fills have a row only where places count (a flatten).
         ngram_buckets: usize = |of| of.ngram_buckets,
             whole(1, MOST_IDS, called("IDS", text(WITH_WORDS, "ngram-buckets")));
         /// Character n-grams of these lengths that a word is made of beside itself, as fastText has them: words that

@@ -352,10 +352,7 @@ impl TextEncoder {
         let (width, used) = whole.filled_by(texts, encode);
         if let Some(ngrams) = &mut self.stored.ngrams {
             ngrams.width = ngrams.width.max(width);
-            ngrams.used = Some(match &ngrams.used {
-                Some(before) => before.joined(&used),
-                None => used,
-            });
+            used.add_to(&mut ngrams.used);
         }
     }
 
@@ -374,11 +371,7 @@ impl TextEncoder {
         let encode = |text: &str, scratch: &mut Scratch| {
             whole.encode_row(text, false, scratch, &mut Vec::new())
         };
-        let filled = whole.filled_by(texts, encode).1;
-        self.stored.filled = Some(match &self.stored.filled {
-            Some(before) => before.joined(&filled),
-            None => filled,
-        });
+        whole.filled_by(texts, encode).1.add_to(&mut self.stored.filled);
     }
 
     /// The most ids that `encode` says of a text, 1 at least, and the buckets of all that it leaves in its room.

@@ -135,9 +135,12 @@ impl Buckets {
         Buckets { bits, before, len }
     }
 
-    /// Those of both.
-    pub fn joined(&self, other: &Buckets) -> Buckets {
-        Buckets::of(self.iter().chain(other.iter()).collect())
+    /// Adds them to those that were there before, where there were any.
+    pub fn add_to(self, before: &mut Option<Buckets>) {
+        *before = Some(match before {
+            Some(before) => Buckets::of(before.iter().chain(self.iter()).collect()),
+            None => self,
+        });
     }
 
     pub fn len(&self) -> usize {

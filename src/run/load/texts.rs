@@ -150,7 +150,8 @@ pub(super) fn load_texts(
             let encoder = TextEncoder::fit(&training_texts, &config.text)?;
             // A bucket that no text fills has nothing to learn, and n-grams that training never met nothing to say.
             // Where places count they stay, so that none of those behind them moves.
-            match reads_any_length(config, given) {
+            // (An autoencoder would have an output for each.)
+            match config.is_autoencoder() || reads_any_length(config, given) {
                 true => encoder.with_filled_buckets(&training_texts),
                 false => encoder,
             }
