@@ -314,6 +314,7 @@ mod tests {
             let of_errors = ["mae", "mse", "huber", "edges", "ssim"].contains(&name);
             assert_eq!(own.is_of_errors(), of_errors, "{name}");
             assert_eq!(own.has_accuracy(), name.ends_with("crossentropy"), "{name}");
+            assert_eq!(loss.has_accuracy(), own.has_accuracy(), "{name}");
             assert_eq!(own.takes_classes(), name == "categorical_crossentropy", "{name}");
             assert_eq!(own.smoothing().is_some(), name.ends_with("crossentropy"), "{name}");
             let elements = if name == "categorical_crossentropy" { 1 } else { 7 };

@@ -8,6 +8,8 @@ mod noise;
 pub(crate) mod seal;
 mod storage;
 mod summary;
+#[cfg(test)]
+mod tests;
 mod validate;
 
 use std::path::PathBuf;

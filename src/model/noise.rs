@@ -120,3 +120,49 @@ impl Noise {
         noisy
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_held_to_what_their_kind_can_be() {
+        for text in ["gaussian:0", "gaussian:2.5", "mask:0", "mask:1", "salt-pepper:0.25"] {
+            let noise: Noise = text.parse().expect(text);
+            assert_eq!((noise.to_string(), noise.low, noise.high), (text.to_owned(), 0.0, 1.0));
+        }
+        for (text, says) in [
+            ("mask", "has no amount"),
+            ("blur:1", "is of no known kind"),
+            ("mask:x", "has no number"),
+            ("mask:1.01", "out of range"),
+            ("salt-pepper:1.01", "out of range"),
+            ("mask:-0.1", "out of range"),
+            ("gaussian:-1", "out of range"),
+            ("gaussian:inf", "out of range"),
+            ("gaussian:NaN", "out of range"),
+        ] {
+            let error = text.parse::<Noise>().expect_err(text).to_string();
+            assert!(error.contains(says) && error.contains(text), "{error}");
+        }
+    }
+
+    #[test]
+    fn noise_that_a_row_keeps_is_drawn_apart_and_the_same_whatever_the_rows() {
+        let noise = Noise { kind: NoiseKind::Gaussian, amount: 0.5, low: -2.0, high: 3.0 };
+        let [moving, fixed] = [false, true].map(|fixed| noise.params(4, 5, fixed, 9));
+        assert_eq!((moving.fixed, fixed.fixed), (0, 1));
+        assert_eq!((moving.stream, fixed.stream), (STREAM, STREAM + 1));
+        assert_eq!((fixed.rows, fixed.width, fixed.first), (4, 5, 0));
+        assert_eq!((fixed.amount, fixed.low, fixed.high), (0.5, -2.0, 3.0));
+        assert_eq!(fixed.seed, random::fold_seed(9));
+        let kinds = [NoiseKind::Gaussian, NoiseKind::SaltPepper, NoiseKind::Mask];
+        let codes = kinds.map(|kind| Noise { kind, ..noise }.params(1, 1, false, 0).kind);
+        assert_eq!(codes, [noise::GAUSSIAN, noise::SALT_PEPPER, noise::MASK]);
+        let values = vec![0.5; 20];
+        let all = noise.apply(&values, 5, 9);
+        assert_eq!(noise.apply(&values[..10], 5, 9), all[..10]);
+        assert!(all.iter().all(|value| (-2.0..=3.0).contains(value)));
+        assert!(all.windows(6).any(|row| row[0] != row[5]), "rows differ");
+    }
+}

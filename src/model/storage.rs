@@ -276,4 +276,26 @@ mod tests {
         };
         refused(&entry, &one_axis, "two axes");
     }
+
+    #[test]
+    fn rows_behind_the_last_are_none() {
+        let table = table(5001);
+        let (entry, stored) = pack(&table, Storage::F16).expect("packed");
+        assert_eq!(beside(&entry), ["t.rows", "t.scales"]);
+        let names: Vec<&str> = stored.iter().map(|array| array.name.as_str()).collect();
+        assert_eq!(names, ["t", "t.rows"]);
+        // 5,001 rows in 626 bytes: one of them, as many in all, stands behind the last.
+        let error = unpack(&entry, |name| {
+            let found = stored.iter().find(|array| array.name == name)?;
+            let mut bytes = found.bytes.to_vec();
+            if name == "t.rows" {
+                assert_eq!((bytes.len(), bytes[0] & 1), (626, 1));
+                bytes[0] ^= 1;
+                bytes[625] |= 0x80;
+            }
+            let bytes: &'static [u8] = bytes.leak();
+            TensorView::new(found.kind, found.shape.clone(), bytes).ok()
+        });
+        assert!(error.expect_err("refused").contains("other rows"));
+    }
 }

@@ -86,3 +86,33 @@ impl Model {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_and_sizes_are_written_as_keras_writes_them() {
+        let counts =
+            [(0, "0"), (999, "999"), (1000, "1,000"), (12_345, "12,345"), (1_234_567, "1,234,567")];
+        for (count, text) in counts {
+            assert_eq!(grouped(count), text);
+        }
+        let sizes = [
+            (0, "0.00 B"),
+            (193, "772.00 B"),
+            (255, "1020.00 B"),
+            (256, "1.00 KB"),
+            (1050, "4.10 KB"),
+            (262_143, "1024.00 KB"),
+            (262_144, "1.00 MB"),
+            (25_600_000, "97.66 MB"),
+            (268_435_455, "1024.00 MB"),
+            (268_435_456, "1.00 GB"),
+            (805_306_368, "3.00 GB"),
+        ];
+        for (parameters, text) in sizes {
+            assert_eq!(size(parameters), text, "{parameters}");
+        }
+    }
+}

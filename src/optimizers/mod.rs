@@ -241,3 +241,45 @@ fn within(name: &str, value: f64, low: f64, high: f64) -> Result<()> {
     }
     Err(Error::usage(format!("{name} is {value}, but must be from {low} to below {high}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a run makes of each: whether the device reads its rates, whether one workgroup can do its steps, which
+    /// rows a step moves, and its arrays of moments.
+    #[test]
+    fn each_optimizer_says_what_it_needs() {
+        let of = |text: &str| -> Optimizer { serde_json::from_str(text).expect(text) };
+        let cases = [
+            (r#"{"adagrad": {}}"#, false, false, "named", 1),
+            (r#"{"adam": {}}"#, false, true, "replayed", 2),
+            (r#"{"adamw": {}}"#, true, false, "all", 2),
+            (r#"{"rmsprop": {}}"#, false, false, "all", 2),
+            (r#"{"sgd": {}}"#, false, true, "all", 1),
+        ];
+        for (text, reads_rates, is_small, rows, moments) in cases {
+            let optimizer = of(text);
+            assert_eq!(optimizer.reads_rates(), reads_rates, "{text}");
+            assert_eq!(optimizer.as_small().is_some(), is_small, "{text}");
+            let found = match optimizer.rows() {
+                Rows::Named => "named",
+                Rows::Replayed(_) => "replayed",
+                Rows::All => "all",
+            };
+            assert_eq!(found, rows, "{text}");
+            assert_eq!(optimizer.moments(), moments, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_held_to_their_ranges() {
+        for (value, good) in
+            [(0.0, true), (0.99, true), (1.0, false), (-1e-9, false), (f64::NAN, false)]
+        {
+            let found = within("momentum", value, 0.0, 1.0);
+            assert_eq!(found.is_ok(), good, "{value}");
+            assert!(found.err().is_none_or(|error| error.to_string().contains("momentum")));
+        }
+    }
+}

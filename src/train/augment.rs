@@ -152,3 +152,86 @@ impl Augment {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_read_and_amounts_held_to_their_ranges() {
+        let read = |word: &str| Augment::parse(&[word]).map_err(|error| error.to_string());
+        let good = |word: &str| read(word).expect(word);
+        assert!(good("flip").flip && !good("flip").flip_vertical);
+        assert!(good("flip-vertical").flip_vertical && !good("flip-vertical").flip);
+        for pixels in [0, 1, 7, MOST_SHIFT] {
+            assert_eq!(good(&format!("shift:{pixels}")).shift, pixels);
+        }
+        for degrees in [0.0, 0.5, 180.0] {
+            assert_eq!(good(&format!("rotate:{degrees}")).rotate, degrees);
+        }
+        for part in [0.001, 0.8, 1.0] {
+            assert_eq!(good(&format!("crop: {part}")).crop, part);
+        }
+        let refused = [
+            ("flip:1", "has no amount"),
+            ("flip-vertical:1", "has no amount"),
+            ("shift", "has no amount"),
+            ("rotate", "has no amount"),
+            ("crop", "has no amount"),
+            ("shift:1.5", "whole number of pixels"),
+            ("shift:-1", "whole number of pixels"),
+            ("shift:4097", "whole number of pixels"),
+            ("shift:NaN", "whole number of pixels"),
+            ("shift:x", "whole number of pixels"),
+            ("rotate:-0.1", "from 0 to 180"),
+            ("rotate:180.1", "from 0 to 180"),
+            ("rotate:NaN", "from 0 to 180"),
+            ("crop:0", "above 0 and at most 1"),
+            ("crop:1.01", "above 0 and at most 1"),
+            ("crop:-1", "above 0 and at most 1"),
+            ("crop:NaN", "above 0 and at most 1"),
+            ("zoom:2", "not known"),
+            ("zoom", "not known"),
+            ("", "not known"),
+        ];
+        for (word, says) in refused {
+            let error = read(word).expect_err(word);
+            assert!(error.contains(says) && error.contains(word), "{error}");
+        }
+    }
+
+    #[test]
+    fn pictures_are_those_that_the_model_reads_and_targets_those_that_it_gives() {
+        let shape = |width, height, channels| ImageShape { width, height, channels };
+        let augment = Augment::parse(&["flip"]).expect("a word").of_shape(shape(3, 4, 2));
+        augment.check(Some(24), 7).expect("its pictures");
+        for width in [Some(23), Some(25), None] {
+            assert!(augment.check(width, 7).is_err(), "{width:?}");
+        }
+        assert!(augment.of_shape(shape(0, 4, 2)).check(Some(0), 7).is_err(), "no pictures");
+        augment.with_targets(shape(3, 4, 1)).check(Some(24), 12).expect("pictures of them");
+        for (targets, outputs) in
+            [(shape(3, 4, 1), 13), (shape(4, 3, 1), 12), (shape(2, 4, 1), 8), (shape(3, 5, 1), 15)]
+        {
+            assert!(augment.with_targets(targets).check(Some(24), outputs).is_err(), "{targets}");
+        }
+    }
+
+    #[test]
+    fn the_kernel_is_told_what_was_asked_for() {
+        let augment =
+            Augment::parse(&["flip", "flip-vertical", "shift:3", "rotate:90", "crop:0.5"]);
+        let shape = ImageShape { width: 5, height: 6, channels: 3 };
+        let params = augment.expect("words").params(shape, [8, 4], 11);
+        assert_eq!((params.first, params.rows, params.seed), (8, 4, random::fold_seed(11)));
+        assert_eq!((params.width, params.height, params.channels), (5, 6, 3));
+        assert_eq!(params.flips, augment::FLIP + augment::FLIP_VERTICAL);
+        assert_eq!((params.shift, params.crop), (3, 0.5));
+        assert_eq!(params.rotate, std::f32::consts::FRAC_PI_2);
+        let of = |word: &str| Augment::parse(&[word]).expect(word).params(shape, [0, 1], 0).flips;
+        assert_eq!(
+            [of("flip"), of("flip-vertical"), of("shift:1")],
+            [augment::FLIP, augment::FLIP_VERTICAL, 0]
+        );
+    }
+}

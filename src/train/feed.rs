@@ -388,3 +388,94 @@ pub(super) fn write_rows(rows: Rows<'_>, span: Span, executor: &mut dyn Executor
         Rows::Matrix(values) => executor.write_f32(span, values),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::rngs::ChaCha8Rng;
+    use rand::seq::SliceRandom;
+    use rand::{RngExt, SeedableRng};
+
+    use super::*;
+    use crate::layers::{Activation, Layer};
+
+    #[test]
+    fn sizes_of_ragged_batches_hold_any_batch_and_little_more() {
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        for _ in 0..500 {
+            let count = rng.random_range(1..60);
+            let longest = rng.random_range(1..50);
+            let mut rows: Vec<usize> = (0..count).map(|_| rng.random_range(0..=longest)).collect();
+            let batch = rng.random_range(1..=20.min(count));
+            let part = rng.random_range(1..=batch);
+            let mut lengths = BTreeMap::new();
+            for &row in &rows {
+                *lengths.entry(row).or_insert(0) += 1;
+            }
+            let spec = RaggedSpec::of_lengths(&lengths, count, batch, part);
+            assert_eq!(spec.held, rows.iter().sum::<usize>());
+            assert_eq!(Some(&spec.longest), rows.iter().max());
+            // The batches of an epoch, taken in parts.
+            let parts = |rows: &[usize]| -> Vec<usize> {
+                let batches = rows.chunks(batch);
+                batches.flat_map(|batch| batch.chunks(part)).map(|part| part.iter().sum()).collect()
+            };
+            for _ in 0..5 {
+                rows.shuffle(&mut rng);
+                assert!(parts(&rows).iter().all(|ids| (spec.part[0]..=spec.part[1]).contains(ids)));
+            }
+            // Both bounds are reached: by the longest rows in a part, and by the shortest in the least one.
+            rows.sort_unstable();
+            let least = parts(&vec![1; count]).into_iter().min().unwrap_or(0);
+            assert_eq!(spec.part[0], rows[..least].iter().sum::<usize>());
+            let most = rows.iter().rev().take(part).sum::<usize>();
+            assert_eq!(spec.part[1], most);
+
+            let sizes = spec.sizes();
+            assert_eq!(sizes.last(), Some(&most.max(1)));
+            assert!(sizes.len() <= RaggedSpec::MOST_SIZES && sizes[0] > 0);
+            assert!(sizes.windows(2).all(|two| two[0] == two[1] * 4 / 5), "{sizes:?}");
+            assert!(sizes.len() == RaggedSpec::MOST_SIZES || sizes[0] <= spec.part[0].max(1));
+            assert!(sizes.len() == 1 || sizes[1] > spec.part[0].max(1), "none that no batch needs");
+        }
+    }
+
+    #[test]
+    fn a_target_that_a_loss_cannot_take_is_named_with_its_row() {
+        let dataset = |width: usize, targets: &[f32]| {
+            let rows = targets.len() / width;
+            let inputs = Inputs::Matrix { features: 1, values: vec![0.5; rows] };
+            let targets = Targets::Values { width, values: targets.to_vec() };
+            Dataset::new(inputs, targets, "rows").expect("a data set")
+        };
+        let model = |outputs, activation, loss| {
+            let layers = vec![Layer::dense(outputs, activation)];
+            Model::new(Input::Matrix { features: 1 }, layers, loss, 1).expect("a model")
+        };
+        let says = |model: &Model, dataset: &Dataset| {
+            let spec = FeedSpec::new(model, dataset, 2, Purpose::Training);
+            spec.map(|spec| (spec.rows, spec.batch, spec.target_width))
+                .map_err(|error| error.to_string())
+        };
+        let classes = model(3, Activation::Softmax, Loss::CategoricalCrossentropy);
+        assert_eq!(says(&classes, &dataset(1, &[0.0, 1.0, 2.0])), Ok((3, 2, Some(1))));
+        assert_eq!(says(&classes, &dataset(3, &[0.0, 1.0, 0.0])), Ok((1, 1, Some(3))));
+        for (target, row) in [(3.0, 2), (-1.0, 2), (0.5, 2), (f32::MAX, 2)] {
+            let error = says(&classes, &dataset(1, &[0.0, target])).expect_err("refused");
+            assert!(error.contains(&format!("row {row} has the class {target}")), "{error}");
+            assert!(error.contains("the classes 0 to 2"), "{error}");
+        }
+        let several = model(2, Activation::Sigmoid, Loss::BinaryCrossentropy);
+        assert!(says(&several, &dataset(2, &[0.0, 1.0, 0.5, 1.0])).is_ok());
+        for wrong in 0..4 {
+            let mut targets = [0.0, 1.0, 0.0, 1.0];
+            targets[wrong] = 1.5;
+            let error = says(&several, &dataset(2, &targets)).expect_err("refused");
+            assert!(
+                error.contains(&format!("row {} has the target 1.5", wrong / 2 + 1)),
+                "{error}"
+            );
+        }
+        let error = says(&several, &dataset(3, &[0.0; 3])).expect_err("three of two");
+        assert!(error.contains("3 targets, but the model has 2 outputs"), "{error}");
+    }
+}

@@ -245,4 +245,25 @@ mod tests {
             assert_eq!(kept.nodes.len(), before, "{layers:?}");
         }
     }
+
+    #[test]
+    fn each_fusion_is_turned_off_by_its_own_name() {
+        let all = Fusions::ALL;
+        let one = [
+            (all.with_bags(false), Fusions { bags: false, ..all }),
+            (all.with_outer_tables(false), Fusions { outer_tables: false, ..all }),
+            (all.with_lazy_rows(false), Fusions { lazy_rows: false, ..all }),
+            (all.with_activations(false), Fusions { activations: false, ..all }),
+            (all.with_shared_values(false), Fusions { shared_values: false, ..all }),
+            (all.with_small_steps(false), Fusions { small_steps: false, ..all }),
+        ];
+        for (found, expected) in one {
+            assert_eq!(found, expected);
+        }
+        let none = all.with_bags(false).with_outer_tables(false).with_lazy_rows(false);
+        let none = none.with_activations(false).with_shared_values(false).with_small_steps(false);
+        assert_eq!(none, Fusions::NONE);
+        assert_eq!(Fusions::NONE.with_bags(true), Fusions { bags: true, ..Fusions::NONE });
+        assert_eq!(Fusions::default(), all);
+    }
 }

@@ -33,3 +33,23 @@ impl Pace {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_grow_while_they_are_short_and_shrink_when_they_are_long() {
+        let mut pace = Pace::new();
+        let mut steps = |millis: u64| {
+            pace.took(Duration::from_millis(millis));
+            pace.steps()
+        };
+        assert_eq!([steps(1), steps(124), steps(125), steps(250), steps(500)], [2, 4, 4, 4, 4]);
+        assert_eq!([steps(501), steps(501), steps(501), steps(501)], [2, 1, 1, 1]);
+        for _ in 0..100 {
+            steps(0);
+        }
+        assert_eq!(steps(0), MAX_SLOTS);
+    }
+}

@@ -173,3 +173,93 @@ impl Session<'_> {
         Ok(Profile::new(batch, step, host, &timings))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Inputs, Targets};
+    use crate::train::Trainer;
+    use crate::{Activation, Dataset, Input, Layer, Loss, Model};
+
+    #[test]
+    fn dispatches_are_summed_by_kernel_the_dearest_first() {
+        let timing = |kernel, variant, seconds| Timing { kernel, variant, seconds };
+        let timings = [
+            timing("add", "only", 1e-6),
+            timing("product", "tile", 5e-6),
+            timing("add", "only", 2e-6),
+            timing("product", "row", 1e-6),
+        ];
+        let host = HostTime { writing: 1e-6, recording: 2e-6, waiting: 3e-6, reading: 4e-6 };
+        let profile = Profile::new(8, 2e-5, host, &timings);
+        assert_eq!(profile.dispatches(), 4);
+        assert!((profile.device() - 9e-6).abs() < 1e-15);
+        let kernels: Vec<_> =
+            profile.kernels.iter().map(|k| (k.kernel, k.variant, k.dispatches)).collect();
+        assert_eq!(kernels, [("product", "tile", 1), ("add", "only", 2), ("product", "row", 1)]);
+        let text = profile.to_string();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(
+            lines[0],
+            "A step of 8 rows takes 20.0 us: 4 dispatches that take 9.0 us one by one."
+        );
+        assert!(
+            lines[1].starts_with("  product (tile) ")
+                && lines[1].ends_with("  1 x         5.0 us  55.6 %"),
+            "{text}"
+        );
+        assert!(
+            lines[2].starts_with("  add  ") && lines[2].ends_with("  2 x         3.0 us  33.3 %"),
+            "{text}"
+        );
+        assert!(lines[4].contains(
+            "writing 1.0 us, recording 2.0 us, waiting for the device 3.0 us, reading 4.0 us"
+        ));
+        let json = profile.json();
+        assert_eq!(
+            (json["batch"].as_u64(), json["kernels"][1]["dispatches"].as_u64()),
+            (Some(8), Some(2))
+        );
+        for (name, micros) in [("step_microseconds", 20.0), ("device_microseconds", 9.0)] {
+            assert!((json[name].as_f64().expect(name) - micros).abs() < 1e-9, "{name}");
+        }
+        assert!((json["kernels"][0]["microseconds"].as_f64().expect("a time") - 5.0).abs() < 1e-9);
+        assert!(
+            (json["host_microseconds"]["reading"].as_f64().expect("a time") - 4.0).abs() < 1e-9
+        );
+        let alone = Profile::new(8, 2e-5, HostTime::default(), &timings).to_string();
+        assert!(alone.ends_with("Host and device are one: nobody waits."), "{alone}");
+    }
+
+    /// Of rows for whole batches and a rest, of fewer rows than a batch, and of a model whose steps are one dispatch.
+    #[test]
+    fn a_step_of_any_run_is_profiled() {
+        for (rows, batch, fusions) in
+            [(40, 16, false), (7, 16, false), (40, 16, true), (3000, 16, false), (1, 1, true)]
+        {
+            let layers =
+                vec![Layer::dense(3, Activation::Tanh), Layer::dense(1, Activation::Linear)];
+            let model =
+                Model::new(Input::Matrix { features: 2 }, layers, Loss::Mse, 1).expect("a model");
+            let inputs = Inputs::Matrix { features: 2, values: vec![0.5; 2 * rows] };
+            let targets = Targets::Values { width: 1, values: vec![1.0; rows] };
+            let dataset = Dataset::new(inputs, targets, "rows").expect("a data set");
+            let fusions = crate::train::Fusions::ALL.with_small_steps(fusions);
+            let trainer = Trainer { batch_size: batch, fusions, ..Trainer::default() };
+            let device = crate::Device::cpu();
+            let session =
+                Session::new(&model, &trainer, &dataset, None, &device).expect("a session");
+            let profile = session.profile().expect("a profile");
+            assert_eq!(profile.batch, rows.min(batch));
+            assert!(profile.step > 0.0 && profile.step < 1.0, "{} s", profile.step);
+            assert!(profile.device() > 0.0 && profile.device() < 1.0);
+            assert_eq!(profile.host, HostTime::default(), "host and device are one");
+            assert!(
+                profile
+                    .kernels
+                    .iter()
+                    .any(|kernel| kernel.kernel.contains("adam") || kernel.kernel == "small_steps")
+            );
+        }
+    }
+}

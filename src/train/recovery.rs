@@ -166,3 +166,108 @@ impl<'d> Recovery<'d> {
         Err(error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::History;
+
+    /// Remembers what a run was answered.
+    #[derive(Default)]
+    struct Told(Vec<Recovered>);
+
+    impl Observer for Told {
+        fn device_failed(&mut self, _why: &DeviceFault, answer: Recovered) {
+            self.0.push(answer);
+        }
+    }
+
+    fn full(needed: Option<u64>) -> Error {
+        let (device, what) = ("a card".to_owned(), "the batch".to_owned());
+        Error::Fault(DeviceFault::OutOfMemory { device, what, needed, free: None })
+    }
+
+    #[test]
+    fn a_full_device_takes_half_the_rows_while_that_helps() {
+        let device = Device::cpu();
+        let mut recovery = Recovery::new(&device, 100);
+        let (mut rows, mut told) = (None, Told::default());
+        let mut answer = |recovery: &mut Recovery<'_>, rows: &mut Option<usize>, needed| {
+            recovery.answer(full(needed), rows, Some(100), &mut told).is_ok()
+        };
+        // 3,200 bytes, and less by more than a 32nd each time.
+        for (needed, expected) in [(3200, 50), (3099, 25), (2000, 13), (1000, 7)] {
+            assert!(answer(&mut recovery, &mut rows, Some(needed)));
+            assert_eq!(rows, Some(expected));
+        }
+        // A 32nd of 1,000 is 31.
+        assert!(!answer(&mut recovery, &mut rows, Some(969)), "the weights are what does not fit");
+        assert_eq!(rows, Some(7));
+        // What is not known is tried.
+        for expected in [4, 2, 1] {
+            assert!(answer(&mut recovery, &mut rows, None));
+            assert_eq!(rows, Some(expected));
+        }
+        assert!(!answer(&mut recovery, &mut rows, None), "a row has no half");
+        let halves = [50, 25, 13, 7, 4, 2, 1].map(|rows| Recovered::MicroBatch { rows });
+        assert_eq!(told.0, halves);
+    }
+
+    #[test]
+    fn what_cannot_be_answered_stays_an_error() {
+        let device = Device::cpu();
+        let mut told = Told::default();
+        let mut rows = None;
+        let mut recovery = Recovery::new(&device, 100);
+        assert!(recovery.answer(full(None), &mut rows, None, &mut told).is_err(), "no batch");
+        assert!(recovery.answer(full(None), &mut rows, Some(1), &mut told).is_err(), "one row");
+        // A history has so many slots, and each part of a batch takes one.
+        let most = 4 * MAX_SLOTS;
+        rows = Some(8);
+        assert!(recovery.answer(full(None), &mut rows, Some(most), &mut told).is_ok());
+        assert_eq!(rows, Some(4));
+        assert!(recovery.answer(full(None), &mut rows, Some(most), &mut told).is_err());
+        recovery.can_restart = false;
+        rows = None;
+        assert!(recovery.answer(full(None), &mut rows, Some(8), &mut told).is_err(), "no way back");
+        let lost =
+            Error::Fault(DeviceFault::Lost { device: "a card".into(), reason: "gone".into() });
+        assert!(recovery.answer(lost, &mut rows, Some(8), &mut told).is_err(), "a CPU is not lost");
+        assert!(recovery.answer(Error::usage("no"), &mut rows, Some(8), &mut told).is_err());
+        assert_eq!((rows, told.0), (None, vec![Recovered::MicroBatch { rows: 4 }]));
+    }
+
+    #[test]
+    fn copies_are_taken_when_they_are_due_and_only_where_a_device_can_be_lost() {
+        let device = Device::cpu();
+        let mut recovery = Recovery::new(&device, 100);
+        assert!(!recovery.is_on() && !recovery.is_due());
+        let checkpoint = Checkpoint {
+            epoch: 3,
+            done: Default::default(),
+            history: History::default(),
+            best: None,
+            learning_rate: 0.1,
+            rollbacks: 0,
+            micro_batch: None,
+            state: crate::train::SessionState { step: 12, arrays: Vec::new() },
+        };
+        recovery.keep_known(&checkpoint);
+        assert!(recovery.snapshot.is_none());
+        recovery.is_on = true;
+        assert!(!recovery.is_due(), "a second has to be over");
+        recovery.taken -= BETWEEN;
+        assert!(recovery.is_due());
+        // A copy that takes a tenth of a second is due again after five.
+        recovery.cost = Duration::from_millis(100);
+        assert!(!recovery.is_due());
+        recovery.taken -= Duration::from_secs(4);
+        assert!(recovery.is_due());
+        recovery.keep_known(&checkpoint);
+        assert_eq!(recovery.snapshot.take().map(|found| found.epoch), Some(3));
+        assert!(recovery.keep(|| Err(Error::usage("no"))).is_err() && recovery.snapshot.is_none());
+        recovery.keep(|| Ok(checkpoint)).expect("a copy");
+        assert_eq!(recovery.snapshot.as_ref().map(|found| found.state.step), Some(12));
+        assert!(!recovery.is_due());
+    }
+}

@@ -951,3 +951,123 @@ pub(super) fn reset_counters(
     let counters = recording.space.state.part(CURSOR, BATCH_STEP - CURSOR);
     executor.write_u32(counters, &[0, step as u32, 0])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Inputs, Targets};
+    use crate::layers::{Activation, Layer};
+    use crate::train::{End, EpochReport, Fusions, History};
+    use crate::{Device, Input, Loss};
+
+    /// Rows of one number, whose target is it.
+    fn rows(values: Vec<f32>) -> Dataset {
+        let inputs = Inputs::Matrix { features: 1, values: values.clone() };
+        Dataset::new(inputs, Targets::Values { width: 1, values }, "rows").expect("a data set")
+    }
+
+    fn line() -> Model {
+        let layers = vec![Layer::dense(1, Activation::Linear)];
+        Model::new(Input::Matrix { features: 1 }, layers, Loss::Mse, 1).expect("a model")
+    }
+
+    fn trainer(batch_size: usize) -> Trainer {
+        Trainer { batch_size, shuffle: false, ..Trainer::default() }
+    }
+
+    #[test]
+    fn evaluations_take_as_many_rows_as_keep_values_small() {
+        let wide = |features: usize| {
+            let layers = vec![Layer::dense(3, Activation::Linear)];
+            let model = Model::new(Input::Matrix { features }, layers, Loss::Mse, 1);
+            evaluation_batch(&model.expect("a model"))
+        };
+        assert_eq!([wide(1), wide(1 << 14), (wide(1 << 15)), wide(1 << 20)], [256, 256, 128, 4]);
+        assert_eq!(wide((1 << 22) + 1), 1);
+    }
+
+    #[test]
+    fn epochs_share_a_history_while_it_has_slots() {
+        let model = line();
+        let device = Device::cpu();
+        let at_once = |count: usize, batch: usize, micro_batch: Option<usize>| {
+            let dataset = rows(vec![0.5; count]);
+            let trainer = Trainer { micro_batch, ..trainer(batch) };
+            let session = Session::new(&model, &trainer, &dataset, None, &device);
+            session.expect("a session").epochs_at_once()
+        };
+        // 1,024 slots: a step has one, or as many as it has parts.
+        assert_eq!(at_once(16, 16, None), 1024);
+        assert_eq!(at_once(40, 16, None), 1024 / 3);
+        assert_eq!(at_once(7, 16, None), 1024);
+        assert_eq!(at_once(1024, 1, None), 1);
+        assert_eq!(at_once(1025, 1, None), 0);
+        assert_eq!(at_once(40, 16, Some(4)), 1024 / (4 + 4 + 2));
+    }
+
+    /// A row that no loss can be told of stands at a known place.
+    #[test]
+    fn a_loss_that_is_no_number_is_told_with_its_step_and_epoch() {
+        let model = line();
+        let device = Device::cpu();
+        for fusions in [Fusions::ALL, Fusions::NONE] {
+            for at in [0, 3, 4, 9] {
+                let mut values = vec![0.0; 10];
+                values[at] = 1e30;
+                let dataset = rows(values);
+                let trainer = Trainer { fusions, epochs: 3, ..trainer(4) };
+                let fitted = trainer.fit_to_end(
+                    &mut model.clone(),
+                    &dataset,
+                    None,
+                    &device,
+                    &mut |_: EpochReport| (),
+                );
+                let fitted = fitted.expect("it ends in order");
+                let End::Diverged(told) = &fitted.end else { panic!("{:?}", fitted.end) };
+                let step = at as u64 / 4 + 1;
+                assert_eq!((told.step, told.epoch), (step, 1), "{fusions:?}: {told:?}");
+                assert_eq!(fitted.history, History::default(), "no epoch was done");
+            }
+        }
+    }
+
+    #[test]
+    fn steps_belong_to_epochs_by_their_number() {
+        let dataset = rows(vec![0.0; 10]);
+        let (model, device) = (line(), Device::cpu());
+        let mut session =
+            Session::new(&model, &trainer(4), &dataset, None, &device).expect("a session");
+        session.per_epoch = 3;
+        let epochs: Vec<usize> = (0..=7).map(|step| session.epoch_of(step)).collect();
+        assert_eq!(epochs, [1, 1, 1, 1, 2, 2, 2, 3]);
+        session.per_epoch = 0;
+        assert_eq!(session.epoch_of(2), 2, "no division by none");
+        assert_eq!(session.micro_batch(), None);
+        let parts = Trainer { micro_batch: Some(3), ..trainer(4) };
+        let session = Session::new(&model, &parts, &dataset, None, &device).expect("a session");
+        assert_eq!(session.micro_batch(), Some(3));
+    }
+
+    #[test]
+    fn batches_of_a_loop_are_as_large_as_the_session_holds() {
+        let (model, device) = (line(), Device::cpu());
+        let dataset = rows((0..10).map(|i| i as f32 / 10.0).collect());
+        let mut session =
+            Session::new(&model, &trainer(4), &dataset, None, &device).expect("a session");
+        for (count, fits) in [
+            (4, true),
+            (8, true),
+            (10, true),
+            (2, true),
+            (3, false),
+            (1, false),
+            (11, false),
+            (12, false),
+        ] {
+            let found = session.train_on_batch(&rows(vec![0.25; count]));
+            assert_eq!(found.is_ok(), fits, "{count} rows");
+        }
+        assert_eq!(session.step, 1 + 2 + 3 + 1);
+    }
+}

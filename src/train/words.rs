@@ -987,4 +987,94 @@ mod tests {
             "{error}"
         );
     }
+
+    #[test]
+    fn what_a_run_of_words_cannot_be_is_refused() {
+        let stream = WordStream {
+            tokens: vec![2, 3, 0, 3],
+            counts: vec![1, 0, 1, 2],
+            first_word: 2,
+            ..WordStream::default()
+        };
+        let good = WordTrainer { units: 3, ..WordTrainer::default() };
+        good.check(&stream).expect("two words");
+        let refused = |trainer: WordTrainer, says: &str| {
+            let error = trainer.check(&stream).expect_err(says).to_string();
+            assert!(error.contains(says), "{error}");
+        };
+        for (learning_rate, fits) in [
+            (0.0, false),
+            (1e-6, true),
+            (999.9, true),
+            (1e3, false),
+            (-1.0, false),
+            (f64::NAN, false),
+        ] {
+            let trainer = WordTrainer { learning_rate, ..good };
+            match fits {
+                true => trainer.check(&stream).expect("a rate"),
+                false => refused(trainer, "the learning rate is"),
+            }
+        }
+        for subsample in [-1e-9, f64::NAN] {
+            refused(WordTrainer { subsample, ..good }, "the subsampling threshold");
+        }
+        WordTrainer { subsample: 0.0, ..good }.check(&stream).expect("none");
+        refused(WordTrainer { units: 4097, ..good }, "the width of the vectors is 4097");
+        refused(WordTrainer { window: 101, ..good }, "the window is 101");
+        refused(WordTrainer { negatives: 0, ..good }, "the number of negatives is 0");
+        refused(WordTrainer { epochs: 0, ..good }, "the number of epochs is 0");
+
+        let says = |stream: &WordStream| good.check(stream).expect_err("refused").to_string();
+        let one = WordStream { counts: vec![1, 0, 1, 0], tokens: vec![2], ..stream.clone() };
+        assert!(says(&one).contains("at least two different words"));
+        let beyond = WordStream { tokens: vec![2, 4], ..stream.clone() };
+        assert!(
+            says(&beyond).contains("place 1")
+                && says(&beyond).contains("the id 4 is not below the 4 ids")
+        );
+        for (row, length, fits) in [(3, 3, true), (4, 3, false), (3, 2, false), (0, 4, false)] {
+            let initial = vec![(2, vec![0.0; 3]), (row, vec![0.0; length])];
+            let stream = WordStream { initial, ..stream.clone() };
+            assert_eq!(good.check(&stream).is_ok(), fits, "row {row} of {length}");
+        }
+        let rows = |offsets: &[u32], rows: &[u32]| WordStream {
+            subwords: Some(WordRows {
+                offsets: offsets.to_vec(),
+                rows: rows.to_vec(),
+                table_rows: 9,
+            }),
+            ..stream.clone()
+        };
+        good.check(&rows(&[0, 0, 0, 2, 3], &[1, 8, 0])).expect("rows of two words");
+        for (offsets, of, why) in [
+            (&[0, 0, 0, 2][..], &[1, 8][..], "an id has none"),
+            (&[0, 0, 3, 2, 3], &[1, 8, 0], "they fall"),
+            (&[0, 0, 0, 2, 2], &[1, 8, 0], "one belongs to none"),
+            (&[0, 0, 0, 2, 4], &[1, 8, 0], "one is not there"),
+        ] {
+            assert!(says(&rows(offsets, of)).contains("the offsets"), "{why}");
+        }
+        assert!(says(&rows(&[0, 0, 0, 2, 3], &[1, 9, 0])).contains("the row 9 is not below the 9"));
+    }
+
+    #[test]
+    fn samples_have_the_shape_of_their_method() {
+        let of = |method, share_negatives, window, units| {
+            let trainer =
+                WordTrainer { method, share_negatives, window, units, ..WordTrainer::default() };
+            (trainer.sharing(), trainer.shape())
+        };
+        let (skipgram, cbow) = (WordMethod::Skipgram, WordMethod::Cbow);
+        assert_eq!(of(skipgram, true, 5, 100), ([GROUP, 4], [1, 1, 10, 20]));
+        assert_eq!(of(skipgram, false, 5, 100), ([1, 1], [6, 1, 1, 5]));
+        assert_eq!(of(cbow, true, 5, 100), ([GROUP, 1], [1, 10, 1, 5]));
+        assert_eq!(of(cbow, false, 3, 100), ([1, 1], [1, 6, 1, 5]));
+        // Wide windows of long vectors share fewer, and the widest none.
+        let shared: Vec<usize> = [(20, 300), (50, 300), (50, 600), (100, 4096)]
+            .map(|(window, units)| of(skipgram, true, window, units).0[1])
+            .to_vec();
+        assert!(shared.windows(2).all(|two| two[0] >= two[1]), "{shared:?}");
+        assert_eq!(of(skipgram, true, 100, 4096), ([1, 1], [101, 1, 1, 5]));
+    }
 }
