@@ -1070,4 +1070,35 @@ mod tests {
         }
         assert_eq!(session.step, 1 + 2 + 3 + 1);
     }
+
+    /// Errors of a batch that many workgroups sum, each in a place of its own of the history, and of its rest.
+    #[test]
+    fn a_loss_is_the_mean_over_all_elements_of_a_batch_however_many() {
+        let (count, batch, outputs) = (70, 32, 700);
+        let layers = vec![Layer::dense(outputs, Activation::Linear)];
+        let mut model = Model::new(Input::Matrix { features: 1 }, layers, Loss::Mse, 1);
+        let model = model.as_mut().expect("a model");
+        model.parameters_mut()[0].values.fill(0.0);
+        let target = |row: usize, output: usize| ((7 * row + output) % 13) as f32 / 13.0;
+        let values: Vec<f32> = (0..count)
+            .flat_map(|row| (0..outputs).map(move |output| target(row, output)))
+            .collect();
+        let mean =
+            values.iter().map(|&value| (value as f64).powi(2)).sum::<f64>() / values.len() as f64;
+        let inputs = Inputs::Matrix { features: 1, values: vec![1.0; count] };
+        let targets = Targets::Values { width: outputs, values };
+        let dataset = Dataset::new(inputs, targets, "rows").expect("a data set");
+        let optimizer = crate::Optimizer::default().with_learning_rate(0.0);
+        for micro_batch in [None, Some(5)] {
+            let trainer = Trainer { optimizer, micro_batch, ..trainer(batch) };
+            let mut session =
+                Session::new(model, &trainer, &dataset, Some(&dataset), &Device::cpu())
+                    .expect("a session");
+            let trained = session.train(0..2).expect("two epochs");
+            let validated = session.evaluate().expect("an evaluation");
+            for metrics in trained.iter().chain(&validated) {
+                assert!((metrics.loss - mean).abs() < 1e-6 * mean, "{} for {mean}", metrics.loss);
+            }
+        }
+    }
 }

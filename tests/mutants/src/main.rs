@@ -1,11 +1,13 @@
 //! Runs the mutants of `cargo mutants --list --json` in one build of the whole crate.
 //!
-//! Usage: mutants CRATE LIST OUTCOMES [--jobs N] [--minutes N] [--shard K/N] [--longest SECONDS] [--only NAME]
+//! Usage: mutants CRATE LIST OUTCOMES [--jobs N] [--minutes N] [--shard K/N] [--longest SECONDS] [--only NAME] [--again]
 //!
 //! CRATE is a copy whose sources are written over: every mutant is woven into them behind a switch (`weave.rs`), what does not
 //! compile is taken out again, and all tests are built once. Each test is then run on its own with no mutant on, which says how
 //! long it takes and which switches it asks; a mutant is tried by the tests that ask its switch, until one fails.
-//! `--longest` leaves out tests that take longer, `--only` takes those of programs whose names begin so. OUTCOMES gets a line for each mutant as it is done; those in it already are not run again.
+//! `--longest` leaves out tests that take longer, `--only` takes those of programs whose names begin so. OUTCOMES gets a line
+//! for each mutant as it is done; those in it already are not run again, but with `--again` those that none caught: by tests
+//! that are longer, or of other programs.
 
 #![forbid(unsafe_code)]
 
@@ -14,7 +16,6 @@ mod weave;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -56,11 +57,12 @@ fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let mut positional = Vec::new();
     let (mut jobs, mut minutes, mut shard, mut longest) = (2, 100_000, (0, 1), f64::MAX);
-    let mut only = String::new();
+    let (mut only, mut again) = (String::new(), false);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
         match argument.as_str() {
             "--jobs" => jobs = value()?.parse()?,
+            "--again" => again = true,
             "--only" => only = value()?,
             "--longest" => longest = value()?.parse()?,
             "--minutes" => minutes = value()?.parse()?,
@@ -68,6 +70,9 @@ fn main() -> Result<()> {
                 let value = value()?;
                 let (part, of) = value.split_once('/').ok_or("a shard is K/N")?;
                 shard = (part.parse()?, of.parse()?);
+                if shard.0 >= shard.1 {
+                    return Err(format!("shard {value}: there are the parts 0 to N - 1").into());
+                }
             }
             _ => positional.push(PathBuf::from(argument)),
         }
@@ -88,7 +93,7 @@ fn main() -> Result<()> {
         Some(unviable) => unviable,
         None => weave_all(root, &mutants)?,
     };
-    let mut tests = match remembered(root) {
+    let mut tests = match remembered(root, &only) {
         Some(tests) => tests,
         None => baseline(root, build(root)?, &only, mutants.len(), jobs)?,
     };
@@ -99,6 +104,7 @@ fn main() -> Result<()> {
     let done: BTreeSet<&str> = known
         .lines()
         .filter_map(|line| line.split_once('\t'))
+        .filter(|(outcome, _)| !again || !matches!(*outcome, "survived" | "unreached"))
         .map(|(_, name)| name.split('\t').next().unwrap_or(""))
         .collect();
     let log = Mutex::new(fs::OpenOptions::new().create(true).append(true).open(outcomes)?);
@@ -147,9 +153,14 @@ fn woven(root: &Path, mutants: &[Mutant]) -> Result<Option<BTreeMap<usize, &'sta
     Ok(Some(missing))
 }
 
+/// Where the tests of programs of this name are written down.
+fn baseline_of(root: &Path, only: &str) -> PathBuf {
+    root.join(format!("target/baseline-{only}.tsv"))
+}
+
 /// The tests as an earlier run of this program wrote them down.
-fn remembered(root: &Path) -> Option<Vec<Test>> {
-    let text = fs::read_to_string(root.join("target/baseline.tsv")).ok()?;
+fn remembered(root: &Path, only: &str) -> Option<Vec<Test>> {
+    let text = fs::read_to_string(baseline_of(root, only)).ok()?;
     text.lines()
         .map(|line| {
             let mut parts = line.split('\t');
@@ -347,7 +358,7 @@ fn baseline(
         let asks = test.asks.iter().map(usize::to_string).collect::<Vec<_>>().join(" ");
         format!("{}\t{}\t{}\t{asks}\n", test.program.display(), test.name, test.seconds)
     });
-    fs::write(root.join("target/baseline.tsv"), lines.collect::<String>())?;
+    fs::write(baseline_of(root, only), lines.collect::<String>())?;
     Ok(tests)
 }
 
@@ -356,6 +367,16 @@ enum Ended {
     Failed(String),
     TimedOut,
 }
+
+/// In a group of its own, so that what it starts ends with it.
+#[cfg(unix)]
+fn apart(command: &mut Command) {
+    std::os::unix::process::CommandExt::process_group(command, 0);
+}
+
+/// There are no such groups: a test that hangs is waited for.
+#[cfg(not(unix))]
+fn apart(_: &mut Command) {}
 
 fn run(
     root: &Path,
@@ -368,8 +389,9 @@ fn run(
     let _ = fs::remove_dir_all(scratch);
     let _ = fs::create_dir_all(scratch);
     // A mutant may ask for any amount of memory; a group of its own, so that what it starts ends with it.
-    let child = Command::new("bash")
-        .process_group(0)
+    let mut command = Command::new("bash");
+    apart(&mut command);
+    let child = command
         .args(["-c", "ulimit -c 0 -v 20000000; exec \"$0\" \"$@\""])
         .arg(program)
         .args(["--exact", "--test-threads", "1"])

@@ -344,3 +344,106 @@ fn change(source: &str, edit: &Edit, inner: &[Edit]) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A mutant at the only place where `found` stands in the source.
+    fn mutant(source: &str, id: usize, genre: &str, found: &str, replacement: &str) -> Mutant {
+        let at = source.find(found).expect("it is there");
+        let line = source[..at].matches('\n').count() + 1;
+        let column = at - source[..at].rfind('\n').map_or(0, |end| end + 1) + 1;
+        Mutant {
+            id,
+            name: String::new(),
+            file: String::new(),
+            genre: genre.into(),
+            start: (line, column),
+            replacement: replacement.into(),
+        }
+    }
+
+    fn woven(source: &str, mutants: &[Mutant]) -> (String, Vec<usize>) {
+        weave(source, &mutants.iter().collect::<Vec<_>>()).expect("Rust")
+    }
+
+    #[test]
+    fn every_kind_of_mutant_stands_behind_its_switch() {
+        let cases = [
+            (
+                "fn f() -> u8 { a * (b + c) }",
+                ("BinaryOperator", "+ c", "-"),
+                "fn f() -> u8 { a * ((if crate::mutant::on(3) { /*<3*/ (b) - (c) /*>3*/ } else { b + c })) }",
+            ),
+            (
+                "fn f() { x += g(y); }",
+                ("BinaryOperator", "+=", "-="),
+                "fn f() { (if crate::mutant::on(3) { /*<3*/ x -= (g(y)) /*>3*/ } else { x += g(y) }); }",
+            ),
+            (
+                "fn f() { if !x {} }",
+                ("UnaryOperator", "!x", ""),
+                "fn f() { if (if crate::mutant::on(3) { /*<3*/ x /*>3*/ } else { !x }) {} }",
+            ),
+            (
+                "fn f() -> u8 { g() }",
+                ("FnValue", "g()", "0"),
+                "fn f() -> u8 { if crate::mutant::on(3) { /*<3*/ return 0; /*>3*/ } g() }",
+            ),
+            (
+                "fn f() { match x { 1 if y => 2, _ => 3 } }",
+                ("MatchArmGuard", "y =>", "true"),
+                "fn f() { match x { 1 if (/*<3*/ crate::mutant::on(3) /*>3*/ || (y)) => 2, _ => 3 } }",
+            ),
+            (
+                "fn f() { match x { 1 => 2, _ => 3 } }",
+                ("MatchArm", "1 =>", ""),
+                "fn f() { match x { 1 /*<3*/ if !crate::mutant::on(3) /*>3*/ => 2, _ => 3 } }",
+            ),
+            (
+                "fn f() { S { a: 1, b: 2, ..c } }",
+                ("StructField", "a: 1", ""),
+                "fn f() { (if crate::mutant::on(3) { /*<3*/ S {  b: 2, ..c } /*>3*/ } else { S { a: 1, b: 2, ..c } }) }",
+            ),
+        ];
+        for (source, (genre, found, replacement), expected) in cases {
+            let mutants = [mutant(source, 3, genre, found, replacement)];
+            assert_eq!(woven(source, &mutants), (expected.to_owned(), Vec::new()));
+        }
+    }
+
+    #[test]
+    fn a_mutant_around_another_has_the_source_in_its_branch() {
+        let source = "fn f() { a + b * c }";
+        let mutants = [
+            mutant(source, 0, "BinaryOperator", "+ b", "-"),
+            mutant(source, 1, "BinaryOperator", "* c", "/"),
+            mutant(source, 2, "BinaryOperator", "* c", "+"),
+        ];
+        let inner = "(if crate::mutant::on(1) { /*<1*/ (b) / (c) /*>1*/ } else \
+                     if crate::mutant::on(2) { /*<2*/ (b) + (c) /*>2*/ } else { b * c })";
+        let expected = format!(
+            "fn f() {{ (if crate::mutant::on(0) {{ /*<0*/ (a) - (b * c) /*>0*/ }} else {{ a + {inner} }}) }}"
+        );
+        assert_eq!(woven(source, &mutants).0, expected);
+    }
+
+    #[test]
+    fn what_can_ask_no_switch_has_no_place() {
+        for source in [
+            "const A: u8 = b + c;",
+            "const fn f() -> u8 { b + c }",
+            "fn f() { [0; b + c]; }",
+            "fn f(x: [u8; b + c]) {}",
+            "fn f() { if let Some(b) = b + c && d {} }",
+        ] {
+            let (found, replacement) =
+                if source.contains("let") { ("&& d", "||") } else { ("+ c", "-") };
+            let mutants = [mutant(source, 5, "BinaryOperator", found, replacement)];
+            assert_eq!(woven(source, &mutants), (source.to_owned(), vec![5]));
+        }
+        let source = "fn f() -> impl Iterator<Item = u8> { g() }";
+        assert_eq!(woven(source, &[mutant(source, 5, "FnValue", "g()", "h()")]).1, [5]);
+    }
+}
