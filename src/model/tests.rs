@@ -5,6 +5,18 @@ use super::*;
 use crate::data::TargetColumn;
 use crate::text::TextOptions;
 
+/// Pictures of this shape, read and given as they are.
+fn pixels(shape: ImageShape) -> ImageEncoder {
+    ImageEncoder {
+        input: shape,
+        output: shape,
+        resize: false,
+        made_grey: false,
+        divisor: None,
+        output_divisor: None,
+    }
+}
+
 /// A coder of rows of six with two numbers, `extra` layers in the middle of each part.
 fn coder() -> Model {
     let layers = vec![
@@ -136,14 +148,7 @@ fn a_model_for_larger_pictures_is_of_the_same_kind() {
     let layers = vec![Layer::reshape(&[4, 6, 1]), Layer::conv2d(1, 1, Activation::Sigmoid)];
     let mut model =
         Model::new(Input::Matrix { features: 24 }, layers, Loss::Mse, 3).expect("a model");
-    model.preprocessor = Preprocessor::Image(ImageEncoder {
-        input: shape,
-        output: shape,
-        resize: false,
-        made_grey: false,
-        divisor: None,
-        output_divisor: None,
-    });
+    model.preprocessor = Preprocessor::Image(pixels(shape));
     model.kind = Some(Kind::Translation);
     let larger = model.for_pictures([7, 9]).expect("a convolution takes any size");
     assert_eq!(larger.kind(), Kind::Translation);
@@ -287,14 +292,8 @@ fn pictures_are_divided_by_a_number_that_can_be() {
         for (divisor, output_divisor) in
             [(Some(divisor), None), (None, Some(divisor)), (Some(1.0), Some(divisor))]
         {
-            model.preprocessor = Preprocessor::Image(ImageEncoder {
-                input: shape,
-                output: shape,
-                resize: false,
-                made_grey: false,
-                divisor,
-                output_divisor,
-            });
+            let encoder = ImageEncoder { divisor, output_divisor, ..pixels(shape) };
+            model.preprocessor = Preprocessor::Image(encoder);
             assert_eq!(model.validate().is_ok(), fits, "{divisor:?} {output_divisor:?}");
         }
     }

@@ -16,7 +16,6 @@ use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 
 /// One change to one place.
-#[derive(Clone)]
 pub struct Mutant {
     /// Its number, by which it is switched on.
     pub id: usize,
