@@ -323,6 +323,16 @@ mod tests {
         }
     }
 
+    /// 4,096 elements of a mean to a workgroup, and a row of classes to one.
+    #[test]
+    fn a_loss_is_summed_by_as_many_workgroups_as_pay() {
+        let of = |loss: Loss, rows: usize, outputs: usize| loss.objective().groups(rows, outputs);
+        for loss in [Loss::Mse, Loss::Mae, Loss::BinaryCrossentropy] {
+            assert_eq!(of(loss, 256, 784), 49);
+            assert_eq!([of(loss, 1, 1), of(loss, 3, 4096), of(loss, 1 << 20, 8)], [1, 3, 64]);
+        }
+    }
+
     #[test]
     fn terms_of_pictures_are_held_to_their_ranges() {
         let wide = 1 << 15;

@@ -241,6 +241,13 @@ mod tests {
         assert!(pack(&self::table(400), Storage::F32).is_none());
         let full = Parameter { values: vec![1.0; 25_005], ..table };
         assert!(pack(&full, Storage::F32).is_none());
+        let of = |rows: usize, kept: usize| {
+            let mut values = vec![0.0; rows];
+            values[..kept].fill(-1.0);
+            let table = Parameter { name: "t".into(), shape: vec![rows, 1], values };
+            pack(&table, Storage::F32).is_some()
+        };
+        assert!(of(4096, 3072) && !of(4096, 3073) && !of(4095, 0));
     }
 
     #[test]

@@ -205,7 +205,7 @@ fn what_a_model_is_for_is_told_by_its_parts() {
     model.source = Some(Source { targets: None, ..source });
     model.latent_layer = Some(4);
     assert_eq!(model.kind(), Kind::Autoencoder);
-    model.kind = Some(Kind::Regression);
+    model.set_kind(Kind::Regression);
     assert_eq!(model.kind(), Kind::Regression, "as its file says");
 }
 
@@ -297,4 +297,44 @@ fn pictures_are_divided_by_a_number_that_can_be() {
             assert_eq!(model.validate().is_ok(), fits, "{divisor:?} {output_divisor:?}");
         }
     }
+}
+
+/// Two convolutions of 3 x 3 without padding reach four pixels far to one side; a dense layer reads all of them.
+#[test]
+fn what_a_pixel_depends_on_is_told_by_the_layers() {
+    let conv = || Layer::conv2d(2, 3, Activation::Relu);
+    let of = |more: Vec<Layer>| {
+        let layers = [vec![Layer::reshape(&[8, 8, 1])], more].concat();
+        let model = Model::new(Input::Matrix { features: 64 }, layers, Loss::Mse, 1);
+        model.expect("a model").field()
+    };
+    let field = of(vec![conv(), conv()]).expect("a field");
+    assert_eq!((field.halo, field.strides), ([4, 4], [1, 1]));
+    assert!(of(vec![conv(), Layer::flatten(), Layer::dense(1, Activation::Linear)]).is_none());
+}
+
+/// What reads neither several labels nor packed tables reads the others.
+#[test]
+fn a_file_has_the_version_that_its_model_needs() {
+    let version = |model: &Model, storage| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("m.safetensors");
+        model.save_as(&path, storage).expect("it is written");
+        let bytes = std::fs::read(&path).expect("the file");
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        (1..9).find(|version| text.contains(&format!("\\\"version\\\":{version},")))
+    };
+    let layers = vec![Layer::dense(3, Activation::Sigmoid)];
+    let mut model = Model::new(Input::Matrix { features: 4 }, layers, Loss::BinaryCrossentropy, 3)
+        .expect("a model");
+    assert_eq!(version(&model, Storage::F32), Some(2));
+    model.set_kind(Kind::MultiLabel);
+    model.labels = ["a", "b", "c"].map(String::from).to_vec();
+    assert_eq!(version(&model, Storage::F32), Some(3));
+    let layers =
+        vec![Layer::embedding(20, 4), Layer::mean_pool(), Layer::dense(1, Activation::Sigmoid)];
+    let words = Model::new(Input::Ids { length: 5 }, layers, Loss::BinaryCrossentropy, 3);
+    let words = words.expect("a model");
+    assert_eq!(version(&words, Storage::F32), Some(2));
+    assert_eq!(version(&words, Storage::F16), Some(3));
 }

@@ -239,7 +239,17 @@ fn within(name: &str, value: f64, low: f64, high: f64) -> Result<()> {
     if value >= low && value < high {
         return Ok(());
     }
+    let [value, low] = [value, low].map(shown);
     Err(Error::usage(format!("{name} is {value}, but must be from {low} to below {high}")))
+}
+
+/// A number of a message, with an exponent where it would be a long row of zeros.
+fn shown(value: f64) -> String {
+    match value {
+        0.0 => "0".into(),
+        _ if value.abs() < 1e-4 => format!("{value:e}"),
+        _ => value.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -281,5 +291,7 @@ mod tests {
             assert_eq!(found.is_ok(), good, "{value}");
             assert!(found.err().is_none_or(|error| error.to_string().contains("momentum")));
         }
+        let refused = within("epsilon", 1e-30, 1e-20, 1.0).expect_err("an epsilon of nothing");
+        assert_eq!(refused.to_string(), "epsilon is 1e-30, but must be from 1e-20 to below 1");
     }
 }

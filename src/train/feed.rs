@@ -439,6 +439,31 @@ mod tests {
         }
     }
 
+    /// Batches of 4 texts in parts of 2 need room for two texts.
+    #[test]
+    fn a_batch_in_parts_has_room_for_a_part() {
+        let lengths = [1, 2, 3, 4, 5, 6, 7, 8];
+        let ends: Vec<usize> = lengths
+            .iter()
+            .scan(0, |end, n| {
+                *end += n;
+                Some(*end)
+            })
+            .collect();
+        let inputs = Inputs::Ragged { values: vec![1; 36], ends, length: 8 };
+        let targets = Targets::Values { width: 1, values: vec![0.0; 8] };
+        let dataset = Dataset::new(inputs, targets, "texts").expect("texts");
+        let layers =
+            vec![Layer::embedding(9, 2), Layer::mean_pool(), Layer::dense(1, Activation::Sigmoid)];
+        let model = Model::new(Input::Ids { length: 8 }, layers, Loss::BinaryCrossentropy, 1);
+        let model = model.expect("a model");
+        let spec = FeedSpec::new(&model, &dataset, 4, Purpose::Training).expect("they fit");
+        assert_eq!(spec.ragged.map(|of| (of.held, of.part)), Some((36, [10, 26])));
+        let parts = spec.in_parts(Data::Held(&dataset), 2);
+        assert_eq!(parts.ragged.map(|of| (of.held, of.part)), Some((36, [3, 15])));
+        assert_eq!((parts.rows, parts.batch, parts.target_width), (8, 4, Some(1)));
+    }
+
     #[test]
     fn a_target_that_a_loss_cannot_take_is_named_with_its_row() {
         let dataset = |width: usize, targets: &[f32]| {

@@ -247,6 +247,19 @@ mod tests {
     }
 
     #[test]
+    fn a_model_learns_from_some_classes_where_a_dense_layer_ends_it() {
+        use crate::{Input, Loss, Model};
+        let dense = || Layer::dense(3, Activation::Linear);
+        let of = |layers: Vec<Layer>| {
+            let model = Model::new(Input::Matrix { features: 4 }, layers, Loss::Mse, 1);
+            ends_in_dense(&model.expect("a model"))
+        };
+        assert!(of(vec![dense()]) && of(vec![Layer::layer_norm(), dense()]));
+        let picture = Layer::conv2d(1, 1, Activation::Linear);
+        assert!(!of(vec![dense(), Layer::reshape(&[1, 1, 3]), picture]));
+    }
+
+    #[test]
     fn each_fusion_is_turned_off_by_its_own_name() {
         let all = Fusions::ALL;
         let one = [

@@ -206,4 +206,42 @@ mod tests {
         ];
         assert_eq!(stretches(&spans, [4, 9, 2].into_iter()), expected);
     }
+
+    /// Two buffers of more than is read at once, for three arrays of which one lies in both.
+    #[test]
+    fn parameters_come_back_and_what_is_no_number_is_found_wherever_it_lies() {
+        let mut program = Program::default();
+        let mut buffer = |len| program.buffer("weights", crate::kernels::Element::F32, len);
+        let spans = [buffer(READ + 70), buffer(READ + 9)];
+        let lengths = [READ + 3, READ + 16, 60];
+        let arrays: Vec<Parameter> = lengths
+            .iter()
+            .enumerate()
+            .map(|(n, &len)| {
+                let values = (0..len).map(|i| (n * 7 + i) as f32).collect();
+                Parameter { name: n.to_string(), shape: vec![len], values }
+            })
+            .collect();
+        let mut executor = Device::cpu().prepare(&program).expect("it is prepared");
+        let executor = executor.as_mut();
+        write_parameters(&spans, &arrays, executor).expect("written");
+        let mut found: Vec<Parameter> = arrays
+            .iter()
+            .map(|array| Parameter { values: vec![0.0; array.count()], ..array.clone() })
+            .collect();
+        read_parameters(&spans, &mut found, executor).expect("read");
+        assert!(found == arrays, "what was written");
+        let bad = |executor: &mut dyn Executor| {
+            find_non_finite(&spans, lengths.into_iter(), executor).expect("looked at")
+        };
+        assert_eq!(bad(executor), None);
+        for (n, at) in [(0, 0), (0, READ + 2), (1, 66), (1, 67), (1, READ + 15), (2, 59)] {
+            for value in [f32::INFINITY, f32::NEG_INFINITY] {
+                let mut arrays = arrays.clone();
+                arrays[n].values[at] = value;
+                write_parameters(&spans, &arrays, executor).expect("written");
+                assert_eq!(bad(executor), Some((n, at, value)));
+            }
+        }
+    }
 }

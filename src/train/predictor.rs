@@ -281,3 +281,41 @@ impl Model {
         metrics.ok_or_else(|| Error::Model("there is nothing to evaluate".into()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Activation, Input, Layer, Loss};
+
+    /// Rows of 1 and of 8 have routines of their own, where a batch is more.
+    #[test]
+    fn few_rows_have_routines_of_their_own_and_wide_ones_smaller_batches() {
+        let of = |features: usize| {
+            let layers = vec![Layer::dense(2, Activation::Linear)];
+            let model = Model::new(Input::Matrix { features }, layers, Loss::Mse, 1);
+            let predictor = Predictor::new(&model.expect("a model"), &Device::cpu());
+            let feed = predictor.expect("a predictor").recording.feeds[0].clone();
+            let fewer: Vec<usize> = feed.fewer.iter().map(|(rows, _)| *rows).collect();
+            (feed.batch, feed.resident, fewer)
+        };
+        assert_eq!(of(3), (256, 4096, vec![1, 8]));
+        assert_eq!(of(1 << 16), (16, 256, vec![1, 8]));
+        assert_eq!(of(1 << 17), (8, 128, vec![1]));
+        assert_eq!(of((1 << 20) + 1), (1, 16, vec![]));
+    }
+
+    #[test]
+    fn a_buffer_for_answers_is_as_long_as_they_are() {
+        let layers = vec![Layer::dense(3, Activation::Linear)];
+        let model = Model::new(Input::Matrix { features: 2 }, layers, Loss::Mse, 1);
+        let mut predictor = Predictor::new(&model.expect("a model"), &Device::cpu()).expect("one");
+        assert_eq!(format!("{predictor:?}"), "Predictor(3 outputs)");
+        let rows = [0.5; 8];
+        for (len, fits) in [(12, true), (11, false), (13, false), (4, false), (1, false)] {
+            let found = predictor.predict_into(Rows::Matrix(&rows), &mut vec![0.0; len]);
+            assert_eq!(found.is_ok(), fits, "{len} for 4 rows of 3");
+            let says = format!("4 rows have 12 outputs, but the buffer for them holds {len}");
+            assert!(found.err().is_none_or(|error| error.to_string() == says));
+        }
+    }
+}

@@ -964,3 +964,208 @@ fn element(input: Input) -> Element {
         Input::Matrix { .. } => Element::F32,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Device;
+    use crate::data::{Dataset, Inputs, Targets};
+    use crate::layers::Layer;
+    use crate::train::{Session, Trainer};
+
+    /// Texts of these lengths, of the words 1 to 19, with a target each.
+    fn texts(lengths: &[usize]) -> Dataset {
+        let mut ends = Vec::new();
+        let mut values = Vec::new();
+        for &length in lengths {
+            let first = values.len();
+            values.extend((0..length).map(|i| ((first + 3 * i) % 19 + 1) as u32));
+            ends.push(values.len());
+        }
+        let targets = (0..lengths.len()).map(|row| (row % 2) as f32).collect();
+        let inputs = Inputs::Ragged { values, ends, length: 4 };
+        Dataset::new(inputs, Targets::Values { width: 1, values: targets }, "texts").expect("texts")
+    }
+
+    fn classifier(words: usize, units: usize) -> Model {
+        let layers = vec![
+            Layer::embedding(words, units),
+            Layer::mean_pool(),
+            Layer::dense(1, Activation::Sigmoid),
+        ];
+        Model::new(Input::Ids { length: 4 }, layers, Loss::BinaryCrossentropy, 1).expect("a model")
+    }
+
+    fn rows(count: usize, features: usize) -> Dataset {
+        let values = vec![0.5; count * features];
+        let inputs = Inputs::Matrix { features, values };
+        let targets = Targets::Values { width: 1, values: vec![1.0; count] };
+        Dataset::new(inputs, targets, "rows").expect("rows")
+    }
+
+    fn line(features: usize) -> Model {
+        let layers = vec![Layer::dense(1, Activation::Linear)];
+        Model::new(Input::Matrix { features }, layers, Loss::Mse, 1).expect("a model")
+    }
+
+    /// The feeds of a run in batches of 4, on a device whose bindings hold so many elements.
+    fn feeds(model: &Model, dataset: &Dataset, max_binding: usize) -> Vec<Feed> {
+        let fusions = Fusions::ALL.with_small_steps(false);
+        let trainer = Trainer { batch_size: 4, fusions, ..Trainer::default() };
+        let prepare = |program: &Program| Device::cpu().prepare(program);
+        let session = Session::open(model, &trainer, dataset, None, max_binding, prepare);
+        session.expect("a session").feeds().to_vec()
+    }
+
+    #[test]
+    fn rows_that_no_binding_holds_are_streamed_in_whole_batches() {
+        let of = |count: usize, max_binding: usize| {
+            let feed = feeds(&line(7), &rows(count, 7), max_binding).remove(0);
+            assert_eq!((feed.inputs.len, feed.rows), (feed.resident * 7, count));
+            assert!(feed.full.is_some());
+            assert_eq!(feed.tail.is_some(), !count.is_multiple_of(feed.batch));
+            (feed.resident, feed.streamed, feed.order.len)
+        };
+        let order = |max_binding: usize| max_binding.min(ORDER_ROWS);
+        assert_eq!(of(1000, 1 << 30), (1000, false, ORDER_ROWS));
+        assert_eq!(of(1000, 7000), (1000, false, order(7000)));
+        assert_eq!(of(1000, 6999), (996, true, order(6999)));
+        assert_eq!(of(1000, 6971), (992, true, order(6971)));
+        assert_eq!(of(1001, 7000), (1000, true, order(7000)));
+        assert_eq!(of(3, 1 << 20), (3, false, ORDER_ROWS));
+    }
+
+    #[test]
+    fn texts_are_resident_where_their_words_fit_whatever_the_longest_is() {
+        let mut lengths = vec![1; 1000];
+        lengths[500] = 1000;
+        let of = |max_binding: usize| {
+            let feed = feeds(&classifier(20, 2), &texts(&lengths), max_binding).remove(0);
+            (feed.resident, feed.streamed, feed.inputs.len)
+        };
+        // 1,999 words, and 2,000 numbers of where they are.
+        assert_eq!(of(1 << 20), (1000, false, 1999));
+        assert_eq!(of(2000), (1000, false, 1999));
+        assert_eq!(of(1999), (4, true, 1999));
+        let mut long = vec![2; 1000];
+        long[500] = 1000;
+        let feed = feeds(&classifier(20, 2), &texts(&long), 2998).remove(0);
+        assert_eq!((feed.resident, feed.streamed), (1000, false));
+        let feed = feeds(&classifier(20, 2), &texts(&long), 2997).remove(0);
+        assert_eq!((feed.resident, feed.streamed), (4, true));
+    }
+
+    /// A batch of texts is recorded by its words, and what is profiled is one of the usual size.
+    #[test]
+    fn batches_of_texts_have_routines_by_their_words() {
+        let lengths: Vec<usize> = (0..43).map(|row| if row % 20 == 7 { 31 } else { 1 }).collect();
+        let feed = feeds(&classifier(20, 2), &texts(&lengths), 1 << 20).remove(0);
+        let ragged = feed.ragged.expect("rows of different lengths");
+        assert_eq!(ragged.spans.len, 86);
+        assert!(ragged.sizes.len() > 2);
+        assert!(ragged.sizes.iter().all(|size| size.full.is_some() && size.tail.is_some()));
+        // 103 words in 43 rows: a batch has 9.6, and the largest size below twice as many is taken.
+        let usual = ragged.sizes.iter().rfind(|size| size.words <= 19);
+        assert_eq!(feed.full.map(|id| id.0), usual.and_then(|size| size.full).map(|id| id.0));
+        assert!(
+            ragged.sizes.iter().any(|size| size.words > 60),
+            "for both long texts in one batch"
+        );
+        let whole = feeds(&classifier(20, 2), &texts(&lengths[..40]), 1 << 20).remove(0);
+        let sizes = whole.ragged.expect("rows of different lengths").sizes;
+        assert!(sizes.iter().all(|size| size.full.is_some() && size.tail.is_none()));
+    }
+
+    fn request<'a>(model: &'a Model, feeds: &'a [FeedSpec], optimizer: Optimizer) -> Request<'a> {
+        Request {
+            model,
+            feeds,
+            optimizer: Some(optimizer),
+            clip: None,
+            micro_batch: None,
+            recompute: false,
+            label_smoothing: 0.0,
+            sampled_classes: None,
+            augment: None,
+            seed: 1,
+            keep_best: false,
+            frozen: 0,
+            fusions: Fusions::ALL,
+            max_binding: 1 << 30,
+            fewer_rows: &[],
+        }
+    }
+
+    fn spec(model: &Model, dataset: &Dataset, batch: usize) -> FeedSpec {
+        FeedSpec::new(model, dataset, batch, Purpose::Training).expect("they go together")
+    }
+
+    /// Rows of a table are updated one by one where the optimizer can, few of them are named, and nothing reads the whole
+    /// gradient.
+    #[test]
+    fn a_table_is_updated_by_rows_where_that_pays_and_changes_nothing() {
+        let adam = Optimizer::default();
+        let whole = crate::optimizers::Sgd::default().into();
+        let model = classifier(5000, 16);
+        let table = Some((5000, 16));
+        let padded = Inputs::Ids { values: vec![1; 64 * 4], length: 4 };
+        let targets = Targets::Values { width: 1, values: vec![1.0; 64] };
+        let padded = Dataset::new(padded, targets, "ids").expect("ids");
+        let fixed = [spec(&model, &padded, 32)];
+        let lazy = |change: &dyn Fn(&mut Request<'_>), table| {
+            let mut request = request(&model, &fixed, adam);
+            change(&mut request);
+            request.lazy_table(table, 32)
+        };
+        assert_eq!(lazy(&|_| (), table), table);
+        assert_eq!(lazy(&|_| (), None), None);
+        assert_eq!(lazy(&|r| r.optimizer = None, table), None);
+        assert_eq!(lazy(&|r| r.optimizer = Some(whole), table), None);
+        assert_eq!(lazy(&|r| r.fusions = Fusions::NONE, table), None);
+        assert_eq!(lazy(&|r| r.frozen = 1, table), None);
+        assert_eq!(lazy(&|r| r.micro_batch = Some(8), table), None);
+        assert_eq!(lazy(&|r| r.clip = Some(Clip::Value(1.0)), table), None);
+        assert_eq!(lazy(&|r| r.micro_batch = Some(32), table), table);
+        // 128 positions: a table so small has its gradient as a whole, and one of fewer than 32 rows is named all over.
+        assert_eq!(lazy(&|_| (), Some((256, 16))), None);
+        assert_eq!(lazy(&|_| (), Some((257, 16))), Some((257, 16)));
+        assert_eq!(lazy(&|_| (), Some((32, 1000))), Some((32, 1000)));
+        assert_eq!(lazy(&|_| (), Some((31, 1000))), None);
+        // Both the table's numbers of steps and the gradient of a batch lie in one binding.
+        assert_eq!(lazy(&|r| r.max_binding = 5000, table), table);
+        assert_eq!(lazy(&|r| r.max_binding = 4999, table), None);
+        assert_eq!(lazy(&|r| r.max_binding = 12_800, Some((5000, 100))), Some((5000, 100)));
+        assert_eq!(lazy(&|r| r.max_binding = 12_799, Some((5000, 100))), None);
+
+        // Of texts, by what a batch has in the mean: 8 words here, of 32 texts 256, of which most have 1,000 at most.
+        let mut lengths = vec![8; 62];
+        lengths.extend([1, 15]);
+        let ragged = texts(&lengths);
+        let ragged = [spec(&model, &ragged, 32)];
+        let of = |table, max_binding| {
+            let request = Request { max_binding, ..request(&model, &ragged, adam) };
+            request.lazy_table(table, 32)
+        };
+        assert_eq!(of(Some((64, 2)), 1 << 20), Some((64, 2)));
+        assert_eq!(of(Some((63, 2)), 1 << 20), None);
+        assert_eq!(of(Some((64, 10)), 2630), Some((64, 10)));
+        assert_eq!(of(Some((64, 10)), 2629), None);
+    }
+
+    #[test]
+    fn gradients_are_added_up_where_a_batch_is_taken_in_parts() {
+        let model = line(3);
+        let dataset = rows(40, 3);
+        let feeds = [spec(&model, &dataset, 16)];
+        let of = |micro_batch, clip| {
+            let request =
+                Request { micro_batch, clip, ..request(&model, &feeds, Optimizer::default()) };
+            (request.accumulates(), request.needs_gradients(), request.part(&feeds[0]))
+        };
+        assert_eq!(of(None, None), (false, false, 16));
+        assert_eq!(of(None, Some(Clip::Norm(1.0))), (false, true, 16));
+        assert_eq!(of(Some(15), None), (true, true, 15));
+        assert_eq!(of(Some(16), None), (false, false, 16));
+        assert_eq!(of(Some(99), None), (false, false, 16));
+    }
+}

@@ -675,6 +675,12 @@ impl<'a> Session<'a> {
         self.sizes = sizes;
     }
 
+    /// What it was recorded for, for tests.
+    #[cfg(test)]
+    pub(super) fn feeds(&self) -> &[Feed] {
+        &self.recording.feeds
+    }
+
     fn order_of(&self, epoch: usize) -> Order {
         let Trainer { shuffle, seed, .. } = self.trainer;
         self.training.rows.order(self.sizes, shuffle, seed, epoch as u64)
@@ -957,7 +963,7 @@ mod tests {
     use super::*;
     use crate::data::{Inputs, Targets};
     use crate::layers::{Activation, Layer};
-    use crate::train::{End, EpochReport, Fusions, History};
+    use crate::train::{End, EpochReport, Fusions, History, Schedule};
     use crate::{Device, Input, Loss};
 
     /// Rows of one number, whose target is it.
@@ -1003,6 +1009,8 @@ mod tests {
         assert_eq!(at_once(1024, 1, None), 1);
         assert_eq!(at_once(1025, 1, None), 0);
         assert_eq!(at_once(40, 16, Some(4)), 1024 / (4 + 4 + 2));
+        // And while its order has room.
+        assert_eq!(at_once(1000, 1000, None), (1 << 18) / 1000);
     }
 
     /// A row that no loss can be told of stands at a known place.
@@ -1094,10 +1102,352 @@ mod tests {
             let mut session =
                 Session::new(model, &trainer, &dataset, Some(&dataset), &Device::cpu())
                     .expect("a session");
+            session.watch_batches(true);
             let trained = session.train(0..2).expect("two epochs");
+            for (i, told) in session.take_batches().into_iter().enumerate() {
+                let rows = [0..32, 32..64, 64..70][i % 3].clone();
+                let of = rows.clone().flat_map(|row| (0..outputs).map(move |i| target(row, i)));
+                let of = of.map(|value| (value as f64).powi(2)).sum::<f64>();
+                let expected = of / (rows.len() * outputs) as f64;
+                assert!((told.loss - expected).abs() < 1e-6 * expected, "batch {i}");
+            }
             let validated = session.evaluate().expect("an evaluation");
             for metrics in trained.iter().chain(&validated) {
                 assert!((metrics.loss - mean).abs() < 1e-6 * mean, "{} for {mean}", metrics.loss);
+            }
+        }
+    }
+
+    /// Rows of a window: whole batches, as many as the history has slots for and the device holds.
+    #[test]
+    fn windows_are_whole_batches_that_fit_the_history_and_the_device() {
+        let (model, device) = (line(), Device::cpu());
+        let of = |count: usize, batch: usize, micro_batch: Option<usize>| {
+            let trainer = Trainer { micro_batch, ..trainer(batch) };
+            let dataset = rows(vec![0.5; count]);
+            let session = Session::new(&model, &trainer, &dataset, None, &device);
+            window_rows(&session.expect("a session").feeds()[0])
+        };
+        assert_eq!(of(5000, 4, None), 4096);
+        assert_eq!(of(5000, 1000, None), 1_024_000);
+        assert_eq!(of(5000, 1000, Some(300)), 256_000);
+        assert_eq!(of(5000, 1024, Some(1)), 1024);
+        let parts = Trainer { micro_batch: Some(1), ..trainer(1025) };
+        let many = rows(vec![0.5; 5000]);
+        let error = Session::new(&model, &parts, &many, None, &device);
+        let error = error.expect_err("more parts than slots").to_string();
+        assert!(error.contains("into 1025 parts, but there can be 1024"), "{error}");
+        let fusions = Fusions::ALL.with_small_steps(false);
+        let trainer = Trainer { fusions, ..trainer(16) };
+        let dataset = rows(vec![0.5; 5000]);
+        let prepare = |program: &Program| Device::cpu().prepare(program);
+        let session = Session::open(&model, &trainer, &dataset, None, 1000, prepare);
+        assert_eq!(window_rows(&session.expect("a session").feeds()[0]), 992);
+    }
+
+    /// What an epoch tells does not depend on where windows end, and each batch is told with its step, rows and loss.
+    #[test]
+    fn batches_are_told_one_by_one_where_they_are_watched() {
+        let (model, device) = (line(), Device::cpu());
+        let values: Vec<f32> = (0..10).map(|i| i as f32 / 10.0).collect();
+        let dataset = rows(values.clone());
+        let optimizer = crate::Optimizer::default().with_learning_rate(0.0);
+        let slope = model.parameters()[0].values[0] as f64;
+        let loss = |rows: std::ops::Range<usize>| {
+            let of = |&value: &f32| (value as f64 * (slope - 1.0)).powi(2);
+            values[rows.clone()].iter().map(of).sum::<f64>() / rows.len() as f64
+        };
+        for (fusions, micro_batch) in
+            [(Fusions::ALL, None), (Fusions::NONE, None), (Fusions::NONE, Some(3))]
+        {
+            let trainer = Trainer { fusions, optimizer, micro_batch, ..trainer(4) };
+            let mut session =
+                Session::new(&model, &trainer, &dataset, None, &device).expect("a session");
+            assert_eq!((session.first_loss(), session.steps_done()), (None, 0));
+            assert!(session.take_batches().is_empty());
+            session.train(0..1).expect("an epoch");
+            assert!(session.take_batches().is_empty(), "nobody watches");
+            let near = |found: f64, expected: f64| (found - expected).abs() < 1e-6 * expected;
+            assert!(session.first_loss().is_some_and(|found| near(found, loss(0..4))));
+            session.watch_batches(true);
+            let found = session.train(1..3).expect("two epochs");
+            assert!(found.iter().all(|epoch| near(epoch.loss, loss(0..10))));
+            let told = session.take_batches();
+            let steps: Vec<u64> = told.iter().map(|batch| batch.step).collect();
+            let counts: Vec<usize> = told.iter().map(|batch| batch.rows).collect();
+            assert_eq!((steps, counts), (vec![4, 5, 6, 7, 8, 9], vec![4, 4, 2, 4, 4, 2]));
+            for (i, batch) in told.iter().enumerate() {
+                let first = i % 3 * 4;
+                assert!(near(batch.loss, loss(first..first + batch.rows)), "{batch:?}");
+            }
+            session.watch_batches(false);
+            session.train_rows(&[0, 1, 2, 3]).expect("a batch");
+            assert!(session.take_batches().is_empty());
+            assert_eq!((session.steps_through(3), session.steps_done()), (9, 10));
+            session.set_first_loss(Some(0.25));
+            assert_eq!(session.first_loss(), Some(0.25));
+        }
+    }
+
+    #[test]
+    fn the_best_weights_lie_on_the_device_where_a_run_may_go_back_to_them() {
+        let (model, device) = (line(), Device::cpu());
+        let dataset = rows(vec![0.5; 8]);
+        let early = Some(crate::train::EarlyStopping { patience: 1 });
+        let keeps = |early_stopping, validation: Option<&Dataset>| {
+            let trainer = Trainer { early_stopping, ..trainer(4) };
+            let session = Session::new(&model, &trainer, &dataset, validation, &device);
+            session.expect("a session").keeps_best_on_device()
+        };
+        assert!(keeps(early, Some(&dataset)));
+        assert!(!keeps(None, Some(&dataset)) && !keeps(None, None));
+    }
+
+    #[test]
+    fn a_metric_is_watched_over_the_validation_rows() {
+        let device = Device::cpu();
+        let mut model = line();
+        model.parameters_mut()[0].values.fill(3.0);
+        let monitor = crate::metrics::by_name("mae").expect("a metric");
+        let trainer = Trainer { monitor: Some(monitor.into()), ..trainer(4) };
+        // More rows than one evaluation takes.
+        let dataset = rows((0..1000).map(|i| i as f32 / 1000.0).collect());
+        let session = Session::new(&model, &trainer, &dataset, Some(&dataset), &device);
+        let (name, value) =
+            session.expect("a session").monitored().expect("it is measured").expect("a metric");
+        assert_eq!(name, "mae");
+        assert!((value - 2.0 * 0.4995).abs() < 1e-6, "{value}");
+        // The same where a device holds some of them at once.
+        let prepare = |program: &Program| Device::cpu().prepare(program);
+        let session = Session::open(&model, &trainer, &dataset, Some(&dataset), 600, prepare);
+        let again = session.expect("a session").monitored().expect("it is measured");
+        assert_eq!(again, Some((name, value)));
+        let session = Session::new(&model, &self::trainer(4), &dataset, Some(&dataset), &device);
+        assert_eq!(session.expect("a session").monitored().expect("none"), None);
+    }
+
+    #[test]
+    fn weights_that_are_no_numbers_are_named() {
+        let (model, device) = (line(), Device::cpu());
+        let dataset = rows(vec![0.5; 8]);
+        let mut session =
+            Session::new(&model, &trainer(4), &dataset, None, &device).expect("a session");
+        session.check_weights().expect("numbers");
+        let mut weights = session.read(Role::Weights).expect("weights");
+        weights[1].values[0] = f32::NAN;
+        session.write(Role::Weights, &weights).expect("written");
+        let Err(Error::Diverged(told)) = session.check_weights() else { panic!("NaN is none") };
+        assert_eq!(told.parameter.as_deref(), Some("dense.bias holds NaN at 0 of 1"));
+        // A run tells it with its step, an evaluation as what it is.
+        let Err(Error::Diverged(told)) = session.train(0..1) else { panic!("NaN is none") };
+        assert_eq!((told.what.as_str(), told.step), ("the loss became NaN", 1));
+        let far = rows(vec![1e30]);
+        let mut session = Session::evaluation(&model, &far, 1, &device).expect("a session");
+        let Err(Error::Training(told)) = session.evaluate() else { panic!("no number") };
+        assert!(told.starts_with("the loss is infinite") || told.contains("inf"), "{told}");
+    }
+
+    /// Rows of different lengths: which routine a batch takes, and which rows make none.
+    #[test]
+    fn batches_of_texts_run_by_the_routine_of_their_words() {
+        let layers =
+            vec![Layer::embedding(9, 2), Layer::mean_pool(), Layer::dense(1, Activation::Sigmoid)];
+        let model = Model::new(Input::Ids { length: 4 }, layers, Loss::BinaryCrossentropy, 1)
+            .expect("a model");
+        let texts = |lengths: &[usize]| {
+            let ends: Vec<usize> = lengths
+                .iter()
+                .scan(0, |end, length| {
+                    *end += length;
+                    Some(*end)
+                })
+                .collect();
+            let values = (0..lengths.iter().sum::<usize>()).map(|i| (i % 8 + 1) as u32).collect();
+            let targets = Targets::Values { width: 1, values: vec![1.0; lengths.len()] };
+            let inputs = Inputs::Ragged { values, ends, length: 4 };
+            Dataset::new(inputs, targets, "texts").expect("texts")
+        };
+        let of = |lengths: &[usize], rows: &[u32], repeats: usize| {
+            let (dataset, device) = (texts(lengths), Device::cpu());
+            let session = Session::new(&model, &trainer(4), &dataset, None, &device);
+            let feed = session.expect("a session").feeds()[0].clone();
+            let ragged = feed.ragged.clone().expect("rows of different lengths");
+            let runs = feed.ragged_runs(&ragged, dataset.inputs(), rows, repeats)?;
+            let words = |run: &Run| {
+                let has = |size: &&crate::train::feed::RaggedSize| {
+                    [size.full, size.tail].iter().flatten().any(|id| id.0 == run.routine.0)
+                };
+                (ragged.sizes.iter().find(has).map_or(0, |size| size.words), run.times)
+            };
+            Ok::<_, Error>(runs.iter().map(words).collect::<Vec<_>>())
+        };
+        let two = [2; 10];
+        let all: Vec<u32> = (0..10).collect();
+        // Batches of one routine are one run; the rest of an epoch stands between.
+        assert_eq!(of(&two, &all, 1).expect("an epoch"), [(8, 2), (4, 1)]);
+        let twice = [&all[..], &all[..]].concat();
+        assert_eq!(of(&two, &twice, 2).expect("two"), [(8, 2), (4, 1), (8, 2), (4, 1)]);
+        assert_eq!(of(&two, &all[..8], 1).expect("two batches"), [(8, 2)]);
+        for wrong in [1, 3, 5, 7, 9] {
+            let error = of(&two, &all[..wrong], 1).expect_err("no batch").to_string();
+            assert!(error.contains("are no batch of this data set"), "{wrong}: {error}");
+        }
+        // Of a long and three short texts: the least routine that has room.
+        let mixed = [9, 1, 1, 1, 1, 1, 1, 1];
+        let sizes = of(&mixed, &[0, 1, 2, 3, 4, 5, 6, 7], 1).expect("two batches");
+        assert_eq!(sizes, [(12, 1), (4, 1)]);
+    }
+
+    /// An epoch in pieces: between two it is asked whether to go on, and behind the last it is not.
+    #[test]
+    fn an_epoch_is_left_between_two_pieces_and_gone_on_with() {
+        let (model, device) = (line(), Device::cpu());
+        let dataset = rows((0..10).map(|i| i as f32 / 10.0).collect());
+        let mut session =
+            Session::new(&model, &trainer(4), &dataset, None, &device).expect("a session");
+        let mut done = Sums::default();
+        let mut asked = Vec::new();
+        let left = session.train_rest(0, &mut done, &mut |_, sums| {
+            asked.push(sums.rows);
+            Ok(false)
+        });
+        assert_eq!((left.expect("no fault"), done.rows), (None, 4));
+        let whole = session.train_rest(0, &mut done, &mut |_, sums| {
+            asked.push(sums.rows);
+            Ok(true)
+        });
+        let whole = whole.expect("no fault");
+        assert!(whole.is_some());
+        assert_eq!((done.rows, session.steps_done()), (10, 3));
+        assert!(asked.iter().all(|&rows| rows < 10), "{asked:?}");
+        let mut alone =
+            Session::new(&model, &trainer(4), &dataset, None, &device).expect("a session");
+        assert_eq!(whole, Some(alone.train(0..1).expect("an epoch")[0]));
+    }
+
+    /// Plain descent by hand: w -= rate(step) times the mean of 2 (w - 1) x^2, for the rates of a schedule.
+    #[test]
+    fn a_step_has_the_rate_of_its_schedule() {
+        let device = Device::cpu();
+        let layers = vec![Layer::dense(1, Activation::Linear)];
+        let model = Model::new(Input::Matrix { features: 1 }, layers, Loss::Mse, 1);
+        let model = model.expect("a model");
+        let dataset = rows(vec![1.0; 8]);
+        let schedule = Schedule::Cosine;
+        let optimizer = crate::optimizers::Sgd { learning_rate: 0.1, momentum: 0.0 }.into();
+        let trainer = Trainer { schedule, optimizer, epochs: 3, ..trainer(4) };
+        let mut session =
+            Session::new(&model, &trainer, &dataset, None, &device).expect("a session");
+        let (mut w, mut b) = (model.parameters()[0].values[0] as f64, 0.0);
+        for step in 1..=6 {
+            let rate = 0.1 * schedule.factor(step, 6);
+            let slope = 2.0 * (w + b - 1.0);
+            (w, b) = (w - rate * slope, b - rate * slope);
+        }
+        session.train(0..3).expect("three epochs");
+        let found = session.read(Role::Weights).expect("weights");
+        assert!((found[0].values[0] as f64 - w).abs() < 1e-6, "{found:?} for {w}");
+        assert!((found[1].values[0] as f64 - b).abs() < 1e-6, "{found:?} for {b}");
+    }
+
+    /// Rows of a table that no text names for more steps than rates are kept, beside a table that is updated as a whole.
+    #[test]
+    fn rows_that_are_named_seldom_have_the_bits_of_a_whole_update() {
+        let layers = vec![
+            Layer::embedding(600, 4),
+            Layer::mean_pool(),
+            Layer::dense(1, Activation::Sigmoid),
+        ];
+        let model = Model::new(Input::Ids { length: 2 }, layers, Loss::BinaryCrossentropy, 1)
+            .expect("a model");
+        // 3,000 texts: most of the words 1 to 8, and others once, twice or at the ends.
+        let word = |row: usize, place: usize| match (row, place) {
+            (0 | 2999, 0) => 100,
+            (1023..1026, 0) => 101,
+            (500 | 1524 | 2600, 0) => 102,
+            _ => (row * 5 + place * 3) % 8 + 1,
+        };
+        let values = (0..3000).flat_map(|row| [word(row, 0) as u32, word(row, 1) as u32]).collect();
+        let targets = (0..3000).map(|row| (row % 3 == 0) as u32 as f32).collect();
+        let inputs = Inputs::Ids { values, length: 2 };
+        let dataset = Dataset::new(inputs, Targets::Values { width: 1, values: targets }, "texts");
+        let dataset = dataset.expect("texts");
+        let trained = |fusions: Fusions, pieces: bool| {
+            let schedule = Schedule::Cosine;
+            let adam = crate::optimizers::Adam::default().into();
+            let trainer = Trainer { fusions, schedule, optimizer: adam, epochs: 1, ..trainer(1) };
+            let mut session =
+                Session::new(&model, &trainer, &dataset, None, &Device::cpu()).expect("a session");
+            let order: Vec<u32> = (0..3000).collect();
+            let windows = if pieces { 700 } else { 3000 };
+            for rows in order.chunks(windows) {
+                session.train_rows(rows).expect("they train");
+            }
+            session.read(Role::Weights).expect("weights")
+        };
+        let fusions = Fusions::ALL.with_small_steps(false);
+        let whole = trained(fusions.with_lazy_rows(false), false);
+        assert!(trained(fusions, false) == whole, "all at once");
+        assert!(trained(fusions, true) == whole, "in pieces");
+    }
+
+    /// Of what a model gives back no element is right or wrong, and an answer among some classes is none among all.
+    #[test]
+    fn an_accuracy_is_told_where_there_is_one() {
+        let device = Device::cpu();
+        let of = |outputs, activation, loss, targets: Targets, sampled_classes| {
+            let layers = vec![Layer::dense(outputs, activation)];
+            let model = Model::new(Input::Matrix { features: 3 }, layers, loss, 1);
+            let inputs = Inputs::Matrix { features: 3, values: vec![0.5; 3 * 8] };
+            let dataset = Dataset::new(inputs, targets, "rows").expect("rows");
+            let trainer = Trainer { sampled_classes, ..trainer(4) };
+            let model = model.expect("a model");
+            let session = Session::new(&model, &trainer, &dataset, Some(&dataset), &device);
+            let mut session = session.expect("a session");
+            let trained = session.train(0..1).expect("an epoch")[0].accuracy.is_some();
+            let found = session.evaluate().expect("an evaluation").expect("rows");
+            (trained, found.accuracy.is_some())
+        };
+        let ones = |width| Targets::Values { width, values: vec![1.0; 8 * width] };
+        let (sigmoid, softmax) = (Activation::Sigmoid, Activation::Softmax);
+        let (binary, classes) = (Loss::BinaryCrossentropy, Loss::CategoricalCrossentropy);
+        assert_eq!(of(3, sigmoid, binary, Targets::Inputs, None), (false, false));
+        assert_eq!(of(3, sigmoid, binary, ones(3), None), (true, true));
+        assert_eq!(of(3, Activation::Linear, Loss::Mse, ones(3), None), (false, false));
+        assert_eq!(of(40, softmax, classes, ones(1), None), (true, true));
+        assert_eq!(of(40, softmax, classes, ones(1), Some(8)), (false, true));
+    }
+
+    #[test]
+    fn frozen_layers_are_some_of_the_model() {
+        let (model, device) = (line(), Device::cpu());
+        let dataset = rows(vec![0.5; 8]);
+        let of = |frozen_layers| {
+            let trainer = Trainer { frozen_layers, ..trainer(4) };
+            Session::new(&model, &trainer, &dataset, None, &device).map(|_| ())
+        };
+        of(1).expect("all of them");
+        let error = of(2).expect_err("one more").to_string();
+        assert!(error.contains("2 layers are to be frozen, but the model has 1"), "{error}");
+    }
+
+    #[test]
+    fn texts_of_any_length_are_no_batch_of_a_loop() {
+        let layers =
+            vec![Layer::embedding(9, 2), Layer::mean_pool(), Layer::dense(1, Activation::Sigmoid)];
+        let model = Model::new(Input::Ids { length: 2 }, layers, Loss::BinaryCrossentropy, 1);
+        let (model, device) = (model.expect("a model"), Device::cpu());
+        let targets = || Targets::Values { width: 1, values: vec![1.0; 4] };
+        let padded = Inputs::Ids { values: vec![1; 8], length: 2 };
+        let ragged = Inputs::Ragged { values: vec![1; 8], ends: vec![1, 4, 6, 8], length: 2 };
+        let sets = [padded, ragged].map(|of| Dataset::new(of, targets(), "texts").expect("texts"));
+        for (own, set) in sets.iter().enumerate() {
+            let mut session =
+                Session::new(&model, &trainer(4), set, None, &device).expect("a session");
+            for (other, batch) in sets.iter().enumerate() {
+                let found = session.train_on_batch(batch);
+                assert_eq!(found.is_ok(), (own, other) == (0, 0), "{own} {other}");
+                assert!(found.err().is_none_or(|e| e.to_string().contains("different lengths")));
             }
         }
     }

@@ -1,13 +1,15 @@
 //! Runs the mutants of `cargo mutants --list --json` in one build of the whole crate.
 //!
 //! Usage: mutants CRATE LIST OUTCOMES [--jobs N] [--minutes N] [--shard K/N] [--longest SECONDS] [--only NAME] [--again]
+//!     [--budget SECONDS]
 //!
 //! CRATE is a copy whose sources are written over: every mutant is woven into them behind a switch (`weave.rs`), what does not
 //! compile is taken out again, and all tests are built once. Each test is then run on its own with no mutant on, which says how
 //! long it takes and which switches it asks; a mutant is tried by the tests that ask its switch, until one fails.
 //! `--longest` leaves out tests that take longer, `--only` takes those of programs whose names begin so. OUTCOMES gets a line
 //! for each mutant as it is done; those in it already are not run again, but with `--again` those that none caught: by tests
-//! that are longer, or of other programs.
+//! that are longer, or of other programs. `--budget` is of a mutant: tests that would go beyond it are left out, those that
+//! caught others in its file last.
 
 #![forbid(unsafe_code)]
 
@@ -57,13 +59,14 @@ fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let mut positional = Vec::new();
     let (mut jobs, mut minutes, mut shard, mut longest) = (2, 100_000, (0, 1), f64::MAX);
-    let (mut only, mut again) = (String::new(), false);
+    let (mut only, mut again, mut budget) = (String::new(), false, f64::MAX);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
         match argument.as_str() {
             "--jobs" => jobs = value()?.parse()?,
             "--again" => again = true,
             "--only" => only = value()?,
+            "--budget" => budget = value()?.parse()?,
             "--longest" => longest = value()?.parse()?,
             "--minutes" => minutes = value()?.parse()?,
             "--shard" => {
@@ -98,9 +101,8 @@ fn main() -> Result<()> {
         None => baseline(root, build(root)?, &only, mutants.len(), jobs)?,
     };
     tests.retain(|test| test.seconds <= longest);
-    let killers = Mutex::new(BTreeMap::new());
-
     let known = fs::read_to_string(outcomes).unwrap_or_default();
+    let killers = Mutex::new(killers_of(&known, &tests));
     let done: BTreeSet<&str> = known
         .lines()
         .filter_map(|line| line.split_once('\t'))
@@ -125,7 +127,7 @@ fn main() -> Result<()> {
                     };
                     let outcome = match unviable.get(&mutant.id) {
                         Some(why) => format!("{why}\t{}\t", mutant.name),
-                        None => try_mutant(root, mutant, tests, killers, &scratch),
+                        None => try_mutant(root, mutant, tests, budget, killers, &scratch),
                     };
                     let _ = writeln!(log.lock().expect("the log"), "{outcome}");
                 }
@@ -452,14 +454,40 @@ fn run(
 }
 
 /// By file, the tests that caught mutants there, with how many.
-type Killers = Mutex<BTreeMap<String, BTreeMap<(PathBuf, String), usize>>>;
+type Killers = BTreeMap<String, BTreeMap<(PathBuf, String), usize>>;
+
+/// Those that earlier runs wrote down: `caught TAB FILE:LINE: what TAB PROGRAM test`.
+fn killers_of(outcomes: &str, tests: &[Test]) -> Killers {
+    let programs: BTreeMap<String, &Path> =
+        tests.iter().map(|test| (stem(&test.program), test.program.as_path())).collect();
+    let mut killers = Killers::new();
+    for line in outcomes.lines() {
+        let Some((mutant, test)) =
+            line.strip_prefix("caught\t").and_then(|rest| rest.split_once('\t'))
+        else {
+            continue;
+        };
+        let mut words = test.split(' ');
+        let program = words.next().and_then(|program| programs.get(program));
+        let (Some(program), Some(test)) = (program, words.next()) else { continue };
+        let file = mutant.split(':').next().unwrap_or("").to_string();
+        let of_test = killers.entry(file).or_default();
+        *of_test.entry((program.to_path_buf(), test.to_string())).or_default() += 1;
+    }
+    killers
+}
+
+fn stem(program: &Path) -> String {
+    program.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
 
 /// `outcome TAB mutant TAB what caught it`.
 fn try_mutant(
     root: &Path,
     mutant: &Mutant,
     tests: &[Test],
-    killers: &Killers,
+    budget: f64,
+    killers: &Mutex<Killers>,
     scratch: &Path,
 ) -> String {
     let asking: Vec<&Test> = tests.iter().filter(|test| test.asks.contains(&mutant.id)).collect();
@@ -503,9 +531,14 @@ fn try_mutant(
         batches.extend(programs);
     }
     let id = mutant.id.to_string();
+    let mut spent = 0.0;
     for (seconds, program, names) in batches {
+        if spent > 0.0 && spent + seconds > budget {
+            continue;
+        }
+        spent += seconds;
         let limit = Duration::from_secs_f64(20.0 + 3.0 * seconds);
-        let stem = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let stem = stem(program);
         match run(root, program, &names, &[("WGSLEARN_MUTANT", id.as_ref())], limit, scratch) {
             Ended::Passed => {}
             Ended::Failed(name) => {
