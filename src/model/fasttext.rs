@@ -165,3 +165,137 @@ impl Model {
         Ok(fasttext_bytes(&arguments, words, labels, &inputs, &outputs))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Device;
+    use crate::data::Inputs;
+    use crate::model::Kind;
+    use crate::text::TextOptions;
+
+    const TEXTS: [&str; 4] = ["a b c", "b c d", "a d", "c"];
+
+    fn encoder(tokens: Tokens, word_ngrams: usize, subwords: Option<Subwords>) -> TextEncoder {
+        let options = TextOptions {
+            tokens: Some(tokens),
+            word_ngrams,
+            ngram_buckets: 30,
+            subwords,
+            ..TextOptions::default()
+        };
+        TextEncoder::fit(&TEXTS, &options).expect("an encoder")
+    }
+
+    /// A mean of words and a dense layer with weights that look random; a bias of zeros where `bias` is 0.
+    fn classifier(
+        encoder: TextEncoder,
+        head: (usize, Activation),
+        labels: usize,
+        bias: f32,
+    ) -> Model {
+        let layers = vec![
+            Layer::embedding(encoder.rows(), 3),
+            Layer::mean_pool(),
+            Layer::dense(head.0, head.1),
+        ];
+        let input = Input::Ids { length: encoder.width() };
+        let mut model =
+            Model::new(input, layers, Loss::for_activation(head.1), 3).expect("a model");
+        for (n, parameter) in model.parameters_mut().iter_mut().enumerate() {
+            let scale = if n == 2 { bias } else { 1.0 };
+            let value = |i: usize| scale * ((7 * i + 3 * n + 1) as f32 * 0.7).sin();
+            parameter.values.iter_mut().enumerate().for_each(|(i, v)| *v = value(i));
+        }
+        model.labels = (0..labels).map(|label| format!("label{label}")).collect();
+        model.preprocessor = Preprocessor::Text(encoder);
+        model.kind = Some(model.inferred_kind());
+        model
+    }
+
+    /// What fastText's file makes of a model.
+    fn again(model: &Model) -> Model {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("m.bin");
+        std::fs::write(&path, model.to_fasttext().expect("a file")).expect("written");
+        import(&path).expect("read")
+    }
+
+    fn outputs(model: &Model) -> Vec<f32> {
+        let Preprocessor::Text(encoder) = &model.preprocessor else { panic!("it reads texts") };
+        let inputs = Inputs::Ids { values: encoder.encode_all(&TEXTS).0, length: encoder.width() };
+        model.predict(&inputs, &Device::cpu()).expect("answers")
+    }
+
+    #[test]
+    fn a_classifier_answers_the_same_from_its_file_with_a_bias_and_without() {
+        let (sigmoid, softmax) = (Activation::Sigmoid, Activation::Softmax);
+        let subwords = Some(Subwords { min: 1, max: 2 });
+        for bias in [0.0, 0.6] {
+            for (head, labels, kind) in [
+                ((1, sigmoid), 2, Kind::Classifier),
+                ((2, softmax), 2, Kind::Classifier),
+                ((3, softmax), 3, Kind::Classifier),
+                ((4, sigmoid), 4, Kind::MultiLabel),
+            ] {
+                for (word_ngrams, subwords) in [(1, None), (2, subwords)] {
+                    let encoder = encoder(Tokens::Fasttext, word_ngrams, subwords);
+                    let model = classifier(encoder.clone(), head, labels, bias);
+                    let found = again(&model);
+                    assert_eq!((found.kind(), &found.labels), (kind, &model.labels));
+                    let units = found.layers[0].units();
+                    assert_eq!(units, Some(3 + (bias != 0.0) as usize), "the bias is an element");
+                    let Preprocessor::Text(read) = &found.preprocessor else { panic!("texts") };
+                    assert_eq!(read.subwords(), encoder.subwords());
+                    assert_eq!((read.word_ngrams(), read.words()), (word_ngrams, encoder.words()));
+                    let (own, theirs) = (outputs(&model), outputs(&found));
+                    // Of one output its label's probability; there both labels have one.
+                    let own = own.iter().flat_map(|&p| match head.0 {
+                        1 => vec![1.0 - p, p],
+                        _ => vec![p],
+                    });
+                    assert_eq!(theirs.len(), labels * TEXTS.len());
+                    for (own, theirs) in own.zip(theirs) {
+                        assert!((own - theirs).abs() < 1e-6, "{head:?} {bias}: {own} {theirs}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn vectors_of_words_come_back_and_have_no_labels() {
+        let encoder = encoder(Tokens::Fasttext, 1, Some(Subwords { min: 2, max: 3 }));
+        let mut model = classifier(encoder, (1, Activation::Sigmoid), 0, 0.0);
+        model.layers.truncate(2);
+        model.parameters.truncate(1);
+        model.loss = Loss::NegativeSampling;
+        model.latent_layer = Some(2);
+        let found = again(&model);
+        assert_eq!((found.latent_layer, found.labels.len()), (Some(2), 0));
+        let Preprocessor::Text(encoder) = &found.preprocessor else { panic!("it reads texts") };
+        let words = 3 * encoder.first_word() as usize..3 * (encoder.first_word() as usize + 4);
+        let values = |model: &Model| model.parameters[0].values[words.clone()].to_vec();
+        assert_eq!(values(&found), values(&model));
+    }
+
+    #[test]
+    fn what_its_file_cannot_hold_is_refused() {
+        let plain = || encoder(Tokens::Fasttext, 1, None);
+        let softmax = |encoder, labels| classifier(encoder, (3, Activation::Softmax), labels, 0.0);
+        let refused = |model: &Model, says: &str| {
+            let error = model.to_fasttext().expect_err("refused").to_string();
+            assert!(error.contains(says), "{error}");
+        };
+        refused(&softmax(plain(), 0), "it has other layers than");
+        refused(&softmax(encoder(Tokens::Space, 2, None), 3), "n-grams");
+        let subwords = Some(Subwords { min: 1, max: 2 });
+        refused(&softmax(encoder(Tokens::Space, 2, subwords), 3), "do not end with");
+        softmax(encoder(Tokens::Space, 1, subwords), 3).to_fasttext().expect("words alone");
+        let mut spaced = softmax(plain(), 3);
+        spaced.labels[1] = "b c".into();
+        refused(&spaced, "\"b c\" has white space");
+        spaced.preprocessor = Preprocessor::None;
+        refused(&spaced, "it reads no texts");
+    }
+}

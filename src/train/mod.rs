@@ -21,6 +21,8 @@ mod record;
 mod recovery;
 mod session;
 mod small;
+#[cfg(test)]
+mod tests;
 mod trainer;
 mod watch;
 mod words;

@@ -383,6 +383,20 @@ mod tests {
         assert_eq!(four(256, 2, None), [(0, 0), (0, 64), (1, 0), (1, 64)]);
         assert_eq!(four(256, 0, Some(0)), [(0, 0), (1, 0), (1, 64), (1, 128)]);
         assert_eq!(four(256, 0, Some(2)), [(0, 0), (0, 64), (1, 0), (2, 0)]);
+        // Statistics lie behind weights that stay as they are, too, where a binding holds both.
+        let statistics = |max_binding: usize, frozen: usize| {
+            let layouts = vec![Some(layout(4, 32, BiasPlace::None)); 4];
+            let statistics = vec![2; 4];
+            let request =
+                PlaceRequest { statistics, max_binding, frozen, ..request(layouts, &names) };
+            let places = place(&mut Program::default(), &request).expect("they fit");
+            check(&places, &request);
+            let own = places.pieces.iter().flatten().filter(|piece| piece.is_statistics);
+            own.map(|piece| (piece.segment, piece.offset)).collect::<Vec<_>>()
+        };
+        assert_eq!(statistics(192, 0), [(1, 0), (3, 0), (5, 0), (7, 0)]);
+        assert_eq!(statistics(192, 4), [(0, 128), (1, 128), (2, 128), (3, 128)]);
+        assert_eq!(statistics(191, 4), [(1, 0), (3, 0), (5, 0), (7, 0)]);
     }
 
     #[test]

@@ -908,6 +908,23 @@ mod tests {
     }
 
     #[test]
+    fn windows_too_wide_and_vectors_too_long_share_fewer_wrong_words() {
+        let of = |method, units, window, negatives| {
+            let trainer =
+                WordTrainer { method, units, window, negatives, ..WordTrainer::default() };
+            (trainer.sharing(), trainer.shape())
+        };
+        // 2 (10 + 4 x 5) + 3 targets of 1,040 numbers are 65,520.
+        let skipgram = WordMethod::Skipgram;
+        assert_eq!(of(skipgram, 1038, 5, 5), ([4, 4], [1, 1, 10, 20]));
+        assert_eq!(of(skipgram, 1039, 5, 5), ([4, 3], [1, 1, 10, 15]));
+        assert_eq!(of(skipgram, 4096, 100, 64), ([1, 1], [101, 1, 1, 64]));
+        assert_eq!(of(WordMethod::Cbow, 100, 5, 5), ([4, 1], [1, 10, 1, 5]));
+        let apart = WordTrainer { share_negatives: false, ..WordTrainer::default() };
+        assert_eq!((apart.sharing(), apart.shape()), ([1, 1], [6, 1, 1, 5]));
+    }
+
+    #[test]
     fn subsampling_drops_frequent_words() {
         let mut tokens = vec![2; 90_000];
         tokens.extend((0..10_000).map(|i| 3 + i % 1000));
