@@ -99,6 +99,7 @@ fn warn_of_twins(labels: &[String], account: &mut Account) {
         let shown: Vec<String> = first.iter().map(|label| format!("{label:?}")).collect();
         let others = match twins.count() {
             0 => String::new(),
+            1 => ", as does another group of labels".into(),
             count => format!(", as do {count} other groups of labels"),
         };
         account.warn(format!(
@@ -445,6 +446,14 @@ mod tests {
         assert!(account.warnings[1].contains(r#""pos\u{200b}""#), "{account:?}");
         warn_of_twins(&["pos", "neg", "1", "-1"].map(str::to_owned), &mut account);
         assert_eq!(account.warnings.len(), 2);
+        for (labels, others) in [
+            (&["a", "A", "b", "B"][..], "alone, as does another group of labels, and are 2"),
+            (&["a", "A", "b", "B", "c", "C"], "alone, as do 2 other groups of labels, and are 2"),
+        ] {
+            let labels: Vec<String> = labels.iter().map(|label| label.to_string()).collect();
+            warn_of_twins(&labels, &mut account);
+            assert!(account.warnings.pop().is_some_and(|warning| warning.contains(others)));
+        }
         // What only looks like a number keeps its spelling.
         for label in
             ["1.0.0", "v1.0", "007", "1e3", ".", "1.x0", "+a", "+", "-", "+1.x", "a+1", "-1"]
