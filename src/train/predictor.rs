@@ -317,5 +317,14 @@ mod tests {
             let says = format!("4 rows have 12 outputs, but the buffer for them holds {len}");
             assert!(found.err().is_none_or(|error| error.to_string() == says));
         }
+        // More rows than go to the device at once.
+        let many: Vec<f32> = (0..2 * (2 * CHUNK + 9)).map(|i| (i as f32 * 0.1).sin()).collect();
+        let mut outputs = vec![0.0; 3 * many.len() / 2];
+        predictor.predict_into(Rows::Matrix(&many), &mut outputs).expect("answers");
+        let inputs = Inputs::Matrix { features: 2, values: many.clone() };
+        assert!(predictor.predict(&inputs, "rows").expect("answers") == outputs);
+        let mut last = [0.0; 3];
+        predictor.predict_into(Rows::Matrix(&many[many.len() - 2..]), &mut last).expect("one");
+        assert_eq!(outputs[outputs.len() - 3..], last);
     }
 }

@@ -1369,7 +1369,8 @@ mod tests {
         };
         let values = (0..3000).flat_map(|row| [word(row, 0) as u32, word(row, 1) as u32]).collect();
         let targets = (0..3000).map(|row| (row % 3 == 0) as u32 as f32).collect();
-        let inputs = Inputs::Ids { values, length: 2 };
+        let inputs =
+            Inputs::Ragged { values, ends: (1..=3000).map(|i| 2 * i).collect(), length: 2 };
         let dataset = Dataset::new(inputs, Targets::Values { width: 1, values: targets }, "texts");
         let dataset = dataset.expect("texts");
         let trained = |fusions: Fusions, pieces: bool| {
@@ -1379,6 +1380,7 @@ mod tests {
             let mut session =
                 Session::new(&model, &trainer, &dataset, None, &Device::cpu()).expect("a session");
             let order: Vec<u32> = (0..3000).collect();
+            assert_eq!(session.recording.space.replay().is_some(), fusions.lazy_rows);
             let windows = if pieces { 700 } else { 3000 };
             for rows in order.chunks(windows) {
                 session.train_rows(rows).expect("they train");
@@ -1416,6 +1418,65 @@ mod tests {
         assert_eq!(of(3, Activation::Linear, Loss::Mse, ones(3), None), (false, false));
         assert_eq!(of(40, softmax, classes, ones(1), None), (true, true));
         assert_eq!(of(40, softmax, classes, ones(1), Some(8)), (false, true));
+    }
+
+    /// A third of the rows is right, of single answers, of several and of classes.
+    #[test]
+    fn an_accuracy_is_the_share_of_right_answers() {
+        let of = |activation, loss, targets: Vec<f32>, bias: &[f32]| {
+            let layers = vec![Layer::dense(bias.len(), activation)];
+            let mut model = Model::new(Input::Matrix { features: 1 }, layers, loss, 1);
+            let model = model.as_mut().expect("a model");
+            model.parameters_mut()[0].values.fill(0.0);
+            model.parameters_mut()[1].values.copy_from_slice(bias);
+            let inputs = Inputs::Matrix { features: 1, values: vec![0.5; 12] };
+            let targets = Targets::Values { width: targets.len() / 12, values: targets };
+            let dataset = Dataset::new(inputs, targets, "rows").expect("rows");
+            let optimizer = crate::Optimizer::default().with_learning_rate(0.0);
+            let trainer = Trainer { optimizer, ..trainer(5) };
+            let session = Session::new(model, &trainer, &dataset, Some(&dataset), &Device::cpu());
+            let mut session = session.expect("a session");
+            let found = session.evaluate().expect("an evaluation").expect("rows").accuracy;
+            let trained = session.train(0..2).expect("two epochs");
+            assert!(trained.iter().all(|epoch| epoch.accuracy == found));
+            found.expect("an accuracy")
+        };
+        let third = |row: usize| row.is_multiple_of(3) as u32 as f32;
+        let (binary, classes) = (Loss::BinaryCrossentropy, Loss::CategoricalCrossentropy);
+        let one = (0..12).map(third).collect();
+        assert_eq!(of(Activation::Sigmoid, binary, one, &[1.0]), 1.0 / 3.0);
+        let two = (0..12).flat_map(|row| [third(row), 1.0]).collect();
+        assert_eq!(of(Activation::Sigmoid, binary, two, &[1.0, 1.0]), 2.0 / 3.0);
+        let class = (0..12).map(|row| (row % 3) as f32).collect();
+        assert_eq!(of(Activation::Softmax, classes, class, &[0.0, 2.0, 1.0]), 1.0 / 3.0);
+    }
+
+    /// Texts that are given back: each word that stands in one, or the share of its words that each is.
+    #[test]
+    fn words_of_a_text_are_targets_as_the_loss_takes_them() {
+        let of = |activation, loss| {
+            let layers =
+                vec![Layer::embedding(5, 2), Layer::mean_pool(), Layer::dense(5, activation)];
+            let mut model = Model::new(Input::Ids { length: 4 }, layers, loss, 1);
+            let model = model.as_mut().expect("a model");
+            model.parameters_mut().iter_mut().for_each(|parameter| parameter.values.fill(0.0));
+            model.parameters_mut()[2].values[2] = 1.0;
+            // Word 2 three times and word 3 once.
+            let inputs = Inputs::Ids { values: vec![2, 3, 2, 2], length: 4 };
+            let dataset = Dataset::new(inputs, Targets::Inputs, "texts").expect("texts");
+            let session =
+                Session::new(model, &trainer(1), &dataset, Some(&dataset), &Device::cpu());
+            let found = session.expect("a session").evaluate().expect("an evaluation");
+            found.expect("rows").loss
+        };
+        let near = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-6, "{found}");
+        let total = (4.0 + 1f64.exp()).ln();
+        near(
+            of(Activation::Softmax, Loss::CategoricalCrossentropy),
+            0.75 * (total - 1.0) + 0.25 * total,
+        );
+        let binary = 3.0 * 2f64.ln() + 2f64.ln() + (1.0 + (-1f64).exp()).ln();
+        near(of(Activation::Sigmoid, Loss::BinaryCrossentropy), binary / 5.0);
     }
 
     #[test]

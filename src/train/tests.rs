@@ -193,6 +193,60 @@ fn a_run_goes_back_at_half_the_rate_three_times() {
     assert_eq!((fitted.step, fitted.epoch), (0, 0));
 }
 
+/// A run that becomes NaN behind good epochs goes back to the last of them, and ends with the best.
+#[test]
+fn a_run_goes_back_to_the_last_good_epoch_and_keeps_the_best() {
+    let optimizer = crate::optimizers::Sgd { learning_rate: 0.05, momentum: 0.0 }.into();
+    let trainer = Trainer {
+        epochs: 6,
+        batch_size: 4,
+        optimizer,
+        on_nan: OnNan::Rollback,
+        early_stopping: Some(EarlyStopping { patience: 9 }),
+        ..Trainer::default()
+    };
+    let answers = vec![Next::Continue, Next::LearningRate(999.0)];
+    let (found, fitted, script) = run(&trainer, true, Script { answers, ..Script::default() });
+    assert!(matches!(fitted.end, End::Diverged(_)));
+    assert_eq!(script.back, [(2, 499.5), (2, 249.75), (2, 124.875)]);
+    let losses: Vec<f64> =
+        script.epochs.iter().filter_map(|report| Some(report.validation?.loss)).collect();
+    assert_eq!(losses.len(), 2);
+    let best = if losses[1] < losses[0] { 2 } else { 1 };
+    assert_eq!((fitted.epoch, fitted.step), (best, 11 * best as u64));
+    let two = Trainer { epochs: 2, ..trainer };
+    let (expected, _, _) = run(&two, true, Script::default());
+    assert!(found.parameters() == expected.parameters());
+}
+
+/// An observer that says nothing of an interrupted run's last checkpoint is given it as any other.
+#[test]
+fn the_last_checkpoint_is_one() {
+    struct Plain(usize, Option<u64>);
+    impl Observer for Plain {
+        fn interrupted(&mut self) -> bool {
+            self.0 += 1;
+            self.0 > 2
+        }
+        fn checkpoint(&mut self, take: &mut dyn FnMut() -> Result<Checkpoint>) -> Result<()> {
+            self.1 = Some(take()?.state.step);
+            Ok(())
+        }
+    }
+    let trainer = Trainer { batch_size: 4, ..Trainer::default() };
+    let mut plain = Plain(0, None);
+    let fitted = trainer.fit_to_end(&mut model(), &waves(42), None, &Device::cpu(), &mut plain);
+    assert_eq!(plain.1, Some(fitted.expect("it ends in order").step));
+}
+
+#[test]
+fn what_was_done_about_a_device_is_said_in_words() {
+    let said = |recovered: Recovered| recovered.to_string();
+    assert!(said(Recovered::NewDevice { step: 0 }).contains("begins again"));
+    assert!(said(Recovered::NewDevice { step: 7 }).contains("from step 7"));
+    assert!(said(Recovered::MicroBatch { rows: 8 }).contains("with 8 rows of a batch"));
+}
+
 #[test]
 fn what_was_reported_is_not_again() {
     let report = |epoch: usize| EpochReport {
@@ -313,7 +367,10 @@ fn word_vectors_go_back_three_times_and_are_those_of_the_start() {
 #[test]
 fn words_that_are_all_dropped_leave_nothing_to_train_on() {
     let trainer = WordTrainer { units: 4, subsample: 1e-30, epochs: 2, ..WordTrainer::default() };
-    let error = trainer.fit(&words(), &Device::cpu(), &mut |_| ()).expect_err("nothing is left");
+    let mut told = 0;
+    let error = trainer.fit(&words(), &Device::cpu(), &mut |_| told += 1);
+    let error = error.expect_err("nothing is left");
+    assert_eq!(told, 1, "the next epoch draws others");
     assert!(error.to_string().contains("no pair of words was left to train on in 2 epochs"));
     let kept = WordTrainer { subsample: 1e3, ..trainer };
     kept.fit(&words(), &Device::cpu(), &mut |_| ()).expect("all are kept");

@@ -892,18 +892,26 @@ mod tests {
 
     #[test]
     fn the_alias_table_draws_by_the_root_of_counts() {
-        let counts = [1000, 100, 10, 1, 1, 0, 50];
-        let (thresholds, others) = alias_table(&counts);
-        let mut drawn = [0.0; 7];
-        for i in 0..7 {
-            let keeps = thresholds[i] as f64 / u32::MAX as f64;
-            drawn[i] += keeps / 7.0;
-            drawn[others[i] as usize] += (1.0 - keeps) / 7.0;
-        }
-        let weights: Vec<f64> = counts.iter().map(|&n| (n as f64).powf(0.75)).collect();
-        let total: f64 = weights.iter().sum();
-        for (drawn, weight) in drawn.iter().zip(&weights) {
-            assert!((drawn - weight / total).abs() < 1e-6, "{drawn} for {}", weight / total);
+        for counts in [
+            &[1000, 100, 10, 1, 1, 0, 50][..],
+            &[5, 9, 7, 1, 8, 2, 30, 3, 40, 1, 6],
+            &[4, 4, 4],
+            &[3, 1],
+            &[7],
+        ] {
+            let (thresholds, others) = alias_table(counts);
+            let share = 1.0 / counts.len() as f64;
+            let mut drawn = vec![0.0; counts.len()];
+            for i in 0..counts.len() {
+                let keeps = thresholds[i] as f64 / u32::MAX as f64;
+                drawn[i] += keeps * share;
+                drawn[others[i] as usize] += (1.0 - keeps) * share;
+            }
+            let weights: Vec<f64> = counts.iter().map(|&n| (n as f64).powf(0.75)).collect();
+            let total: f64 = weights.iter().sum();
+            for (drawn, weight) in drawn.iter().zip(&weights) {
+                assert!((drawn - weight / total).abs() < 1e-6, "{drawn} for {}", weight / total);
+            }
         }
     }
 
@@ -1093,5 +1101,61 @@ mod tests {
             .to_vec();
         assert!(shared.windows(2).all(|two| two[0] >= two[1]), "{shared:?}");
         assert_eq!(of(skipgram, true, 100, 4096), ([1, 1], [101, 1, 1, 5]));
+    }
+
+    /// A device whose bindings hold some rows of the tables, and some words of the stream, gives what one gives that holds
+    /// all, but for how sums over pieces are rounded; of words that are made of rows, too.
+    #[test]
+    fn tables_and_streams_in_pieces_give_the_same_vectors() {
+        let tokens: Vec<u32> =
+            (0..700).map(|i| if i % 13 == 12 { 0 } else { 2 + (i * i + i / 7) % 23 }).collect();
+        let mut counts = vec![0; 25];
+        tokens.iter().for_each(|&id| counts[id as usize] += 1);
+        let plain = WordStream { tokens, counts, first_word: 2, ..WordStream::default() };
+        // A word has its own row and that of its class.
+        let rows = WordRows {
+            offsets: (0..26).map(|id: u32| 2 * id.saturating_sub(2)).collect(),
+            rows: (2..25).flat_map(|id| [id, 25 + id % 5]).collect(),
+            table_rows: 30,
+        };
+        let initial = vec![(3, vec![0.25; 8]), (19, vec![-0.5; 8])];
+        let made = WordStream { subwords: Some(rows), initial, ..plain.clone() };
+        for (stream, method) in [
+            (&plain, WordMethod::Skipgram),
+            (&plain, WordMethod::Cbow),
+            (&made, WordMethod::Skipgram),
+            (&made, WordMethod::Cbow),
+        ] {
+            let trainer =
+                WordTrainer { method, units: 8, words_per_step: 16, ..WordTrainer::default() };
+            let vectors = |max_binding: usize, tokens: &[u32], pieces: usize| {
+                let device = Device::cpu();
+                let recording = trainer.record(stream, max_binding).expect("a program");
+                assert_eq!(recording.pieces.len(), pieces);
+                let mut executor = device.prepare(&recording.program).expect("memory");
+                let executor = executor.as_mut();
+                trainer.write_start(stream, &recording, executor).expect("a start");
+                let mut place = Place::default();
+                let goes_on = &mut |_: &mut Place, _: &mut dyn Executor| Ok(true);
+                trainer.epoch(&recording, executor, tokens, &mut place, goes_on).expect("trained");
+                (place.done, place.check(&recording, executor).expect("numbers"))
+            };
+            let rows = stream.table_rows();
+            // A piece of 111 words is one epoch of 7 steps where the stream's buffer holds no more.
+            let whole = vectors(1 << 20, &stream.tokens[..111], 1);
+            assert_eq!(whole.0.rows, 7);
+            for held in [14, 4] {
+                let found = vectors(held * 8, &stream.tokens[..held * 8 - 1], rows.div_ceil(held));
+                let expected = vectors(1 << 20, &stream.tokens[..held * 8 - 1], 1);
+                let near = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-5;
+                assert!(found.1.iter().zip(&expected.1).all(near), "{method:?}, {held} rows");
+                assert_eq!((found.0.rows, found.0.right), (expected.0.rows, expected.0.right));
+                assert!((found.0.loss / expected.0.loss - 1.0).abs() < 1e-6, "{found:?}");
+            }
+            // Two pieces of a stream are two sentences' ends apart, and all of their steps are counted.
+            let (done, table) = vectors(14 * 8, &stream.tokens[..222], rows.div_ceil(14));
+            assert_eq!(done.rows, 14);
+            assert!(table != whole.1 && table.len() == rows * 8);
+        }
     }
 }
