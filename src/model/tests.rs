@@ -338,3 +338,12 @@ fn a_file_has_the_version_that_its_model_needs() {
     assert_eq!(version(&words, Storage::F32), Some(2));
     assert_eq!(version(&words, Storage::F16), Some(3));
 }
+
+#[test]
+fn weights_are_counted_before_they_are_drawn() {
+    let model = coder();
+    let count = |layers: &[Layer]| Model::count_parameters(model.input, layers, model.loss);
+    assert_eq!(count(&model.layers).expect("a count"), model.parameter_count() as u64);
+    assert_eq!(count(&[Layer::dense(3, Activation::Linear)]).expect("a count"), 6 * 3 + 3);
+    assert!(count(&[]).is_err());
+}

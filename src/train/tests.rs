@@ -342,6 +342,33 @@ fn word_vectors_that_are_stopped_anywhere_go_on_to_the_same_bits() {
 }
 
 #[test]
+fn word_vectors_go_on_from_their_own_checkpoints_alone() {
+    let trainer = WordTrainer { units: 4, subsample: 0.0, epochs: 2, ..WordTrainer::default() };
+    let goes_on = |trainer: &WordTrainer, from: Checkpoint| {
+        let mut script = Script { from: Some(from), ..Script::default() };
+        trainer.fit_to_end(&words(), &Device::cpu(), &mut script).map(|(table, _)| table)
+    };
+    let mut script = Script::default();
+    trainer.fit_to_end(&words(), &Device::cpu(), &mut script).expect("it ends");
+    let kept = script.kept.expect("a checkpoint");
+    goes_on(&trainer, kept.clone()).expect("its own");
+    let refused = |trainer: &WordTrainer, from: Checkpoint| {
+        let error = goes_on(trainer, from).expect_err("another run's").to_string();
+        assert!(error.contains("those of another run"), "{error}");
+    };
+    refused(&WordTrainer { units: 5, ..trainer }, kept.clone());
+    let change = |change: &dyn Fn(&mut SessionState)| {
+        let mut kept = kept.clone();
+        change(&mut kept.state);
+        kept
+    };
+    refused(&trainer, change(&|state| state.arrays[1].1.truncate(1)));
+    refused(&trainer, change(&|state| state.arrays[0].1[0].name += "x"));
+    refused(&trainer, change(&|state| state.arrays[0].1[0].values.truncate(3)));
+    refused(&trainer, change(&|state| state.arrays[0].0 = Role::Gradients));
+}
+
+#[test]
 fn word_vectors_go_back_three_times_and_are_those_of_the_start() {
     let mut stream = words();
     stream.initial = (2..14).map(|word| (word, vec![3e38; 4])).collect();

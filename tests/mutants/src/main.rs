@@ -204,11 +204,19 @@ fn weave_all(root: &Path, mutants: &[Mutant]) -> Result<BTreeMap<usize, &'static
             fs::write(root.join(file), &text)?;
             woven.insert(*file, text);
         }
-        let output = Command::new("cargo")
-            .args(["check", "--quiet", "--lib", "--message-format=json"])
-            .current_dir(root)
-            .stderr(Stdio::inherit())
-            .output()?;
+        // With what tests alone see, too.
+        let check = |more: &[&str]| {
+            Command::new("cargo")
+                .args(["check", "--quiet", "--lib", "--message-format=json"])
+                .args(more)
+                .current_dir(root)
+                .stderr(Stdio::inherit())
+                .output()
+        };
+        let mut output = check(&[])?;
+        if output.status.success() {
+            output = check(&["--profile", "test"])?;
+        }
         if output.status.success() {
             eprintln!(
                 "round {round}: builds, without {} of {} mutants",
