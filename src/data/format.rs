@@ -187,6 +187,9 @@ mod tests {
             (b"PAR1", "Parquet"),
             (b"\x40\0\0\0\0\0\0\0{\"a\":", "model"),
             (b"%PDF-1.4", "PDF"),
+            (b"\xd0\xcf\x11\xe0\xa1", "this is a spreadsheet"),
+            (b"\x93NUMPY\x01", "which holds no texts"),
+            (b"\x89HDF\r", "HDF5"),
             (b"\xfd7zXZ\0", "xz"),
         ] {
             let source = ByteSource::of(Path::new("x.csv"), bytes.to_vec()).expect("a source");

@@ -392,6 +392,12 @@ mod tests {
     use crate::data::image_png;
 
     #[test]
+    fn a_shape_is_said_in_words() {
+        let said = |channels| ImageShape { width: 5, height: 3, channels }.to_string();
+        assert_eq!([said(1), said(3)], ["5x3 grey", "5x3 colour"]);
+    }
+
+    #[test]
     fn pictures_come_back_as_they_were_written() {
         let folder = tempfile::tempdir().expect("a folder");
         for channels in [1, 3] {

@@ -161,6 +161,15 @@ mod tests {
         assert_eq!(SIZES.order(&blocks, false, 7, 2).rows, lying);
     }
 
+    /// These rows in this order: a checkpoint of one version goes on in another.
+    #[test]
+    fn an_order_is_the_same_in_every_version() {
+        let of = |seed, epoch| SIZES.order(&[3, 2, 3, 2], true, seed, epoch).rows;
+        assert_eq!(permutation(10, 7, 0), [4, 6, 2, 0, 8, 3, 7, 5, 9, 1]);
+        assert_eq!(of(7, 0), [9, 6, 8, 5, 3, 7, 4, 2, 1, 0]);
+        assert_eq!(of(7, 1), [3, 6, 7, 2, 5, 0, 1, 4, 8, 9]);
+    }
+
     #[test]
     fn small_data_are_shuffled_as_a_whole() {
         let inputs = Inputs::Matrix { values: vec![0.0; 16], features: 2 };

@@ -853,6 +853,25 @@ mod tests {
     }
 
     #[test]
+    fn fields_that_look_like_dates_and_written_numbers_are_told() {
+        for date in
+            ["2020-01-31", "1/2/2020", "31.12.99", "2020-01-31 10:00", "2020-01-31T10:00:00Z"]
+        {
+            assert!(is_date(date), "{date}");
+        }
+        for other in ["2020-01", "1-2-3-4", "a-b-c", "20200-01-01", "1--2", "-1-2", "1.5", "", "12"]
+        {
+            assert!(!is_date(other), "{other}");
+        }
+        for written in ["1,000", "5%", "$12", "-3,5", "1 000", "\u{2212}7", "12"] {
+            assert!(is_written_number(written), "{written}");
+        }
+        for other in ["", "-", "%", "5x", "1e5"] {
+            assert!(!is_written_number(other), "{other}");
+        }
+    }
+
+    #[test]
     fn columns_are_numbers_booleans_or_categories() {
         let table = read("n,b,c,y\n1,True,red,0\n2.5,false,blue,1\n", &of("y")).expect("a table");
         assert_eq!(table.columns, ["n", "b", "c"]);

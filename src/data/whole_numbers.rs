@@ -88,6 +88,28 @@ mod tests {
     }
 
     #[test]
+    fn a_column_that_counts_says_from_where() {
+        let from = |fields: &[&str]| {
+            let mut numbers = WholeNumbers::default();
+            fields.iter().enumerate().for_each(|(row, field)| numbers.take(row, field));
+            numbers.counts_from()
+        };
+        assert_eq!(
+            [from(&["5", "6", "7"]), from(&["-1", "0"]), from(&["9"])],
+            [Some(5), Some(-1), Some(9)]
+        );
+        for other in [&["5", "7"][..], &["5", "6", "x"], &["5", "6", "7.0"], &["x", "1"], &[]] {
+            assert_eq!(from(other), None, "{other:?}");
+        }
+        assert!(
+            !is_identifier("ID2")
+                && !is_identifier("paid")
+                && is_identifier(" id ")
+                && !is_identifier("aID2")
+        );
+    }
+
+    #[test]
     fn numbers_that_are_no_quantities_are_doubted() {
         let counts = ["3", "4", "5", "6", "7", "8", "9", "10"];
         assert!(doubt("x", &counts).expect("they count").contains("counts the rows from 3 on"));
